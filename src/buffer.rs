@@ -1,0 +1,109 @@
+//! Numbers that are owned, or that lie in memory shared with others.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use bytemuck::AnyBitPattern;
+
+/// Bytes that outlive every [`Buffer`] on them: a mapped file, for one.
+pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// An immutable slice of numbers: owned, or a view of [`SharedBytes`].
+///
+/// Cloning is cheap and copies no number. May be used from any number of
+/// threads at once.
+#[derive(Clone)]
+pub struct Buffer<T>(Inner<T>);
+
+#[derive(Clone)]
+enum Inner<T> {
+    Owned(Arc<Vec<T>>),
+    /// The range is in bytes, and was checked to be aligned and whole.
+    Shared(SharedBytes, Range<usize>),
+}
+
+impl<T: AnyBitPattern> Buffer<T> {
+    /// The numbers in a range of bytes: a view where they lie aligned for
+    /// their type, a copy where they do not.
+    ///
+    /// `None` if the range is not inside the bytes or not a whole count of
+    /// numbers.
+    pub fn from_shared(bytes: &SharedBytes, range: Range<usize>) -> Option<Self> {
+        let slice = (**bytes).as_ref().get(range.clone())?;
+        if slice.len() % size_of::<T>() != 0 {
+            return None;
+        }
+        Some(Self(match bytemuck::try_cast_slice::<u8, T>(slice) {
+            Ok(_) => Inner::Shared(bytes.clone(), range),
+            Err(_) => {
+                let numbers = slice.chunks_exact(size_of::<T>());
+                Inner::Owned(Arc::new(numbers.map(bytemuck::pod_read_unaligned).collect()))
+            }
+        }))
+    }
+}
+
+impl<T> From<Vec<T>> for Buffer<T> {
+    fn from(numbers: Vec<T>) -> Self {
+        Self(Inner::Owned(Arc::new(numbers)))
+    }
+}
+
+impl<T> FromIterator<T> for Buffer<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(numbers: I) -> Self {
+        Vec::from_iter(numbers).into()
+    }
+}
+
+impl<T: AnyBitPattern> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            Inner::Owned(numbers) => numbers,
+            Inner::Shared(bytes, range) => bytemuck::cast_slice(&(**bytes).as_ref()[range.clone()]),
+        }
+    }
+}
+
+impl<T: AnyBitPattern + PartialEq> PartialEq for Buffer<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: AnyBitPattern> fmt::Debug for Buffer<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Buffer of {} numbers", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aligned_bytes_are_viewed_and_askew_ones_copied() {
+        let numbers: Vec<u32> = (0..8).collect();
+        let shared: SharedBytes = Arc::new(bytemuck::cast_slice::<u32, u8>(&numbers).to_vec());
+        let start = (*shared).as_ref().as_ptr().align_offset(align_of::<u32>());
+        for offset in 0..8 {
+            let range = start + offset..start + offset + 16;
+            let buffer = Buffer::<u32>::from_shared(&shared, range.clone()).unwrap();
+            let bytes = &(*shared).as_ref()[range];
+            let expected: Vec<u32> =
+                bytes.chunks(4).map(|four| u32::from_le_bytes(four.try_into().unwrap())).collect();
+            assert_eq!(&buffer[..], expected);
+            assert_eq!(matches!(buffer.0, Inner::Shared(..)), offset % 4 == 0);
+        }
+    }
+
+    #[test]
+    fn ranges_that_do_not_fit_are_refused() {
+        let shared: SharedBytes = Arc::new(vec![0u8; 16]);
+        assert!(Buffer::<u32>::from_shared(&shared, 0..15).is_none());
+        assert!(Buffer::<u32>::from_shared(&shared, 0..20).is_none());
+        assert!(Buffer::<u32>::from_shared(&shared, usize::MAX - 3..usize::MAX).is_none());
+    }
+}

@@ -1,0 +1,1 @@
+//! Data folders: reading, importing, generating, and cutting into tasks.

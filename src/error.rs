@@ -1,0 +1,118 @@
+//! What can go wrong, in one type.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Everything that can go wrong in this crate.
+///
+/// Each message names the file, field, index and value concerned, and says
+/// what would have been right.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to open, read or write a file.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `map` and so on.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A weight file breaks the format.
+    #[error("{origin}: {element}: {problem}")]
+    WeightFile {
+        /// The file's path, or `memory` for a model opened from bytes.
+        origin: String,
+        /// The tensor, or the metadata key, that is wrong.
+        element: String,
+        /// What is wrong, and what is expected.
+        problem: String,
+    },
+    /// A file of a data folder breaks the format.
+    #[error("{}{}{}: {problem}", file.display(),
+        line.map(|line| format!(", line {line}")).unwrap_or_default(),
+        column.as_ref().map(|column| format!(", column \"{column}\"")).unwrap_or_default())]
+    Data {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1, where one line is to blame.
+        line: Option<u64>,
+        /// The column's name, where one column is to blame.
+        column: Option<String>,
+        /// What is wrong with which value, and what is expected.
+        problem: String,
+    },
+    /// A name that is not one of the model's or data folder's fields.
+    #[error("there is no {entity} field \"{name}\"; the fields are: {known}")]
+    UnknownField {
+        /// `user` or `item`.
+        entity: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A field's value that cannot be one.
+    #[error("{entity} field \"{field}\": {problem}")]
+    FieldValue {
+        /// `user` or `item`.
+        entity: &'static str,
+        /// The field.
+        field: String,
+        /// What is wrong with which value, and what is expected.
+        problem: String,
+    },
+    /// An index beyond the end of the catalogue.
+    #[error("item index {index} at position {position} is not below the catalogue's length {len}")]
+    ItemIndex {
+        /// Where in the caller's list it stands, counted from 0.
+        position: usize,
+        /// The index.
+        index: u32,
+        /// How many items there are.
+        len: usize,
+    },
+    /// A rating that cannot be learned from.
+    #[error("rating {value} at position {position}: {problem}")]
+    Rating {
+        /// Where in the caller's list it stands, counted from 0.
+        position: usize,
+        /// The rating.
+        value: f32,
+        /// What is expected.
+        problem: &'static str,
+    },
+    /// An argument that does not fit the others or the model.
+    #[error("{argument}: {problem}")]
+    Argument {
+        /// The argument's name.
+        argument: &'static str,
+        /// What is wrong with it, and what is expected.
+        problem: String,
+    },
+    /// Numbers grew beyond what a float can hold.
+    #[error("{work} diverged: {problem}")]
+    Diverged {
+        /// What was being computed.
+        work: &'static str,
+        /// What happened, and what to do about it.
+        problem: String,
+    },
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// For `map_err` on file operations.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn argument(argument: &'static str, problem: impl Into<String>) -> Self {
+        Self::Argument { argument, problem: problem.into() }
+    }
+}

@@ -1,0 +1,85 @@
+//! What is known of an attribute of users or items.
+
+use std::fmt;
+
+/// Whom a field describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entity {
+    /// A field of items.
+    Item,
+    /// A field of users.
+    User,
+}
+
+impl Entity {
+    /// `item` or `user`, as tensors and messages have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Item => "item",
+            Self::User => "user",
+        }
+    }
+}
+
+impl fmt::Display for Entity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// One attribute of a user or an item, and its embedding's rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its name, unique among the fields of its entity.
+    pub name: String,
+    /// What its values are.
+    pub kind: FieldKind,
+    /// Rows of its embedding: the number of values it can take, or 2 for a
+    /// numeric field (slope and intercept).
+    pub size: usize,
+}
+
+/// What a field's values are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FieldKind {
+    /// One value of a vocabulary: `gender`.
+    One,
+    /// Any number of values of a vocabulary: `genres`.
+    Multi,
+    /// A number: `year`.
+    Numeric {
+        /// Mean over the training data, in the field's own unit.
+        mean: f32,
+        /// Standard deviation over the training data, in the field's own unit.
+        std: f32,
+    },
+}
+
+/// A field's value as a caller gives it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// A name from the vocabulary, or a number written out.
+    Name(&'a str),
+    /// An index into the vocabulary, for models without names.
+    Index(u32),
+    /// A number, for numeric fields.
+    Number(f32),
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(index: u32) -> Self {
+        Self::Index(index)
+    }
+}
+
+impl From<f32> for Value<'_> {
+    fn from(number: f32) -> Self {
+        Self::Number(number)
+    }
+}

@@ -1,0 +1,11 @@
+//! Fields, the names of their values, and columns of values.
+
+mod column;
+mod field;
+mod strings;
+mod vocabulary;
+
+pub use column::{Column, ColumnBuilder};
+pub use field::{Entity, Field, FieldKind, Value};
+pub use strings::Strings;
+pub use vocabulary::Vocabulary;

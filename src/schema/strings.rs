@@ -1,0 +1,95 @@
+//! Many strings in two buffers, as the weight file keeps them.
+
+use crate::buffer::Buffer;
+
+/// A list of UTF-8 strings: all bytes one after another, and where each begins.
+///
+/// May be used from any number of threads at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strings {
+    offsets: Buffer<u64>,
+    bytes: Buffer<u8>,
+}
+
+impl Strings {
+    /// From `offsets` (one more than there are strings, first 0, never
+    /// falling, last the number of bytes) and `bytes`.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words.
+    pub fn new(offsets: Buffer<u64>, bytes: Buffer<u8>) -> Result<Self, String> {
+        check_offsets(&offsets, bytes.len())?;
+        for (index, ends) in offsets.windows(2).enumerate() {
+            let string = &bytes[ends[0] as usize..ends[1] as usize];
+            if let Err(error) = std::str::from_utf8(string) {
+                return Err(format!("string {index} is not UTF-8: {error}"));
+            }
+        }
+        Ok(Self { offsets, bytes })
+    }
+
+    /// How many strings there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The string at `index`, or `None` beyond the end.
+    pub fn get(&self, index: usize) -> Option<&str> {
+        let ends = self.offsets.get(index..index.checked_add(2)?)?;
+        std::str::from_utf8(&self.bytes[ends[0] as usize..ends[1] as usize]).ok()
+    }
+
+    /// All strings, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        (0..self.len()).map(|index| self.get(index).unwrap_or_default())
+    }
+
+    /// Where each string begins, and at the end where the last one ends.
+    pub fn offsets(&self) -> &[u64] {
+        &self.offsets
+    }
+
+    /// All strings' bytes, one after another.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Strings {
+    fn from_iter<I: IntoIterator<Item = S>>(strings: I) -> Self {
+        let mut offsets = vec![0];
+        let mut bytes = Vec::new();
+        for string in strings {
+            bytes.extend_from_slice(string.as_ref().as_bytes());
+            offsets.push(bytes.len() as u64);
+        }
+        Self { offsets: offsets.into(), bytes: bytes.into() }
+    }
+}
+
+/// Whether `offsets` cut `len` elements into consecutive pieces.
+pub(super) fn check_offsets(offsets: &[u64], len: usize) -> Result<(), String> {
+    let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else {
+        return Err("offsets are empty; at least one number, 0, is expected".into());
+    };
+    if first != 0 {
+        return Err(format!("offsets begin with {first} instead of 0"));
+    }
+    if let Some(index) = offsets.windows(2).position(|pair| pair[0] > pair[1]) {
+        return Err(format!(
+            "offsets fall from {} to {} at index {}",
+            offsets[index],
+            offsets[index + 1],
+            index + 1
+        ));
+    }
+    if last != len as u64 {
+        return Err(format!("offsets end with {last} instead of {len}, the number of elements"));
+    }
+    Ok(())
+}
