@@ -67,6 +67,12 @@ impl<T: AnyBitPattern> Deref for Buffer<T> {
     }
 }
 
+impl<T: AnyBitPattern> AsRef<[T]> for Buffer<T> {
+    fn as_ref(&self) -> &[T] {
+        self
+    }
+}
+
 impl<T: AnyBitPattern + PartialEq> PartialEq for Buffer<T> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other

@@ -3,11 +3,28 @@
 //! melu implements MeLU (Lee et al., *MeLU: Meta-Learned User Preference
 //! Estimator for Cold-Start Recommendation*, KDD 2019).
 
+pub mod adapt;
 pub mod buffer;
+mod catalog;
+pub mod config;
+pub mod embedding;
 mod error;
+mod evidence;
+pub mod file;
+pub mod head;
+mod kernels;
+pub mod loss;
+mod model;
 pub mod schema;
+mod score;
+mod user;
 
+pub use catalog::{Catalog, NewItem};
 pub use error::{Error, Result};
+pub use evidence::EvidenceRanking;
+pub use model::Model;
+pub use score::{Filter, Recommendation};
+pub use user::User;
 
 #[cfg(feature = "train")]
 pub mod data;

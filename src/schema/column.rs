@@ -35,6 +35,24 @@ impl Column {
         Ok(Self::Values { offsets, values })
     }
 
+    /// Whether it can be the column of such a field.
+    pub(crate) fn fits(&self, numeric: bool, size: usize) -> bool {
+        match self {
+            Self::Values { values, .. } => {
+                !numeric && values.iter().all(|&value| (value as usize) < size)
+            }
+            Self::Numbers(_) => numeric,
+        }
+    }
+
+    /// Whether a row can be one of such a field's.
+    pub(crate) fn row_fits(&self, row: usize, numeric: bool, size: usize) -> bool {
+        match self {
+            Self::Values { .. } => !numeric && self.row(row).iter().all(|&v| (v as usize) < size),
+            Self::Numbers(_) => numeric,
+        }
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         match self {

@@ -39,6 +39,13 @@ pub struct Field {
     pub size: usize,
 }
 
+impl Field {
+    /// Whether its values are numbers.
+    pub fn is_numeric(&self) -> bool {
+        matches!(self.kind, FieldKind::Numeric { .. })
+    }
+}
+
 /// What a field's values are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FieldKind {

@@ -1,11 +1,13 @@
 //! Fields, the names of their values, and columns of values.
 
 mod column;
+mod encode;
 mod field;
 mod strings;
 mod vocabulary;
 
 pub use column::{Column, ColumnBuilder};
+pub use encode::encode_row;
 pub use field::{Entity, Field, FieldKind, Value};
 pub use strings::Strings;
 pub use vocabulary::Vocabulary;

@@ -1,0 +1,71 @@
+//! What a weight file holds.
+
+use crate::buffer::Buffer;
+use crate::config::Config;
+use crate::schema::{Column, Entity, Strings, Vocabulary};
+
+/// Everything in a weight file.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// `melu.config`.
+    pub config: Config,
+    /// Each item field's embedding, [size, embedding_dim].
+    pub item_embeddings: Vec<Buffer<f32>>,
+    /// Each user field's embedding, [size, embedding_dim].
+    pub user_embeddings: Vec<Buffer<f32>>,
+    /// The head's tensors, one after another: see [`crate::head`].
+    pub head: Vec<f32>,
+    /// The names of each item field's values, where the file has them.
+    pub item_vocabularies: Vec<Option<Vocabulary>>,
+    /// The names of each user field's values, where the file has them.
+    pub user_vocabularies: Vec<Option<Vocabulary>>,
+    /// The items, where the file has them.
+    pub catalog: Option<CatalogTable>,
+    /// The evidence candidates, where the file has them.
+    pub evidence: Option<EvidenceTable>,
+    /// `melu.training`: how the model was made, a JSON object. For people;
+    /// nothing is computed from it.
+    pub training: Option<String>,
+}
+
+impl Contents {
+    /// Embeddings of the items' or users' fields.
+    pub fn embeddings(&self, entity: Entity) -> &[Buffer<f32>] {
+        match entity {
+            Entity::Item => &self.item_embeddings,
+            Entity::User => &self.user_embeddings,
+        }
+    }
+
+    /// Vocabularies of the items' or users' fields.
+    pub fn vocabularies(&self, entity: Entity) -> &[Option<Vocabulary>] {
+        match entity {
+            Entity::Item => &self.item_vocabularies,
+            Entity::User => &self.user_vocabularies,
+        }
+    }
+}
+
+/// Items by their field values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CatalogTable {
+    /// What programs call each item; no two alike.
+    pub ids: Strings,
+    /// What people call each item.
+    pub titles: Option<Strings>,
+    /// The items' values, one column a field.
+    pub columns: Vec<Column>,
+}
+
+/// Evidence candidates, best first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvidenceTable {
+    /// Item indices.
+    pub items: Buffer<u32>,
+    /// What they are ranked by.
+    pub scores: Buffer<f32>,
+    /// Mean gradient norm, divided by the largest.
+    pub gradient_norm: Buffer<f32>,
+    /// Number of raters, divided by the largest.
+    pub popularity: Buffer<f32>,
+}

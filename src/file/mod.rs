@@ -1,0 +1,19 @@
+//! The weight file: a safetensors file that is mapped, checked once, and
+//! written atomically.
+
+#[cfg(target_endian = "big")]
+compile_error!("weight files are little endian and mapped as they are");
+
+mod contents;
+mod mapping;
+mod raw;
+mod read;
+mod tensor;
+mod write;
+
+pub use contents::{CatalogTable, Contents, EvidenceTable};
+pub use mapping::map;
+pub use raw::RawFile;
+pub use read::read;
+pub use tensor::{Element, TensorData};
+pub use write::{write, write_atomically, write_tensors};

@@ -1,0 +1,185 @@
+//! Reads a weight file, and checks all of it once.
+
+use super::{CatalogTable, Contents, EvidenceTable, RawFile};
+use crate::Result;
+use crate::buffer::{Buffer, SharedBytes};
+use crate::config::Config;
+use crate::head::HeadShape;
+use crate::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary};
+
+/// Reads a weight file's bytes. `origin` is what messages call the file.
+///
+/// Large tensors are views of `bytes`; nothing is allocated on the word of a
+/// number that the file merely claims.
+///
+/// # Errors
+/// [`crate::Error::WeightFile`], naming the first tensor or key that breaks
+/// the format.
+pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
+    let mut file = RawFile::new(bytes, origin)?;
+    match file.metadata("melu.format") {
+        Some("1") => {}
+        Some(other) => {
+            let problem = format!("format \"{other}\" is unknown; this library reads \"1\"");
+            return Err(file.refuse("melu.format", problem));
+        }
+        None => return Err(file.refuse("melu.format", "missing; this is no melu weight file")),
+    }
+    let json = file.metadata("melu.config");
+    let json = json.ok_or_else(|| file.refuse("melu.config", "missing"))?;
+    let config = Config::from_json(json).map_err(|error| file.refuse("melu.config", error))?;
+    let shape = config.head_shape().map_err(|error| file.refuse("melu.config", error))?;
+    let training = file.metadata("melu.training").map(String::from);
+
+    let embeddings = |file: &mut RawFile, entity: Entity| {
+        let read = |field| embedding(file, entity, field, config.embedding_dim);
+        config.fields(entity).iter().map(read).collect::<Result<Vec<_>>>()
+    };
+    let item_embeddings = embeddings(&mut file, Entity::Item)?;
+    let user_embeddings = embeddings(&mut file, Entity::User)?;
+    let head = head(&mut file, &shape)?;
+    let vocabularies = |file: &mut RawFile, entity: Entity| {
+        let read = |field| vocabulary(file, entity, field);
+        config.fields(entity).iter().map(read).collect::<Result<Vec<_>>>()
+    };
+    let item_vocabularies = vocabularies(&mut file, Entity::Item)?;
+    let user_vocabularies = vocabularies(&mut file, Entity::User)?;
+    let catalog = catalog(&mut file, &config.item_fields)?;
+    let evidence = evidence(&mut file, catalog.as_ref().map_or(0, |catalog| catalog.ids.len()))?;
+    file.finish()?;
+    Ok(Contents {
+        config,
+        item_embeddings,
+        user_embeddings,
+        head,
+        item_vocabularies,
+        user_vocabularies,
+        catalog,
+        evidence,
+        training,
+    })
+}
+
+fn floats(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<Buffer<f32>> {
+    let numbers: Buffer<f32> = file.take(name, shape)?;
+    match numbers.iter().position(|number| !number.is_finite()) {
+        Some(index) => {
+            let problem =
+                format!("the number at index {index} is {}; all must be finite", numbers[index]);
+            Err(file.refuse(name, problem))
+        }
+        None => Ok(numbers),
+    }
+}
+
+fn embedding(
+    file: &mut RawFile,
+    entity: Entity,
+    field: &Field,
+    width: usize,
+) -> Result<Buffer<f32>> {
+    floats(file, &format!("{entity}.{}.weight", field.name), &[field.size, width])
+}
+
+fn head(file: &mut RawFile, shape: &HeadShape) -> Result<Vec<f32>> {
+    let mut head = Vec::new();
+    for (k, layer) in shape.layers().iter().enumerate() {
+        let (weight, bias) = (2 * k, 2 * k + 1);
+        let weight = HeadShape::tensor_name(weight);
+        head.extend_from_slice(&floats(file, &weight, &[layer.outputs, layer.inputs])?);
+        let bias = HeadShape::tensor_name(bias);
+        head.extend_from_slice(&floats(file, &bias, &[layer.outputs])?);
+    }
+    Ok(head)
+}
+
+/// Strings in two tensors, `<name>.offsets` and `<name>.bytes`; none if neither is there.
+fn strings(file: &mut RawFile, name: &str) -> Result<Option<Strings>> {
+    let (offsets, bytes) = (format!("{name}.offsets"), format!("{name}.bytes"));
+    if !file.has(&offsets) && !file.has(&bytes) {
+        return Ok(None);
+    }
+    let strings = Strings::new(file.take_list(&offsets)?, file.take_list(&bytes)?);
+    strings.map(Some).map_err(|problem| file.refuse(name, problem))
+}
+
+fn vocabulary(file: &mut RawFile, entity: Entity, field: &Field) -> Result<Option<Vocabulary>> {
+    if let FieldKind::Numeric { .. } = field.kind {
+        return Ok(None);
+    }
+    let name = format!("vocab.{entity}.{}", field.name);
+    let Some(names) = strings(file, &name)? else { return Ok(None) };
+    if names.len() != field.size {
+        let problem = format!("it has {} names for {} values", names.len(), field.size);
+        return Err(file.refuse(&name, problem));
+    }
+    Vocabulary::new(names).map(Some).map_err(|problem| file.refuse(&name, problem))
+}
+
+fn catalog(file: &mut RawFile, fields: &[Field]) -> Result<Option<CatalogTable>> {
+    let Some(ids) = strings(file, "catalog.ids")? else { return Ok(None) };
+    if u32::try_from(ids.len()).is_err() {
+        let problem = format!("{} items are more than an index can count", ids.len());
+        return Err(file.refuse("catalog.ids", problem));
+    }
+    let mut sorted: Vec<&str> = ids.iter().collect();
+    sorted.sort_unstable();
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(
+            file.refuse("catalog.ids", format!("the id \"{}\" stands there twice", pair[0]))
+        );
+    }
+    let titles = strings(file, "catalog.titles")?;
+    if let Some(titles) = titles.as_ref().filter(|titles| titles.len() != ids.len()) {
+        let problem = format!("there are {} titles for {} items", titles.len(), ids.len());
+        return Err(file.refuse("catalog.titles", problem));
+    }
+    let columns = fields.iter().map(|field| column(file, field, ids.len()));
+    let columns = columns.collect::<Result<_>>()?;
+    Ok(Some(CatalogTable { ids, titles, columns }))
+}
+
+fn column(file: &mut RawFile, field: &Field, items: usize) -> Result<Column> {
+    let name = format!("catalog.{}", field.name);
+    let values = format!("{name}.values");
+    if let FieldKind::Numeric { .. } = field.kind {
+        let numbers: Buffer<f32> = file.take(&values, &[items])?;
+        if let Some(index) = numbers.iter().position(|number| number.is_infinite()) {
+            let problem = format!("the number of item {index} is infinite");
+            return Err(file.refuse(&values, problem));
+        }
+        return Ok(Column::Numbers(numbers));
+    }
+    let offsets = file.take(&format!("{name}.offsets"), &[items + 1])?;
+    let values = file.take_list(&values)?;
+    let column = Column::values(offsets, values, field.size)
+        .map_err(|problem| file.refuse(&name, problem))?;
+    if field.kind == FieldKind::One
+        && let Some(item) = (0..items).find(|&item| column.row(item).len() > 1)
+    {
+        let problem = format!("item {item} has {} values; one is expected", column.row(item).len());
+        return Err(file.refuse(&name, problem));
+    }
+    Ok(column)
+}
+
+fn evidence(file: &mut RawFile, catalog_len: usize) -> Result<Option<EvidenceTable>> {
+    let names = ["items", "scores", "gradient_norm", "popularity"];
+    let names = names.map(|name| format!("evidence.{name}"));
+    if !names.iter().any(|name| file.has(name)) {
+        return Ok(None);
+    }
+    let items: Buffer<u32> = file.take_list(&names[0])?;
+    if let Some(index) = items.iter().position(|&item| item as usize >= catalog_len) {
+        let problem = format!(
+            "item {} at index {index} is not below {catalog_len}, the catalogue's length",
+            items[index]
+        );
+        return Err(file.refuse(&names[0], problem));
+    }
+    let shape = [items.len()];
+    let scores = floats(file, &names[1], &shape)?;
+    let gradient_norm = floats(file, &names[2], &shape)?;
+    let popularity = floats(file, &names[3], &shape)?;
+    Ok(Some(EvidenceTable { items, scores, gradient_norm, popularity }))
+}

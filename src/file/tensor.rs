@@ -1,0 +1,47 @@
+//! Tensors as they are handed to the writer.
+
+use safetensors::Dtype;
+
+/// A tensor to be written.
+#[derive(Clone, Debug)]
+pub struct TensorData<'a> {
+    pub(super) name: String,
+    pub(super) dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    pub(super) bytes: &'a [u8],
+}
+
+/// A type of number that a tensor can have.
+pub trait Element: bytemuck::Pod {
+    /// What safetensors calls it.
+    const DTYPE: Dtype;
+}
+
+impl Element for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+}
+
+impl Element for u32 {
+    const DTYPE: Dtype = Dtype::U32;
+}
+
+impl Element for u64 {
+    const DTYPE: Dtype = Dtype::U64;
+}
+
+impl Element for u8 {
+    const DTYPE: Dtype = Dtype::U8;
+}
+
+impl<'a> TensorData<'a> {
+    /// A tensor of this shape, row-major.
+    pub fn new<T: Element>(name: impl Into<String>, shape: &[usize], numbers: &'a [T]) -> Self {
+        let bytes = bytemuck::cast_slice(numbers);
+        Self { name: name.into(), dtype: T::DTYPE, shape: shape.to_vec(), bytes }
+    }
+
+    /// A list.
+    pub fn list<T: Element>(name: impl Into<String>, numbers: &'a [T]) -> Self {
+        Self::new(name, &[numbers.len()], numbers)
+    }
+}

@@ -1,0 +1,164 @@
+//! Writes safetensors files whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Contents, TensorData};
+use crate::head::HeadShape;
+use crate::schema::{Column, Entity, Strings};
+use crate::{Error, Result};
+
+/// Tensors begin at multiples of this many bytes, as far as the format can:
+/// see [`write_tensors`].
+const ALIGNMENT: usize = 64;
+
+/// Writes a weight file, atomically: `path` holds the old file or the new one,
+/// and never a part.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be written to.
+pub fn write(path: &Path, contents: &Contents) -> Result<()> {
+    let mut metadata =
+        vec![("melu.format", "1".into()), ("melu.config", contents.config.to_json())];
+    metadata.extend(contents.training.clone().map(|training| ("melu.training", training)));
+    write_tensors(path, &metadata, tensors(contents))
+}
+
+/// Writes tensors and metadata as a safetensors file, atomically.
+///
+/// The format allows no gaps between tensors, so those whose lengths are
+/// multiples of 64 bytes stand first, each at a multiple of 64; the others
+/// follow by falling alignment of their lengths, so that each is at least
+/// aligned for its type.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be written to.
+pub fn write_tensors(
+    path: &Path,
+    metadata: &[(&str, String)],
+    mut tensors: Vec<TensorData>,
+) -> Result<()> {
+    let alignment = |tensor: &TensorData| {
+        (tensor.bytes.len() | ALIGNMENT).trailing_zeros().min(ALIGNMENT.trailing_zeros())
+    };
+    tensors.sort_by(|a, b| alignment(b).cmp(&alignment(a)).then_with(|| a.name.cmp(&b.name)));
+
+    let mut header = BTreeMap::new();
+    let metadata: BTreeMap<&str, &String> =
+        metadata.iter().map(|(key, value)| (*key, value)).collect();
+    header.insert("__metadata__", json!(metadata));
+    let mut start = 0;
+    for tensor in &tensors {
+        let end = start + tensor.bytes.len();
+        let entry = json!({
+            "dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [start, end],
+        });
+        header.insert(&tensor.name, entry);
+        start = end;
+    }
+    let mut header = json!(header).to_string().into_bytes();
+    let unpadded = size_of::<u64>() + header.len();
+    header.resize(header.len() + unpadded.next_multiple_of(ALIGNMENT) - unpadded, b' ');
+
+    write_atomically(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        tensors.iter().try_for_each(|tensor| file.write_all(tensor.bytes))
+    })
+}
+
+/// Writes a file beside `path`, syncs it, and renames it to `path`.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be written to; what `path` held is
+/// untouched then.
+pub fn write_atomically(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let failed = |source| Error::Io { action: "write", path: path.to_owned(), source };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".melu-");
+    // Temporary files are private by default; this one becomes an ordinary
+    // file, whose mode the umask decides.
+    #[cfg(unix)]
+    builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    let mut temporary = builder.tempfile_in(folder).map_err(failed)?;
+    let mut buffered = BufWriter::new(temporary.as_file_mut());
+    fill(&mut buffered).and_then(|()| buffered.flush()).map_err(failed)?;
+    drop(buffered);
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist(path).map_err(|error| failed(error.error))?;
+    // The rename itself is only safe once the folder is; where folders cannot
+    // be opened, there is nothing to sync.
+    if let Ok(folder) = File::open(folder) {
+        folder.sync_all().map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
+    let config = &contents.config;
+    let mut tensors = Vec::new();
+    for entity in [Entity::Item, Entity::User] {
+        let fields = config.fields(entity);
+        for (field, weight) in fields.iter().zip(contents.embeddings(entity)) {
+            let name = format!("{entity}.{}.weight", field.name);
+            tensors.push(TensorData::new(name, &[field.size, config.embedding_dim], weight));
+        }
+        for (field, vocabulary) in fields.iter().zip(contents.vocabularies(entity)) {
+            if let Some(vocabulary) = vocabulary {
+                let name = format!("vocab.{entity}.{}", field.name);
+                push_strings(&mut tensors, &name, vocabulary.names());
+            }
+        }
+    }
+    if let Ok(shape) = config.head_shape() {
+        for (k, layer) in shape.layers().iter().enumerate() {
+            tensors.push(TensorData::new(
+                HeadShape::tensor_name(2 * k),
+                &[layer.outputs, layer.inputs],
+                &contents.head[layer.weight.clone()],
+            ));
+            let bias = &contents.head[layer.bias.clone()];
+            tensors.push(TensorData::list(HeadShape::tensor_name(2 * k + 1), bias));
+        }
+    }
+    if let Some(catalog) = &contents.catalog {
+        push_strings(&mut tensors, "catalog.ids", &catalog.ids);
+        if let Some(titles) = &catalog.titles {
+            push_strings(&mut tensors, "catalog.titles", titles);
+        }
+        for (field, column) in config.item_fields.iter().zip(&catalog.columns) {
+            let name = format!("catalog.{}.values", field.name);
+            match column {
+                Column::Numbers(numbers) => tensors.push(TensorData::list(name, numbers)),
+                Column::Values { offsets, values } => {
+                    tensors.push(TensorData::list(name, values));
+                    let name = format!("catalog.{}.offsets", field.name);
+                    tensors.push(TensorData::list(name, offsets));
+                }
+            }
+        }
+    }
+    if let Some(evidence) = &contents.evidence {
+        tensors.push(TensorData::list("evidence.items", &evidence.items));
+        tensors.push(TensorData::list("evidence.scores", &evidence.scores));
+        tensors.push(TensorData::list("evidence.gradient_norm", &evidence.gradient_norm));
+        tensors.push(TensorData::list("evidence.popularity", &evidence.popularity));
+    }
+    tensors
+}
+
+fn push_strings<'a>(tensors: &mut Vec<TensorData<'a>>, name: &str, strings: &'a Strings) {
+    tensors.push(TensorData::list(format!("{name}.offsets"), strings.offsets()));
+    tensors.push(TensorData::list(format!("{name}.bytes"), strings.bytes()));
+}

@@ -1,0 +1,351 @@
+//! The decision-making layers: fully connected, ReLU, one output.
+//!
+//! A head's parameters are one flat slice, its tensors one after another:
+//! `head.0.weight`, `head.0.bias`, `head.1.weight` and so on, each as
+//! `torch.nn.Linear` has it. One layer's output is a dense matrix with a row
+//! for each rating. All rows of a batch belong to one user, whose half of the
+//! first layer is therefore computed once.
+
+use std::ops::Range;
+
+use crate::kernels::{
+    Matrix, MatrixMut, add_to_rows, dot, gemm, relu, relu_mask, sum_of_squares, sum_rows,
+};
+
+/// The layers of a head, and where its tensors lie in the flat slice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadShape {
+    item_width: usize,
+    user_width: usize,
+    layers: Vec<Layer>,
+}
+
+/// One fully connected layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Width of its input.
+    pub inputs: usize,
+    /// Width of its output.
+    pub outputs: usize,
+    /// Where its weight lies: [outputs, inputs], row-major.
+    pub weight: Range<usize>,
+    /// Where its bias lies: [outputs].
+    pub bias: Range<usize>,
+}
+
+/// A user's ratings as the head sees them: one row an item, and the user.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Item embeddings, [rows, item width], dense.
+    pub items: &'a [f32],
+    /// The user's embedding, [user width].
+    pub user: &'a [f32],
+    /// How many rows.
+    pub rows: usize,
+}
+
+/// A dense matrix [rows, layer outputs] for each layer.
+///
+/// Holds the layers' outputs (after ReLU but for the last), or the loss's
+/// derivatives by the layers' sums.
+#[derive(Clone, Debug, Default)]
+pub struct LayerRows(Vec<Vec<f32>>);
+
+impl HeadShape {
+    /// From the width of an item's embedding, of a user's, and of each hidden layer.
+    ///
+    /// # Errors
+    /// If the input or a hidden layer has no width, or the sizes overflow.
+    pub fn new(item_width: usize, user_width: usize, hidden: &[usize]) -> Result<Self, String> {
+        let mut inputs = item_width.checked_add(user_width).ok_or("embedding_dim is too large")?;
+        if inputs == 0 {
+            return Err("embedding_dim or the number of fields is 0; the head has no input".into());
+        }
+        if hidden.contains(&0) {
+            return Err(format!("hidden is {hidden:?}; each width must be above 0"));
+        }
+        let mut layers = Vec::new();
+        let mut end = 0usize;
+        for &outputs in hidden.iter().chain([&1]) {
+            let start = end;
+            let middle = inputs.checked_mul(outputs).and_then(|size| size.checked_add(start));
+            let middle = middle.ok_or("the head's sizes are too large")?;
+            end = middle.checked_add(outputs).ok_or("the head's sizes are too large")?;
+            layers.push(Layer { inputs, outputs, weight: start..middle, bias: middle..end });
+            inputs = outputs;
+        }
+        Ok(Self { item_width, user_width, layers })
+    }
+
+    /// Width of an item's embedding.
+    pub fn item_width(&self) -> usize {
+        self.item_width
+    }
+
+    /// Width of a user's embedding.
+    pub fn user_width(&self) -> usize {
+        self.user_width
+    }
+
+    /// The layers, first to last; the last has one output.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// How many numbers the head has.
+    pub fn parameters(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.bias.end)
+    }
+
+    /// How many tensors: a weight and a bias a layer.
+    pub fn tensors(&self) -> usize {
+        2 * self.layers.len()
+    }
+
+    /// `head.0.weight`, `head.0.bias`, `head.1.weight` and so on.
+    pub fn tensor_name(tensor: usize) -> String {
+        format!("head.{}.{}", tensor / 2, if tensor.is_multiple_of(2) { "weight" } else { "bias" })
+    }
+
+    /// Where each tensor lies in the flat slice.
+    pub fn tensor_ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        self.layers.iter().flat_map(|layer| [layer.weight.clone(), layer.bias.clone()])
+    }
+
+    fn item_part<'a>(&self, weight: &'a [f32]) -> Matrix<'a> {
+        let first = &self.layers[0];
+        Matrix::new(weight, first.outputs, self.item_width, first.inputs)
+    }
+
+    fn user_part<'a>(&self, weight: &'a [f32]) -> Matrix<'a> {
+        let first = &self.layers[0];
+        let start = self.item_width.min(weight.len());
+        Matrix::new(&weight[start..], first.outputs, self.user_width, first.inputs)
+    }
+
+    /// `sums` = first layer's weight times each row's input, without bias.
+    ///
+    /// `parameters` need not be the head's own: a direction in its space
+    /// gives the first layer's change along it.
+    pub fn first_layer(&self, parameters: &[f32], inputs: Inputs, sums: &mut [f32]) {
+        let first = &self.layers[0];
+        let weight = &parameters[first.weight.clone()];
+        let items = Matrix::dense(inputs.items, inputs.rows, self.item_width);
+        // The user's part is the same for all rows: computed into the first
+        // row, then spread, then added to by the items' part.
+        let width = first.outputs;
+        for (unit, sum) in sums.iter_mut().take(width).enumerate() {
+            let start = unit * first.inputs + self.item_width;
+            *sum = dot(&weight[start..start + self.user_width], inputs.user);
+        }
+        for row in 1..inputs.rows {
+            sums.copy_within(..width, row * width);
+        }
+        let sums = MatrixMut::dense(sums, inputs.rows, width);
+        gemm(items, self.item_part(weight).transposed(), 1.0, sums);
+    }
+
+    /// Computes every layer's output.
+    pub fn forward(&self, parameters: &[f32], inputs: Inputs, activations: &mut LayerRows) {
+        let rows = inputs.rows;
+        activations.resize(self, rows);
+        for (l, layer) in self.layers.iter().enumerate() {
+            let (before, after) = activations.0.split_at_mut(l);
+            let sums = &mut after[0][..rows * layer.outputs];
+            match before.last() {
+                None => self.first_layer(parameters, inputs, sums),
+                Some(previous) => gemm(
+                    Matrix::dense(previous, rows, layer.inputs),
+                    layer.weights(parameters).transposed(),
+                    0.0,
+                    MatrixMut::dense(sums, rows, layer.outputs),
+                ),
+            }
+            add_to_rows(sums, &parameters[layer.bias.clone()]);
+            if l + 1 < self.layers.len() {
+                relu(sums);
+            }
+        }
+    }
+
+    /// Carries the loss's derivatives back through the layers.
+    ///
+    /// `deltas` holds those by the head's output in its last matrix; those by
+    /// the other layers' sums are computed.
+    pub fn backward(
+        &self,
+        parameters: &[f32],
+        activations: &LayerRows,
+        rows: usize,
+        deltas: &mut LayerRows,
+    ) {
+        for (l, layer) in self.layers.iter().enumerate().skip(1).rev() {
+            let (before, after) = deltas.0.split_at_mut(l);
+            let previous = &mut before[l - 1][..rows * layer.inputs];
+            gemm(
+                Matrix::dense(&after[0], rows, layer.outputs),
+                layer.weights(parameters),
+                0.0,
+                MatrixMut::dense(previous, rows, layer.inputs),
+            );
+            relu_mask(previous, &activations.0[l - 1]);
+        }
+    }
+
+    /// `gradient += ` the gradient by the head's parameters, summed over rows.
+    pub fn add_gradient(
+        &self,
+        inputs: Inputs,
+        activations: &LayerRows,
+        deltas: &LayerRows,
+        gradient: &mut [f32],
+    ) {
+        self.add_first_gradient(inputs, &deltas.0[0], gradient);
+        self.add_outer_products(activations, deltas, inputs.rows, gradient);
+        for (layer, deltas) in self.layers.iter().zip(&deltas.0) {
+            let bias = &mut gradient[layer.bias.clone()];
+            sum_rows(bias, &deltas[..inputs.rows * layer.outputs]);
+        }
+    }
+
+    /// The part of the gradient that is the first layer's weight.
+    fn add_first_gradient(&self, inputs: Inputs, delta: &[f32], gradient: &mut [f32]) {
+        let first = &self.layers[0];
+        let rows = inputs.rows;
+        let weight = &mut gradient[first.weight.clone()];
+        let deltas = Matrix::dense(delta, rows, first.outputs);
+        gemm(
+            deltas.transposed(),
+            Matrix::dense(inputs.items, rows, self.item_width),
+            1.0,
+            MatrixMut::new(weight, first.outputs, self.item_width, first.inputs),
+        );
+        for (unit, weight) in weight.chunks_exact_mut(first.inputs).enumerate() {
+            let sum: f32 = (0..rows).map(|row| delta[row * first.outputs + unit]).sum();
+            for (weight, user) in weight[self.item_width..].iter_mut().zip(inputs.user) {
+                *weight += sum * user;
+            }
+        }
+    }
+
+    /// `gradient += deltas^T activations` for the weights of all layers but the first.
+    pub fn add_outer_products(
+        &self,
+        activations: &LayerRows,
+        deltas: &LayerRows,
+        rows: usize,
+        gradient: &mut [f32],
+    ) {
+        for (l, layer) in self.layers.iter().enumerate().skip(1) {
+            gemm(
+                Matrix::dense(&deltas.0[l], rows, layer.outputs).transposed(),
+                Matrix::dense(&activations.0[l - 1], rows, layer.inputs),
+                1.0,
+                MatrixMut::dense(&mut gradient[layer.weight.clone()], layer.outputs, layer.inputs),
+            );
+        }
+    }
+
+    /// `items += ` the gradient by the items' embeddings, [rows, item width],
+    /// and `user += ` by the user's, summed over rows.
+    ///
+    /// `parameters` may be a direction, as in [`HeadShape::first_layer`].
+    pub fn add_input_gradient(
+        &self,
+        parameters: &[f32],
+        deltas: &LayerRows,
+        rows: usize,
+        items: &mut [f32],
+        user: &mut [f32],
+    ) {
+        let first = &self.layers[0];
+        let weight = &parameters[first.weight.clone()];
+        let deltas = &deltas.0[0][..rows * first.outputs];
+        gemm(
+            Matrix::dense(deltas, rows, first.outputs),
+            self.item_part(weight),
+            1.0,
+            MatrixMut::dense(items, rows, self.item_width),
+        );
+        let width = self.user_width;
+        let mut sums = vec![0.0; first.outputs];
+        sum_rows(&mut sums, deltas);
+        gemm(
+            Matrix::dense(&sums, 1, first.outputs),
+            self.user_part(weight),
+            1.0,
+            MatrixMut::dense(user, 1, width),
+        );
+    }
+
+    /// The squared norm of the gradient of each row by itself, over all of the
+    /// head's tensors together.
+    ///
+    /// A weight's gradient is the outer product of `delta` and input, whose
+    /// norm is the product of theirs, so that no gradient is formed.
+    pub fn squared_gradient_norms(
+        &self,
+        inputs: Inputs,
+        activations: &LayerRows,
+        deltas: &LayerRows,
+        norms: &mut [f32],
+    ) {
+        let user = sum_of_squares(inputs.user);
+        for (row, norm) in norms.iter_mut().enumerate().take(inputs.rows) {
+            *norm = 0.0;
+            let items = &inputs.items[row * self.item_width..][..self.item_width];
+            let mut input = sum_of_squares(items) + user;
+            for (l, layer) in self.layers.iter().enumerate() {
+                let delta = &deltas.0[l][row * layer.outputs..][..layer.outputs];
+                *norm += sum_of_squares(delta) * (input + 1.0);
+                input = sum_of_squares(&activations.0[l][row * layer.outputs..][..layer.outputs]);
+            }
+        }
+    }
+}
+
+impl Layer {
+    /// The weight among `parameters`, as a matrix [outputs, inputs].
+    pub fn weights<'a>(&self, parameters: &'a [f32]) -> Matrix<'a> {
+        Matrix::dense(&parameters[self.weight.clone()], self.outputs, self.inputs)
+    }
+}
+
+impl LayerRows {
+    /// Room for `rows` rows of each layer of `shape`.
+    pub fn new(shape: &HeadShape, rows: usize) -> Self {
+        let mut layers = Self::default();
+        layers.resize(shape, rows);
+        layers
+    }
+
+    /// Makes room for `rows` rows of each layer; nothing where there is enough.
+    pub fn resize(&mut self, shape: &HeadShape, rows: usize) {
+        self.0.resize(shape.layers.len(), Vec::new());
+        for (matrix, layer) in self.0.iter_mut().zip(&shape.layers) {
+            if matrix.len() < rows * layer.outputs {
+                matrix.resize(rows * layer.outputs, 0.0);
+            }
+        }
+    }
+
+    /// A layer's matrix; only the rows in use mean anything.
+    pub fn layer(&self, layer: usize) -> &[f32] {
+        &self.0[layer]
+    }
+
+    /// A layer's matrix, to be written.
+    pub fn layer_mut(&mut self, layer: usize) -> &mut [f32] {
+        &mut self.0[layer]
+    }
+
+    /// The last layer's column: the head's output, or the loss's derivative by it.
+    pub fn output(&self, rows: usize) -> &[f32] {
+        self.0.last().map_or(&[], |column| &column[..rows])
+    }
+
+    /// The last layer's column, to be written.
+    pub fn output_mut(&mut self, rows: usize) -> &mut [f32] {
+        self.0.last_mut().map_or(&mut [], |column| &mut column[..rows])
+    }
+}

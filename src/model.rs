@@ -1,0 +1,124 @@
+//! An opened weight file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::buffer::SharedBytes;
+use crate::config::Config;
+use crate::embedding::mean_row;
+use crate::file::{self, Contents, EvidenceTable};
+use crate::head::HeadShape;
+use crate::schema::Entity;
+use crate::{Catalog, Error, Result};
+
+/// A meta-trained model: embeddings, and the head that every new user starts from.
+///
+/// Cloning is cheap: clones share one model, and whatever is made from it
+/// keeps it alive. May be used from any number of threads at once.
+#[derive(Clone, Debug)]
+pub struct Model(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    contents: Contents,
+    shape: HeadShape,
+    item_means: Vec<Vec<f32>>,
+    user_means: Vec<Vec<f32>>,
+}
+
+impl Model {
+    /// Maps and checks a weight file.
+    ///
+    /// While the model lives, the file may be deleted or replaced by another
+    /// that is renamed over it, but must not be changed in place.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be mapped, [`Error::WeightFile`] if it
+    /// breaks the format.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_contents(file::read(file::map(path)?, &path.display().to_string())?)
+    }
+
+    /// Opens a weight file's bytes.
+    ///
+    /// # Errors
+    /// [`Error::WeightFile`] if they break the format.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        let bytes: SharedBytes = Arc::new(bytes);
+        Self::from_contents(file::read(bytes, "memory")?)
+    }
+
+    /// A model that was never in a file.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the parts do not fit each other.
+    pub fn from_contents(contents: Contents) -> Result<Self> {
+        let refuse = |problem: String| Error::argument("contents", problem);
+        contents.config.check().map_err(refuse)?;
+        let shape = contents.config.head_shape().map_err(refuse)?;
+        let width = contents.config.embedding_dim;
+        let means = |entity: Entity| {
+            let fields = contents.config.fields(entity);
+            let weights = contents.embeddings(entity);
+            let fit = fields.iter().zip(weights).all(|(f, weight)| weight.len() == f.size * width);
+            if !fit || weights.len() != fields.len() {
+                return Err(refuse(format!("the {entity} embeddings do not fit the fields")));
+            }
+            if contents.vocabularies(entity).len() != fields.len() {
+                return Err(refuse(format!("the {entity} vocabularies do not fit the fields")));
+            }
+            Ok(weights.iter().map(|weight| mean_row(weight, width)).collect())
+        };
+        let (item_means, user_means) = (means(Entity::Item)?, means(Entity::User)?);
+        if contents.head.len() != shape.parameters() {
+            return Err(refuse("the head does not fit the configuration".into()));
+        }
+        Ok(Self(Arc::new(Inner { shape, item_means, user_means, contents })))
+    }
+
+    /// Fields, sizes, loss and local update.
+    pub fn config(&self) -> &Config {
+        &self.0.contents.config
+    }
+
+    /// All that the weight file holds.
+    pub fn contents(&self) -> &Contents {
+        &self.0.contents
+    }
+
+    /// The head's layers.
+    pub fn head_shape(&self) -> &HeadShape {
+        &self.0.shape
+    }
+
+    /// The head that every new user starts from.
+    pub fn head(&self) -> &[f32] {
+        &self.0.contents.head
+    }
+
+    /// The weight file's own items, ready to be scored; `None` if it has none.
+    ///
+    /// Computes every item's embedding: make it once and share it.
+    ///
+    /// # Errors
+    /// As [`Catalog::from_table`].
+    pub fn catalog(&self) -> Result<Option<Catalog>> {
+        let table = self.0.contents.catalog.clone();
+        table.map(|table| Catalog::from_table(self, table)).transpose()
+    }
+
+    /// The evidence candidates among the weight file's own items, best first;
+    /// `None` if it has none.
+    pub fn evidence(&self) -> Option<&EvidenceTable> {
+        self.0.contents.evidence.as_ref()
+    }
+
+    /// The mean of the rows of each field's embedding.
+    pub(crate) fn means(&self, entity: Entity) -> &[Vec<f32>] {
+        match entity {
+            Entity::Item => &self.0.item_means,
+            Entity::User => &self.0.user_means,
+        }
+    }
+}

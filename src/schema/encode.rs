@@ -1,0 +1,105 @@
+//! From what a caller says of a user or item to rows of columns.
+
+use super::{ColumnBuilder, Entity, Field, FieldKind, Value, Vocabulary};
+use crate::{Error, Result};
+
+/// Adds one row to each field's column from `values`: any order, a field's
+/// name repeated for several values, fields left out where nothing is known.
+///
+/// Returns how many values the vocabularies lack; they are left out.
+///
+/// # Errors
+/// [`Error::UnknownField`] and [`Error::FieldValue`]; nothing is added then.
+pub fn encode_row(
+    entity: Entity,
+    fields: &[Field],
+    vocabularies: &[Option<Vocabulary>],
+    values: &[(&str, Value)],
+    columns: &mut [ColumnBuilder],
+) -> Result<usize> {
+    if let Some((unknown, _)) =
+        values.iter().find(|(name, _)| !fields.iter().any(|field| field.name == *name))
+    {
+        let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+        return Err(Error::UnknownField { entity: entity.name(), name: (*unknown).into(), known });
+    }
+    let rows = fields.iter().zip(vocabularies).map(|(field, vocabulary)| {
+        let given = values.iter().filter(|(name, _)| *name == field.name).map(|(_, value)| *value);
+        Row::new(entity, field, vocabulary.as_ref(), given)
+    });
+    let rows = rows.collect::<Result<Vec<Row>>>()?;
+    let mut unknown = 0;
+    for (row, column) in rows.iter().zip(columns) {
+        unknown += row.unknown;
+        for &index in &row.indices {
+            column.push_value(index);
+        }
+        column.end_row(row.number);
+    }
+    Ok(unknown)
+}
+
+#[derive(Default)]
+struct Row {
+    indices: Vec<u32>,
+    number: Option<f32>,
+    unknown: usize,
+}
+
+impl Row {
+    fn new<'a>(
+        entity: Entity,
+        field: &Field,
+        vocabulary: Option<&Vocabulary>,
+        values: impl Iterator<Item = Value<'a>>,
+    ) -> Result<Self> {
+        let refuse = |problem: String| {
+            Err(Error::FieldValue { entity: entity.name(), field: field.name.clone(), problem })
+        };
+        let mut row = Self::default();
+        let mut given = 0;
+        for value in values {
+            given += 1;
+            if given > 1 && field.kind != FieldKind::Multi {
+                return refuse("more than one value is given; it takes one".into());
+            }
+            match (field.kind, value) {
+                (FieldKind::Numeric { .. }, Value::Index(_)) => {
+                    return refuse("it is numeric; a number is expected, not an index".into());
+                }
+                (FieldKind::Numeric { .. }, Value::Number(number)) => row.number = Some(number),
+                (FieldKind::Numeric { .. }, Value::Name(name)) => match name.trim().parse() {
+                    Ok(number) => row.number = Some(number),
+                    Err(_) => return refuse(format!("\"{name}\" is not a number")),
+                },
+                (_, Value::Number(number)) => {
+                    return refuse(format!("it is not numeric; {number} cannot be its value"));
+                }
+                (_, Value::Index(index)) if (index as usize) < field.size => {
+                    row.indices.push(index);
+                }
+                (_, Value::Index(index)) => {
+                    return refuse(format!("index {index} is not below its size {}", field.size));
+                }
+                (_, Value::Name(name)) => match vocabulary {
+                    None => {
+                        return refuse(format!(
+                            "the model has no names for its values; give an index instead of \"{name}\""
+                        ));
+                    }
+                    Some(vocabulary) => match vocabulary.find(name) {
+                        Some(index) => row.indices.push(index),
+                        None => row.unknown += 1,
+                    },
+                },
+            }
+            if let Some(number) = row.number.filter(|number| !number.is_finite()) {
+                return refuse(format!("{number} is not a finite number"));
+            }
+        }
+        row.indices.sort_unstable();
+        row.indices.dedup();
+        Ok(row)
+    }
+}
