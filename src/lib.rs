@@ -28,3 +28,5 @@ pub use user::User;
 
 #[cfg(feature = "train")]
 pub mod data;
+#[cfg(feature = "train")]
+pub(crate) mod random;

@@ -1,0 +1,253 @@
+//! `dataset.toml`: what a data folder's files and columns are called.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::{Error, Result};
+
+/// What `dataset.toml` says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    pub name: String,
+    pub users: TableSettings,
+    pub items: TableSettings,
+    pub ratings: RatingSettings,
+    #[serde(default)]
+    pub format: FormatSettings,
+    #[serde(default)]
+    pub split: SplitSettings,
+    #[serde(default)]
+    pub tasks: TaskRules,
+}
+
+/// `[users]` and `[items]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TableSettings {
+    pub file: String,
+    pub id: String,
+    pub title: Option<String>,
+    #[serde(default)]
+    pub fields: FieldList,
+}
+
+/// The fields of one table, each name once.
+#[derive(Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<FieldSettings>")]
+pub(super) struct FieldList(pub Vec<FieldSettings>);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FieldSettings {
+    pub name: String,
+    #[serde(default)]
+    pub kind: TableKind,
+}
+
+/// What a column's cells hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TableKind {
+    /// One value.
+    #[default]
+    One,
+    /// Any number of values, joined by the folder's separator.
+    Multi,
+    /// A number.
+    Numeric,
+}
+
+impl TableKind {
+    /// `one`, `multi` or `numeric`, as `dataset.toml` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Multi => "multi",
+            Self::Numeric => "numeric",
+        }
+    }
+}
+
+/// `[ratings]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RatingSettings {
+    pub file: String,
+    pub user: String,
+    pub item: String,
+    pub value: String,
+    pub time: Option<String>,
+}
+
+/// `[format]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormatSettings {
+    pub separator: Separator,
+}
+
+impl Default for FormatSettings {
+    fn default() -> Self {
+        Self { separator: Separator("|".into()) }
+    }
+}
+
+/// What joins the values of a multi-valued cell; never empty.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Separator(pub String);
+
+/// `[split]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SplitSettings {
+    pub new_users: Option<Newcomers>,
+    pub new_items: Option<Newcomers>,
+}
+
+/// Which users or items count as new.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "NewcomerKeys")]
+pub(super) enum Newcomers {
+    /// Those whose ids the file lists.
+    Listed { file: String },
+    /// Those with at least this number in the column.
+    From { column: String, from: f64 },
+    /// A share of all, drawn by seed.
+    Fraction { fraction: f64, seed: u64 },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewcomerKeys {
+    file: Option<String>,
+    column: Option<String>,
+    from: Option<f64>,
+    fraction: Option<f64>,
+    seed: Option<u64>,
+}
+
+/// Which users make a task within a scenario, and how large its query set is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "TaskKeys")]
+pub struct TaskRules {
+    /// The fewest ratings of a task; more than `query`.
+    pub min_ratings: usize,
+    /// The most ratings of a task; at least `min_ratings`.
+    pub max_ratings: usize,
+    /// Ratings in the query set, at least one; the rest is the support set.
+    pub query: usize,
+}
+
+impl Default for TaskRules {
+    /// The paper's: 13 to 100 ratings, 10 of them to predict.
+    fn default() -> Self {
+        Self { min_ratings: 13, max_ratings: 100, query: 10 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskKeys {
+    min_ratings: Option<usize>,
+    max_ratings: Option<usize>,
+    query: Option<usize>,
+}
+
+impl TryFrom<Vec<FieldSettings>> for FieldList {
+    type Error = String;
+
+    fn try_from(fields: Vec<FieldSettings>) -> Result<Self, String> {
+        for (index, field) in fields.iter().enumerate() {
+            if field.name.is_empty() {
+                return Err("a field's name is empty; a column's name is expected".into());
+            }
+            if fields.iter().take(index).any(|other| other.name == field.name) {
+                return Err(format!(
+                    "field \"{}\" is listed twice; once is expected",
+                    field.name.escape_debug()
+                ));
+            }
+        }
+        Ok(Self(fields))
+    }
+}
+
+impl TryFrom<String> for Separator {
+    type Error = &'static str;
+
+    fn try_from(separator: String) -> Result<Self, &'static str> {
+        if separator.is_empty() {
+            return Err("separator \"\" is empty; a text such as \"|\" is expected");
+        }
+        Ok(Self(separator))
+    }
+}
+
+impl TryFrom<NewcomerKeys> for Newcomers {
+    type Error = String;
+
+    fn try_from(keys: NewcomerKeys) -> Result<Self, String> {
+        let NewcomerKeys { file, column, from, fraction, seed } = keys;
+        match (file, column, from, fraction, seed) {
+            (Some(file), None, None, None, None) => Ok(Self::Listed { file }),
+            (None, Some(column), Some(from), None, None) if from.is_finite() => {
+                Ok(Self::From { column, from })
+            }
+            (None, None, None, Some(fraction), Some(seed)) => {
+                if !(0.0..=1.0).contains(&fraction) {
+                    return Err(format!("fraction {fraction} is not within 0 to 1"));
+                }
+                Ok(Self::Fraction { fraction, seed })
+            }
+            _ => Err("exactly one of { file = \"…\" }, { column = \"…\", from = number } and \
+                      { fraction = 0 to 1, seed = number } is expected"
+                .into()),
+        }
+    }
+}
+
+impl TryFrom<TaskKeys> for TaskRules {
+    type Error = String;
+
+    fn try_from(keys: TaskKeys) -> Result<Self, String> {
+        let usual = Self::default();
+        let rules = Self {
+            min_ratings: keys.min_ratings.unwrap_or(usual.min_ratings),
+            max_ratings: keys.max_ratings.unwrap_or(usual.max_ratings),
+            query: keys.query.unwrap_or(usual.query),
+        };
+        let Self { min_ratings, max_ratings, query } = rules;
+        if query == 0 {
+            return Err("query 0 leaves nothing to predict; at least 1 is expected".into());
+        }
+        if min_ratings <= query {
+            return Err(format!(
+                "min_ratings {min_ratings} leaves no support set; more than query, {query}, is expected"
+            ));
+        }
+        if max_ratings < min_ratings {
+            return Err(format!(
+                "max_ratings {max_ratings} is less than min_ratings, {min_ratings}"
+            ));
+        }
+        Ok(rules)
+    }
+}
+
+impl Settings {
+    /// Reads the text of the `dataset.toml` at `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| Error::Data {
+            file: path.to_owned(),
+            line: error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map(|before| 1 + before.matches('\n').count() as u64),
+            column: None,
+            problem: error.message().into(),
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! The users or the items of a data folder.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::rows::{Open, Rows, shown};
+use super::settings::{FieldSettings, TableKind, TableSettings};
+use crate::Result;
+use crate::schema::{Column, ColumnBuilder, Strings, Vocabulary};
+
+/// All users, or all items: a row each, in the order of the file.
+///
+/// May be used from any number of threads at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    ids: Strings,
+    index: HashMap<Box<[u8]>, u32>,
+    titles: Option<Strings>,
+    fields: Vec<TableField>,
+}
+
+/// One attribute of all users, or of all items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableField {
+    /// The column's name.
+    pub name: String,
+    /// What its cells hold.
+    pub kind: TableKind,
+    /// The cells, a row each; indices are into `vocabulary`.
+    pub column: Column,
+    /// All values that the file has, sorted; `None` for a numeric field.
+    pub vocabulary: Option<Vocabulary>,
+}
+
+impl Table {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The rows' ids; no two are the same, and none is empty.
+    pub fn ids(&self) -> &Strings {
+        &self.ids
+    }
+
+    /// The rows' titles, where the folder names a column of them; a missing one
+    /// is empty.
+    pub fn titles(&self) -> Option<&Strings> {
+        self.titles.as_ref()
+    }
+
+    /// The fields, in the order of `dataset.toml`.
+    pub fn fields(&self) -> &[TableField] {
+        &self.fields
+    }
+
+    /// The row with this id.
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.find_bytes(id.as_bytes())
+    }
+
+    pub(super) fn find_bytes(&self, id: &[u8]) -> Option<u32> {
+        self.index.get(id).copied()
+    }
+
+    /// Reads a table, and beside it the numbers of the column `numbers`, which
+    /// need not be a field.
+    pub(super) fn read(
+        open: Open<'_>,
+        path: PathBuf,
+        settings: &TableSettings,
+        separator: &str,
+        numbers: Option<&str>,
+    ) -> Result<(Self, Vec<Option<f64>>)> {
+        let mut rows = Rows::open(open, path)?;
+        let id_column = rows.column(&settings.id)?;
+        let title_column = settings.title.as_deref().map(|name| rows.column(name)).transpose()?;
+        let number_column = numbers.map(|name| rows.column(name)).transpose()?;
+        let mut fields = settings
+            .fields
+            .0
+            .iter()
+            .map(|field| FieldReader::new(&rows, field, separator))
+            .collect::<Result<Vec<_>>>()?;
+
+        let mut ids: Vec<String> = Vec::new();
+        let mut titles = Vec::new();
+        let mut index = HashMap::new();
+        let mut extra = Vec::new();
+        while rows.next()? {
+            let id = rows.text(id_column)?;
+            if id.is_empty() {
+                return Err(rows.error(Some(id_column), "\"\" is empty; an id is expected"));
+            }
+            let place = u32::try_from(ids.len())
+                .map_err(|_| rows.whole("has more than 4294967295 rows, the most there can be"))?;
+            if index.insert(Box::from(id.as_bytes()), place).is_some() {
+                let problem = format!(
+                    "\"{}\" is the id of an earlier row too; each row needs its own",
+                    shown(id.as_bytes())
+                );
+                return Err(rows.error(Some(id_column), problem));
+            }
+            ids.push(id.into());
+            if let Some(column) = title_column {
+                titles.push(rows.text(column)?.to_owned());
+            }
+            if let Some(column) = number_column {
+                extra.push(rows.number(column)?);
+            }
+            for field in &mut fields {
+                field.read_cell(&rows)?;
+            }
+        }
+        if ids.is_empty() {
+            return Err(rows.whole("has a header but no row; at least one is expected"));
+        }
+        let table = Self {
+            ids: ids.into_iter().collect(),
+            index,
+            titles: title_column.map(|_| titles.into_iter().collect()),
+            fields: fields.into_iter().map(FieldReader::finish).collect(),
+        };
+        Ok((table, extra))
+    }
+}
+
+/// Takes up one field's cells, row by row.
+struct FieldReader<'a> {
+    settings: &'a FieldSettings,
+    separator: &'a str,
+    place: usize,
+    column: ColumnBuilder,
+    /// Values as they come, and the number that each was given.
+    seen: HashMap<Box<str>, u32>,
+    /// The row's values so far, so that a repeated one counts once.
+    row: Vec<u32>,
+}
+
+impl<'a> FieldReader<'a> {
+    fn new(rows: &Rows<'_>, settings: &'a FieldSettings, separator: &'a str) -> Result<Self> {
+        Ok(Self {
+            settings,
+            separator,
+            place: rows.column(&settings.name)?,
+            column: ColumnBuilder::new(settings.kind == TableKind::Numeric),
+            seen: HashMap::new(),
+            row: Vec::new(),
+        })
+    }
+
+    fn read_cell(&mut self, rows: &Rows<'_>) -> Result<()> {
+        match self.settings.kind {
+            TableKind::Numeric => self.column.end_row(rows.number(self.place)?),
+            TableKind::One => {
+                self.push(rows.text(self.place)?);
+                self.column.end_row(None);
+            }
+            TableKind::Multi => {
+                self.row.clear();
+                for value in rows.text(self.place)?.split(self.separator) {
+                    self.push(value.trim());
+                }
+                self.column.end_row(None);
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, value: &str) {
+        if value.is_empty() {
+            return;
+        }
+        let number = match self.seen.get(value) {
+            Some(&number) => number,
+            None => {
+                let number = self.seen.len() as u32;
+                self.seen.insert(value.into(), number);
+                number
+            }
+        };
+        if self.settings.kind == TableKind::Multi {
+            if self.row.contains(&number) {
+                return;
+            }
+            self.row.push(number);
+        }
+        self.column.push_value(number);
+    }
+
+    fn finish(self) -> TableField {
+        let (column, vocabulary) = match self.column {
+            ColumnBuilder::Values { offsets, mut values } => {
+                let vocabulary = Vocabulary::from_unsorted(self.seen.keys().map(|name| &**name));
+                let mut sorted = vec![0; self.seen.len()];
+                for (name, &number) in &self.seen {
+                    // Every key is in the vocabulary that was made of the keys.
+                    sorted[number as usize] = vocabulary.find(name).unwrap_or_default();
+                }
+                for value in &mut values {
+                    *value = sorted[*value as usize];
+                }
+                (ColumnBuilder::Values { offsets, values }.finish(), Some(vocabulary))
+            }
+            numbers => (numbers.finish(), None),
+        };
+        TableField {
+            name: self.settings.name.clone(),
+            kind: self.settings.kind,
+            column,
+            vocabulary,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Ratings cut by scenario, and users into support and query sets.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+use super::folder::Dataset;
+use super::settings::TaskRules;
+use crate::random::{Purpose, generator};
+
+/// Which part of the ratings: by who rated, and what.
+///
+/// Training sees the first part only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scenario {
+    /// Neither the users nor the items are new.
+    ExistingUsersExistingItems,
+    /// The users are new, the items are not.
+    NewUsers,
+    /// The items are new, the users are not.
+    NewItems,
+    /// Both are new.
+    NewUsersNewItems,
+}
+
+impl Scenario {
+    /// All four, training's first.
+    pub const ALL: [Self; 4] =
+        [Self::ExistingUsersExistingItems, Self::NewUsers, Self::NewItems, Self::NewUsersNewItems];
+
+    /// The scenario's name in reports, as `new_users`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ExistingUsersExistingItems => "existing_users_existing_items",
+            Self::NewUsers => "new_users",
+            Self::NewItems => "new_items",
+            Self::NewUsersNewItems => "new_users_new_items",
+        }
+    }
+
+    fn of(new_user: bool, new_item: bool) -> Self {
+        match (new_user, new_item) {
+            (false, false) => Self::ExistingUsersExistingItems,
+            (true, false) => Self::NewUsers,
+            (false, true) => Self::NewItems,
+            (true, true) => Self::NewUsersNewItems,
+        }
+    }
+}
+
+/// One rating of a known user.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rated {
+    /// The item's row.
+    pub item: u32,
+    /// The rating.
+    pub value: f32,
+}
+
+/// One user's ratings within one scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserRatings {
+    /// The user's row.
+    pub user: u32,
+    /// The ratings, by item in ascending order; each item occurs once.
+    pub ratings: Vec<Rated>,
+}
+
+/// One user's ratings, cut into known ones and ones to predict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// The user's row.
+    pub user: u32,
+    /// The ratings that are known, in random order: any beginning of it is a
+    /// fair smaller support set.
+    pub support: Vec<Rated>,
+    /// The ratings to predict, in random order.
+    pub query: Vec<Rated>,
+}
+
+impl Dataset {
+    /// All users with at least one rating within the scenario, by row in
+    /// ascending order.
+    pub fn scenario(&self, scenario: Scenario) -> Vec<UserRatings> {
+        let is_new = |rows: &[bool], row: u32| rows.get(row as usize).copied().unwrap_or(false);
+        let mut groups: Vec<UserRatings> = Vec::new();
+        for ratings in self.ratings.chunk_by(|a, b| a.user == b.user) {
+            let Some(user) = ratings.first().map(|rating| rating.user) else { continue };
+            let new_user = is_new(&self.new_users, user);
+            let ratings: Vec<Rated> = ratings
+                .iter()
+                .filter(|rating| {
+                    Scenario::of(new_user, is_new(&self.new_items, rating.item)) == scenario
+                })
+                .map(|rating| Rated { item: rating.item, value: rating.value })
+                .collect();
+            if !ratings.is_empty() {
+                groups.push(UserRatings { user, ratings });
+            }
+        }
+        groups
+    }
+}
+
+impl UserRatings {
+    /// Draws `query` ratings to predict, all if there are fewer; the rest is the
+    /// support set.
+    pub fn draw(&self, query: usize, rng: &mut impl Rng) -> Task {
+        let mut query_set = self.ratings.clone();
+        query_set.shuffle(rng);
+        let support = query_set.split_off(query.min(query_set.len()));
+        Task { user: self.user, support, query: query_set }
+    }
+}
+
+/// A task of each user whose number of ratings is within the rules.
+///
+/// Another `draw` cuts the same ratings elsewhere. A user's task depends on its
+/// own ratings, the seed and the draw alone.
+pub fn tasks(groups: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) -> Vec<Task> {
+    groups
+        .iter()
+        .filter(|group| (rules.min_ratings..=rules.max_ratings).contains(&group.ratings.len()))
+        .map(|group| {
+            let mut rng = generator(seed, Purpose::Tasks, draw, group.user.into());
+            group.draw(rules.query, &mut rng)
+        })
+        .collect()
+}
