@@ -1,19 +1,23 @@
 //! Data folders: reading, importing, generating, and cutting into tasks.
 //!
 //! A data folder is a `dataset.toml` beside the CSV files that it names: users,
-//! items. [`Dataset::open`] reads one.
+//! items and ratings. [`Dataset::open`] reads one, [`import_movielens`] makes
+//! one from MovieLens' own files, and [`World`] makes one up.
 
 mod encoding;
 mod folder;
+mod movielens;
 mod ratings;
 mod rows;
 mod settings;
 mod split;
 mod table;
 mod tasks;
+mod write;
 
 pub use encoding::Encoded;
 pub use folder::{Dataset, LoadReport};
+pub use movielens::{ImportReport, import_movielens};
 pub use ratings::Rating;
 pub use settings::{TableKind, TaskRules};
 pub use table::{Table, TableField};
