@@ -150,9 +150,9 @@ impl HeadShape {
         let rows = inputs.rows;
         activations.resize(self, rows);
         for (l, layer) in self.layers.iter().enumerate() {
-            let (before, after) = activations.0.split_at_mut(l);
-            let sums = &mut after[0][..rows * layer.outputs];
-            match before.last() {
+            let (before, sums) = activations.split(l);
+            let sums = &mut sums[..rows * layer.outputs];
+            match before {
                 None => self.first_layer(parameters, inputs, sums),
                 Some(previous) => gemm(
                     Matrix::dense(previous, rows, layer.inputs),
@@ -180,10 +180,10 @@ impl HeadShape {
         deltas: &mut LayerRows,
     ) {
         for (l, layer) in self.layers.iter().enumerate().skip(1).rev() {
-            let (before, after) = deltas.0.split_at_mut(l);
-            let previous = &mut before[l - 1][..rows * layer.inputs];
+            let (previous, deltas) = deltas.split_mut(l);
+            let previous = &mut previous[..rows * layer.inputs];
             gemm(
-                Matrix::dense(&after[0], rows, layer.outputs),
+                Matrix::dense(deltas, rows, layer.outputs),
                 layer.weights(parameters),
                 0.0,
                 MatrixMut::dense(previous, rows, layer.inputs),
@@ -337,6 +337,19 @@ impl LayerRows {
     /// A layer's matrix, to be written.
     pub fn layer_mut(&mut self, layer: usize) -> &mut [f32] {
         &mut self.0[layer]
+    }
+
+    /// The matrix before a layer's, if there is one, and the layer's, to be written.
+    pub fn split(&mut self, layer: usize) -> (Option<&[f32]>, &mut [f32]) {
+        let (before, after) = self.0.split_at_mut(layer);
+        (before.last().map(Vec::as_slice), &mut after[0])
+    }
+
+    /// The matrix before a layer's, to be written, and the layer's; `layer` is
+    /// not the first.
+    pub fn split_mut(&mut self, layer: usize) -> (&mut [f32], &[f32]) {
+        let (before, after) = self.0.split_at_mut(layer);
+        (&mut before[layer - 1], &after[0])
     }
 
     /// The last layer's column: the head's output, or the loss's derivative by it.

@@ -30,3 +30,5 @@ pub use user::User;
 pub mod data;
 #[cfg(feature = "train")]
 pub(crate) mod random;
+#[cfg(feature = "train")]
+pub mod train;

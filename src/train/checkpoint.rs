@@ -1,0 +1,126 @@
+//! A training that was interrupted, in a file.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::adam::Moments;
+use super::batch::Optimiser;
+use super::parameters::Parameters;
+use crate::file::{RawFile, TensorData, map, write_tensors};
+use crate::{Error, Result};
+
+const KEY: &str = "melu.checkpoint";
+
+/// Everything that the rest of a training depends on, besides data and options.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    pub parameters: Parameters,
+    pub optimiser: Optimiser,
+    pub place: Place,
+    /// The weights of the best epoch so far, where epochs are validated.
+    pub best: Option<Parameters>,
+}
+
+/// How far training has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Whole epochs.
+    pub epoch: u64,
+    /// Tasks done of the epoch after them.
+    pub tasks: usize,
+    /// The sum of those tasks' losses.
+    pub loss_sum: f64,
+    /// The best validation error, and the epoch (from 1) that reached it.
+    pub best: Option<(f32, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    /// Data and options, by [`super::trainer`]'s fingerprint: another training's
+    /// checkpoint is refused.
+    fingerprint: String,
+    updates: u64,
+    place: Place,
+}
+
+impl State {
+    /// Writes a checkpoint, atomically.
+    pub fn write(&self, path: &Path, fingerprint: &str) -> Result<()> {
+        let header = Header {
+            fingerprint: fingerprint.into(),
+            updates: self.optimiser.updates,
+            place: self.place.clone(),
+        };
+        let header = serde_json::to_string(&header).unwrap_or_default();
+        let mut tensors = Vec::new();
+        push(&mut tensors, "parameters", &self.parameters);
+        if let Some(best) = &self.best {
+            push(&mut tensors, "best", best);
+        }
+        let Optimiser { embeddings, head, log_rates, .. } = &self.optimiser;
+        for (index, moments) in embeddings.iter().chain([head, log_rates]).enumerate() {
+            tensors.push(TensorData::list(format!("mean.{index}"), &moments.mean));
+            tensors.push(TensorData::list(format!("square.{index}"), &moments.square));
+        }
+        write_tensors(path, &[(KEY, header)], tensors)
+    }
+
+    /// Reads a checkpoint of the training with this fingerprint, whose tensors
+    /// have the sizes of `like`'s.
+    pub fn read(path: &Path, fingerprint: &str, like: &Parameters) -> Result<Self> {
+        let origin = path.display().to_string();
+        let mut file = RawFile::new(map(path)?, &origin)?;
+        let header = file.metadata(KEY);
+        let header = header.ok_or_else(|| file.refuse(KEY, "missing; this is no checkpoint"))?;
+        let header: Header =
+            serde_json::from_str(header).map_err(|error| file.refuse(KEY, error.to_string()))?;
+        if header.fingerprint != fingerprint {
+            return Err(file.refuse(
+                KEY,
+                "it is of a training with other data or options; train with the same ones, or \
+                 delete it to begin anew",
+            ));
+        }
+        let parameters = take(&mut file, "parameters", like)?;
+        let best = match header.place.best {
+            Some(_) => Some(take(&mut file, "best", like)?),
+            None => None,
+        };
+        let lens = like.embeddings.iter().chain([&like.head, &like.log_rates]).map(Vec::len);
+        let moments = lens.enumerate().map(|(index, len)| {
+            Ok(Moments {
+                mean: file.take(&format!("mean.{index}"), &[len])?.to_vec(),
+                square: file.take(&format!("square.{index}"), &[len])?.to_vec(),
+            })
+        });
+        let mut moments = moments.collect::<Result<Vec<_>>>()?;
+        let (Some(log_rates), Some(head)) = (moments.pop(), moments.pop()) else {
+            return Err(Error::argument("checkpoint", "it has no moments"));
+        };
+        file.finish()?;
+        let optimiser = Optimiser { updates: header.updates, embeddings: moments, head, log_rates };
+        Ok(Self { parameters, optimiser, place: header.place, best })
+    }
+}
+
+fn push<'a>(tensors: &mut Vec<TensorData<'a>>, name: &str, parameters: &'a Parameters) {
+    let Parameters { embeddings, head, log_rates } = parameters;
+    for (index, tensor) in embeddings.iter().chain([head, log_rates]).enumerate() {
+        tensors.push(TensorData::list(format!("{name}.{index}"), tensor));
+    }
+}
+
+fn take(file: &mut RawFile, name: &str, like: &Parameters) -> Result<Parameters> {
+    let mut index = 0;
+    let mut next = |like: &Vec<f32>| {
+        let tensor = file.take(&format!("{name}.{index}"), &[like.len()])?.to_vec();
+        index += 1;
+        Ok(tensor)
+    };
+    Ok(Parameters {
+        embeddings: like.embeddings.iter().map(&mut next).collect::<Result<_>>()?,
+        head: next(&like.head)?,
+        log_rates: next(&like.log_rates)?,
+    })
+}

@@ -1,0 +1,276 @@
+//! The gradient of the query loss through the local update, derived by hand.
+//!
+//! With `g_k` the support loss's gradient by the head at step `k`, the local
+//! update is `head_{k+1} = head_k - rate * g_k`. Let `v` be the query loss's
+//! gradient by the last head. Going back through a step,
+//!
+//! - a tensor's rate gets `-<v, g_k>` over that tensor;
+//! - with `w = rate * v`, the support embeddings get `-d<g_k, w>/d embeddings`;
+//! - `v` becomes `v - H_k w`, where `H_k` is the support loss's Hessian.
+//!
+//! The last two are one derivative of the whole gradient computation along the
+//! direction `w` (Pearlmutter 1994): a forward and a backward pass in which
+//! every quantity carries its rate of change. No Hessian is ever formed, and
+//! the cost is that of two ordinary gradients. First order leaves both out
+//! (FOMAML).
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Local;
+use crate::head::{HeadShape, Inputs, LayerRows};
+use crate::kernels::{Matrix, MatrixMut, add_scaled, add_to_rows, dot, gemm, relu_mask};
+use crate::loss::Output;
+
+/// Whether the gradient passes through the local update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// It does not: the local update's gradients count as constants (FOMAML).
+    First,
+    /// It does, exactly (MAML).
+    Second,
+}
+
+/// A support or query set as the head sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<'a> {
+    /// Embeddings of the rated items and of the user.
+    pub inputs: Inputs<'a>,
+    /// The ratings in the head's units, one a row.
+    pub targets: &'a [f32],
+}
+
+/// One task's gradients, and room to compute them in.
+///
+/// Reuse one for many tasks: its buffers stay.
+#[derive(Clone, Debug, Default)]
+pub struct MetaGradient {
+    /// The mean query loss at the adapted head.
+    pub loss: f32,
+    /// By the head's parameters.
+    pub head: Vec<f32>,
+    /// By the learning rate of each head tensor.
+    pub rates: Vec<f32>,
+    /// By the item embeddings of the support set, [rows, item width].
+    pub support_items: Vec<f32>,
+    /// By the item embeddings of the query set, [rows, item width].
+    pub query_items: Vec<f32>,
+    /// By the user's embedding, through both sets.
+    pub user: Vec<f32>,
+    steps: Vec<Step>,
+    query: Step,
+    tangents: Tangents,
+}
+
+/// What one step's gradient was computed from.
+#[derive(Clone, Debug, Default)]
+struct Step {
+    head: Vec<f32>,
+    activations: LayerRows,
+    deltas: LayerRows,
+}
+
+/// Rates of change along the direction that is carried back.
+#[derive(Clone, Debug, Default)]
+struct Tangents {
+    direction: Vec<f32>,
+    hessian_product: Vec<f32>,
+    activations: LayerRows,
+    deltas: LayerRows,
+}
+
+impl Step {
+    /// Runs the head forward and the mean loss's derivatives back; returns the loss.
+    fn run(&mut self, shape: &HeadShape, output: &Output, set: Set) -> f32 {
+        let rows = set.inputs.rows;
+        shape.forward(&self.head, set.inputs, &mut self.activations);
+        self.deltas.resize(shape, rows);
+        let share = 1.0 / rows.max(1) as f32;
+        let heads = self.activations.output(rows);
+        let derivatives = self.deltas.output_mut(rows);
+        let mut loss = 0.0;
+        for ((derivative, head), target) in derivatives.iter_mut().zip(heads).zip(set.targets) {
+            *derivative = share * output.loss.derivative(*head, *target);
+            loss += share * output.loss.value(*head, *target);
+        }
+        shape.backward(&self.head, &self.activations, rows, &mut self.deltas);
+        loss
+    }
+}
+
+impl MetaGradient {
+    /// Computes one task's gradients; all of the public fields are replaced.
+    ///
+    /// `head` is the model's own, of the given shape, `local` its local
+    /// update. With an empty support set there is no local update; with an
+    /// empty query set all gradients are 0.
+    #[expect(clippy::too_many_arguments, reason = "a task is all of these")]
+    pub fn compute(
+        &mut self,
+        shape: &HeadShape,
+        output: &Output,
+        local: &Local,
+        head: &[f32],
+        order: Order,
+        support: Set,
+        query: Set,
+    ) {
+        let steps = if support.inputs.rows == 0 { 0 } else { local.steps };
+        self.steps.resize_with(steps.max(self.steps.len()), Step::default);
+        zero(&mut self.rates, shape.tensors());
+        zero(&mut self.support_items, support.inputs.rows * shape.item_width());
+        zero(&mut self.query_items, query.inputs.rows * shape.item_width());
+        zero(&mut self.user, shape.user_width());
+        zero(&mut self.head, shape.parameters());
+
+        copy(&mut self.query.head, head);
+        for step in &mut self.steps[..steps] {
+            copy(&mut step.head, &self.query.head);
+            step.run(shape, output, support);
+            // `self.head` serves as the local gradient on the way forward.
+            self.head.fill(0.0);
+            shape.add_gradient(support.inputs, &step.activations, &step.deltas, &mut self.head);
+            for (tensor, rate) in shape.tensor_ranges().zip(&local.rates) {
+                add_scaled(&mut self.query.head[tensor.clone()], -rate, &self.head[tensor]);
+            }
+        }
+
+        self.loss = self.query.run(shape, output, query);
+        let Step { head: adapted, activations, deltas } = &self.query;
+        self.head.fill(0.0);
+        shape.add_gradient(query.inputs, activations, deltas, &mut self.head);
+        let rows = query.inputs.rows;
+        shape.add_input_gradient(adapted, deltas, rows, &mut self.query_items, &mut self.user);
+
+        for step in self.steps[..steps].iter().rev() {
+            self.tangents.set_direction(shape, &local.rates, &self.head);
+            self.tangents.forward(shape, step, support, &self.head, local, &mut self.rates);
+            if order == Order::First {
+                continue;
+            }
+            self.tangents.backward(shape, output, step, support);
+            let Tangents { direction, hessian_product, activations, deltas } = &mut self.tangents;
+            zero(hessian_product, shape.parameters());
+            shape.add_gradient(support.inputs, &step.activations, deltas, hessian_product);
+            let rows = support.inputs.rows;
+            shape.add_outer_products(activations, &step.deltas, rows, hessian_product);
+            add_scaled(&mut self.head, -1.0, hessian_product);
+
+            // What the embeddings get is subtracted as well: both of its parts
+            // are negated before they are added.
+            negate(deltas.layer_mut(0));
+            negate(direction);
+            let (items, user) = (&mut self.support_items, &mut self.user);
+            shape.add_input_gradient(&step.head, deltas, rows, items, user);
+            shape.add_input_gradient(direction, &step.deltas, rows, items, user);
+        }
+    }
+}
+
+impl Tangents {
+    /// `direction = rate * v`, tensor by tensor.
+    fn set_direction(&mut self, shape: &HeadShape, rates: &[f32], v: &[f32]) {
+        copy(&mut self.direction, v);
+        for (tensor, rate) in shape.tensor_ranges().zip(rates) {
+            self.direction[tensor].iter_mut().for_each(|element| *element *= rate);
+        }
+    }
+
+    /// The outputs' rates of change when the head moves along the direction.
+    ///
+    /// On the way, `<v, g>` of each tensor falls out: a weight's is the sum
+    /// over rows of `delta . (v input)`.
+    fn forward(
+        &mut self,
+        shape: &HeadShape,
+        step: &Step,
+        support: Set,
+        v: &[f32],
+        local: &Local,
+        rates: &mut [f32],
+    ) {
+        let rows = support.inputs.rows;
+        self.activations.resize(shape, rows);
+        self.deltas.resize(shape, rows);
+        for (l, layer) in shape.layers().iter().enumerate() {
+            let size = rows * layer.outputs;
+            let (before, sums) = self.activations.split(l);
+            let sums = &mut sums[..size];
+            if l == 0 {
+                shape.first_layer(v, support.inputs, sums);
+            } else {
+                let inputs = step.activations.layer(l - 1);
+                gemm(
+                    Matrix::dense(inputs, rows, layer.inputs),
+                    layer.weights(v).transposed(),
+                    0.0,
+                    MatrixMut::dense(sums, rows, layer.outputs),
+                );
+            }
+            let deltas = &step.deltas.layer(l)[..size];
+            rates[2 * l] -= dot(deltas, sums);
+            let bias = &v[layer.bias.clone()];
+            rates[2 * l + 1] -=
+                deltas.chunks_exact(layer.outputs).map(|row| dot(row, bias)).sum::<f32>();
+
+            let rate = local.rates[2 * l];
+            sums.iter_mut().for_each(|sum| *sum *= rate);
+            add_to_rows(sums, &self.direction[layer.bias.clone()]);
+            if let Some(previous) = before {
+                gemm(
+                    Matrix::dense(previous, rows, layer.inputs),
+                    layer.weights(&step.head).transposed(),
+                    1.0,
+                    MatrixMut::dense(sums, rows, layer.outputs),
+                );
+            }
+            if l + 1 < shape.layers().len() {
+                relu_mask(sums, step.activations.layer(l));
+            }
+        }
+    }
+
+    /// The deltas' rates of change, from those of the outputs.
+    fn backward(&mut self, shape: &HeadShape, output: &Output, step: &Step, support: Set) {
+        let rows = support.inputs.rows;
+        let share = 1.0 / rows as f32;
+        let heads = step.activations.output(rows);
+        let changes = self.activations.output(rows);
+        for ((delta, head), change) in
+            self.deltas.output_mut(rows).iter_mut().zip(heads).zip(changes)
+        {
+            *delta = share * output.loss.second_derivative(*head) * change;
+        }
+        for (l, layer) in shape.layers().iter().enumerate().skip(1).rev() {
+            let (previous, deltas) = self.deltas.split_mut(l);
+            let previous = &mut previous[..rows * layer.inputs];
+            gemm(
+                Matrix::dense(deltas, rows, layer.outputs),
+                layer.weights(&step.head),
+                0.0,
+                MatrixMut::dense(previous, rows, layer.inputs),
+            );
+            gemm(
+                Matrix::dense(step.deltas.layer(l), rows, layer.outputs),
+                layer.weights(&self.direction),
+                1.0,
+                MatrixMut::dense(previous, rows, layer.inputs),
+            );
+            relu_mask(previous, step.activations.layer(l - 1));
+        }
+    }
+}
+
+fn zero(vector: &mut Vec<f32>, len: usize) {
+    vector.clear();
+    vector.resize(len, 0.0);
+}
+
+fn copy(vector: &mut Vec<f32>, source: &[f32]) {
+    vector.clear();
+    vector.extend_from_slice(source);
+}
+
+fn negate(vector: &mut [f32]) {
+    vector.iter_mut().for_each(|element| *element = -*element);
+}

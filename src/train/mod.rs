@@ -1,0 +1,20 @@
+//! Meta-training: from a data folder's ratings to a model.
+//!
+//! Tasks are users. Each task's head adapts to its support set; the loss of
+//! the adapted head on the query set then moves every parameter, the local
+//! learning rates among them (MAML, Finn et al. 2017; MeLU, Lee et al. 2019,
+//! algorithm 1).
+
+mod adam;
+mod batch;
+mod checkpoint;
+mod meta_gradient;
+mod options;
+mod parameters;
+mod trainer;
+mod training_set;
+
+pub use meta_gradient::{MetaGradient, Order, Set};
+pub use options::{TaskSource, TrainOptions};
+pub use parameters::Parameters;
+pub use trainer::{Outcome, Progress, Trainer};

@@ -1,0 +1,293 @@
+//! The training loop.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use serde_json::json;
+
+use super::batch::{Batch, Optimiser};
+use super::checkpoint::{Place, State};
+use super::options::TrainOptions;
+use super::parameters::Parameters;
+use super::training_set::TrainingSet;
+use crate::data::{Dataset, Rated, Task};
+use crate::file::{Contents, EvidenceTable};
+use crate::{Catalog, Error, EvidenceRanking, Model, Result, User};
+
+/// What training says of itself while it runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Progress {
+    /// A batch is done.
+    Batch {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// Tasks of it that are done.
+        tasks: usize,
+        /// Tasks that it has.
+        of: usize,
+        /// The mean query loss over the epoch so far, in the head's units.
+        loss: f32,
+    },
+    /// An epoch is done.
+    Epoch {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// Tasks that it had.
+        tasks: usize,
+        /// The mean query loss, in the head's units.
+        loss: f32,
+        /// The mean absolute error of adapted heads on the users held back, in
+        /// rating units; `None` where nobody is held back.
+        validation_mae: Option<f32>,
+        /// Whether it is the best epoch so far.
+        best: bool,
+    },
+}
+
+/// How a run of [`Trainer::run`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All epochs are done, or no better one is to be expected.
+    Finished,
+    /// The observer asked to stop: [`Trainer::save`] keeps what was done.
+    Stopped,
+}
+
+/// A training, from its data to its model.
+#[derive(Debug)]
+pub struct Trainer {
+    options: TrainOptions,
+    set: TrainingSet,
+    state: State,
+    pool: ThreadPool,
+    fingerprint: String,
+}
+
+impl Trainer {
+    /// A training from the beginning. `threads` is how many to use, 0 for as
+    /// many as there are processors.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for options that cannot be or data that has no
+    /// tasks, [`Error::Rating`] for ratings that the loss cannot take.
+    pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
+        let set = TrainingSet::new(dataset, options)?;
+        let parameters = Parameters::random(&set.config, options.seed)?;
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
+        let optimiser = Optimiser::new(&parameters);
+        let state = State { parameters, optimiser, place: Place::default(), best: None };
+        let fingerprint = fingerprint(dataset, options);
+        Ok(Self { options: options.clone(), set, state, pool, fingerprint })
+    }
+
+    /// A training from where [`Trainer::save`] left it, to the same bytes as
+    /// if it had never stopped.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`]; [`Error::Io`] and [`Error::WeightFile`] if
+    /// `checkpoint` cannot be read or is of other data or options.
+    pub fn resume(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        threads: usize,
+        checkpoint: &Path,
+    ) -> Result<Self> {
+        let mut trainer = Self::new(dataset, options, threads)?;
+        trainer.state = State::read(checkpoint, &trainer.fingerprint, &trainer.state.parameters)?;
+        Ok(trainer)
+    }
+
+    /// Writes a checkpoint, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, checkpoint: &Path) -> Result<()> {
+        self.state.write(checkpoint, &self.fingerprint)
+    }
+
+    /// How many tasks an epoch has.
+    pub fn tasks(&self) -> usize {
+        self.set.tasks(&self.options, 0).len()
+    }
+
+    /// How many users are held back to measure each epoch on.
+    pub fn validation_users(&self) -> usize {
+        self.set.validation.len()
+    }
+
+    /// Trains until all is done or `observe`, which is called after each batch
+    /// and epoch, asks to stop.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if a loss is no longer a number.
+    pub fn run(
+        &mut self,
+        mut observe: impl FnMut(&Self, Progress) -> ControlFlow<()>,
+    ) -> Result<Outcome> {
+        let mut batch = Batch::new(&self.set, self.options.batch);
+        while !self.is_finished() {
+            let epoch = self.state.place.epoch + 1;
+            let tasks = self.set.tasks(&self.options, self.state.place.epoch);
+            while self.state.place.tasks < tasks.len() {
+                let rest = &tasks[self.state.place.tasks..];
+                let some = &rest[..self.options.batch.min(rest.len())];
+                let (set, options, state) = (&self.set, &self.options, &mut self.state);
+                let sum = self.pool.install(|| {
+                    let (parameters, optimiser) = (&mut state.parameters, &mut state.optimiser);
+                    batch.update(set, options, some, parameters, optimiser)
+                });
+                if !sum.is_finite() {
+                    let problem = format!(
+                        "the loss of epoch {epoch} is {sum}; lower the learning rate or the \
+                         local rate"
+                    );
+                    return Err(Error::Diverged { work: "training", problem });
+                }
+                let place = &mut self.state.place;
+                place.tasks += some.len();
+                place.loss_sum += sum;
+                let loss = (place.loss_sum / place.tasks as f64) as f32;
+                let progress = Progress::Batch { epoch, tasks: place.tasks, of: tasks.len(), loss };
+                if observe(self, progress).is_break() {
+                    return Ok(Outcome::Stopped);
+                }
+            }
+            let progress = self.end_epoch()?;
+            if observe(self, progress).is_break() && !self.is_finished() {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        Ok(Outcome::Finished)
+    }
+
+    /// The model: the best epoch's weights with the evidence candidates.
+    ///
+    /// # Errors
+    /// As [`Model::from_contents`].
+    pub fn finish(self) -> Result<Contents> {
+        let epoch = self.state.place.best.map_or(self.state.place.epoch, |(_, epoch)| epoch);
+        let training = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "options": self.options,
+            "epoch": epoch,
+            "validation_mae": self.state.place.best.map(|(error, _)| error),
+        });
+        let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
+        let mut contents = self.set.contents(parameters, training.to_string());
+        let model = Model::from_contents(contents.clone())?;
+        contents.evidence = Some(self.pool.install(|| evidence(&model, &self.set))?);
+        Ok(contents)
+    }
+
+    fn is_finished(&self) -> bool {
+        let place = &self.state.place;
+        let since_best = place.best.map_or(0, |(_, best)| place.epoch - best);
+        place.epoch >= self.options.epochs as u64 || since_best >= self.options.patience as u64
+    }
+
+    fn end_epoch(&mut self) -> Result<Progress> {
+        let validation_mae = self.validate()?;
+        let place = &mut self.state.place;
+        let loss = (place.loss_sum / place.tasks.max(1) as f64) as f32;
+        let tasks = std::mem::take(&mut place.tasks);
+        place.loss_sum = 0.0;
+        place.epoch += 1;
+        let better = |mae: f32| place.best.is_none_or(|(best, _)| mae < best);
+        let best = validation_mae.filter(|mae| better(*mae));
+        if let Some(mae) = best {
+            place.best = Some((mae, place.epoch));
+            self.state.best = Some(self.state.parameters.clone());
+        }
+        let epoch = self.state.place.epoch;
+        Ok(Progress::Epoch { epoch, tasks, loss, validation_mae, best: best.is_some() })
+    }
+
+    /// The mean over the users held back of the mean absolute error after
+    /// adapting, by the same code as any program that uses the model.
+    fn validate(&self) -> Result<Option<f32>> {
+        if self.set.validation.is_empty() {
+            return Ok(None);
+        }
+        let contents = self.set.contents(&self.state.parameters, String::new());
+        let model = Model::from_contents(contents)?;
+        let errors = self.pool.install(|| {
+            let catalog = catalog(&model)?;
+            let error = |task: &Task| {
+                let mut user =
+                    User::from_columns(&catalog, &self.set.user_columns, task.user as usize)?;
+                let (items, ratings) = unzip(&task.support);
+                // A head that diverges is an error of the unadapted one: the
+                // rates are still being learned.
+                let _ = user.adapt(&items, &ratings);
+                let (items, ratings) = unzip(&task.query);
+                let mut scores = vec![0.0; items.len()];
+                user.score(&items, &mut scores)?;
+                let errors =
+                    scores.iter().zip(&ratings).map(|(score, rating)| (score - rating).abs());
+                Ok(f64::from(errors.sum::<f32>() / items.len() as f32))
+            };
+            self.set.validation.par_iter().map(error).collect::<Result<Vec<f64>>>()
+        })?;
+        Ok(Some((errors.iter().sum::<f64>() / errors.len() as f64) as f32))
+    }
+}
+
+/// Ranks the items by the gradient norms of the training tasks' support sets.
+fn evidence(model: &Model, set: &TrainingSet) -> Result<EvidenceTable> {
+    let catalog = catalog(model)?;
+    let norms = |task: &Task| {
+        let mut user = User::from_columns(&catalog, &set.user_columns, task.user as usize)?;
+        let (items, ratings) = unzip(&task.support);
+        let mut norms = vec![0.0; items.len()];
+        user.gradient_norms(&items, &ratings, &mut norms)?;
+        Ok((items, norms))
+    };
+    let norms = set.fixed_tasks.par_iter().map(norms).collect::<Result<Vec<_>>>()?;
+    let mut ranking = EvidenceRanking::new(catalog.len());
+    for (items, norms) in &norms {
+        ranking.add(items, norms);
+    }
+    Ok(ranking.finish(&set.raters))
+}
+
+fn catalog(model: &Model) -> Result<Catalog> {
+    let catalog = model.catalog()?;
+    catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
+}
+
+fn unzip(rated: &[Rated]) -> (Vec<u32>, Vec<f32>) {
+    rated.iter().map(|rated| (rated.item, rated.value)).unzip()
+}
+
+/// What a checkpoint is good for: the same data with the same options.
+fn fingerprint(dataset: &Dataset, options: &TrainOptions) -> String {
+    // FNV-1a, 64 bits: not a defence, only a guard against mistakes.
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut eat = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for table in [&dataset.users, &dataset.items] {
+        eat(table.ids().bytes());
+        for field in table.fields() {
+            eat(field.name.as_bytes());
+            match &field.column {
+                crate::schema::Column::Values { values, .. } => eat(bytemuck::cast_slice(values)),
+                crate::schema::Column::Numbers(numbers) => eat(bytemuck::cast_slice(numbers)),
+            }
+        }
+    }
+    for rating in &dataset.ratings {
+        eat(&rating.user.to_le_bytes());
+        eat(&rating.item.to_le_bytes());
+        eat(&rating.value.to_le_bytes());
+    }
+    for rows in [&dataset.new_users, &dataset.new_items] {
+        rows.iter().for_each(|&is_new| eat(&[is_new.into()]));
+    }
+    json!({ "data": format!("{hash:016x}"), "options": options }).to_string()
+}

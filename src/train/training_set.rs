@@ -1,0 +1,219 @@
+//! What training sees of a data folder.
+
+use rand::Rng;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use super::options::{TaskSource, TrainOptions};
+use crate::config::{Config, Local};
+use crate::data::{Dataset, Scenario, Task, TaskRules, UserRatings, tasks};
+use crate::embedding::mean_row;
+use crate::file::{CatalogTable, Contents};
+use crate::head::HeadShape;
+use crate::loss::{Loss, Output};
+use crate::random::{Purpose, generator};
+use crate::schema::{Column, Entity, Field, Vocabulary};
+use crate::{Error, Result};
+
+/// At most this many ratings of one user are known in a task drawn anew: more
+/// than people give, and one prolific user does not outweigh many others.
+const MOST_SUPPORT: usize = 60;
+
+/// The existing users' ratings of existing items, and what describes both.
+#[derive(Debug)]
+pub struct TrainingSet {
+    pub config: Config,
+    pub shape: HeadShape,
+    /// Each item field's values, then each user field's, by row of the data folder.
+    pub item_columns: Vec<Column>,
+    pub user_columns: Vec<Column>,
+    item_vocabularies: Vec<Option<Vocabulary>>,
+    user_vocabularies: Vec<Option<Vocabulary>>,
+    catalog: CatalogTable,
+    /// Users to train on, and their ratings.
+    users: Vec<UserRatings>,
+    /// Tasks of users who are held back.
+    pub validation: Vec<Task>,
+    /// One task a training user as the published recipe has them.
+    pub fixed_tasks: Vec<Task>,
+    /// How many of the existing users rated each item.
+    pub raters: Vec<u32>,
+    rules: TaskRules,
+}
+
+impl TrainingSet {
+    pub fn new(dataset: &Dataset, options: &TrainOptions) -> Result<Self> {
+        options.check()?;
+        let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
+        let ratings = || groups.iter().flat_map(|group| &group.ratings);
+        let mut raters = vec![0; dataset.items.len()];
+        for rated in ratings() {
+            raters[rated.item as usize] += 1;
+        }
+        let output = output(options, ratings().map(|rated| rated.value))?;
+        let is_new = |new: &[bool], row: usize| new.get(row).copied().unwrap_or(false);
+        let keep = |described: (Vec<Field>, Vec<Option<Vocabulary>>)| {
+            let pairs = described.0.into_iter().zip(described.1);
+            pairs.filter(|(field, _)| options.numeric_fields || !field.is_numeric()).unzip()
+        };
+        let (item_fields, item_vocabularies): (Vec<Field>, Vec<_>) =
+            keep(dataset.items.training_fields(|row| !is_new(&dataset.new_items, row)));
+        let (user_fields, user_vocabularies): (Vec<Field>, Vec<_>) =
+            keep(dataset.users.training_fields(|row| !is_new(&dataset.new_users, row)));
+        let items = dataset.items.encode(Entity::Item, &item_fields, &item_vocabularies)?;
+        let users = dataset.users.encode(Entity::User, &user_fields, &user_vocabularies)?;
+        let catalog = CatalogTable {
+            ids: dataset.items.ids().clone(),
+            titles: dataset.items.titles().cloned(),
+            columns: items.columns.clone(),
+        };
+        let mut config = Config {
+            item_fields,
+            user_fields,
+            embedding_dim: options.embedding_dim,
+            hidden: options.hidden.clone(),
+            output,
+            local: Local { steps: options.local_steps, rates: Vec::new() },
+        };
+        let refuse = |problem: String| Error::argument("options", problem);
+        let shape = config.head_shape().map_err(refuse)?;
+        config.local.rates = vec![options.local_rate; shape.tensors()];
+        config.check().map_err(refuse)?;
+
+        let rules = dataset.rules;
+        let (held_back, users_to_train) = hold_back(groups, options, &rules);
+        let validation = tasks(&held_back, &rules, options.seed, 0);
+        let fixed_tasks = tasks(&users_to_train, &rules, options.seed, 0);
+        let set = Self {
+            config,
+            shape,
+            item_columns: items.columns,
+            user_columns: users.columns,
+            item_vocabularies,
+            user_vocabularies,
+            catalog,
+            users: users_to_train,
+            validation,
+            fixed_tasks,
+            raters,
+            rules,
+        };
+        if set.tasks(options, 0).is_empty() {
+            return Err(refuse(format!(
+                "no existing user has enough ratings of existing items for a task; [tasks] in \
+                 dataset.toml asks for at least {}",
+                rules.min_ratings
+            )));
+        }
+        Ok(set)
+    }
+
+    /// The tasks of one epoch, in the order in which training sees them.
+    pub fn tasks(&self, options: &TrainOptions, epoch: u64) -> Vec<Task> {
+        let mut tasks = match options.tasks {
+            TaskSource::Fixed => self.fixed_tasks.clone(),
+            TaskSource::DrawnAnew => {
+                let enough = |user: &&UserRatings| user.ratings.len() >= self.rules.min_ratings;
+                let draw = |user: &UserRatings| {
+                    // Draw 0 is the one that evaluation uses.
+                    let stream = (epoch + 1, user.user.into());
+                    let mut rng = generator(options.seed, Purpose::Tasks, stream.0, stream.1);
+                    draw_like_use(user, self.rules.query, &mut rng)
+                };
+                self.users.iter().filter(enough).map(draw).collect()
+            }
+        };
+        tasks.shuffle(&mut generator(options.seed, Purpose::Order, epoch, 0));
+        tasks
+    }
+
+    /// Each field's embedding rows: the items' fields, then the users'.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.config.item_fields.iter().chain(&self.config.user_fields)
+    }
+
+    /// The mean row of each embedding in which one of these tasks has a missing
+    /// value; empty for the others, whose rows need not be read.
+    pub fn means(&self, embeddings: &[Vec<f32>], tasks: &[Task]) -> Vec<Vec<f32>> {
+        let is_missing = |index: usize| match self.item_columns.get(index) {
+            Some(column) => tasks
+                .iter()
+                .flat_map(|task| task.support.iter().chain(&task.query))
+                .any(|rated| column.is_missing(rated.item as usize)),
+            None => {
+                let column = &self.user_columns[index - self.item_columns.len()];
+                tasks.iter().any(|task| column.is_missing(task.user as usize))
+            }
+        };
+        let mean = |(index, weight): (usize, &Vec<f32>)| {
+            if is_missing(index) { mean_row(weight, self.config.embedding_dim) } else { Vec::new() }
+        };
+        embeddings.iter().enumerate().map(mean).collect()
+    }
+
+    /// A weight file's contents but for its evidence.
+    pub fn contents(&self, parameters: &super::Parameters, training: String) -> Contents {
+        let mut embeddings = parameters.embeddings.iter().cloned().map(Into::into);
+        let item_embeddings = embeddings.by_ref().take(self.config.item_fields.len()).collect();
+        let mut config = self.config.clone();
+        config.local.rates = parameters.rates();
+        Contents {
+            config,
+            item_embeddings,
+            user_embeddings: embeddings.collect(),
+            head: parameters.head.clone(),
+            item_vocabularies: self.item_vocabularies.clone(),
+            user_vocabularies: self.user_vocabularies.clone(),
+            catalog: Some(self.catalog.clone()),
+            evidence: None,
+            training: Some(training),
+        }
+    }
+}
+
+/// How the head's units meet the ratings'.
+fn output(options: &TrainOptions, ratings: impl Iterator<Item = f32> + Clone) -> Result<Output> {
+    let plain = Output { loss: options.loss, scale: 1.0, offset: 0.0 };
+    for (position, value) in ratings.clone().enumerate() {
+        plain.check(value).map_err(|problem| Error::Rating { position, value, problem })?;
+    }
+    let count = ratings.clone().count();
+    if options.loss == Loss::Bce || !options.normalise || count == 0 {
+        return Ok(plain);
+    }
+    let mean = ratings.clone().map(f64::from).sum::<f64>() / count as f64;
+    let variance = ratings.map(|rating| (f64::from(rating) - mean).powi(2)).sum::<f64>();
+    let deviation = (variance / count as f64).sqrt();
+    let scale = if deviation > 0.0 { deviation as f32 } else { 1.0 };
+    Ok(Output { scale, offset: mean as f32, ..plain })
+}
+
+/// Cuts the training users into those held back for validation and the others.
+fn hold_back(
+    groups: Vec<UserRatings>,
+    options: &TrainOptions,
+    rules: &TaskRules,
+) -> (Vec<UserRatings>, Vec<UserRatings>) {
+    let sizes = rules.min_ratings..=rules.max_ratings;
+    let is_task = |group: &UserRatings| sizes.contains(&group.ratings.len());
+    let mut candidates: Vec<u32> =
+        groups.iter().filter(|group| is_task(group)).map(|group| group.user).collect();
+    candidates.shuffle(&mut generator(options.seed, Purpose::Validation, 0, 0));
+    let count = (candidates.len() as f64 * f64::from(options.validation)).round() as usize;
+    // One task at the least is left to train on.
+    candidates.truncate(count.min(candidates.len().saturating_sub(1)));
+    candidates.sort_unstable();
+    groups.into_iter().partition(|group| candidates.binary_search(&group.user).is_ok())
+}
+
+/// A task as it occurs in use: new people have given few ratings or many.
+fn draw_like_use(user: &UserRatings, query: usize, rng: &mut impl Rng) -> Task {
+    let mut task = user.draw(query, rng);
+    task.support.truncate(MOST_SUPPORT);
+    if rng.random_bool(0.5) {
+        // Log-uniform from 0 to all of them.
+        let size = ((task.support.len() + 1) as f64).powf(rng.random::<f64>()) - 1.0;
+        task.support.truncate(size.round() as usize);
+    }
+    task
+}
