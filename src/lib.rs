@@ -29,6 +29,8 @@ pub use user::User;
 #[cfg(feature = "train")]
 pub mod data;
 #[cfg(feature = "train")]
+pub mod eval;
+#[cfg(feature = "train")]
 pub(crate) mod random;
 #[cfg(feature = "train")]
 pub mod train;
