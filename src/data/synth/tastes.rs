@@ -1,0 +1,197 @@
+//! What the people of a generated world like.
+//!
+//! A score is the mean, plus what all think of the item, plus the user's bias,
+//! plus the user's weights times the item's content. The weights follow in part
+//! from the user's profile, and for the greater part they are the user's own.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::items::Item;
+use super::words::{AGES, COUNTRIES, GENRES, OCCUPATIONS, REGIONS, STUDIOS};
+
+const MEAN: f64 = 3.4;
+
+// The variance of scores, 0.81 in all: a third of it is main effects of items and
+// users, and about half of it can be known from a user's answers only.
+const CONTENT: f64 = 0.09;
+const QUALITY: f64 = 0.06;
+const BIAS: f64 = 0.12;
+const PROFILE_TASTE: f64 = 0.14;
+const PERSONAL_TASTE: f64 = 0.40;
+
+/// Genres, then studios, countries, and the year.
+const FEATURES: usize = GENRES.len() + STUDIOS.len() + COUNTRIES.len() + 1;
+const STUDIO: usize = GENRES.len();
+const COUNTRY: usize = STUDIO + STUDIOS.len();
+const YEAR: usize = COUNTRY + COUNTRIES.len();
+
+/// How many traits run through all of a person's tastes: who likes one thing
+/// tends to like certain others.
+const TRAITS: usize = 4;
+/// The share of personal taste that follows from the traits.
+const BY_TRAITS: f64 = 0.7;
+
+/// A number for each feature: how much of it an item has, or what it is worth to
+/// somebody.
+type Features = [f32; FEATURES];
+
+/// Who somebody is; indices are into the lists of names.
+#[derive(Clone, Copy)]
+pub(super) struct Profile {
+    pub age: usize,
+    pub occupation: usize,
+    pub region: usize,
+}
+
+/// What everybody thinks of everything.
+pub(super) struct Tastes {
+    /// Less the mean of all items, so that tastes do not add to the biases.
+    contents: Vec<Features>,
+    main_effects: Vec<f64>,
+    profiles: Vec<Profile>,
+    biases: Vec<f64>,
+    weights: Vec<Features>,
+}
+
+impl Tastes {
+    /// Makes up tastes; `stream(n)` is the `n`-th user's own randomness.
+    pub fn generate<R: Rng>(
+        items: &[Item],
+        users: usize,
+        rng: &mut impl Rng,
+        stream: impl Fn(usize) -> R,
+    ) -> Self {
+        let contents = contents(items);
+        let common = random_features(rng);
+        let main_effects = scaled(contents.iter().map(|content| dot(content, &common)), CONTENT);
+        let quality = scaled(contents.iter().map(|_| StandardNormal.sample(rng)), QUALITY);
+        let main_effects = main_effects.iter().zip(quality).map(|(a, b)| a + b).collect();
+
+        let traits: [Features; TRAITS] = [(); TRAITS].map(|()| random_features(rng));
+        let by_age = AGES.map(|_| random_features(rng));
+        let by_occupation = OCCUPATIONS.map(|_| random_features(rng));
+        let by_region = REGIONS.map(|_| random_features(rng));
+
+        let mut profiles = Vec::with_capacity(users);
+        let mut biases = Vec::with_capacity(users);
+        let mut by_profile: Vec<Features> = Vec::with_capacity(users);
+        let mut personal: Vec<Features> = Vec::with_capacity(users);
+        for rng in (0..users).map(stream) {
+            let rng = &mut { rng };
+            let profile = Profile {
+                age: rng.random_range(0..AGES.len()),
+                occupation: rng.random_range(0..OCCUPATIONS.len()),
+                region: rng.random_range(0..REGIONS.len()),
+            };
+            profiles.push(profile);
+            biases.push(StandardNormal.sample(rng));
+            let groups = [
+                &by_age[profile.age],
+                &by_occupation[profile.occupation],
+                &by_region[profile.region],
+            ];
+            by_profile.push(combined(groups.map(|group| (1.0, group))));
+            let own = ((1.0 - BY_TRAITS).sqrt(), &random_features(rng));
+            let strength = (BY_TRAITS / TRAITS as f64).sqrt();
+            let strengths = traits.each_ref().map(|weights| {
+                let normal: f64 = StandardNormal.sample(rng);
+                (strength * normal, weights)
+            });
+            personal.push(combined(strengths.into_iter().chain([own])));
+        }
+
+        let profile_factor = factor(&by_profile, &contents, PROFILE_TASTE, rng);
+        let personal_factor = factor(&personal, &contents, PERSONAL_TASTE, rng);
+        for (personal, by_profile) in personal.iter_mut().zip(&by_profile) {
+            *personal = combined([(personal_factor, &*personal), (profile_factor, by_profile)]);
+        }
+        let biases = scaled(biases.into_iter(), BIAS);
+        Self { contents, main_effects, profiles, biases, weights: personal }
+    }
+
+    /// Who each user is.
+    pub fn profiles(&self) -> &[Profile] {
+        &self.profiles
+    }
+
+    /// What the user thinks of the item, in stars; `None` beyond the last of
+    /// either.
+    pub fn score(&self, user: u32, item: u32) -> Option<f64> {
+        let (user, item) = (user as usize, item as usize);
+        let taste = dot(self.contents.get(item)?, self.weights.get(user)?);
+        Some(MEAN + self.main_effects.get(item)? + self.biases.get(user)? + taste)
+    }
+}
+
+/// The items' contents, less their mean.
+fn contents(items: &[Item]) -> Vec<Features> {
+    let mut contents: Vec<Features> = items
+        .iter()
+        .map(|item| {
+            let mut content = [0.0; FEATURES];
+            for genre in &item.genres {
+                content[*genre] = 1.0 / item.genres.len() as f32;
+            }
+            content[STUDIO + item.studio] = 0.4;
+            content[COUNTRY + item.country] = 0.4;
+            content[YEAR] = (item.year - 2006) as f32 / 40.0;
+            content
+        })
+        .collect();
+    for feature in 0..FEATURES {
+        let sum: f64 = contents.iter().map(|content| f64::from(content[feature])).sum();
+        let mean = (sum / contents.len() as f64) as f32;
+        for content in &mut contents {
+            content[feature] -= mean;
+        }
+    }
+    contents
+}
+
+fn random_features(rng: &mut impl Rng) -> Features {
+    [(); FEATURES].map(|()| StandardNormal.sample(rng))
+}
+
+fn dot(a: &Features, b: &Features) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a * b)).sum()
+}
+
+/// The sum of all, each times its factor.
+fn combined<'a>(parts: impl IntoIterator<Item = (f64, &'a Features)>) -> Features {
+    let mut sum = [0.0; FEATURES];
+    for (factor, part) in parts {
+        for (sum, &number) in sum.iter_mut().zip(part) {
+            *sum += factor as f32 * number;
+        }
+    }
+    sum
+}
+
+/// The numbers less their mean, and times what gives them this variance.
+fn scaled(numbers: impl Iterator<Item = f64>, variance: f64) -> Vec<f64> {
+    let mut numbers: Vec<f64> = numbers.collect();
+    let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+    numbers.iter_mut().for_each(|number| *number -= mean);
+    let squares = numbers.iter().map(|number| number * number).sum::<f64>();
+    let factor = factor_to(variance, squares / numbers.len() as f64);
+    numbers.iter_mut().for_each(|number| *number *= factor);
+    numbers
+}
+
+/// What gives tastes with these weights this variance, over users and items.
+fn factor(weights: &[Features], contents: &[Features], variance: f64, rng: &mut impl Rng) -> f64 {
+    const PAIRS: usize = 20_000; // enough for a per cent
+    let squares = (0..PAIRS).map(|_| {
+        let user = &weights[rng.random_range(0..weights.len())];
+        let item = &contents[rng.random_range(0..contents.len())];
+        dot(user, item).powi(2)
+    });
+    factor_to(variance, squares.sum::<f64>() / PAIRS as f64)
+}
+
+/// The factor from one variance to another; 0 where there is none to begin with,
+/// as in a world of one item.
+fn factor_to(variance: f64, present: f64) -> f64 {
+    if present > 1e-12 { (variance / present).sqrt() } else { 0.0 }
+}
