@@ -1,1 +1,3 @@
+//! The command line: see `melu --help`.
+
 fn main() {}
