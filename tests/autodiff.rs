@@ -1,0 +1,233 @@
+//! The library against automatic differentiation in double precision: JAX's
+//! answers to 252 random configurations, made by `tests/oracle/autodiff.py`.
+
+#![cfg(feature = "train")]
+
+mod common;
+
+use common::{Cell, Tensors, embed, shares, unit};
+use melu::config::Config;
+use melu::head::Inputs;
+use melu::schema::{Field, Value};
+use melu::train::{MetaGradient, Order, Set};
+use melu::{Catalog, Model, NewItem, User};
+use serde_json::Value as Json;
+
+const TOLERANCE: f64 = 1e-4;
+
+fn numbers(json: &Json) -> Vec<f64> {
+    json.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn singles(json: &Json) -> Vec<f32> {
+    numbers(json).iter().map(|x| *x as f32).collect()
+}
+
+fn indices(json: &Json) -> Vec<u32> {
+    json.as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as u32).collect()
+}
+
+fn cells(fields: &[Field], json: &Json) -> Vec<Cell> {
+    let cell = |(field, json): (&Field, &Json)| match json {
+        _ if field.is_numeric() => Cell::Number(json.as_f64().map(|x| x as f32)),
+        Json::Array(_) => Cell::Values(indices(json)),
+        Json::Null => Cell::Values(Vec::new()),
+        value => Cell::Values(vec![value.as_u64().unwrap() as u32]),
+    };
+    fields.iter().zip(json.as_array().unwrap()).map(cell).collect()
+}
+
+fn named<'a>(fields: &'a [Field], cells: &[Cell]) -> Vec<(&'a str, Value<'static>)> {
+    let mut values = Vec::new();
+    for (field, cell) in fields.iter().zip(cells) {
+        match cell {
+            Cell::Values(all) => {
+                values.extend(all.iter().map(|&v| (field.name.as_str(), Value::Index(v))));
+            }
+            Cell::Number(number) => {
+                values.extend(number.map(|x| (field.name.as_str(), Value::Number(x))));
+            }
+        }
+    }
+    values
+}
+
+/// Collects what differs, so that one run shows all.
+struct Report {
+    case: String,
+    worst: f64,
+    failures: Vec<String>,
+}
+
+impl Report {
+    fn check(&mut self, what: &str, found: f64, expected: f64, size: f64) {
+        let error = (found - expected).abs();
+        // Below the smallest single-precision numbers nothing can be told.
+        let relative = if error < 1e-30 { 0.0 } else { error / size };
+        self.worst = self.worst.max(relative);
+        if relative.is_nan() || relative > TOLERANCE {
+            let case = &self.case;
+            self.failures
+                .push(format!("{case}: {what}: {found} instead of {expected}: {relative:e}"));
+        }
+    }
+
+    /// A list whose error is measured against its own norm.
+    fn list(&mut self, what: &str, found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let size = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+        for (found, expected) in found.iter().zip(expected) {
+            self.check(what, *found, *expected, size);
+        }
+    }
+
+    /// A long vector by its norm and its projections on random vectors.
+    fn vector(&mut self, what: &str, found: &[f64], answer: &Json, seed: u64, tensor: usize) {
+        let norm = answer["norm"].as_f64().unwrap();
+        let found_norm = found.iter().map(|x| x * x).sum::<f64>().sqrt();
+        self.check(what, found_norm, norm, norm);
+        for (p, expected) in numbers(&answer["projections"]).into_iter().enumerate() {
+            let t = 1000 + 10 * tensor as u64 + p as u64;
+            let dot = found.iter().enumerate().map(|(i, x)| x * unit(seed, t, i as u64)).sum();
+            self.check(what, dot, expected, norm);
+        }
+        if let Some(values) = answer.get("values") {
+            self.list(what, found, &numbers(values));
+        }
+    }
+}
+
+fn double(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|x| f64::from(*x)).collect()
+}
+
+fn check_case(case: &Json) -> Report {
+    let config = Config::from_json(&case["config"].to_string()).unwrap();
+    let seed = case["seed"].as_u64().unwrap();
+    let mut report = Report { case: format!("case {seed}"), worst: 0.0, failures: Vec::new() };
+    let scales = numbers(&case["scales"]);
+    let tensors = Tensors::generate(&config, seed, |t| scales[t]);
+    let answers = &case["answers"];
+
+    let items: Vec<Vec<Cell>> = case["catalogue"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| cells(&config.item_fields, item))
+        .collect();
+    let profile = cells(&config.user_fields, &case["profile"]);
+    let rated = |set: &Json| (indices(&set["items"]), singles(&set["ratings"]));
+    let (support, support_ratings) = rated(&case["support"]);
+    let (query, query_ratings) = rated(&case["query"]);
+
+    // As a program uses it.
+    let model = Model::from_contents(tensors.contents(&config)).unwrap();
+    let ids: Vec<String> = (0..items.len()).map(|i| i.to_string()).collect();
+    let values: Vec<_> = items.iter().map(|item| named(&config.item_fields, item)).collect();
+    let new_items: Vec<NewItem> =
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+    let catalog = Catalog::new(&model, &new_items).unwrap();
+    let mut user = User::new(&catalog, &named(&config.user_fields, &profile)).unwrap();
+    let mut scores = vec![0.0; query.len()];
+    user.score(&query, &mut scores).unwrap();
+    report.list("scores before", &double(&scores), &numbers(&answers["scores_before"]));
+    let mut norms = vec![0.0; support.len()];
+    user.gradient_norms(&support, &support_ratings, &mut norms).unwrap();
+    for (found, expected) in norms.iter().zip(numbers(&answers["evidence"])) {
+        report.check("evidence", f64::from(*found), expected, expected);
+    }
+    user.adapt(&support, &support_ratings).unwrap();
+    user.score(&query, &mut scores).unwrap();
+    report.list("scores after", &double(&scores), &numbers(&answers["scores_after"]));
+    let tables = tensors.tables.len();
+    let shape = config.head_shape().unwrap();
+    for (t, range) in shape.tensor_ranges().enumerate() {
+        let head = double(&user.head()[range]);
+        report.vector("adapted head", &head, &answers["adapted_head"][t], seed, tables + t);
+    }
+
+    // As training uses it.
+    let (item_tables, user_tables) = tensors.tables.split_at(tensors.item_tables);
+    let dim = config.embedding_dim;
+    let single = |v: Vec<f64>| v.into_iter().map(|x| x as f32);
+    let gather = |set: &[u32]| -> Vec<f32> {
+        let embed = |i: &u32| embed(&config.item_fields, item_tables, dim, &items[*i as usize]);
+        set.iter().flat_map(|i| single(embed(i))).collect()
+    };
+    let user: Vec<f32> = single(embed(&config.user_fields, user_tables, dim, &profile)).collect();
+    let targets = |ratings: &[f32]| -> Vec<f32> {
+        ratings.iter().map(|rating| config.output.target(*rating)).collect()
+    };
+    let (support_items, query_items) = (gather(&support), gather(&query));
+    let (support_targets, query_targets) = (targets(&support_ratings), targets(&query_ratings));
+    let set = |items, targets| Set {
+        inputs: Inputs { items, user: &user, rows: <[f32]>::len(targets) },
+        targets,
+    };
+    let mut gradient = MetaGradient::default();
+    for (order, name) in [(Order::Second, "second_order"), (Order::First, "first_order")] {
+        gradient.compute(
+            &shape,
+            &config.output,
+            &config.local,
+            model.head(),
+            order,
+            set(&support_items, &support_targets),
+            set(&query_items, &query_targets),
+        );
+        let expected = &answers[name];
+        let query_loss = answers["query_loss"].as_f64().unwrap();
+        report.check("query loss", f64::from(gradient.loss), query_loss, query_loss);
+        report.list(
+            &format!("{name} rates"),
+            &double(&gradient.rates),
+            &numbers(&expected["rates"]),
+        );
+        for (t, range) in shape.tensor_ranges().enumerate() {
+            let found = double(&gradient.head[range]);
+            let what = format!("{name} head tensor {t}");
+            report.vector(&what, &found, &expected["head"][t], seed, tables + t);
+        }
+        let width = shape.item_width();
+        for (t, table) in tensors.tables.iter().enumerate() {
+            let mut found = vec![0.0; table.len()];
+            let mut scatter = |field: &Field, cell: &Cell, part: &[f32]| {
+                for (row, share) in shares(field, cell) {
+                    for (found, g) in found[row * dim..].iter_mut().zip(part) {
+                        *found += share * f64::from(*g);
+                    }
+                }
+            };
+            match config.item_fields.get(t) {
+                Some(field) => {
+                    for (set, gradient) in
+                        [(&support, &gradient.support_items), (&query, &gradient.query_items)]
+                    {
+                        for (item, row) in set.iter().zip(gradient.chunks(width)) {
+                            scatter(field, &items[*item as usize][t], &row[t * dim..][..dim]);
+                        }
+                    }
+                }
+                None => {
+                    let t = t - tensors.item_tables;
+                    scatter(&config.user_fields[t], &profile[t], &gradient.user[t * dim..][..dim]);
+                }
+            }
+            report.vector(&format!("{name} table {t}"), &found, &expected["tables"][t], seed, t);
+        }
+    }
+    report
+}
+
+#[test]
+fn agrees_with_automatic_differentiation() {
+    let golden: Json = serde_json::from_str(include_str!("golden/autodiff.json")).unwrap();
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() >= 200);
+    let reports: Vec<Report> = cases.iter().map(check_case).collect();
+    let worst = reports.iter().map(|report| report.worst).fold(0.0, f64::max);
+    println!("{} cases, the worst relative error is {worst:.1e}", cases.len());
+    let failures: Vec<&String> = reports.iter().flat_map(|report| &report.failures).collect();
+    let few: Vec<_> = failures.iter().take(20).collect();
+    assert!(failures.is_empty(), "{} failures: {few:#?}", failures.len());
+}
