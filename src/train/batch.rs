@@ -75,6 +75,7 @@ impl Batch {
         &mut self,
         set: &TrainingSet,
         options: &TrainOptions,
+        learning_rate: f32,
         tasks: &[Task],
         parameters: &mut Parameters,
         optimiser: &mut Optimiser,
@@ -84,10 +85,13 @@ impl Batch {
         let local = Local { rates: parameters.rates(), ..set.config.local };
         slots.par_iter_mut().zip(tasks).for_each(|(slot, task)| {
             slot.run(set, options.order, &local, parameters, &means, task);
+            if let Some(longest) = options.longest_gradient {
+                slot.gradient.shorten(longest);
+            }
         });
 
         optimiser.updates += 1;
-        let step = Step::new(options.learning_rate, optimiser.updates);
+        let step = Step::new(learning_rate, optimiser.updates);
         let share = 1.0 / tasks.len() as f32;
         let slots = &*slots;
         let item_fields = set.config.item_fields.len();

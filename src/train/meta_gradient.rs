@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Local;
 use crate::head::{HeadShape, Inputs, LayerRows};
-use crate::kernels::{Matrix, MatrixMut, add_scaled, add_to_rows, dot, gemm, relu_mask};
+use crate::kernels::{
+    Matrix, MatrixMut, add_scaled, add_to_rows, dot, gemm, relu_mask, sum_of_squares,
+};
 use crate::loss::Output;
 
 /// Whether the gradient passes through the local update.
@@ -163,6 +165,22 @@ impl MetaGradient {
             let (items, user) = (&mut self.support_items, &mut self.user);
             shape.add_input_gradient(&step.head, deltas, rows, items, user);
             shape.add_input_gradient(direction, &step.deltas, rows, items, user);
+        }
+    }
+}
+
+impl MetaGradient {
+    /// Shortens all of the gradients alike, if that by the head and the
+    /// embeddings together is longer than `longest`.
+    pub fn shorten(&mut self, longest: f32) {
+        let Self { head, rates, support_items, query_items, user, .. } = self;
+        let vectors = [&*head, &*support_items, &*query_items, &*user];
+        let norm = vectors.into_iter().map(|v| sum_of_squares(v)).sum::<f32>().sqrt();
+        if norm > longest {
+            let scale = longest / norm;
+            for vector in [head, rates, support_items, query_items, user] {
+                vector.iter_mut().for_each(|element| *element *= scale);
+            }
         }
     }
 }

@@ -49,6 +49,12 @@ pub struct TrainOptions {
     pub batch: usize,
     /// Adam's learning rate.
     pub learning_rate: f32,
+    /// Whether the learning rate falls to 0 over the epochs, along a cosine.
+    pub cosine: bool,
+    /// A task whose gradient is longer than this, over the head and the
+    /// embeddings that it sees, is shortened to it: local updates that overshoot
+    /// would otherwise drown the others. `None` leaves all as they are.
+    pub longest_gradient: Option<f32>,
     /// Share of the training users held back, on whom each epoch is measured;
     /// the best epoch's weights are kept. At 0 the last epoch's are.
     pub validation: f32,
@@ -67,15 +73,17 @@ impl Default for TrainOptions {
             loss: Loss::Mse,
             normalise: true,
             local_steps: 5,
-            local_rate: 0.05,
+            local_rate: 0.01,
             learn_rates: true,
             order: Order::Second,
             tasks: TaskSource::DrawnAnew,
-            epochs: 40,
+            epochs: 30,
             batch: 32,
-            learning_rate: 1e-3,
+            learning_rate: 2e-3,
+            cosine: true,
+            longest_gradient: Some(5.0),
             validation: 0.1,
-            patience: 5,
+            patience: 10,
             seed: 0,
         }
     }
@@ -93,6 +101,8 @@ impl TrainOptions {
             tasks: TaskSource::Fixed,
             epochs: 25,
             learning_rate: 5e-5,
+            cosine: false,
+            longest_gradient: None,
             validation: 0.0,
             ..Self::default()
         }

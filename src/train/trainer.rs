@@ -134,10 +134,11 @@ impl Trainer {
             while self.state.place.tasks < tasks.len() {
                 let rest = &tasks[self.state.place.tasks..];
                 let some = &rest[..self.options.batch.min(rest.len())];
+                let rate = self.learning_rate(tasks.len());
                 let (set, options, state) = (&self.set, &self.options, &mut self.state);
                 let sum = self.pool.install(|| {
                     let (parameters, optimiser) = (&mut state.parameters, &mut state.optimiser);
-                    batch.update(set, options, some, parameters, optimiser)
+                    batch.update(set, options, rate, some, parameters, optimiser)
                 });
                 if !sum.is_finite() {
                     let problem = format!(
@@ -186,6 +187,17 @@ impl Trainer {
         let place = &self.state.place;
         let since_best = place.best.map_or(0, |(_, best)| place.epoch - best);
         place.epoch >= self.options.epochs as u64 || since_best >= self.options.patience as u64
+    }
+
+    /// Adam's learning rate where training stands, in an epoch of `tasks` tasks.
+    fn learning_rate(&self, tasks: usize) -> f32 {
+        let Place { epoch, tasks: done, .. } = self.state.place;
+        if !self.options.cosine {
+            return self.options.learning_rate;
+        }
+        let share = (epoch as f64 + done as f64 / tasks as f64) / self.options.epochs as f64;
+        let fall = (1.0 + (std::f64::consts::PI * share.min(1.0)).cos()) / 2.0;
+        (f64::from(self.options.learning_rate) * fall) as f32
     }
 
     fn end_epoch(&mut self) -> Result<Progress> {

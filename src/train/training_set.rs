@@ -1,6 +1,5 @@
 //! What training sees of a data folder.
 
-use rand::Rng;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
@@ -82,7 +81,10 @@ impl TrainingSet {
 
         let rules = dataset.rules;
         let (held_back, users_to_train) = hold_back(groups, options, &rules);
-        let validation = tasks(&held_back, &rules, options.seed, 0);
+        let validation = match options.tasks {
+            TaskSource::Fixed => tasks(&held_back, &rules, options.seed, 0),
+            TaskSource::DrawnAnew => draw_anew(&held_back, &rules, options.seed, 0),
+        };
         let fixed_tasks = tasks(&users_to_train, &rules, options.seed, 0);
         let set = Self {
             config,
@@ -113,14 +115,8 @@ impl TrainingSet {
         let mut tasks = match options.tasks {
             TaskSource::Fixed => self.fixed_tasks.clone(),
             TaskSource::DrawnAnew => {
-                let enough = |user: &&UserRatings| user.ratings.len() >= self.rules.min_ratings;
-                let draw = |user: &UserRatings| {
-                    // Draw 0 is the one that evaluation uses.
-                    let stream = (epoch + 1, user.user.into());
-                    let mut rng = generator(options.seed, Purpose::Tasks, stream.0, stream.1);
-                    draw_like_use(user, self.rules.query, &mut rng)
-                };
-                self.users.iter().filter(enough).map(draw).collect()
+                // Draw 0 is the one that evaluation and validation use.
+                draw_anew(&self.users, &self.rules, options.seed, epoch + 1)
             }
         };
         tasks.shuffle(&mut generator(options.seed, Purpose::Order, epoch, 0));
@@ -206,14 +202,20 @@ fn hold_back(
     groups.into_iter().partition(|group| candidates.binary_search(&group.user).is_ok())
 }
 
-/// A task as it occurs in use: new people have given few ratings or many.
-fn draw_like_use(user: &UserRatings, query: usize, rng: &mut impl Rng) -> Task {
-    let mut task = user.draw(query, rng);
-    task.support.truncate(MOST_SUPPORT);
-    if rng.random_bool(0.5) {
-        // Log-uniform from 0 to all of them.
-        let size = ((task.support.len() + 1) as f64).powf(rng.random::<f64>()) - 1.0;
-        task.support.truncate(size.round() as usize);
-    }
-    task
+/// A task of each user with enough ratings, as tasks occur in use: new people
+/// have given few ratings or many.
+fn draw_anew(users: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) -> Vec<Task> {
+    let enough = |user: &&UserRatings| user.ratings.len() >= rules.min_ratings;
+    let draw = |user: &UserRatings| {
+        let mut rng = generator(seed, Purpose::Tasks, draw, user.user.into());
+        let mut task = user.draw(rules.query, &mut rng);
+        task.support.truncate(MOST_SUPPORT);
+        if rng.random_bool(0.5) {
+            // Log-uniform from 0 to all of them.
+            let size = ((task.support.len() + 1) as f64).powf(rng.random::<f64>()) - 1.0;
+            task.support.truncate(size.round() as usize);
+        }
+        task
+    };
+    users.iter().filter(enough).map(draw).collect()
 }
