@@ -1,0 +1,183 @@
+//! Training: the same for any number of threads, and after an interruption.
+
+#![cfg(feature = "train")]
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use melu::data::{Dataset, SynthOptions, World};
+use melu::file;
+use melu::loss::Loss;
+use melu::train::{Order, Outcome, Progress, TrainOptions, Trainer};
+use melu::{Error, Model};
+
+fn world(options: &SynthOptions) -> Dataset {
+    World::generate(options).unwrap().dataset().unwrap()
+}
+
+fn small_world() -> Dataset {
+    world(&SynthOptions { users: 120, items: 60, ratings_per_user: 25, ..Default::default() })
+}
+
+fn small_options() -> TrainOptions {
+    TrainOptions { embedding_dim: 6, hidden: vec![8, 5], epochs: 3, batch: 7, ..Default::default() }
+}
+
+fn bytes(trainer: Trainer) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    file::write(&path, &trainer.finish().unwrap()).unwrap();
+    fs::read(path).unwrap()
+}
+
+fn train(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Vec<u8> {
+    let mut trainer = Trainer::new(dataset, options, threads).unwrap();
+    let outcome = trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+    bytes(trainer)
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
+    let dataset = small_world();
+    for options in [small_options(), TrainOptions { epochs: 3, ..TrainOptions::paper() }] {
+        let one = train(&dataset, &options, 1);
+        assert_eq!(one, train(&dataset, &options, 2));
+        assert_eq!(one, train(&dataset, &options, 5));
+        let other = TrainOptions { seed: 1, ..options };
+        assert_ne!(one, train(&dataset, &other, 1));
+    }
+}
+
+#[test]
+fn a_training_that_was_stopped_anywhere_resumes_to_the_same_bytes() {
+    let dataset = small_world();
+    let options = small_options();
+    let whole = train(&dataset, &options, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint");
+    // In the first epoch, at an epoch's end, and in the last.
+    for stop in [1, 13, 30] {
+        let mut trainer = Trainer::new(&dataset, &options, 2).unwrap();
+        let mut calls = 0;
+        let outcome = trainer.run(|_, _| {
+            calls += 1;
+            if calls == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(outcome.unwrap(), Outcome::Stopped, "stop {stop}");
+        trainer.save(&checkpoint).unwrap();
+        let mut resumed = Trainer::resume(&dataset, &options, 1, &checkpoint).unwrap();
+        resumed.run(|_, _| ControlFlow::Continue(())).unwrap();
+        assert!(bytes(resumed) == whole, "stopped after {stop} calls");
+    }
+}
+
+#[test]
+fn checkpoints_of_other_trainings_are_refused() {
+    let dataset = small_world();
+    let options = small_options();
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint");
+    let refused = |dataset: &Dataset, options: &TrainOptions, checkpoint: &Path| {
+        let error = Trainer::resume(dataset, options, 1, checkpoint).unwrap_err();
+        assert!(error.to_string().contains("checkpoint"), "{error}");
+    };
+    refused(&dataset, &options, &checkpoint);
+    Trainer::new(&dataset, &options, 1).unwrap().save(&checkpoint).unwrap();
+    Trainer::resume(&dataset, &options, 1, &checkpoint).unwrap();
+    refused(&dataset, &TrainOptions { batch: 8, ..options.clone() }, &checkpoint);
+    let mut other = small_world();
+    other.ratings[5].value += 1.0;
+    refused(&other, &options, &checkpoint);
+    let mut damaged = fs::read(&checkpoint).unwrap();
+    damaged.truncate(damaged.len() - 1);
+    fs::write(&checkpoint, damaged).unwrap();
+    refused(&dataset, &options, &checkpoint);
+}
+
+#[test]
+fn adapting_pays_on_people_whom_training_never_saw() {
+    let dataset = world(&SynthOptions { users: 800, items: 300, ..Default::default() });
+    let options = TrainOptions { embedding_dim: 16, epochs: 10, ..Default::default() };
+    let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
+    let (mut first, mut last) = (None, 0.0);
+    trainer
+        .run(|_, progress| {
+            if let Progress::Epoch { loss, .. } = progress {
+                last = loss;
+                first.get_or_insert(loss);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert!(last < 0.9 * first.unwrap(), "the loss went from {first:?} to {last}");
+    let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
+    let evaluation =
+        melu::eval::evaluate(&model, &dataset, &Default::default(), |_, _| ()).unwrap();
+    let rows = &evaluation.scenarios[1].rows;
+    let mae = |predictor, given| {
+        rows.iter().find(|row| (row.predictor, row.given) == (predictor, given)).unwrap().mae
+    };
+    use melu::eval::{Given, Predictor};
+    let adapted = mae(Predictor::Melu, Given::All);
+    assert!(adapted < 0.95 * mae(Predictor::MeluUnadapted, Given::All));
+    assert!(adapted < mae(Predictor::ItemMeanUserBias, Given::All));
+    assert!(mae(Predictor::Melu, Given::First(10)) < mae(Predictor::Melu, Given::First(0)));
+}
+
+#[test]
+fn first_order_and_fixed_rates_train_too() {
+    let dataset = small_world();
+    let base = small_options();
+    let options = TrainOptions { order: Order::First, learn_rates: false, ..base };
+    let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
+    assert_eq!(model.config().local.rates, vec![options.local_rate; 6]);
+}
+
+#[test]
+fn clicks_train_and_ratings_are_refused_as_clicks() {
+    let mut dataset = small_world();
+    let options = TrainOptions { loss: Loss::Bce, ..small_options() };
+    let error = Trainer::new(&dataset, &options, 0).unwrap_err();
+    assert!(matches!(error, Error::Rating { .. }), "{error}");
+    for rating in &mut dataset.ratings {
+        rating.value = f32::from(u8::from(rating.value >= 3.5));
+    }
+    let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
+    let catalog = model.catalog().unwrap().unwrap();
+    let mut user = melu::User::new(&catalog, &[]).unwrap();
+    user.adapt(&[0, 1], &[1.0, 0.0]).unwrap();
+    let mut scores = vec![0.0; catalog.len()];
+    user.score_all(&mut scores).unwrap();
+    assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
+}
+
+#[test]
+fn options_and_data_that_cannot_be_are_refused_by_name() {
+    let dataset = small_world();
+    let refused = |options: TrainOptions, name: &str| {
+        let error = Trainer::new(&dataset, &options, 0).unwrap_err();
+        assert!(error.to_string().contains(name), "{name}: {error}");
+    };
+    let base = small_options();
+    refused(TrainOptions { batch: 0, ..base.clone() }, "batch");
+    refused(TrainOptions { hidden: vec![0], ..base.clone() }, "hidden");
+    refused(TrainOptions { learning_rate: f32::NAN, ..base.clone() }, "learning_rate");
+    refused(TrainOptions { validation: 0.9, ..base.clone() }, "validation");
+    refused(TrainOptions { local_steps: 1_000_000, ..base.clone() }, "steps");
+    let mut empty = small_world();
+    empty.ratings.retain(|rating| rating.user == 0);
+    empty.ratings.truncate(1);
+    let error = Trainer::new(&empty, &base, 0).unwrap_err().to_string();
+    assert!(error.contains("min_ratings") || error.contains("enough ratings"), "{error}");
+}
+
+#[test]
+fn a_rate_that_is_far_too_large_is_reported() {
+    let dataset = small_world();
+    let options = TrainOptions { local_rate: 1e6, longest_gradient: None, ..small_options() };
+    let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
+    let error = trainer.run(|_, _| ControlFlow::Continue(())).unwrap_err();
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+}
