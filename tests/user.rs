@@ -1,0 +1,215 @@
+//! A user of a model: adapting, scoring, recommending, and wrong calls.
+
+mod common;
+
+use common::{Cell, Tensors, adapt, embed, predict};
+use melu::config::Config;
+use melu::schema::Value;
+use melu::{Catalog, Error, Filter, Model, NewItem, Recommendation, User};
+use proptest::prelude::*;
+
+const ITEMS: usize = 150;
+
+struct Bench {
+    tensors: Tensors,
+    config: Config,
+    catalog: Catalog,
+    items: Vec<Cell>,
+}
+
+/// Items of one field, more of them than fit a block.
+fn bench() -> Bench {
+    let json = r#"{
+        "item_fields": [{"name": "genres", "kind": "multi", "size": 6}],
+        "user_fields": [{"name": "region", "kind": "one", "size": 3}],
+        "embedding_dim": 4, "hidden": [6, 5], "loss": "mse",
+        "output": {"scale": 1.5, "offset": 3.0}, "local": {"steps": 3, "rate": 0.1}
+    }"#;
+    let config = Config::from_json(json).unwrap();
+    let tensors = Tensors::generate(&config, 11, |_| 0.8);
+    let model = Model::from_contents(tensors.contents(&config)).unwrap();
+    // Only 63 differ: some scores are equal.
+    let genres = |item: usize| (0..6).filter(move |genre| (item % 63 + 1) >> genre & 1 == 1);
+    let items: Vec<Cell> =
+        (0..ITEMS).map(|item| Cell::Values(genres(item).map(|g| g as u32).collect())).collect();
+    let values: Vec<Vec<(&str, Value)>> = (0..ITEMS)
+        .map(|item| genres(item).map(|g| ("genres", Value::Index(g as u32))).collect())
+        .collect();
+    let ids: Vec<String> = (0..ITEMS).map(|item| format!("id {item}")).collect();
+    let new: Vec<NewItem> =
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+    let catalog = Catalog::new(&model, &new).unwrap();
+    Bench { tensors, config, catalog, items }
+}
+
+impl Bench {
+    fn user(&self) -> User {
+        User::new(&self.catalog, &[("region", 1u32.into())]).unwrap()
+    }
+
+    /// All scores after these ratings, in double precision.
+    fn expected(&self, rated: &[u32], ratings: &[f32]) -> Vec<f64> {
+        let (items, users) = self.tensors.tables.split_at(1);
+        let user = embed(&self.config.user_fields, users, 4, &[Cell::Values(vec![1])]);
+        let input = |item: usize| {
+            let cells = [self.items[item].clone()];
+            [embed(&self.config.item_fields, items, 4, &cells), user.clone()].concat()
+        };
+        let support: Vec<Vec<f64>> = rated.iter().map(|item| input(*item as usize)).collect();
+        let targets: Vec<f64> = ratings.iter().map(|r| (f64::from(*r) - 3.0) / 1.5).collect();
+        let output = self.config.output;
+        let head = match rated.is_empty() {
+            true => self.tensors.head.clone(),
+            false => adapt(
+                output.loss,
+                &self.tensors.head,
+                &support,
+                &targets,
+                3,
+                &[f64::from(0.1f32); 6],
+            ),
+        };
+        (0..ITEMS).map(|item| 3.0 + 1.5 * predict(&head, &input(item))).collect()
+    }
+}
+
+fn bits(scores: &[f32]) -> Vec<u32> {
+    scores.iter().map(|score| score.to_bits()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn adapts_and_recommends_as_plain_loops_do(
+        rated in prop::collection::vec((0u32..ITEMS as u32, 1u8..=5), 0..100),
+        leave_out in prop::collection::vec(0u32..ITEMS as u32, 0..40),
+        k in 0usize..200,
+        keep_rated: bool,
+    ) {
+        let bench = bench();
+        let (items, ratings): (Vec<u32>, Vec<f32>) =
+            rated.iter().map(|(item, rating)| (*item, f32::from(*rating))).unzip();
+        let mut user = bench.user();
+        user.adapt(&items, &ratings).unwrap();
+        let mut scores = vec![0.0; ITEMS];
+        user.score_all(&mut scores).unwrap();
+        for (found, expected) in scores.iter().zip(bench.expected(&items, &ratings)) {
+            prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
+        }
+
+        // The same bits wherever an item stands in a list.
+        let backwards: Vec<u32> = (0..ITEMS as u32).rev().collect();
+        let mut listed = vec![0.0; ITEMS];
+        user.score(&backwards, &mut listed).unwrap();
+        listed.reverse();
+        prop_assert!(listed.iter().zip(&scores).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs()));
+
+        let mut expected: Vec<Recommendation> = (0..ITEMS as u32)
+            .filter(|item| !leave_out.contains(item) && (keep_rated || !items.contains(item)))
+            .map(|item| Recommendation { item, score: scores[item as usize] })
+            .collect();
+        expected.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap().then(a.item.cmp(&b.item)));
+        expected.truncate(k);
+        let mut best = vec![Recommendation { item: 0, score: 0.0 }];
+        user.recommend(k, Filter { leave_out: &leave_out, keep_rated }, &mut best).unwrap();
+        prop_assert_eq!(best, expected);
+    }
+}
+
+#[test]
+fn adapting_replaces_and_resetting_forgets() {
+    let bench = bench();
+    let (mut user, mut fresh) = (bench.user(), bench.user());
+    let mut before = vec![0.0; ITEMS];
+    user.score_all(&mut before).unwrap();
+    user.adapt(&[1, 2, 3], &[5.0, 1.0, 2.0]).unwrap();
+    user.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
+    fresh.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
+    assert_eq!(user.head(), fresh.head());
+    assert_eq!(user.rated(), [7, 9]);
+    let mut scores = vec![0.0; ITEMS];
+    for forget in
+        [&|user: &mut User| user.reset(), &|user: &mut User| user.adapt(&[], &[]).unwrap()]
+            as [&dyn Fn(&mut User); 2]
+    {
+        user.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
+        forget(&mut user);
+        assert!(user.rated().is_empty());
+        user.score_all(&mut scores).unwrap();
+        assert_eq!(bits(&scores), bits(&before));
+    }
+}
+
+#[test]
+fn wrong_calls_are_refused_and_leave_the_user_as_before() {
+    let bench = bench();
+    let mut user = bench.user();
+    user.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
+    let before = user.head().to_vec();
+    for rating in [f32::NAN, f32::INFINITY, -f32::INFINITY] {
+        let error = user.adapt(&[1, 2], &[3.0, rating]).unwrap_err();
+        assert!(matches!(error, Error::Rating { position: 1, .. }), "{error}");
+    }
+    let error = user.adapt(&[1, 150], &[3.0, 3.0]).unwrap_err();
+    assert!(matches!(error, Error::ItemIndex { position: 1, index: 150, len: 150 }), "{error}");
+    assert!(matches!(
+        user.adapt(&[1, 2], &[3.0]),
+        Err(Error::Argument { argument: "ratings", .. })
+    ));
+    let mut short = [0.0; 3];
+    assert!(matches!(user.score_all(&mut short), Err(Error::Argument { argument: "scores", .. })));
+    assert!(user.score(&[1, 2], &mut short).is_err());
+    assert!(user.score(&[1, 2, u32::MAX], &mut short).is_err());
+    assert!(user.gradient_norms(&[1], &[3.0], &mut short).is_err());
+    let leave_out = Filter { leave_out: &[150], keep_rated: true };
+    assert!(user.recommend(3, leave_out, &mut Vec::new()).is_err());
+    assert_eq!(user.head(), before);
+    assert_eq!(user.rated(), [7, 9]);
+}
+
+#[test]
+fn ratings_that_overflow_reset_the_user() {
+    let bench = bench();
+    let mut user = bench.user();
+    let error = user.adapt(&[1, 2], &[3e38, -3e38]).unwrap_err();
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    assert_eq!(user.head(), bench.catalog.model().head());
+    user.adapt(&[1], &[3.0]).unwrap();
+}
+
+#[test]
+fn wrong_profiles_and_items_are_refused_by_name() {
+    let bench = bench();
+    let refused = |profile: &[(&str, Value)], named: &str| {
+        let error = User::new(&bench.catalog, profile).unwrap_err().to_string();
+        assert!(error.contains(named), "{named}: {error}");
+    };
+    refused(&[("regions", Value::Index(0))], "region");
+    refused(&[("region", Value::Index(3))], "3");
+    refused(&[("region", Value::Index(1)), ("region", Value::Index(2))], "more than one");
+    refused(&[("region", Value::Number(1.0))], "numeric");
+    refused(&[("region", Value::Name("north"))], "north");
+    let item = |id| NewItem { id, values: &[] };
+    let error = Catalog::new(bench.catalog.model(), &[item("a"), item("a")]).unwrap_err();
+    assert!(error.to_string().contains("\"a\""), "{error}");
+    let empty = Catalog::new(bench.catalog.model(), &[]).unwrap();
+    let mut user = User::new(&empty, &[]).unwrap();
+    let mut best = Vec::new();
+    user.recommend(5, Filter::default(), &mut best).unwrap();
+    assert!(best.is_empty());
+}
+
+#[test]
+fn a_new_item_scores_as_an_old_one_of_the_same_values() {
+    let bench = bench();
+    let values = [("genres", Value::Index(0)), ("genres", Value::Index(2))];
+    let new = [NewItem { id: "new", values: &values }];
+    let catalog = Catalog::new(bench.catalog.model(), &new).unwrap();
+    let mut score = [0.0];
+    User::new(&catalog, &[]).unwrap().score(&[0], &mut score).unwrap();
+    let old = bench.items.iter().position(|item| *item == Cell::Values(vec![0, 2])).unwrap();
+    let mut expected = [0.0];
+    User::new(&bench.catalog, &[]).unwrap().score(&[old as u32], &mut expected).unwrap();
+    assert_eq!(score, expected);
+}
