@@ -103,6 +103,11 @@ impl Catalog {
         &self.0.model
     }
 
+    /// The items by their field values.
+    pub fn table(&self) -> &CatalogTable {
+        &self.0.table
+    }
+
     /// How many items there are.
     pub fn len(&self) -> usize {
         self.0.table.ids.len()

@@ -152,6 +152,9 @@ fn with_header(bytes: &[u8], change: impl FnOnce(&mut Json)) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), &header[..], &bytes[8 + len..]].concat()
 }
 
+/// What is done to a file, and what the refusal must name.
+type Case<'a, T> = (&'a dyn Fn(&mut T), &'a str);
+
 fn refused(bytes: Vec<u8>) -> String {
     match Model::from_bytes(bytes) {
         Err(error @ Error::WeightFile { .. }) => error.to_string(),
@@ -163,7 +166,7 @@ fn refused(bytes: Vec<u8>) -> String {
 fn wrong_headers_are_refused_by_name() {
     let good = bytes(&sample());
     let changed = |change: &dyn Fn(&mut Json)| refused(with_header(&good, |h| change(h)));
-    let cases: [(&dyn Fn(&mut Json), &str); 8] = [
+    let cases: [Case<Json>; 8] = [
         (&|h| h["__metadata__"]["melu.format"] = "2".into(), "melu.format"),
         (&|h| h["__metadata__"]["melu.config"] = "{}".into(), "melu.config"),
         (&|h| drop(h.as_object_mut().unwrap().remove("__metadata__")), "melu.format"),
@@ -208,7 +211,7 @@ fn wrong_numbers_are_refused_by_name() {
         offsets: offsets.to_vec().into(),
         values: values.to_vec().into(),
     };
-    let cases: [(&dyn Fn(&mut Contents), &str); 11] = [
+    let cases: [Case<Contents>; 11] = [
         (&|c| c.head[3] = f32::NAN, "head.0.weight"),
         (&|c| c.user_embeddings[0] = Buffer::from(vec![f32::INFINITY; 25]), "user.region.weight"),
         (&|c| catalog(c).columns[0] = values(&[0, 2, 1, 3], &[0, 3, 1]), "catalog.genres"),

@@ -8,12 +8,14 @@
 mod adam;
 mod batch;
 mod checkpoint;
+mod evidence;
 mod meta_gradient;
 mod options;
 mod parameters;
 mod trainer;
 mod training_set;
 
+pub use evidence::rank_evidence;
 pub use meta_gradient::{MetaGradient, Order, Set};
 pub use options::{TaskSource, TrainOptions};
 pub use parameters::Parameters;

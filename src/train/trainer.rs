@@ -9,12 +9,13 @@ use serde_json::json;
 
 use super::batch::{Batch, Optimiser};
 use super::checkpoint::{Place, State};
+use super::evidence::rank;
 use super::options::TrainOptions;
 use super::parameters::Parameters;
 use super::training_set::TrainingSet;
 use crate::data::{Dataset, Rated, Task};
-use crate::file::{Contents, EvidenceTable};
-use crate::{Catalog, Error, EvidenceRanking, Model, Result, User};
+use crate::file::Contents;
+use crate::{Catalog, Error, Model, Result, User};
 
 /// What training says of itself while it runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -179,7 +180,10 @@ impl Trainer {
         let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
         let mut contents = self.set.contents(parameters, training.to_string());
         let model = Model::from_contents(contents.clone())?;
-        contents.evidence = Some(self.pool.install(|| evidence(&model, &self.set))?);
+        let catalog = catalog(&model)?;
+        let TrainingSet { user_columns, fixed_tasks, raters, .. } = &self.set;
+        let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
+        contents.evidence = Some(evidence);
         Ok(contents)
     }
 
@@ -245,24 +249,6 @@ impl Trainer {
         })?;
         Ok(Some((errors.iter().sum::<f64>() / errors.len() as f64) as f32))
     }
-}
-
-/// Ranks the items by the gradient norms of the training tasks' support sets.
-fn evidence(model: &Model, set: &TrainingSet) -> Result<EvidenceTable> {
-    let catalog = catalog(model)?;
-    let norms = |task: &Task| {
-        let mut user = User::from_columns(&catalog, &set.user_columns, task.user as usize)?;
-        let (items, ratings) = unzip(&task.support);
-        let mut norms = vec![0.0; items.len()];
-        user.gradient_norms(&items, &ratings, &mut norms)?;
-        Ok((items, norms))
-    };
-    let norms = set.fixed_tasks.par_iter().map(norms).collect::<Result<Vec<_>>>()?;
-    let mut ranking = EvidenceRanking::new(catalog.len());
-    for (items, norms) in &norms {
-        ranking.add(items, norms);
-    }
-    Ok(ranking.finish(&set.raters))
 }
 
 fn catalog(model: &Model) -> Result<Catalog> {

@@ -45,10 +45,7 @@ impl TrainingSet {
         options.check()?;
         let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
         let ratings = || groups.iter().flat_map(|group| &group.ratings);
-        let mut raters = vec![0; dataset.items.len()];
-        for rated in ratings() {
-            raters[rated.item as usize] += 1;
-        }
+        let raters = raters(&groups, dataset.items.len());
         let output = output(options, ratings().map(|rated| rated.value))?;
         let is_new = |new: &[bool], row: usize| new.get(row).copied().unwrap_or(false);
         let keep = |described: (Vec<Field>, Vec<Option<Vocabulary>>)| {
@@ -165,6 +162,15 @@ impl TrainingSet {
             training: Some(training),
         }
     }
+}
+
+/// How many of these users rated each of so many items.
+pub fn raters(groups: &[UserRatings], items: usize) -> Vec<u32> {
+    let mut raters = vec![0; items];
+    for rated in groups.iter().flat_map(|group| &group.ratings) {
+        raters[rated.item as usize] += 1;
+    }
+    raters
 }
 
 /// How the head's units meet the ratings'.

@@ -1,3 +1,77 @@
 //! The command line: see `melu --help`.
 
-fn main() {}
+mod demo;
+mod eval;
+mod evidence;
+mod import;
+mod inspect;
+mod recommend;
+mod synth;
+mod terminal;
+mod train;
+
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Recommendations for people nobody knows yet.
+///
+/// melu meta-trains a model on many people's ratings, so that it adapts to a
+/// new person from a handful of answers.
+///
+/// Exit status: 0, 1 for a failure, 2 for wrong usage. Messages go to standard
+/// error, results to standard output.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Import(import::Arguments),
+    Synth(synth::Arguments),
+    Train(train::Arguments),
+    Eval(eval::Arguments),
+    Evidence(evidence::Arguments),
+    Recommend(recommend::Arguments),
+    Inspect(inspect::InspectArguments),
+    Verify(inspect::VerifyArguments),
+}
+
+impl Command {
+    fn run(&self) -> Result<()> {
+        match self {
+            Self::Demo(arguments) => demo::run(arguments),
+            Self::Import(arguments) => import::run(arguments),
+            Self::Synth(arguments) => synth::run(arguments),
+            Self::Train(arguments) => train::run(arguments),
+            Self::Eval(arguments) => eval::run(arguments),
+            Self::Evidence(arguments) => evidence::run(arguments),
+            Self::Recommend(arguments) => recommend::run(arguments),
+            Self::Inspect(arguments) => inspect::inspect(arguments),
+            Self::Verify(arguments) => inspect::verify(arguments),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match CommandLine::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read along has seen enough: `melu evidence MODEL | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::note(format_args!("melu: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,120 @@
+//! `melu evidence`: the items worth asking a new user about.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use melu::data::Dataset;
+use melu::file::{self, CatalogTable, EvidenceTable};
+use melu::schema::Entity;
+use melu::train::rank_evidence;
+use melu::{Catalog, Model};
+use serde_json::json;
+
+use crate::terminal::{self, note, print_json, print_table};
+
+/// List the evidence candidates: the items worth asking a new user about.
+///
+/// An item's score is how far ratings of it move the head, times how many
+/// people know it, each as a share of the greatest.
+#[derive(Args)]
+pub struct Arguments {
+    /// The weight file.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Compute them anew from this data folder's training ratings.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The seed by which the folder's tasks are cut.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
+    seed: u64,
+    /// How many threads; 0 for as many as there are processors.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
+    threads: usize,
+    /// Write the model with the candidates computed to this file, which may be
+    /// MODEL.
+    #[arg(short, long, value_name = "FILE", requires = "data")]
+    output: Option<PathBuf>,
+    /// How many to list.
+    #[arg(short = 'k', long, value_name = "N", default_value_t = 20)]
+    count: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let model = Model::open(&arguments.model)?;
+    let (catalog, evidence) = match &arguments.data {
+        None => stored(&model)?,
+        Some(folder) => {
+            let dataset = Dataset::open(folder)?;
+            let catalog = catalog(&model, &dataset)?;
+            let evidence = rank_evidence(&catalog, &dataset, arguments.seed, arguments.threads)?;
+            if let Some(output) = &arguments.output {
+                let mut contents = model.contents().clone();
+                contents.catalog = Some(catalog.table().clone());
+                contents.evidence = Some(evidence.clone());
+                file::write(output, &contents)?;
+                note(format_args!("{} is written", output.display()));
+            }
+            (catalog, evidence)
+        }
+    };
+    list(arguments, &catalog, &evidence)
+}
+
+fn stored(model: &Model) -> Result<(Catalog, EvidenceTable)> {
+    let (Some(catalog), Some(evidence)) = (model.catalog()?, model.evidence()) else {
+        bail!("the model has no evidence candidates; --data DIR computes them from ratings");
+    };
+    Ok((catalog, evidence.clone()))
+}
+
+/// The model's own catalogue, or the folder's items for a model without one.
+fn catalog(model: &Model, dataset: &Dataset) -> Result<Catalog> {
+    if let Some(catalog) = model.catalog()? {
+        return Ok(catalog);
+    }
+    let contents = model.contents();
+    let fields = &contents.config.item_fields;
+    let items = dataset.items.encode(Entity::Item, fields, &contents.item_vocabularies)?;
+    let table = CatalogTable {
+        ids: dataset.items.ids().clone(),
+        titles: dataset.items.titles().cloned(),
+        columns: items.columns,
+    };
+    Ok(Catalog::from_table(model, table)?)
+}
+
+fn list(arguments: &Arguments, catalog: &Catalog, evidence: &EvidenceTable) -> Result<()> {
+    let ranks = 0..arguments.count.min(evidence.items.len());
+    if arguments.json {
+        let items = ranks.map(|rank| {
+            let item = evidence.items[rank];
+            json!({
+                "id": catalog.id(item),
+                "title": catalog.title(item),
+                "score": evidence.scores[rank],
+                "gradient_norm": evidence.gradient_norm[rank],
+                "popularity": evidence.popularity[rank],
+            })
+        });
+        return print_json(&json!({ "items": items.collect::<Vec<_>>() }));
+    }
+    let header = ["", "id", "title", "score", "gradient norm", "popularity"];
+    let mut table = terminal::table(&header, |column| !(1..=2).contains(&column));
+    for rank in ranks {
+        let item = evidence.items[rank];
+        let id = catalog.id(item).context("an evidence candidate is not in the catalogue")?;
+        table.add_row([
+            (rank + 1).to_string(),
+            id.to_owned(),
+            catalog.title(item).unwrap_or_default().to_owned(),
+            format!("{:.3}", evidence.scores[rank]),
+            format!("{:.3}", evidence.gradient_norm[rank]),
+            format!("{:.3}", evidence.popularity[rank]),
+        ]);
+    }
+    print_table(&table)
+}

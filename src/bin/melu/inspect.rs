@@ -1,0 +1,128 @@
+//! `melu inspect` and `melu verify`: what is in a weight file, and whether it is
+//! sound.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use melu::Model;
+use melu::config::Config;
+use melu::file::Contents;
+use melu::head::HeadShape;
+use melu::schema::{Entity, FieldKind};
+use serde_json::{Value, json};
+
+use crate::terminal::{self, print, print_json, print_table};
+
+/// Show what is inside a weight file.
+#[derive(Args)]
+pub struct InspectArguments {
+    /// The weight file.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Check that a weight file is sound.
+///
+/// Checks every name, type, shape, offset, index and number, and that the
+/// catalogue can be scored.
+#[derive(Args)]
+pub struct VerifyArguments {
+    /// The weight file.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+}
+
+pub fn verify(arguments: &VerifyArguments) -> Result<()> {
+    // Opening checks all that can be checked without computing.
+    let model = Model::open(&arguments.model)?;
+    let mut scored = 0;
+    if let Some(catalog) = model.catalog()? {
+        let mut scores = vec![0.0; catalog.len()];
+        melu::User::new(&catalog, &[])?.score_all(&mut scores)?;
+        if let Some(item) = scores.iter().position(|score| !score.is_finite()) {
+            let id = catalog.id(item as u32).unwrap_or_default();
+            anyhow::bail!("{}: item \"{id}\" has no finite score", arguments.model.display());
+        }
+        scored = scores.len();
+    }
+    print(format_args!("{} is sound; {scored} items can be scored", arguments.model.display()))
+}
+
+pub fn inspect(arguments: &InspectArguments) -> Result<()> {
+    let model = Model::open(&arguments.model)?;
+    let contents = model.contents();
+    if arguments.json {
+        return print_json(&as_json(&model)?);
+    }
+    let config = model.config();
+    let size = std::fs::metadata(&arguments.model).map_or(0, |metadata| metadata.len());
+    print(format_args!("{} ({:.1} MB)\n", arguments.model.display(), size as f64 / 1e6))?;
+    print_table(&fields(contents))?;
+    let shape = model.head_shape();
+    let widths: Vec<String> = shape.layers().iter().map(|layer| layer.inputs.to_string()).collect();
+    print(format_args!("embedding   {} wide", config.embedding_dim))?;
+    print(format_args!(
+        "head        {} -> 1, {} numbers",
+        widths.join(" -> "),
+        shape.parameters()
+    ))?;
+    print(format_args!(
+        "output      {} loss, score = {} + {} * head",
+        loss(config),
+        config.output.offset,
+        config.output.scale
+    ))?;
+    print(format_args!("adapts by   {} gradient steps", config.local.steps))?;
+    for (tensor, rate) in config.local.rates.iter().enumerate() {
+        print(format_args!("            {} at rate {rate}", HeadShape::tensor_name(tensor)))?;
+    }
+    let count = |count: Option<usize>| count.map_or("none".into(), |count| count.to_string());
+    let items = contents.catalog.as_ref().map(|catalog| catalog.ids.len());
+    print(format_args!("catalogue   {} items", count(items)))?;
+    let candidates = contents.evidence.as_ref().map(|evidence| evidence.items.len());
+    print(format_args!("evidence    {} candidates", count(candidates)))?;
+    match &contents.training {
+        Some(training) => print(format_args!("training    {training}")),
+        None => Ok(()),
+    }
+}
+
+fn loss(config: &Config) -> Value {
+    json!(config.output.loss)
+}
+
+fn fields(contents: &Contents) -> comfy_table::Table {
+    let mut table =
+        terminal::table(&["field", "", "kind", "values", "named"], |column| column == 3);
+    for entity in [Entity::Item, Entity::User] {
+        let fields = contents.config.fields(entity);
+        for (field, vocabulary) in fields.iter().zip(contents.vocabularies(entity)) {
+            let (kind, values) = match field.kind {
+                FieldKind::One => ("one", field.size.to_string()),
+                FieldKind::Multi => ("multi", field.size.to_string()),
+                FieldKind::Numeric { mean, std } => ("numeric", format!("{mean:.4} ± {std:.4}")),
+            };
+            let named = if vocabulary.is_some() { "yes" } else { "no" };
+            table.add_row([entity.name(), &field.name, kind, &values, named]);
+        }
+    }
+    table
+}
+
+fn as_json(model: &Model) -> Result<Value> {
+    let contents = model.contents();
+    let config: Value =
+        serde_json::from_str(&contents.config.to_json()).context("the configuration")?;
+    let training = contents.training.as_deref().map(serde_json::from_str::<Value>);
+    Ok(json!({
+        "config": config,
+        "parameters": model.head_shape().parameters(),
+        "items": contents.catalog.as_ref().map(|catalog| catalog.ids.len()),
+        "evidence": contents.evidence.as_ref().map(|evidence| evidence.items.len()),
+        "training": training.and_then(Result::ok),
+    }))
+}

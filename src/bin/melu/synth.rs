@@ -1,0 +1,50 @@
+//! `melu synth`: a generated data folder.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use melu::data::{SynthOptions, World};
+
+use crate::terminal::print;
+
+/// Make up a data folder, with people whose tastes are known.
+///
+/// Beside the data folder's own files, expected.csv holds what each person
+/// truly thinks of what they rated: no prediction has a smaller squared error.
+#[derive(Args)]
+pub struct Arguments {
+    /// The data folder to make: new, or empty.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// How many users.
+    #[arg(long, value_name = "N", default_value_t = SynthOptions::default().users)]
+    users: usize,
+    /// How many items.
+    #[arg(long, value_name = "N", default_value_t = SynthOptions::default().items)]
+    items: usize,
+    /// How many ratings a user gives on average.
+    #[arg(long, value_name = "N", default_value_t = SynthOptions::default().ratings_per_user)]
+    ratings_per_user: usize,
+    /// Standard deviation of what users say around what they think, in stars.
+    #[arg(long, value_name = "STARS", default_value_t = SynthOptions::default().noise)]
+    noise: f32,
+    /// The share of users who count as new.
+    #[arg(long, value_name = "SHARE", default_value_t = SynthOptions::default().new_users)]
+    new_users: f32,
+    /// The share of items that count as new.
+    #[arg(long, value_name = "SHARE", default_value_t = SynthOptions::default().new_items)]
+    new_items: f32,
+    /// The same seed makes the same world.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let &Arguments { users, items, ratings_per_user, noise, new_users, new_items, seed, .. } =
+        arguments;
+    let options =
+        SynthOptions { users, items, ratings_per_user, noise, new_users, new_items, seed };
+    World::generate(&options)?.write(&arguments.folder)?;
+    print(format_args!("{users} users and {items} items are in {}", arguments.folder.display()))
+}

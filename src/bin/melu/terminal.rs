@@ -1,0 +1,85 @@
+//! What people see: lines on standard output, tables, progress on standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+/// Prints a line on standard output.
+pub fn print(line: impl Display) -> Result<()> {
+    Ok(writeln!(io::stdout().lock(), "{line}")?)
+}
+
+/// Prints a value as one line of JSON on standard output.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    print(serde_json::to_string(value)?)
+}
+
+/// Prints a line about what is being done on standard error.
+pub fn note(line: impl Display) {
+    // Where nobody can be told, there is nothing to be done about it.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// A table with a header; `right` says which columns hold numbers.
+pub fn table(header: &[&str], right: impl Fn(usize) -> bool) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if right(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Prints a table on standard output, and an empty line after it.
+pub fn print_table(table: &Table) -> Result<()> {
+    print(format_args!("{}\n", table.trim_fmt()))
+}
+
+/// A progress bar on standard error, shown where that is a terminal, and
+/// cleared when dropped.
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar that begins empty.
+    pub fn new(work: &'static str) -> Self {
+        let bar = ProgressBar::new(0);
+        let style =
+            ProgressStyle::with_template("{prefix} {wide_bar} {percent}% {msg}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_prefix(work);
+        Self(bar)
+    }
+
+    /// Shows that `done` of `of` are done.
+    pub fn set(&mut self, done: usize, of: usize, message: impl Into<String>) {
+        self.0.set_length(of as u64);
+        self.0.set_message(message.into());
+        self.0.set_position(done as u64);
+    }
+
+    /// Prints a line on standard error, above the bar.
+    pub fn note(&self, line: impl Display) {
+        self.0.suspend(|| note(line));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A duration as people say it.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min {:.0} s", (s / 60.0).floor(), s % 60.0),
+    }
+}

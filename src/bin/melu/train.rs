@@ -1,0 +1,246 @@
+//! `melu train`: from a data folder to a weight file.
+
+use std::ffi::OsString;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use melu::data::Dataset;
+use melu::file;
+use melu::loss::Loss;
+use melu::train::{Order, Outcome, Progress, TrainOptions, Trainer};
+use serde_json::json;
+
+use crate::terminal::{self, duration, note, print_json};
+
+/// How much work may be lost when the machine stops.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(10);
+
+/// Train a model on a data folder.
+///
+/// While it trains, MODEL.checkpoint is kept beside MODEL; Ctrl-C leaves it
+/// there, and --resume goes on from it to the same result.
+#[derive(Args)]
+pub struct Arguments {
+    /// The data folder: a dataset.toml and its CSV files.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The weight file to write.
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// Where the settings come from.
+    #[arg(long, value_enum, default_value_t = Recipe::Default)]
+    recipe: Recipe,
+    /// What predictions cost: mse for ratings, bce for clicks (0 and 1).
+    #[arg(long, value_enum, default_value_t = LossName::Mse)]
+    loss: LossName,
+    /// Whether the gradient passes through the local update.
+    #[arg(long, value_enum, default_value_t = OrderName::Second)]
+    order: OrderName,
+    /// At most this many passes over the tasks [default: the recipe's].
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// The same seed and data give the same file.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// How many threads; 0 for as many as there are processors.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// Go on from MODEL.checkpoint.
+    #[arg(long)]
+    resume: bool,
+    /// Print one JSON object a line and epoch.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Recipe {
+    /// The paper's architecture with learned local rates, on tasks drawn anew
+    /// each epoch.
+    Default,
+    /// As published (Lee et al. 2019).
+    Paper,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LossName {
+    Mse,
+    Bce,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OrderName {
+    First,
+    Second,
+}
+
+impl Arguments {
+    fn options(&self) -> TrainOptions {
+        let recipe = match self.recipe {
+            Recipe::Default => TrainOptions::default(),
+            Recipe::Paper => TrainOptions::paper(),
+        };
+        TrainOptions {
+            loss: match self.loss {
+                LossName::Mse => Loss::Mse,
+                LossName::Bce => Loss::Bce,
+            },
+            order: match self.order {
+                OrderName::First => Order::First,
+                OrderName::Second => Order::Second,
+            },
+            epochs: self.epochs.unwrap_or(recipe.epochs),
+            seed: self.seed,
+            ..recipe
+        }
+    }
+
+    fn checkpoint(&self) -> PathBuf {
+        let mut path = OsString::from(&self.output);
+        path.push(".checkpoint");
+        path.into()
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let checkpoint = arguments.checkpoint();
+    let options = arguments.options();
+    check_output(&arguments.output)?;
+    let begin = Instant::now();
+    let dataset = Dataset::open(&arguments.folder)?;
+    note(format_args!(
+        "{}: {} users, {} items, {} ratings, read in {}",
+        dataset.name,
+        dataset.users.len(),
+        dataset.items.len(),
+        dataset.ratings.len(),
+        duration(begin.elapsed().as_secs_f64())
+    ));
+    let replaced = dataset.report.duplicates_replaced;
+    if replaced > 0 {
+        note(format_args!("{replaced} ratings were replaced by later ones of the same item"));
+    }
+    let mut trainer = if arguments.resume {
+        Trainer::resume(&dataset, &options, arguments.threads, &checkpoint)?
+    } else if checkpoint.exists() {
+        bail!(
+            "{} is there, from a training that was stopped: go on with --resume, or delete it",
+            checkpoint.display()
+        );
+    } else {
+        Trainer::new(&dataset, &options, arguments.threads)?
+    };
+    note(format_args!(
+        "{} tasks an epoch, {} users held back for validation",
+        trainer.tasks(),
+        trainer.validation_users()
+    ));
+
+    let stop = stop_on_signal()?;
+    if train(arguments, &options, &mut trainer, &checkpoint, &stop)? == Outcome::Stopped {
+        trainer.save(&checkpoint)?;
+        bail!("stopped; the same command with --resume goes on from {}", checkpoint.display());
+    }
+    let contents = trainer.finish()?;
+    file::write(&arguments.output, &contents)?;
+    if checkpoint.exists() {
+        let removed = fs::remove_file(&checkpoint);
+        removed.with_context(|| format!("cannot remove {}", checkpoint.display()))?;
+    }
+    note(format_args!(
+        "{} is written, after {}",
+        arguments.output.display(),
+        duration(begin.elapsed().as_secs_f64())
+    ));
+    Ok(())
+}
+
+/// Refuses a path that could not be written to, before and not after the work.
+fn check_output(output: &Path) -> Result<()> {
+    if output.is_dir() {
+        bail!("{} is a folder; a file's path is expected", output.display());
+    }
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => bail!("there is no folder {}", folder.display()),
+        _ => Ok(()),
+    }
+}
+
+/// Set at the first Ctrl-C or termination; the second ends the program at once.
+fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = stop.clone();
+    ctrlc::set_handler(move || {
+        if handler.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn train(
+    arguments: &Arguments,
+    options: &TrainOptions,
+    trainer: &mut Trainer,
+    checkpoint: &Path,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    let mut bar = terminal::Progress::new("training");
+    let mut trouble = Ok(());
+    let mut saved = Instant::now();
+    let mut epoch_begin = Instant::now();
+    // Tasks that the epoch had when this run came to it: 0 but after resuming.
+    let mut skipped: Option<usize> = None;
+    let mut validation = String::new();
+    let outcome = trainer.run(|trainer, progress| {
+        let seconds = epoch_begin.elapsed().as_secs_f64();
+        match progress {
+            Progress::Batch { epoch, tasks, of, loss } => {
+                let skipped = *skipped.get_or_insert(tasks.saturating_sub(options.batch));
+                let speed = (tasks - skipped) as f64 / seconds;
+                let done = (epoch as usize - 1) * of + tasks;
+                let message =
+                    format!("epoch {epoch}, loss {loss:.4}{validation}, {speed:.0} tasks a second");
+                bar.set(done, of * options.epochs, message);
+            }
+            Progress::Epoch { epoch, tasks, loss, validation_mae, best } => {
+                let speed = (tasks - skipped.unwrap_or(0)) as f64 / seconds;
+                if let Some(mae) = validation_mae {
+                    validation = format!(", validation error {mae:.4}");
+                }
+                let mark = if best { ", the best so far" } else { "" };
+                bar.note(format_args!(
+                    "epoch {epoch}: loss {loss:.4}{validation}{mark}, {speed:.0} tasks a second"
+                ));
+                if arguments.json {
+                    let line = json!({
+                        "epoch": epoch,
+                        "loss": loss,
+                        "validation_mae": validation_mae,
+                        "tasks_per_second": speed,
+                    });
+                    trouble = print_json(&line);
+                }
+                (epoch_begin, skipped) = (Instant::now(), Some(0));
+            }
+        }
+        if trouble.is_ok() && saved.elapsed() >= BETWEEN_CHECKPOINTS {
+            trouble = trainer.save(checkpoint).map_err(Into::into);
+            saved = Instant::now();
+        }
+        if trouble.is_err() || stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    trouble.map(|()| outcome)
+}
