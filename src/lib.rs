@@ -15,6 +15,7 @@ pub mod head;
 mod kernels;
 pub mod loss;
 mod model;
+pub mod prior;
 pub mod schema;
 mod score;
 mod user;

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Order = 5,
     /// Which users are held back to validate training.
     Validation = 6,
+    /// The factors that items begin with.
+    Factors = 7,
 }
 
 /// The stream of `purpose`; `a` and `b` are its coordinates, for example the

@@ -1,0 +1,192 @@
+//! Symmetric positive definite systems by Cholesky's factors, in double
+//! precision and in place.
+//!
+//! A matrix is `n * n` numbers, row-major and without gaps. Only its lower
+//! triangle is read and written; what stands above it does not matter. All
+//! inner loops run along rows, so that they vectorise.
+
+/// The dot product of two slices of one length.
+fn dot(left: &[f64], right: &[f64]) -> f64 {
+    // Eight sums side by side: the order is fixed, and no addition waits for
+    // the one before.
+    let mut sums = [0.0; 8];
+    let (left, left_rest) = left.as_chunks::<8>();
+    let (right, right_rest) = right.as_chunks::<8>();
+    for (left, right) in left.iter().zip(right) {
+        for lane in 0..8 {
+            sums[lane] += left[lane] * right[lane];
+        }
+    }
+    let rest: f64 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+/// `target += scale * source`, element by element.
+fn add_scaled(target: &mut [f64], scale: f64, source: &[f64]) {
+    for (target, source) in target.iter_mut().zip(source) {
+        *target += scale * source;
+    }
+}
+
+/// Replaces a matrix by the factor L of `L L^T`, in its lower triangle.
+///
+/// `false` if the matrix is not positive definite, or not finite; what is left
+/// in it then is of no use.
+#[must_use]
+pub fn factorise(matrix: &mut [f64], n: usize) -> bool {
+    for i in 0..n {
+        let (above, row) = matrix.split_at_mut(i * n);
+        let row = &mut row[..=i];
+        for (j, other) in above.chunks_exact(n).enumerate() {
+            row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
+        }
+        let square = row[i] - dot(&row[..i], &row[..i]);
+        // A comparison that NaN fails too.
+        if !(square > 0.0 && square.is_finite()) {
+            return false;
+        }
+        row[i] = square.sqrt();
+    }
+    true
+}
+
+/// Replaces the right side of `A x = b` by x, given A's factor.
+pub fn solve(factor: &[f64], n: usize, x: &mut [f64]) {
+    for (i, row) in factor.chunks_exact(n.max(1)).enumerate() {
+        x[i] = (x[i] - dot(&row[..i], &x[..i])) / row[i];
+    }
+    for (i, row) in factor.chunks_exact(n.max(1)).enumerate().rev() {
+        let (before, x) = x.split_at_mut(i);
+        x[0] /= row[i];
+        add_scaled(before, -x[0], &row[..i]);
+    }
+}
+
+/// Writes the lower triangle of A's inverse into `inverse`, and replaces A's
+/// factor L by its own inverse.
+pub fn invert(factor: &mut [f64], n: usize, inverse: &mut [f64]) {
+    for i in 0..n {
+        let (above, row) = factor.split_at_mut(i * n);
+        let row = &mut row[..=i];
+        // Elements from `k` on are still the factor's when their turn comes.
+        for (k, other) in above.chunks_exact(n).enumerate() {
+            let scale = std::mem::take(&mut row[k]);
+            add_scaled(&mut row[..=k], scale, &other[..=k]);
+        }
+        let pivot = 1.0 / row[i];
+        row[..i].iter_mut().for_each(|element| *element *= -pivot);
+        row[i] = pivot;
+    }
+    inverse.fill(0.0);
+    for (k, row) in factor.chunks_exact(n.max(1)).enumerate() {
+        for i in 0..=k {
+            add_scaled(&mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Numbers in [-1, 1), by a linear congruential generator.
+    fn numbers(count: usize, seed: u32) -> Vec<f64> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 8) / 8_388_608.0 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    /// `B B^T + ridge I`, all of it.
+    fn definite(n: usize, ridge: f64, seed: u32) -> Vec<f64> {
+        let b = numbers(n * n, seed);
+        let element = |i: usize, j: usize| {
+            let sum: f64 = (0..n).map(|k| b[i * n + k] * b[j * n + k]).sum();
+            sum + if i == j { ridge } else { 0.0 }
+        };
+        (0..n * n).map(|place| element(place / n, place % n)).collect()
+    }
+
+    /// The same with NaN above the diagonal, which nobody may read.
+    fn lower(matrix: &[f64], n: usize) -> Vec<f64> {
+        let mask = |place: usize| if place % n > place / n { f64::NAN } else { matrix[place] };
+        (0..n * n).map(mask).collect()
+    }
+
+    /// Gaussian elimination with the largest pivot of each column.
+    fn eliminate(matrix: &[f64], right: &[f64], n: usize) -> Vec<f64> {
+        let mut rows: Vec<Vec<f64>> = (0..n)
+            .map(|i| matrix[i * n..][..n].iter().copied().chain([right[i]]).collect())
+            .collect();
+        for k in 0..n {
+            let best = (k..n).max_by(|&a, &b| rows[a][k].abs().total_cmp(&rows[b][k].abs()));
+            rows.swap(k, best.unwrap());
+            let pivot = rows[k].clone();
+            for row in rows.iter_mut().skip(k + 1) {
+                let scale = row[k] / pivot[k];
+                row.iter_mut().zip(&pivot).for_each(|(x, p)| *x -= scale * p);
+            }
+        }
+        let mut x = vec![0.0; n];
+        for i in (0..n).rev() {
+            let known: f64 = (i + 1..n).map(|j| rows[i][j] * x[j]).sum();
+            x[i] = (rows[i][n] - known) / rows[i][i];
+        }
+        x
+    }
+
+    proptest! {
+        #[test]
+        fn solves_what_elimination_solves(n in 0usize..40, ridge in 0.5f64..4.0, seed: u32) {
+            let matrix = definite(n, ridge, seed);
+            let right = numbers(n, !seed);
+            let expected = eliminate(&matrix, &right, n);
+            let mut factor = lower(&matrix, n);
+            prop_assert!(factorise(&mut factor, n));
+            let mut x = right;
+            solve(&factor, n, &mut x);
+            for (x, expected) in x.iter().zip(expected) {
+                prop_assert!((x - expected).abs() < 1e-9 * (1.0 + expected.abs()));
+            }
+        }
+
+        #[test]
+        fn the_factor_and_the_inverse_multiply_back(n in 0usize..40, seed: u32) {
+            let matrix = definite(n, 1.0, seed);
+            let mut factor = lower(&matrix, n);
+            prop_assert!(factorise(&mut factor, n));
+            for i in 0..n {
+                for j in 0..=i {
+                    let product: f64 = (0..=j).map(|k| factor[i * n + k] * factor[j * n + k]).sum();
+                    prop_assert!((product - matrix[i * n + j]).abs() < 1e-9);
+                }
+            }
+            let mut inverse = vec![f64::NAN; n * n];
+            invert(&mut factor, n, &mut inverse);
+            for i in 0..n {
+                for j in 0..n {
+                    let element = |k: usize| inverse[j.max(k) * n + j.min(k)];
+                    let product: f64 = (0..n).map(|k| matrix[i * n + k] * element(k)).sum();
+                    let expected = if i == j { 1.0 } else { 0.0 };
+                    prop_assert!((product - expected).abs() < 1e-8, "{product} {expected}");
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_not_positive_definite_is_refused(
+            n in 1usize..30, place in 0usize..30, seed: u32,
+        ) {
+            let place = place % n;
+            for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+                let mut matrix = definite(n, 1.0, seed);
+                matrix[place * n + place] = wrong;
+                prop_assert!(!factorise(&mut matrix, n), "{wrong}");
+            }
+        }
+    }
+}
