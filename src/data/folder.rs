@@ -29,6 +29,10 @@ pub struct Dataset {
     pub new_users: Vec<bool>,
     /// For each item, whether training must not see it.
     pub new_items: Vec<bool>,
+    /// Each user's number in the column that tells new users, if one does.
+    pub(super) user_numbers: Vec<Option<f64>>,
+    /// Each item's number in the column that tells new items, if one does.
+    pub(super) item_numbers: Vec<Option<f64>>,
     /// Which users make a task.
     pub rules: TaskRules,
     /// What was read, and what was left out.
@@ -75,11 +79,13 @@ impl Dataset {
             let separator = &settings.format.separator.0;
             let (table, numbers) = Table::read(open, path, table, separator, numbers)?;
             let new = new_rows(open, folder, entity, newcomers, &table, &numbers)?;
-            Ok::<_, Error>((table, new))
+            Ok::<_, Error>((table, new, numbers))
         };
         let SplitSettings { new_users, new_items } = &settings.split;
-        let (users, new_users) = read_table(Entity::User, &settings.users, new_users.as_ref())?;
-        let (items, new_items) = read_table(Entity::Item, &settings.items, new_items.as_ref())?;
+        let (users, new_users, user_numbers) =
+            read_table(Entity::User, &settings.users, new_users.as_ref())?;
+        let (items, new_items, item_numbers) =
+            read_table(Entity::Item, &settings.items, new_items.as_ref())?;
         let path = folder.join(&settings.ratings.file);
         let (ratings, ratings_read) = read_ratings(open, path, &settings.ratings, &users, &items)?;
         let report = LoadReport { ratings_read, duplicates_replaced: ratings_read - ratings.len() };
@@ -90,6 +96,8 @@ impl Dataset {
             ratings,
             new_users,
             new_items,
+            user_numbers,
+            item_numbers,
             rules: settings.tasks,
             report,
         })

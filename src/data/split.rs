@@ -1,9 +1,11 @@
-//! Which users and items count as new.
+//! Which users and items count as new, and the same again inside the others.
 
 use std::path::Path;
 
 use rand::seq::index;
 
+use super::folder::Dataset;
+use super::ratings::Rating;
 use super::rows::{Open, read_text, shown};
 use super::settings::Newcomers;
 use super::table::Table;
@@ -33,14 +35,7 @@ pub(super) fn new_rows(
         }
         Some(Newcomers::Fraction { fraction, seed }) => {
             let count = (fraction * table.len() as f64).round() as usize;
-            let stream = match entity {
-                Entity::User => 0,
-                Entity::Item => 1,
-            };
-            let mut rng = generator(*seed, Purpose::Split, stream, 0);
-            for row in index::sample(&mut rng, table.len(), count.min(table.len())) {
-                new[row] = true;
-            }
+            new = draw(entity, table.len(), count, *seed, 0);
         }
         Some(Newcomers::Listed { file }) => {
             let path = folder.join(file);
@@ -64,4 +59,86 @@ pub(super) fn new_rows(
         }
     }
     Ok(new)
+}
+
+impl Dataset {
+    /// The training part alone, with new users and new items drawn inside it: a
+    /// place to choose settings without a look at what is to be predicted.
+    ///
+    /// Users and items that are new here are not in it, nor are values that only
+    /// they have. The same share of the others becomes new, by the same kind of
+    /// rule: those with the highest numbers where a column decides, and a random
+    /// draw by `seed` otherwise.
+    pub fn inside(&self, seed: u64) -> Self {
+        let (users, new_users, user_numbers) =
+            inside(Entity::User, &self.new_users, &self.user_numbers, self.users.len(), seed);
+        let (items, new_items, item_numbers) =
+            inside(Entity::Item, &self.new_items, &self.item_numbers, self.items.len(), seed);
+        let place = |kept: &[usize], row: u32| kept.binary_search(&(row as usize)).ok();
+        let ratings = self.ratings.iter().filter_map(|rating| {
+            let (user, item) = (place(&users, rating.user)?, place(&items, rating.item)?);
+            Some(Rating { user: user as u32, item: item as u32, value: rating.value })
+        });
+        Self {
+            name: self.name.clone(),
+            ratings: ratings.collect(),
+            users: self.users.select(&users),
+            items: self.items.select(&items),
+            new_users,
+            new_items,
+            user_numbers,
+            item_numbers,
+            rules: self.rules,
+            report: self.report,
+        }
+    }
+}
+
+/// The rows that are not new, which of them are to be, and their numbers.
+fn inside(
+    entity: Entity,
+    new: &[bool],
+    numbers: &[Option<f64>],
+    rows: usize,
+    seed: u64,
+) -> (Vec<usize>, Vec<bool>, Vec<Option<f64>>) {
+    let is_new = |row: usize| new.get(row).copied().unwrap_or(false);
+    let kept: Vec<usize> = (0..rows).filter(|&row| !is_new(row)).collect();
+    let share = 1.0 - kept.len() as f64 / rows.max(1) as f64;
+    let count = (share * kept.len() as f64).round() as usize;
+    let numbers: Vec<Option<f64>> =
+        kept.iter().filter_map(|&row| numbers.get(row).copied()).collect();
+    let new = match threshold(&numbers, count) {
+        Some(from) => numbers.iter().map(|number| number.is_some_and(|n| n >= from)).collect(),
+        None => draw(entity, kept.len(), count, seed, 1),
+    };
+    (kept, new, numbers)
+}
+
+/// The number from which on nearest to `count` rows are new; `None` where there
+/// is no number that tells some rows from others.
+fn threshold(numbers: &[Option<f64>], count: usize) -> Option<f64> {
+    let mut sorted: Vec<f64> = numbers.iter().flatten().copied().collect();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let mut above = 0;
+    let candidates = sorted.chunk_by(|a, b| a == b).filter_map(|equal| {
+        above += equal.len();
+        (above < numbers.len()).then_some((above.abs_diff(count), *equal.first()?))
+    });
+    candidates.min_by_key(|(distance, _)| *distance).map(|(_, from)| from)
+}
+
+/// A random draw of `count` rows; each `level` of splits inside splits is a
+/// stream of its own.
+fn draw(entity: Entity, rows: usize, count: usize, seed: u64, level: u64) -> Vec<bool> {
+    let stream = match entity {
+        Entity::User => 0,
+        Entity::Item => 1,
+    };
+    let mut new = vec![false; rows];
+    let mut rng = generator(seed, Purpose::Split, stream, level);
+    for row in index::sample(&mut rng, rows, count.min(rows)) {
+        new[row] = true;
+    }
+    new
 }

@@ -64,6 +64,20 @@ impl Table {
         self.find_bytes(id.as_bytes())
     }
 
+    /// Some of the rows, in the given order, each at most once; vocabularies hold
+    /// these rows' values alone.
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
+        let strings = |all: &Strings| rows.iter().filter_map(|&row| all.get(row)).collect();
+        let ids: Strings = strings(&self.ids);
+        let index = (0..).zip(ids.iter()).map(|(row, id)| (Box::from(id.as_bytes()), row));
+        Self {
+            index: index.collect(),
+            ids: ids.clone(),
+            titles: self.titles.as_ref().map(strings),
+            fields: self.fields.iter().map(|field| field.select(rows)).collect(),
+        }
+    }
+
     pub(super) fn find_bytes(&self, id: &[u8]) -> Option<u32> {
         self.index.get(id).copied()
     }
@@ -127,6 +141,27 @@ impl Table {
             fields: fields.into_iter().map(FieldReader::finish).collect(),
         };
         Ok((table, extra))
+    }
+}
+
+impl TableField {
+    fn select(&self, rows: &[usize]) -> Self {
+        let values = || rows.iter().flat_map(|&row| self.column.row(row));
+        let vocabulary = self
+            .vocabulary
+            .as_ref()
+            .map(|all| Vocabulary::from_unsorted(values().filter_map(|&value| all.name(value))));
+        let mut renamed = Vec::new();
+        if let (Some(all), Some(vocabulary)) = (&self.vocabulary, &vocabulary) {
+            renamed = all.names().iter().map(|name| vocabulary.find(name)).collect();
+        }
+        let mut column = ColumnBuilder::new(vocabulary.is_none());
+        for &row in rows {
+            let values = self.column.row(row).iter();
+            values.filter_map(|&v| renamed[v as usize]).for_each(|v| column.push_value(v));
+            column.end_row(self.column.number(row));
+        }
+        Self { name: self.name.clone(), kind: self.kind, column: column.finish(), vocabulary }
     }
 }
 
