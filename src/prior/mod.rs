@@ -102,7 +102,9 @@ mod tests {
         ]
     }
 
-    fn columns(rows: &[(&[u32], &[u32], &[u32], Option<f32>)]) -> Vec<Column> {
+    type Row<'a> = (&'a [u32], &'a [u32], &'a [u32], Option<f32>);
+
+    fn columns(rows: &[Row]) -> Vec<Column> {
         let mut builders: Vec<ColumnBuilder> =
             fields().iter().map(|field| ColumnBuilder::new(field.is_numeric())).collect();
         for (age, job, tags, year) in rows {

@@ -9,6 +9,7 @@ mod adam;
 mod batch;
 mod checkpoint;
 mod evidence;
+mod factors;
 mod meta_gradient;
 mod options;
 mod parameters;
@@ -16,6 +17,7 @@ mod trainer;
 mod training_set;
 
 pub use evidence::rank_evidence;
+pub use factors::{Description, FactorOptions, Factors};
 pub use meta_gradient::{MetaGradient, Order, Set};
 pub use options::{TaskSource, TrainOptions};
 pub use parameters::Parameters;

@@ -1,0 +1,107 @@
+//! Weighted ridge regression with a free intercept.
+
+use crate::kernels::cholesky;
+
+/// The sums that a regression of `outputs` numbers on `columns` numbers needs.
+pub struct Ridge {
+    columns: usize,
+    outputs: usize,
+    weight: f64,
+    /// [columns]
+    sum: Vec<f64>,
+    /// [outputs]
+    target_sum: Vec<f64>,
+    /// [columns, columns], lower triangle.
+    gram: Vec<f64>,
+    /// [columns, outputs]
+    cross: Vec<f64>,
+}
+
+/// What a regression found.
+#[derive(Clone, Debug)]
+pub struct Coefficients {
+    /// [outputs]
+    pub intercept: Vec<f64>,
+    /// [columns, outputs]
+    pub weights: Vec<f64>,
+}
+
+impl Ridge {
+    pub fn new(columns: usize, outputs: usize) -> Self {
+        Self {
+            columns,
+            outputs,
+            weight: 0.0,
+            sum: vec![0.0; columns],
+            target_sum: vec![0.0; outputs],
+            gram: vec![0.0; columns * columns],
+            cross: vec![0.0; columns * outputs],
+        }
+    }
+
+    /// Takes up an example: its columns that are not 0, in ascending order, with
+    /// their numbers.
+    pub fn add(&mut self, row: &[(usize, f64)], target: &[f64], weight: f64) {
+        self.weight += weight;
+        add_scaled(&mut self.target_sum, weight, target);
+        for (place, &(column, number)) in row.iter().enumerate() {
+            let scaled = weight * number;
+            self.sum[column] += scaled;
+            let gram = &mut self.gram[column * self.columns..][..self.columns];
+            for &(other, number) in &row[..=place] {
+                gram[other] += scaled * number;
+            }
+            add_scaled(&mut self.cross[column * self.outputs..][..self.outputs], scaled, target);
+        }
+    }
+
+    /// Minimises the weighted squared error plus `penalty` times the squared
+    /// coefficients, without the intercept. `None` if that cannot be solved.
+    pub fn solve(mut self, penalty: f64) -> Option<Coefficients> {
+        let (columns, outputs) = (self.columns, self.outputs);
+        let share = if self.weight > 0.0 { 1.0 / self.weight } else { 0.0 };
+        for i in 0..columns {
+            let mean = self.sum[i] * share;
+            add_scaled(&mut self.gram[i * columns..=i * columns + i], -mean, &self.sum[..=i]);
+            self.gram[i * columns + i] += penalty;
+            let cross = &mut self.cross[i * outputs..][..outputs];
+            add_scaled(cross, -mean, &self.target_sum);
+        }
+        if !cholesky::factorise(&mut self.gram, columns) {
+            return None;
+        }
+        let mut intercept: Vec<f64> = self.target_sum.iter().map(|sum| sum * share).collect();
+        let mut weights = self.cross;
+        let mut right = vec![0.0; columns];
+        for output in 0..outputs {
+            for (column, right) in right.iter_mut().enumerate() {
+                *right = weights[column * outputs + output];
+            }
+            cholesky::solve(&self.gram, columns, &mut right);
+            for (column, right) in right.iter().enumerate() {
+                weights[column * outputs + output] = *right;
+                intercept[output] -= right * self.sum[column] * share;
+            }
+        }
+        Some(Coefficients { intercept, weights })
+    }
+}
+
+impl Coefficients {
+    /// A row of coefficients, [outputs].
+    pub fn row(&self, column: usize) -> &[f64] {
+        &self.weights[column * self.intercept.len()..][..self.intercept.len()]
+    }
+
+    /// Writes what is predicted for an example.
+    pub fn predict(&self, row: &[(usize, f64)], out: &mut [f64]) {
+        out.copy_from_slice(&self.intercept);
+        row.iter().for_each(|&(column, number)| add_scaled(out, number, self.row(column)));
+    }
+}
+
+pub fn add_scaled(target: &mut [f64], scale: f64, source: &[f64]) {
+    for (target, source) in target.iter_mut().zip(source) {
+        *target += scale * source;
+    }
+}

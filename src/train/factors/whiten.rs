@@ -1,0 +1,69 @@
+//! Coordinates in which what is not known of a user is a unit normal.
+//!
+//! With S = L L^T the covariance of a user [a, w] around the prior, the user is
+//! m + L u with u ~ N(0, I), and what an item [b, v] adds to its bias is
+//! [1, v].(m + L u) = v'.(L^-1 m + u), where v' = [1, v] L.
+
+use super::content::Affine;
+use super::posterior::dot;
+use crate::kernels::cholesky;
+
+/// The maps to whitened coordinates.
+pub struct Whitening {
+    width: usize,
+    /// L, [D, D], 0 above the diagonal.
+    factor: Vec<f64>,
+}
+
+impl Whitening {
+    /// Of a covariance of users, [D, D], lower triangle; `None` if it is not
+    /// positive definite.
+    pub fn new(covariance: &[f64], width: usize) -> Option<Self> {
+        let mut factor = covariance.to_vec();
+        let is_definite = cholesky::factorise(&mut factor, width);
+        for (i, row) in factor.chunks_exact_mut(width).enumerate() {
+            row[i + 1..].fill(0.0);
+        }
+        is_definite.then_some(Self { width, factor })
+    }
+
+    /// From an item [b, v] to its bias and whitened vector [b, v'].
+    pub fn items(&self) -> Affine {
+        let (width, out) = (self.width, self.width + 1);
+        let mut offset = vec![0.0; out];
+        offset[1..].copy_from_slice(&self.factor[..width]);
+        let mut matrix = vec![0.0; width * out];
+        matrix[0] = 1.0;
+        for i in 1..width {
+            matrix[i * out + 1..][..width].copy_from_slice(&self.factor[i * width..][..width]);
+        }
+        Affine { offset, matrix }
+    }
+
+    /// From a user [a, w] to L^-1 [a, w].
+    pub fn users(&self) -> Affine {
+        let width = self.width;
+        let mut inverse = self.factor.clone();
+        cholesky::invert(&mut inverse, width, &mut vec![0.0; width * width]);
+        let mut matrix = vec![0.0; width * width];
+        for i in 0..width {
+            for j in 0..=i {
+                matrix[j * width + i] = inverse[i * width + j];
+            }
+        }
+        Affine { offset: vec![0.0; width], matrix }
+    }
+}
+
+/// What not knowing an item [b, v] adds to the variance of a rating: the mean of
+/// [1, w] C [1, w]^T over users with these first and second moments of z = [1, w].
+///
+/// `covariance` and `second` are [D, D], of which the lower triangles count.
+pub fn uncertainty(covariance: &[f64], second: &[f64], width: usize) -> f64 {
+    let mut sum = 0.0;
+    for i in 0..width {
+        let (c, z) = (&covariance[i * width..], &second[i * width..]);
+        sum += 2.0 * dot(&c[..i], &z[..i]) + c[i] * z[i];
+    }
+    sum
+}
