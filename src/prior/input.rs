@@ -8,8 +8,10 @@ use crate::schema::{Column, Field, FieldKind};
 /// A row without the value adds nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// A categorical field: the mean of its values' rows of weights, one for
-    /// each value of the field.
+    /// A categorical field: the sum of its values' rows of weights, one for each
+    /// value of the field. A field of many values has one more row at the end,
+    /// taken once where there is any value: how many there are tells something
+    /// too, and that none is known should not.
     Values {
         /// The field's place among the fields.
         field: usize,
@@ -57,7 +59,10 @@ impl Input {
             }
         };
         match self {
-            Self::Values { field } => size(*field, &[FieldKind::One, FieldKind::Multi]),
+            Self::Values { field } => {
+                let last = usize::from(fields.get(*field).is_some_and(is_multi));
+                Ok(size(*field, &[FieldKind::One, FieldKind::Multi])? + last)
+            }
             Self::Pair { fields: [a, b] } => {
                 let (a, b) = (size(*a, &[FieldKind::One])?, size(*b, &[FieldKind::One])?);
                 a.checked_mul(b).ok_or_else(|| format!("{a} times {b} values are too many"))
@@ -93,10 +98,13 @@ impl Input {
     ) {
         let values = |place: usize| columns.get(place).map_or(&[][..], |column| column.row(row));
         match self {
-            Self::Values { field } => {
-                let values = values(*field);
-                let share = 1.0 / values.len() as f32;
-                values.iter().for_each(|&value| each(value as usize, share));
+            Self::Values { field: place } => {
+                let values = values(*place);
+                values.iter().for_each(|&value| each(value as usize, 1.0));
+                let field = &fields[*place];
+                if is_multi(field) && !values.is_empty() {
+                    each(field.size, 1.0);
+                }
             }
             Self::Pair { fields: [a, b] } => {
                 if let ([first, ..], [second, ..]) = (values(*a), values(*b)) {
@@ -122,4 +130,8 @@ impl Input {
             }
         }
     }
+}
+
+fn is_multi(field: &Field) -> bool {
+    field.kind == FieldKind::Multi
 }

@@ -123,7 +123,7 @@ mod tests {
 
     fn prior() -> Prior {
         let terms = vec![
-            term(Input::Values { field: 2 }, &[1.0, 0.0, 3.0, 0.0, 8.0, 0.0]),
+            term(Input::Values { field: 2 }, &[1.0, 0.0, 3.0, 0.0, 8.0, 0.0, -2.0, 0.0]),
             term(
                 Input::Pair { fields: [0, 1] },
                 &[0.0, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0, 5.0, 0.0, 6.0],
@@ -149,8 +149,8 @@ mod tests {
         let expected = [
             [0.5, 0.25],
             [0.5 + 5.0, 0.25 + 6.0],
-            [0.5 + 4.5 + 20.0 + log(3.0), 0.25 + 80.0 / 3.0],
-            [0.5 + 5.5 - 10.0 + log(4.0), 0.25 + 120.0 / 4.0],
+            [0.5 + 9.0 - 2.0 + 20.0 + log(3.0), 0.25 + 80.0 / 3.0],
+            [0.5 + 11.0 - 2.0 - 10.0 + log(4.0), 0.25 + 120.0 / 4.0],
         ];
         for (row, expected) in expected.iter().enumerate() {
             let mut found = [f32::NAN; 2];

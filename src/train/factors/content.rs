@@ -4,6 +4,7 @@ use super::design::{Description, Design};
 use super::posterior::add;
 use super::ridge::{Coefficients, Ridge, add_scaled};
 use crate::prior::{Input, Prior, Term};
+use crate::schema::FieldKind;
 
 /// The regression of vectors, [rows, D], on descriptions.
 #[derive(Debug)]
@@ -75,6 +76,14 @@ impl<'a> Content<'a> {
 
     fn values(&self, field: usize, place: usize) -> &'a [u32] {
         self.description.columns[field].row(self.rows[place])
+    }
+
+    /// Whether a row of the data folder may take several rows of weights.
+    fn is_sum(&self, input: &Input) -> bool {
+        match input {
+            Input::Values { field } => self.description.fields[*field].kind == FieldKind::Multi,
+            _ => false,
+        }
     }
 
     /// For each value of a shared field, the sum of the confidences.
@@ -154,7 +163,10 @@ impl<'a> Content<'a> {
             add(&mut intercept, &average);
             let weights = range.clone().flat_map(|column| {
                 let mut row = coefficients.row(column).to_vec();
-                add_scaled(&mut row, -1.0, &average);
+                // Of a sum of rows, only the last is there just once.
+                if column + 1 == range.end || !self.is_sum(input) {
+                    add_scaled(&mut row, -1.0, &average);
+                }
                 single(&map.linear(&row))
             });
             terms.push(Term { input: input.clone(), weights: weights.collect() });

@@ -44,8 +44,8 @@ const LAST_ROUNDS: usize = 8;
 const LEAST_USERS: usize = 50;
 
 /// Ridge penalties, in examples.
-const USER_PENALTY: f64 = 20.0;
-const ITEM_PENALTY: f64 = 100.0;
+const USER_PENALTY: f64 = 40.0;
+const ITEM_PENALTY: f64 = 5.0;
 
 /// An item with so many raters counts half in the regression on content, or as
 /// what others share.
