@@ -45,11 +45,14 @@ const LEAST_USERS: usize = 50;
 
 /// Ridge penalties, in examples.
 const USER_PENALTY: f64 = 40.0;
-const ITEM_PENALTY: f64 = 5.0;
+const ITEM_PENALTY: f64 = 1.0;
 
-/// An item with so many raters counts half in the regression on content, or as
-/// what others share.
-const HALF_WEIGHT: f64 = 100.0;
+/// An item with so many times the mean number of raters counts half in the
+/// regression on content. Below that, an item counts by its raters: what people
+/// rate is what they will ask about.
+const HALF_WEIGHT: f64 = 5.0;
+
+/// An item with so many raters counts half as what others share.
 const HALF_CONFIDENCE: f64 = 10.0;
 
 /// A prior's regression and the covariance around it.
@@ -91,11 +94,12 @@ pub fn fit<'a>(
     let width = options.factors + 1;
     let raters: Vec<f64> =
         (0..ratings.items.len()).map(|item| ratings.by_item.degree(item) as f64).collect();
+    let mean_raters = raters.iter().sum::<f64>() / raters.len() as f64;
     let share = |half: f64| raters.iter().map(|raters| raters / (raters + half)).collect();
     let item_content = Content::new(
         items,
         &ratings.items,
-        share(HALF_WEIGHT),
+        share(HALF_WEIGHT * mean_raters),
         share(HALF_CONFIDENCE),
         ITEM_PENALTY,
     );
