@@ -277,3 +277,6 @@ impl<'a> Solver<'a> {
         squares
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,3 +105,60 @@ pub fn add_scaled(target: &mut [f64], scale: f64, source: &[f64]) {
         *target += scale * source;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Example = (Vec<(usize, f64)>, Vec<f64>, f64);
+
+    /// What the regression is to make as small as possible.
+    fn cost(found: &Coefficients, examples: &[Example], penalty: f64) -> f64 {
+        let mut cost = penalty * found.weights.iter().map(|w| w * w).sum::<f64>();
+        for (row, target, weight) in examples {
+            let mut predicted = vec![0.0; target.len()];
+            found.predict(row, &mut predicted);
+            cost +=
+                weight * predicted.iter().zip(target).map(|(p, t)| (p - t) * (p - t)).sum::<f64>();
+        }
+        cost
+    }
+
+    proptest! {
+        #[test]
+        fn no_other_coefficients_cost_less(
+            examples in prop::collection::vec(
+                (
+                    prop::collection::btree_map(0usize..6, -2.0..2.0, 0..5),
+                    prop::collection::vec(-3.0..3.0, 2),
+                    0.1..2.0,
+                ),
+                1..20,
+            ),
+            penalty in 0.1..5.0,
+        ) {
+            let examples: Vec<Example> = examples
+                .into_iter()
+                .map(|(row, target, weight)| (row.into_iter().collect(), target, weight))
+                .collect();
+            let mut ridge = Ridge::new(6, 2);
+            for (row, target, weight) in &examples {
+                ridge.add(row, target, *weight);
+            }
+            let found = ridge.solve(penalty).unwrap();
+            let least = cost(&found, &examples, penalty);
+            for place in 0..14 {
+                for step in [-1e-3, 1e-3] {
+                    let mut other = found.clone();
+                    match place {
+                        0..2 => other.intercept[place] += step,
+                        _ => other.weights[place - 2] += step,
+                    }
+                    prop_assert!(cost(&other, &examples, penalty) > least, "{place} {step}");
+                }
+            }
+        }
+    }
+}

@@ -67,3 +67,64 @@ pub fn uncertainty(covariance: &[f64], second: &[f64], width: usize) -> f64 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// B B^T + 0.1 I, all of it.
+    fn definite(b: &[f64], width: usize) -> Vec<f64> {
+        let element = |i: usize, j: usize| {
+            let row = |i: usize| &b[i * width..][..width];
+            dot(row(i), row(j)) + if i == j { 0.1 } else { 0.0 }
+        };
+        (0..width * width).map(|place| element(place / width, place % width)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn ratings_stay_the_same_and_users_become_unit_normals(
+            width in 2usize..6,
+            b in prop::collection::vec(-1.0..1.0, 36),
+            item in prop::collection::vec(-1.0..1.0, 6),
+            user in prop::collection::vec(-1.0..1.0, 6),
+        ) {
+            let covariance = definite(&b, width);
+            let (item, user) = (&item[..width], &user[..width]);
+            let whitening = Whitening::new(&covariance, width).unwrap();
+            let (mapped, start) = (whitening.items().map(item), whitening.users().map(user));
+            let rating = item[0] + user[0] + dot(&item[1..], &user[1..]);
+            prop_assert!((mapped[0] + dot(&mapped[1..], &start) - rating).abs() < 1e-9);
+            // The variance of a rating over users.
+            let z: Vec<f64> = [1.0].iter().chain(&item[1..]).copied().collect();
+            let variance: f64 =
+                (0..width).map(|i| z[i] * dot(&covariance[i * width..][..width], &z)).sum();
+            prop_assert!((dot(&mapped[1..], &mapped[1..]) - variance).abs() < 1e-9);
+        }
+
+        #[test]
+        fn uncertainty_is_a_mean_over_users(
+            b in prop::collection::vec(-1.0..1.0, 9),
+            users in prop::collection::vec((-1.0..1.0, -1.0..1.0), 1..8),
+        ) {
+            let covariance = definite(&b, 3);
+            let mut second = vec![0.0; 9];
+            let mut expected = 0.0;
+            for (first, other) in &users {
+                let z = [1.0, *first, *other];
+                for (i, j) in (0..9).map(|place| (place / 3, place % 3)) {
+                    second[i * 3 + j] += z[i] * z[j] / users.len() as f64;
+                    expected += z[i] * z[j] * covariance[i * 3 + j] / users.len() as f64;
+                }
+            }
+            prop_assert!((uncertainty(&covariance, &second, 3) - expected).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_covariance_that_is_none_is_refused() {
+        assert!(Whitening::new(&[1.0, 0.0, 2.0, 1.0], 2).is_none());
+    }
+}
