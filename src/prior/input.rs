@@ -37,7 +37,7 @@ pub enum Input {
     Shared {
         /// The field's place among the fields.
         field: usize,
-        /// How much is known through each value, [size].
+        /// How much is known through each value, `[size]`.
         confidences: Buffer<f32>,
     },
 }

@@ -59,7 +59,7 @@ impl Prior {
         self.intercept.len()
     }
 
-    /// What it predicts where nothing is known: [width].
+    /// What it predicts where nothing is known: `[width]`.
     pub fn intercept(&self) -> &[f32] {
         &self.intercept
     }
@@ -69,7 +69,7 @@ impl Prior {
         &self.terms
     }
 
-    /// Writes the prediction for one row of `columns` into `out`, [width].
+    /// Writes the prediction for one row of `columns` into `out`, `[width]`.
     ///
     /// `fields` are those it was made with, and `columns` theirs. Values that a
     /// field does not have add nothing.

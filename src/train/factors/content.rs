@@ -197,3 +197,123 @@ impl<'a> Content<'a> {
 fn single(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().map(|number| *number as f32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Column, ColumnBuilder, Entity, Field};
+
+    fn field(name: &str, kind: FieldKind, size: usize) -> Field {
+        Field { name: name.into(), kind, size }
+    }
+
+    /// A column of a categorical field.
+    fn column(rows: usize, values: impl Fn(usize) -> Vec<u32>) -> Column {
+        let mut builder = ColumnBuilder::new(false);
+        for row in 0..rows {
+            values(row).into_iter().for_each(|value| builder.push_value(value));
+            builder.end_row(None);
+        }
+        builder.finish()
+    }
+
+    /// Numbers in [-1, 1).
+    fn number(place: usize) -> f64 {
+        (place * 7919 % 1000) as f64 / 500.0 - 1.0
+    }
+
+    fn same() -> Affine {
+        Affine { offset: vec![0.0; 2], matrix: vec![1.0, 0.0, 0.0, 1.0] }
+    }
+
+    #[test]
+    fn a_prior_predicts_what_the_regression_did() {
+        const ROWS: usize = 300;
+        let fields = [
+            field("one", FieldKind::One, 3),
+            field("many", FieldKind::Multi, 4),
+            field("other", FieldKind::One, 2),
+            field("number", FieldKind::Numeric { mean: 5.0, std: 2.0 }, 2),
+            field("rare", FieldKind::One, 200),
+        ];
+        let missing = |row: usize, every: usize| row.is_multiple_of(every);
+        let numbers =
+            (0..ROWS).map(|row| if missing(row, 11) { f32::NAN } else { (row % 9) as f32 });
+        let columns = [
+            column(ROWS, |row| if missing(row, 4) { vec![] } else { vec![(row % 3) as u32] }),
+            column(ROWS, |row| (0..4).rev().filter(|v| (row >> v) % 3 == 1).collect()),
+            column(ROWS, |row| if missing(row, 7) { vec![] } else { vec![(row / 3 % 2) as u32] }),
+            Column::Numbers(numbers.collect()),
+            column(ROWS, |row| vec![(row % 200) as u32]),
+        ];
+        let description =
+            Description { entity: Entity::User, fields: &fields, columns: &columns, rows: ROWS };
+        let rows: Vec<usize> = (0..ROWS).filter(|row| row % 13 != 0).collect();
+        let weights = rows.iter().map(|row| 1.0 + (row % 5) as f64).collect();
+        let vectors: Vec<f64> = (0..2 * rows.len()).map(number).collect();
+        let content = Content::new(description, &rows, weights, vec![1.0; rows.len()], 3.0);
+        assert_eq!(
+            content.design.inputs,
+            [
+                Input::Values { field: 0 },
+                Input::Values { field: 1 },
+                Input::Values { field: 2 },
+                Input::Number { field: 3, lowest: -2.5, highest: 1.5 },
+                Input::Pair { fields: [0, 2] },
+            ]
+        );
+        let fitted = content.fit(&vectors, 2).unwrap();
+        let prior = content.prior(&fitted, &same()).unwrap();
+        for (place, &row) in rows.iter().enumerate() {
+            let mut found = [0.0; 2];
+            prior.write_row(&fields, &columns, row, &mut found);
+            for (found, expected) in found.iter().zip(&fitted.predictions[place * 2..]) {
+                assert!((f64::from(*found) - expected).abs() < 1e-5, "row {row}");
+            }
+        }
+        // Nothing known means the average.
+        let totals = rows.iter().zip(fitted.predictions.chunks_exact(2));
+        let totals = totals.fold([0.0; 2], |sum, (row, predicted)| {
+            let weight = 1.0 + (row % 5) as f64;
+            [sum[0] + weight, sum[1] + weight * predicted[0]]
+        });
+        let gap = f64::from(prior.intercept()[0]) - totals[1] / totals[0];
+        assert!(gap.abs() < 0.05, "{gap}");
+    }
+
+    #[test]
+    fn what_others_share_tells_of_a_new_row_and_not_of_itself() {
+        const ROWS: usize = 40;
+        // Each value is shared by two rows, which have the same vector.
+        let fields = [field("maker", FieldKind::One, 20)];
+        let columns = [column(ROWS + 1, |row| vec![(row / 2 % 20) as u32])];
+        let description = Description {
+            entity: Entity::Item,
+            fields: &fields,
+            columns: &columns,
+            rows: ROWS + 1,
+        };
+        let rows: Vec<usize> = (0..ROWS).collect();
+        let vectors: Vec<f64> =
+            (0..ROWS).flat_map(|row| [number(row / 2), number(row / 2 + 50)]).collect();
+        let content = Content::new(description, &rows, vec![1.0; ROWS], vec![0.5; ROWS], 1e-9);
+        assert!(content.design.inputs.is_empty());
+        let fitted = content.fit(&vectors, 2).unwrap();
+        // The one other has a third of the weight: .5 / (1 + .5).
+        for (vector, predicted) in vectors.iter().zip(&fitted.predictions) {
+            assert!((vector - predicted).abs() < 1e-6, "{vector} {predicted}");
+        }
+        // A new row has two to learn from, .5 each: half the sum, times 3.
+        let prior = content.prior(&fitted, &same()).unwrap();
+        let mut found = [0.0; 2];
+        prior.write_row(&fields, &columns, ROWS, &mut found);
+        let slope = &fitted.coefficients.weights[4..6];
+        let more = (2.0f64).ln();
+        for ((found, vector), slope) in found.iter().zip(&vectors).zip(slope) {
+            let intercept = &fitted.coefficients.intercept;
+            assert!(intercept.iter().all(|i| i.abs() < 1e-3), "{intercept:?}");
+            let expected = 1.5 * vector + slope * more;
+            assert!((f64::from(*found) - expected).abs() < 1e-3, "{found} {expected}");
+        }
+    }
+}

@@ -49,14 +49,14 @@ pub struct Factors {
     pub range: (f32, f32),
     /// The variance of what a user says of an item that is fully known.
     pub noise: f32,
-    /// Each item's vector, [items, D].
+    /// Each item's vector, `[items, D]`.
     pub vectors: Vec<f32>,
-    /// Each item's bias, [items].
+    /// Each item's bias, `[items]`.
     pub biases: Vec<f32>,
     /// What not knowing the item any better adds to the variance of a rating,
-    /// on average over users, [items].
+    /// on average over users, `[items]`.
     pub uncertainties: Vec<f32>,
-    /// How many training ratings each item has, [items].
+    /// How many training ratings each item has, `[items]`.
     pub raters: Vec<u32>,
     /// From an item's content to its bias and vector: D + 1 numbers, the bias
     /// first.
@@ -65,7 +65,7 @@ pub struct Factors {
     pub unrated_uncertainty: f32,
     /// From a user's profile to the weights that the user starts from: D numbers.
     pub user_prior: Prior,
-    /// Where each user starts, [users, D].
+    /// Where each user starts, `[users, D]`.
     pub starts: Vec<f32>,
 }
 

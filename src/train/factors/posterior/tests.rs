@@ -116,12 +116,11 @@ fn check(
         let covariance = inverse(&matrix);
         add(&mut covariances, &covariance);
         let found = beliefs.covariance(row);
-        for i in 0..WIDTH {
-            assert!((mean[i] - beliefs.mean(row)[i]).abs() < 1e-9, "mean of row {row}");
-            for j in 0..=i {
-                let place = i * WIDTH + j;
-                assert!((covariance[place] - found[place]).abs() < 1e-9, "row {row}");
-            }
+        let means = mean.iter().zip(beliefs.mean(row));
+        assert!(means.clone().all(|(a, b)| (a - b).abs() < 1e-9), "mean of row {row}");
+        for (i, j) in (0..WIDTH).flat_map(|i| (0..=i).map(move |j| (i, j))) {
+            let place = i * WIDTH + j;
+            assert!((covariance[place] - found[place]).abs() < 1e-9, "row {row}");
         }
         let mine = points(beliefs, row);
         for (other, rating) in adjacency.row(row) {
