@@ -18,6 +18,14 @@ const MOST_PAIRS: usize = 256;
 /// fields first: the regression solves a system of that size.
 const MOST_ROWS: usize = 1000;
 
+/// A row without a value takes a share of all its field's rows of weights; a
+/// field for which this is more than so many shares in all is left out.
+const MOST_IMPUTED: usize = 1 << 20;
+
+/// So many fields are shared at most, those of fewer values first: each costs as
+/// many columns as a vector is wide.
+const MOST_SHARED: usize = 8;
+
 /// A field is worth sharing if at least one row in this many has company.
 const LEAST_SHARING: usize = 10;
 
@@ -126,7 +134,9 @@ fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>)
     let (mut tables, mut shared) = (Vec::new(), Vec::new());
     for field in categorical {
         let size = fields[field].size;
-        if size <= budget && occurrences(field) >= LEAST_OCCURRENCES.saturating_mul(size) {
+        let missing = rows.iter().filter(|&&row| columns[field].is_missing(row)).count();
+        let is_often_seen = occurrences(field) >= LEAST_OCCURRENCES.saturating_mul(size);
+        if size <= budget && is_often_seen && missing.saturating_mul(size) <= MOST_IMPUTED {
             budget -= size;
             tables.push(field);
         } else if entity == Entity::Item && has_company(&columns[field], fields[field].size, rows) {
@@ -134,6 +144,7 @@ fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>)
         }
     }
     tables.sort_unstable();
+    shared.truncate(MOST_SHARED);
     shared.sort_unstable();
     let mut inputs: Vec<Input> = tables.iter().map(|&field| Input::Values { field }).collect();
     for field in 0..fields.len() {
@@ -169,4 +180,64 @@ fn has_company(column: &Column, size: usize, rows: &[usize]) -> bool {
     rows.iter().flat_map(|&row| column.row(row)).for_each(|&value| counts[value as usize] += 1);
     let shares = |row: &&usize| column.row(**row).iter().any(|&value| counts[value as usize] > 1);
     rows.iter().filter(shares).count() * LEAST_SHARING >= rows.len().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::ColumnBuilder;
+
+    fn column(rows: usize, values: impl Fn(usize) -> Option<usize>) -> Column {
+        let mut builder = ColumnBuilder::new(false);
+        for row in 0..rows {
+            values(row).into_iter().for_each(|value| builder.push_value(value as u32));
+            builder.end_row(None);
+        }
+        builder.finish()
+    }
+
+    fn chosen(
+        entity: Entity,
+        rows: usize,
+        described: &[(usize, &dyn Fn(usize) -> Option<usize>)],
+    ) -> (Vec<Input>, Vec<usize>) {
+        let fields: Vec<Field> = described
+            .iter()
+            .map(|(size, _)| Field { name: "x".into(), kind: FieldKind::One, size: *size })
+            .collect();
+        let columns: Vec<Column> =
+            described.iter().map(|(_, values)| column(rows, values)).collect();
+        let description = Description { entity, fields: &fields, columns: &columns, rows };
+        description.check().unwrap();
+        let all: Vec<usize> = (0..rows).collect();
+        let design = Design::new(&description, &all, &vec![1.0; rows]);
+        assert_eq!(design.rows.len(), rows);
+        (design.inputs, design.shared)
+    }
+
+    #[test]
+    fn rare_values_are_shared_and_not_learned_by_heart() {
+        const ROWS: usize = 50_000;
+        let often = |row: usize| Some(row % 100);
+        let rare = |row: usize| Some(row % 25_000);
+        let unique = |row: usize| Some(row);
+        let seldom = |row: usize| (row < 20_000).then_some(row % 1000);
+        let fields: [(usize, &dyn Fn(usize) -> Option<usize>); 4] =
+            [(100, &often), (25_000, &rare), (50_000, &unique), (1000, &seldom)];
+        let tables = vec![Input::Values { field: 0 }];
+        // What is mostly missing would cost too much in a table.
+        assert_eq!(chosen(Entity::Item, ROWS, &fields), (tables.clone(), vec![1, 3]));
+        assert_eq!(chosen(Entity::User, ROWS, &fields), (tables, vec![]));
+    }
+
+    #[test]
+    fn pairs_are_looked_at_where_there_are_enough_users() {
+        let (a, b) = (|row: usize| Some(row % 2), |row: usize| Some(row / 2 % 10));
+        let fields: [(usize, &dyn Fn(usize) -> Option<usize>); 2] = [(2, &a), (10, &b)];
+        let alone = vec![Input::Values { field: 0 }, Input::Values { field: 1 }];
+        let together = [&alone[..], &[Input::Pair { fields: [0, 1] }]].concat();
+        assert_eq!(chosen(Entity::User, 199, &fields).0, alone);
+        assert_eq!(chosen(Entity::User, 200, &fields).0, together);
+        assert_eq!(chosen(Entity::Item, 200, &fields).0, alone);
+    }
 }
