@@ -98,45 +98,18 @@ impl<'a> Content<'a> {
     /// Fits the regression to vectors that are `width` wide; `None` if it cannot
     /// be solved.
     pub fn fit(&self, vectors: &[f64], width: usize) -> Option<Fitted> {
-        let fixed = self.design.centres.len();
-        let shared = &self.design.shared;
         let mut rows = self.design.rows.clone();
-        let mut sums = Vec::new();
-        for (index, &field) in shared.iter().enumerate() {
-            let confidence_sums = self.confidence_sums(field);
-            let mut sum = vec![0.0; confidence_sums.len() * width];
-            let vectors = || vectors.chunks_exact(width).zip(&self.confidences).enumerate();
-            for (place, (vector, confidence)) in vectors() {
-                for &value in self.values(field, place) {
-                    let sum = &mut sum[value as usize * width..][..width];
-                    add_scaled(sum, *confidence, vector);
-                }
-            }
-            // What the others say: a row's own vector must not predict itself.
-            let mut mean = vec![0.0; width];
-            for (place, (vector, confidence)) in vectors() {
-                let values = self.values(field, place);
-                if values.is_empty() {
-                    continue;
-                }
-                mean.fill(0.0);
-                let mut known = 0.0;
-                for &value in values {
-                    add(&mut mean, &sum[value as usize * width..][..width]);
-                    add_scaled(&mut mean, -confidence, vector);
-                    known += confidence_sums[value as usize] - confidence;
-                }
-                let known = 1.0 + known.max(0.0);
-                let start = fixed + index * (width + 1);
-                let means = mean.iter().enumerate().map(|(i, sum)| (start + i, sum / known));
-                rows[place].extend(means.chain([(start + width, known.ln())]));
-            }
-            sums.push(sum);
-        }
-        let mut ridge = Ridge::new(fixed + shared.len() * (width + 1), width);
-        for ((row, vector), weight) in
-            rows.iter().zip(vectors.chunks_exact(width)).zip(&self.weights)
-        {
+        let shared = self.design.shared.iter().enumerate();
+        let sums = shared
+            .map(|(index, &field)| {
+                let first = self.first_shared_column(index, width);
+                self.share(field, vectors, width, first, &mut rows)
+            })
+            .collect();
+        let columns = self.first_shared_column(self.design.shared.len(), width);
+        let mut ridge = Ridge::new(columns, width);
+        let examples = rows.iter().zip(vectors.chunks_exact(width)).zip(&self.weights);
+        for ((row, vector), weight) in examples {
             ridge.add(row, vector, *weight);
         }
         let coefficients = ridge.solve(self.penalty)?;
@@ -145,6 +118,51 @@ impl<'a> Content<'a> {
             coefficients.predict(row, out);
         }
         Some(Fitted { coefficients, sums, predictions })
+    }
+
+    /// Where the columns of a shared field begin: one for each number of a
+    /// vector, and one for how much is known.
+    fn first_shared_column(&self, index: usize, width: usize) -> usize {
+        self.design.centres.len() + index * (width + 1)
+    }
+
+    /// Adds to each row what the others say that share a value of the field with
+    /// it, from column `first` on; returns each value's sum of vectors.
+    fn share(
+        &self,
+        field: usize,
+        vectors: &[f64],
+        width: usize,
+        first: usize,
+        rows: &mut [Vec<(usize, f64)>],
+    ) -> Vec<f64> {
+        let confidences = self.confidence_sums(field);
+        let mut sums = vec![0.0; confidences.len() * width];
+        let each = || vectors.chunks_exact(width).zip(&self.confidences).enumerate();
+        for (place, (vector, confidence)) in each() {
+            for &value in self.values(field, place) {
+                add_scaled(&mut sums[value as usize * width..][..width], *confidence, vector);
+            }
+        }
+        let mut sum = vec![0.0; width];
+        for (place, (vector, confidence)) in each() {
+            let values = self.values(field, place);
+            if values.is_empty() {
+                continue;
+            }
+            sum.fill(0.0);
+            let mut known = 0.0;
+            for &value in values {
+                add(&mut sum, &sums[value as usize * width..][..width]);
+                // A row's own vector must not predict itself.
+                add_scaled(&mut sum, -confidence, vector);
+                known += confidences[value as usize] - confidence;
+            }
+            let known = 1.0 + known.max(0.0);
+            let means = sum.iter().enumerate().map(|(i, sum)| (first + i, sum / known));
+            rows[place].extend(means.chain([(first + width, known.ln())]));
+        }
+        sums
     }
 
     /// What was found as a prior of mapped vectors. Each table is centred: what
@@ -172,7 +190,7 @@ impl<'a> Content<'a> {
             terms.push(Term { input: input.clone(), weights: weights.collect() });
         }
         for (index, (&field, sums)) in self.design.shared.iter().zip(sums).enumerate() {
-            let start = self.design.centres.len() + index * (width + 1);
+            let start = self.first_shared_column(index, width);
             let slopes = &coefficients.weights[start * width..][..width * width];
             let mut weights = Vec::new();
             for sum in sums.chunks_exact(width) {

@@ -135,8 +135,9 @@ impl Factors {
             .and_then(|fit| Self::whitened(&ratings, fit, items, users))
             .ok_or_else(|| Error::Diverged {
                 work: "the factor model",
-                problem: "a covariance is not positive definite; are the ratings of one scale?"
-                    .into(),
+                problem:
+                    "a system of equations has no finite solution; are the ratings of one scale?"
+                        .into(),
             })
     }
 
