@@ -187,6 +187,9 @@ mod tests {
     use super::*;
     use crate::schema::ColumnBuilder;
 
+    /// A field's size, and the value of each row.
+    type Values<'a> = (usize, &'a dyn Fn(usize) -> Option<usize>);
+
     fn column(rows: usize, values: impl Fn(usize) -> Option<usize>) -> Column {
         let mut builder = ColumnBuilder::new(false);
         for row in 0..rows {
@@ -196,11 +199,7 @@ mod tests {
         builder.finish()
     }
 
-    fn chosen(
-        entity: Entity,
-        rows: usize,
-        described: &[(usize, &dyn Fn(usize) -> Option<usize>)],
-    ) -> (Vec<Input>, Vec<usize>) {
+    fn chosen(entity: Entity, rows: usize, described: &[Values]) -> (Vec<Input>, Vec<usize>) {
         let fields: Vec<Field> = described
             .iter()
             .map(|(size, _)| Field { name: "x".into(), kind: FieldKind::One, size: *size })
@@ -222,7 +221,7 @@ mod tests {
         let rare = |row: usize| Some(row % 25_000);
         let unique = |row: usize| Some(row);
         let seldom = |row: usize| (row < 20_000).then_some(row % 1000);
-        let fields: [(usize, &dyn Fn(usize) -> Option<usize>); 4] =
+        let fields: [Values; 4] =
             [(100, &often), (25_000, &rare), (50_000, &unique), (1000, &seldom)];
         let tables = vec![Input::Values { field: 0 }];
         // What is mostly missing would cost too much in a table.
@@ -233,7 +232,7 @@ mod tests {
     #[test]
     fn pairs_are_looked_at_where_there_are_enough_users() {
         let (a, b) = (|row: usize| Some(row % 2), |row: usize| Some(row / 2 % 10));
-        let fields: [(usize, &dyn Fn(usize) -> Option<usize>); 2] = [(2, &a), (10, &b)];
+        let fields: [Values; 2] = [(2, &a), (10, &b)];
         let alone = vec![Input::Values { field: 0 }, Input::Values { field: 1 }];
         let together = [&alone[..], &[Input::Pair { fields: [0, 1] }]].concat();
         assert_eq!(chosen(Entity::User, 199, &fields).0, alone);
