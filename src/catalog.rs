@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::config::VECTOR_NUMBERS;
 use crate::embedding::write_row;
-use crate::file::CatalogTable;
+use crate::file::{CatalogTable, ItemPrior, ItemVectors};
 use crate::schema::{ColumnBuilder, Entity, Value, encode_row};
 use crate::{Error, Model, Result};
 
@@ -20,8 +21,8 @@ struct Inner {
     table: CatalogTable,
     /// Item indices in the order of their ids, for [`Catalog::find`].
     by_id: Vec<u32>,
-    /// Item embeddings, [items, item width].
-    embeddings: Vec<f32>,
+    /// What describes each item: see [`Catalog::rows`].
+    rows: Vec<f32>,
     unknown_values: usize,
 }
 
@@ -55,6 +56,7 @@ impl Catalog {
             ids: items.iter().map(|item| item.id).collect(),
             titles: None,
             columns: columns.into_iter().map(ColumnBuilder::finish).collect(),
+            vectors: None,
         };
         Self::build(model, table, unknown_values)
     }
@@ -69,7 +71,7 @@ impl Catalog {
         Self::build(model, table, 0)
     }
 
-    fn build(model: &Model, table: CatalogTable, unknown_values: usize) -> Result<Self> {
+    fn build(model: &Model, mut table: CatalogTable, unknown_values: usize) -> Result<Self> {
         let refuse = |problem: String| Error::argument("items", problem);
         let (ids, fields) = (&table.ids, &model.config().item_fields);
         let items = u32::try_from(ids.len())
@@ -87,15 +89,31 @@ impl Catalog {
         if let Some(pair) = by_id.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
             return Err(refuse(format!("the id \"{}\" stands there twice", id(pair[0]))));
         }
-        let width = model.head_shape().item_width();
-        let size = ids.len().checked_mul(width).ok_or_else(|| refuse("too many".into()))?;
-        let mut embeddings = vec![0.0; size];
-        for (row, out) in embeddings.chunks_exact_mut(width.max(1)).enumerate() {
+        if table.vectors.is_none() {
+            table.vectors = vectors(model, &table);
+        }
+        if !vectors_fit(table.vectors.as_ref(), model.config().factors, table.ids.len()) {
+            return Err(refuse("the vectors do not fit the model".into()));
+        }
+        let width = model.config().item_width().unwrap_or(0);
+        let size = table.ids.len().checked_mul(width).ok_or_else(|| refuse("too many".into()))?;
+        let mut rows = vec![0.0; size];
+        for (row, out) in rows.chunks_exact_mut(width.max(1)).enumerate() {
+            let embedding = match &table.vectors {
+                None => out,
+                Some(vectors) => {
+                    let (vector, embedding) =
+                        out.split_at_mut(model.config().factors + VECTOR_NUMBERS);
+                    vectors.write_row(row, vector);
+                    embedding
+                }
+            };
             let weights = &model.contents().item_embeddings;
-            write_row(fields, &table.columns, row, weights, model.means(Entity::Item), out);
+            let means = model.means(Entity::Item);
+            write_row(&model.config().item_fields, &table.columns, row, weights, means, embedding);
         }
         let model = model.clone();
-        Ok(Self(Arc::new(Inner { model, table, by_id, embeddings, unknown_values })))
+        Ok(Self(Arc::new(Inner { model, table, by_id, rows, unknown_values })))
     }
 
     /// The model that the items were embedded with.
@@ -142,9 +160,21 @@ impl Catalog {
         self.0.unknown_values
     }
 
-    /// All items' embeddings, [items, item width].
-    pub(crate) fn embeddings(&self) -> &[f32] {
-        &self.0.embeddings
+    /// What describes each item to the body, or to the head of a model without
+    /// one, [items, [`Config::item_width`](crate::config::Config::item_width)]:
+    /// what its vector gives, then the embeddings of its fields.
+    pub(crate) fn rows(&self) -> &[f32] {
+        &self.0.rows
+    }
+
+    /// What is added to the head's output for each item; empty without vectors.
+    pub(crate) fn offsets(&self) -> &[f32] {
+        self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.bias)
+    }
+
+    /// See [`ItemVectors::variance`]; empty without vectors.
+    pub(crate) fn item_variances(&self) -> &[f32] {
+        self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.variance)
     }
 
     /// Whether all items are below the length.
@@ -154,5 +184,90 @@ impl Catalog {
             Some(position) => Err(Error::ItemIndex { position, index: items[position], len }),
             None => Ok(()),
         }
+    }
+}
+
+/// The vectors of the items: the weight file's own of those that it has, and
+/// what the content foretells of the others. `None` for a model without vectors.
+fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
+    let ItemPrior { prior, variance } = model.contents().item_prior.as_ref()?;
+    let (fields, factors) = (&model.config().item_fields, model.config().factors);
+    let items = table.ids.len();
+    let mut vectors = Vec::with_capacity(items * factors);
+    let mut biases = Vec::with_capacity(items);
+    let mut variances = vec![*variance; items];
+    let mut raters = vec![0; items];
+    let known = KnownItems::new(model);
+    let mut row = vec![0.0; prior.width()];
+    for (item, id) in table.ids.iter().enumerate() {
+        if let Some((known, place)) = known.find(id) {
+            vectors.extend_from_slice(&known.vectors[place * factors..][..factors]);
+            biases.push(known.bias[place]);
+            variances[item] = known.variance[place];
+            raters[item] = known.raters[place];
+            continue;
+        }
+        prior.write_row(fields, &table.columns, item, &mut row);
+        let (bias, vector) = row.split_first()?;
+        vectors.extend_from_slice(vector);
+        biases.push(*bias);
+    }
+    Some(ItemVectors {
+        vectors: vectors.into(),
+        bias: biases.into(),
+        variance: variances.into(),
+        raters: raters.into(),
+    })
+}
+
+/// The weight file's own items, by id.
+struct KnownItems<'a> {
+    vectors: Option<&'a ItemVectors>,
+    places: Vec<(&'a str, usize)>,
+}
+
+impl<'a> KnownItems<'a> {
+    fn new(model: &'a Model) -> Self {
+        let table = model.contents().catalog.as_ref();
+        let vectors = table.and_then(|table| table.vectors.as_ref());
+        let mut places: Vec<(&str, usize)> = match (table, vectors) {
+            (Some(table), Some(_)) => table.ids.iter().zip(0..).collect(),
+            _ => Vec::new(),
+        };
+        places.sort_unstable();
+        Self { vectors, places }
+    }
+
+    fn find(&self, id: &str) -> Option<(&'a ItemVectors, usize)> {
+        let place = self.places.binary_search_by_key(&id, |(id, _)| id).ok()?;
+        Some((self.vectors?, self.places[place].1))
+    }
+}
+
+fn vectors_fit(vectors: Option<&ItemVectors>, factors: usize, items: usize) -> bool {
+    match vectors {
+        None => factors == 0,
+        Some(ItemVectors { vectors, bias, variance, raters }) => {
+            factors > 0
+                && items.checked_mul(factors) == Some(vectors.len())
+                && [bias.len(), variance.len(), raters.len()] == [items; 3]
+        }
+    }
+}
+
+impl ItemVectors {
+    /// Writes what an item's vector gives to its row: the vector, and
+    /// [`VECTOR_NUMBERS`] that say what else is known: bias, whether and by how
+    /// many the item was rated, and variance, each brought to about unit size.
+    pub(crate) fn write_row(&self, item: usize, out: &mut [f32]) {
+        let (vector, numbers) = out.split_at_mut(out.len() - VECTOR_NUMBERS);
+        vector.copy_from_slice(&self.vectors[item * vector.len()..][..vector.len()]);
+        let raters = self.raters[item] as f32;
+        numbers.copy_from_slice(&[
+            3.0 * self.bias[item],
+            f32::from(u8::from(raters > 0.0)),
+            raters.ln_1p() / 4.0 - 1.0,
+            3.0 * self.variance[item],
+        ]);
     }
 }

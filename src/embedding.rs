@@ -65,7 +65,8 @@ pub fn mean_row(weight: &[f32], width: usize) -> Vec<f32> {
     sums.iter().map(|sum| (sum / rows) as f32).collect()
 }
 
-/// Writes one user's or item's embedding: its fields' mixes, one after another.
+/// Writes one user's or item's embedding: the mixes of the fields that are
+/// embedded, one after another.
 ///
 /// `weights` and `means` hold each field's embedding and mean row.
 pub fn write_row<W: AsRef<[f32]>>(
@@ -76,10 +77,11 @@ pub fn write_row<W: AsRef<[f32]>>(
     means: &[Vec<f32>],
     out: &mut [f32],
 ) {
-    let width = out.len() / fields.len().max(1);
-    let parts = out.chunks_exact_mut(width.max(1));
+    let width = out.len() / fields.iter().filter(|field| field.embedded).count().max(1);
+    let embedded = fields.iter().zip(columns).zip(weights).zip(means);
+    let embedded = embedded.filter(|(((field, _), _), _)| field.embedded);
     for ((((field, column), weight), mean), part) in
-        fields.iter().zip(columns).zip(weights).zip(means).zip(parts)
+        embedded.zip(out.chunks_exact_mut(width.max(1)))
     {
         Mix::new(field, column, row).write(weight.as_ref(), mean, part);
     }

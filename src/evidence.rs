@@ -1,14 +1,15 @@
 //! Evidence candidates: the items worth asking a new user about (Lee et al.
 //! 2019, section 3.3).
 
-use crate::adapt::Support;
+use crate::adapt::{BLOCK, Workspace};
 use crate::file::EvidenceTable;
+use crate::inputs::Rows;
 use crate::{Error, Result, User};
 
 impl User {
     /// How far one rating alone would move the head: for each pair of item
     /// and rating, the norm over all of the head's tensors of the gradient of
-    /// that rating's loss at the model's own head, divided by the loss.
+    /// that rating's loss where the head starts, divided by the loss.
     ///
     /// What the user was adapted to does not matter. A rating that is
     /// predicted exactly has no such norm: `norms` gets a NaN there.
@@ -27,37 +28,29 @@ impl User {
             let problem = format!("there is room for {} of {} items", norms.len(), items.len());
             return Err(Error::argument("norms", problem));
         }
-        let model = self.catalog.model();
-        let (shape, output) = (model.head_shape(), model.config().output);
-        let support = Support {
-            embeddings: self.catalog.embeddings(),
-            user: &self.embedding,
-            items,
-            ratings,
-        };
-        let mut rest = norms;
-        support.for_each_block(
-            shape,
-            model.head(),
-            &mut self.workspace,
-            |inputs, ratings, activations, deltas, _| {
-                let heads = activations.output(inputs.rows);
-                let derivatives = deltas.output_mut(inputs.rows);
-                // The derivative of loss / |loss|, where |loss| is held constant.
-                for ((derivative, head), rating) in derivatives.iter_mut().zip(heads).zip(ratings) {
-                    let target = output.target(*rating);
-                    let loss = output.loss.value(*head, target);
-                    *derivative = output.loss.derivative(*head, target) / loss;
-                }
-                shape.backward(model.head(), activations, inputs.rows, deltas);
-                let (block, after) = std::mem::take(&mut rest).split_at_mut(inputs.rows);
-                shape.squared_gradient_norms(inputs, activations, deltas, block);
-                for norm in block {
-                    *norm = if norm.is_finite() { norm.sqrt() } else { f32::NAN };
-                }
-                rest = after;
-            },
-        );
+        let Self { catalog, embedding, start, inputs: buffers, workspace, .. } = self;
+        let model = catalog.model();
+        let start = start.as_deref().unwrap_or(model.head());
+        let (network, output) = (model.head_network(), model.config().output);
+        let Workspace { activations, deltas, .. } = workspace;
+        let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
+        for ((items, ratings), norms) in blocks {
+            let (inputs, _) = buffers.fill(catalog, embedding, Rows::Listed(items));
+            network.forward(start, inputs, activations);
+            let heads = activations.output(inputs.rows);
+            let derivatives = deltas.output_mut(inputs.rows);
+            // The derivative of loss / |loss|, where |loss| is held constant.
+            for ((derivative, head), rating) in derivatives.iter_mut().zip(heads).zip(ratings) {
+                let target = output.target(*rating);
+                let loss = output.loss.value(*head, target);
+                *derivative = output.loss.derivative(*head, target) / loss;
+            }
+            network.backward(start, activations, inputs.rows, deltas);
+            network.squared_gradient_norms(inputs, activations, deltas, norms);
+            for norm in norms {
+                *norm = if norm.is_finite() { norm.sqrt() } else { f32::NAN };
+            }
+        }
         Ok(())
     }
 }

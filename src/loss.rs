@@ -8,15 +8,26 @@ use serde::{Deserialize, Serialize};
 pub enum Loss {
     /// Squared error, for ratings.
     Mse,
+    /// Half the squared error up to an error of 1, and linear from there on:
+    /// for ratings, when the absolute error matters.
+    SmoothL1,
     /// Binary cross-entropy on the head's logit, for clicks.
     Bce,
 }
+
+/// The slope of the logistic curve at which a click counts as surprising as it
+/// can be: at a probability of some 5 %.
+pub(crate) const FLATTEST: f32 = 0.05;
 
 impl Loss {
     /// The loss itself.
     pub fn value(self, head: f32, target: f32) -> f32 {
         match self {
             Self::Mse => (head - target) * (head - target),
+            Self::SmoothL1 => {
+                let error = (head - target).abs();
+                if error < 1.0 { 0.5 * error * error } else { error - 0.5 }
+            }
             // log(1 + exp(head)) - target * head, without overflow.
             Self::Bce => head.max(0.0) - target * head + (-head.abs()).exp().ln_1p(),
         }
@@ -26,15 +37,51 @@ impl Loss {
     pub fn derivative(self, head: f32, target: f32) -> f32 {
         match self {
             Self::Mse => 2.0 * (head - target),
+            Self::SmoothL1 => (head - target).clamp(-1.0, 1.0),
             Self::Bce => sigmoid(head) - target,
         }
     }
 
     /// Its second derivative by the head's output.
-    pub fn second_derivative(self, head: f32) -> f32 {
+    pub fn second_derivative(self, head: f32, target: f32) -> f32 {
         match self {
             Self::Mse => 2.0,
+            Self::SmoothL1 => f32::from(u8::from((head - target).abs() < 1.0)),
             Self::Bce => sigmoid(head) * sigmoid(-head),
+        }
+    }
+
+    /// How far above the head's output the target lies, and the variance that
+    /// goes with it in multiples of the noise.
+    ///
+    /// With clicks both are those of iteratively reweighted least squares
+    /// (McCullagh and Nelder 1989): where the logistic curve is flat, a click
+    /// says little of the logit. The curve counts as no flatter than at
+    /// [`FLATTEST`].
+    pub fn working_residual(self, head: f32, target: f32) -> (f32, f32) {
+        match self {
+            Self::Mse | Self::SmoothL1 => (target - head, 1.0),
+            Self::Bce => {
+                let variance = 1.0 / self.second_derivative(head, target).max(FLATTEST);
+                ((target - sigmoid(head)) * variance, variance)
+            }
+        }
+    }
+
+    /// The derivatives of both of [`Loss::working_residual`] by the head's output.
+    pub fn working_residual_slopes(self, head: f32, target: f32) -> (f32, f32) {
+        match self {
+            Self::Mse | Self::SmoothL1 => (-1.0, 0.0),
+            Self::Bce => {
+                let curvature = self.second_derivative(head, target);
+                if curvature <= FLATTEST {
+                    return (-curvature / FLATTEST, 0.0);
+                }
+                // The curvature changes by itself times 1 - 2 p.
+                let probability = sigmoid(head);
+                let variance_slope = -(1.0 - 2.0 * probability) / curvature;
+                (-1.0 + (target - probability) * variance_slope, variance_slope)
+            }
         }
     }
 }
@@ -58,7 +105,7 @@ impl Output {
     /// What the head should say for a rating.
     pub fn target(&self, rating: f32) -> f32 {
         match self.loss {
-            Loss::Mse => (rating - self.offset) / self.scale,
+            Loss::Mse | Loss::SmoothL1 => (rating - self.offset) / self.scale,
             Loss::Bce => rating,
         }
     }
@@ -66,7 +113,7 @@ impl Output {
     /// What the head says, as a rating, or as a probability with [`Loss::Bce`].
     pub fn score(&self, head: f32) -> f32 {
         match self.loss {
-            Loss::Mse => self.offset + self.scale * head,
+            Loss::Mse | Loss::SmoothL1 => self.offset + self.scale * head,
             Loss::Bce => sigmoid(head),
         }
     }
@@ -74,7 +121,9 @@ impl Output {
     /// Whether a rating can be learned from, and what is expected if not.
     pub fn check(&self, rating: f32) -> Result<(), &'static str> {
         match self.loss {
-            Loss::Mse if !self.target(rating).is_finite() => Err("a finite number is expected"),
+            Loss::Mse | Loss::SmoothL1 if !self.target(rating).is_finite() => {
+                Err("a finite number is expected")
+            }
             Loss::Bce if rating != 0.0 && rating != 1.0 => {
                 Err("this model learns from clicks: 0 or 1 is expected")
             }
@@ -89,18 +138,38 @@ mod tests {
 
     #[test]
     fn derivatives_agree_with_differences() {
-        for loss in [Loss::Mse, Loss::Bce] {
+        for loss in [Loss::Mse, Loss::SmoothL1, Loss::Bce] {
             for step in -20..=20 {
                 let head = step as f32 * 0.25;
                 for target in [0.0, 1.0] {
                     let h = 1e-2;
+                    if loss == Loss::SmoothL1 && ((head - target).abs() - 1.0).abs() <= h {
+                        continue;
+                    }
                     let slope =
                         (loss.value(head + h, target) - loss.value(head - h, target)) / (2.0 * h);
                     assert!((loss.derivative(head, target) - slope).abs() < 1e-3);
                     let curvature = (loss.derivative(head + h, target)
                         - loss.derivative(head - h, target))
                         / (2.0 * h);
-                    assert!((loss.second_derivative(head) - curvature).abs() < 1e-3);
+                    assert!((loss.second_derivative(head, target) - curvature).abs() < 1e-3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn working_residuals_change_as_their_slopes_say() {
+        for loss in [Loss::Mse, Loss::SmoothL1, Loss::Bce] {
+            for step in -20..=20 {
+                let (head, h) = (step as f32 * 0.25, 1e-2);
+                for target in [0.0, 1.0] {
+                    let above = loss.working_residual(head + h, target);
+                    let below = loss.working_residual(head - h, target);
+                    let slopes = loss.working_residual_slopes(head, target);
+                    let close = |a: f32, b: f32| (a - b).abs() < 2e-3 * (1.0 + b.abs());
+                    assert!(close((above.0 - below.0) / (2.0 * h), slopes.0), "{loss:?} {head}");
+                    assert!(close((above.1 - below.1) / (2.0 * h), slopes.1), "{loss:?} {head}");
                 }
             }
         }

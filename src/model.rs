@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::buffer::SharedBytes;
-use crate::config::Config;
+use crate::config::{Config, Local};
 use crate::embedding::mean_row;
-use crate::file::{self, Contents, EvidenceTable};
-use crate::head::HeadShape;
+use crate::file::{self, Contents, EvidenceTable, ItemPrior};
+use crate::network::Network;
 use crate::schema::Entity;
 use crate::{Catalog, Error, Result};
 
@@ -21,7 +21,8 @@ pub struct Model(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     contents: Contents,
-    shape: HeadShape,
+    body: Option<Network>,
+    head: Network,
     item_means: Vec<Vec<f32>>,
     user_means: Vec<Vec<f32>>,
 }
@@ -56,12 +57,15 @@ impl Model {
     pub fn from_contents(contents: Contents) -> Result<Self> {
         let refuse = |problem: String| Error::argument("contents", problem);
         contents.config.check().map_err(refuse)?;
-        let shape = contents.config.head_shape().map_err(refuse)?;
+        let body = contents.config.body_network().map_err(refuse)?;
+        let head = contents.config.head_network().map_err(refuse)?;
         let width = contents.config.embedding_dim;
         let means = |entity: Entity| {
             let fields = contents.config.fields(entity);
             let weights = contents.embeddings(entity);
-            let fit = fields.iter().zip(weights).all(|(f, weight)| weight.len() == f.size * width);
+            let fit = fields.iter().zip(weights).all(|(field, weight)| {
+                weight.len() == if field.embedded { field.size * width } else { 0 }
+            });
             if !fit || weights.len() != fields.len() {
                 return Err(refuse(format!("the {entity} embeddings do not fit the fields")));
             }
@@ -71,10 +75,21 @@ impl Model {
             Ok(weights.iter().map(|weight| mean_row(weight, width)).collect())
         };
         let (item_means, user_means) = (means(Entity::Item)?, means(Entity::User)?);
-        if contents.head.len() != shape.parameters() {
+        if contents.head.len() != head.parameters() {
             return Err(refuse("the head does not fit the configuration".into()));
         }
-        Ok(Self(Arc::new(Inner { shape, item_means, user_means, contents })))
+        if contents.body.len() != body.as_ref().map_or(0, Network::parameters) {
+            return Err(refuse("the body does not fit the configuration".into()));
+        }
+        let scales = match contents.config.local {
+            Local::Gradient(_) => 0,
+            Local::Ridge(_) => head.parameters(),
+        };
+        if contents.head_scale.len() != scales {
+            return Err(refuse("the head's scale does not fit the configuration".into()));
+        }
+        check_priors(&contents).map_err(refuse)?;
+        Ok(Self(Arc::new(Inner { body, head, item_means, user_means, contents })))
     }
 
     /// Fields, sizes, loss and local update.
@@ -87,9 +102,19 @@ impl Model {
         &self.0.contents
     }
 
+    /// The body's layers; `None` for a model without a body.
+    pub fn body_network(&self) -> Option<&Network> {
+        self.0.body.as_ref()
+    }
+
+    /// The body's parameters.
+    pub fn body(&self) -> &[f32] {
+        &self.0.contents.body
+    }
+
     /// The head's layers.
-    pub fn head_shape(&self) -> &HeadShape {
-        &self.0.shape
+    pub fn head_network(&self) -> &Network {
+        &self.0.head
     }
 
     /// The head that every new user starts from.
@@ -120,5 +145,23 @@ impl Model {
             Entity::Item => &self.0.item_means,
             Entity::User => &self.0.user_means,
         }
+    }
+}
+
+/// Whether the priors are there and fit the configuration.
+fn check_priors(contents: &Contents) -> Result<(), String> {
+    let factors = contents.config.factors;
+    match &contents.item_prior {
+        None if factors > 0 => Err("items have vectors; an item prior is expected".into()),
+        Some(_) if factors == 0 => Err("items have no vectors, but there is an item prior".into()),
+        Some(ItemPrior { prior, .. }) if prior.width() != factors + 1 => {
+            Err("the item prior does not fit the configuration".into())
+        }
+        _ => match &contents.user_prior {
+            Some(prior) if factors == 0 || prior.width() != factors => {
+                Err("the user prior does not fit the configuration".into())
+            }
+            _ => Ok(()),
+        },
     }
 }

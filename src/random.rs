@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Validation = 6,
     /// The factors that items begin with.
     Factors = 7,
+    /// Which items training describes as if nobody had rated them.
+    ColdItems = 8,
 }
 
 /// The stream of `purpose`; `a` and `b` are its coordinates, for example the

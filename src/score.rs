@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::adapt::{BLOCK, Workspace};
-use crate::head::Inputs;
-use crate::kernels::gather_rows;
+use crate::adapt::BLOCK;
+use crate::inputs::Rows;
 use crate::{Error, Result, User};
 
 /// An item and its score.
@@ -82,7 +81,7 @@ impl User {
             return Err(Error::argument("scores", problem));
         }
         for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
-            self.score_block(Rows::From(block * BLOCK), scores);
+            self.score_block(Rows::From(block * BLOCK, scores.len()), scores);
         }
         Ok(())
     }
@@ -120,7 +119,7 @@ impl User {
         let mut scores = [0.0; BLOCK];
         for start in (0..len).step_by(BLOCK) {
             let scores = &mut scores[..BLOCK.min(len - start)];
-            self.score_block(Rows::From(start), scores);
+            self.score_block(Rows::From(start, scores.len()), scores);
             for (item, &score) in (start as u32..).zip(scores.iter()) {
                 let candidate = Recommendation { item, score };
                 let full = worst_first.len() == k;
@@ -143,32 +142,12 @@ impl User {
     /// Scores one block of items, all of which are in the catalogue.
     fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
         let model = self.catalog.model();
-        let shape = model.head_shape();
-        let width = shape.item_width();
-        let Workspace { items, activations, .. } = &mut self.workspace;
-        let items = match rows {
-            Rows::From(first) => {
-                &self.catalog.embeddings()[first * width..][..scores.len() * width]
-            }
-            Rows::Listed(indices) => {
-                let items = &mut items[..indices.len() * width];
-                gather_rows(self.catalog.embeddings(), indices, items);
-                items
-            }
-        };
-        let inputs = Inputs { items, user: &self.embedding, rows: scores.len() };
-        shape.forward(&self.head, inputs, activations);
+        let (inputs, _) = self.inputs.fill(&self.catalog, &self.embedding, rows);
+        let activations = &mut self.workspace.activations;
+        model.head_network().forward(&self.head, inputs, activations);
         let output = &model.config().output;
         for (score, head) in scores.iter_mut().zip(activations.output(inputs.rows)) {
             *score = output.score(*head);
         }
     }
-}
-
-/// Which rows of the catalogue a block has.
-enum Rows<'a> {
-    /// As many as there is room for, from this one on.
-    From(usize),
-    /// These.
-    Listed(&'a [u32]),
 }

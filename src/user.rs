@@ -1,7 +1,10 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
-use crate::adapt::{Support, Workspace, local_update};
+use crate::adapt::{BLOCK, Posterior, Set, SupportSet, Workspace, local_update};
+use crate::config::Local;
 use crate::embedding::write_row;
+use crate::inputs::{InputBuffers, Rows};
+use crate::kernels::add_scaled;
 use crate::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
 use crate::{Catalog, Error, Model, Result};
 
@@ -13,12 +16,17 @@ use crate::{Catalog, Error, Model, Result};
 #[derive(Clone, Debug)]
 pub struct User {
     pub(crate) catalog: Catalog,
-    /// The second half of the head's input.
+    /// The user's part of the body's input, or of the head's.
     pub(crate) embedding: Vec<f32>,
     unknown_values: usize,
+    /// The head before any rating, where it is not the model's own.
+    pub(crate) start: Option<Vec<f32>>,
     pub(crate) head: Vec<f32>,
     pub(crate) rated: Vec<u32>,
-    ratings: Vec<f32>,
+    support: SupportSet,
+    /// How sure the head is, with the ridge solver.
+    pub(crate) posterior: Option<Posterior>,
+    pub(crate) inputs: InputBuffers,
     pub(crate) workspace: Workspace,
     /// Items to leave out of a recommendation, sorted.
     pub(crate) left_out: Vec<u32>,
@@ -49,7 +57,7 @@ impl User {
     /// before the row.
     pub fn from_columns(catalog: &Catalog, columns: &[Column], row: usize) -> Result<Self> {
         let model = catalog.model();
-        let (contents, shape) = (model.contents(), model.head_shape());
+        let contents = model.contents();
         let fields = &contents.config.user_fields;
         let fit = columns.len() == fields.len()
             && fields.iter().zip(columns).all(|(field, column)| {
@@ -58,17 +66,31 @@ impl User {
         if !fit {
             return Err(Error::argument("columns", "they do not fit the model's user fields"));
         }
-        let mut embedding = vec![0.0; shape.user_width()];
+        let mut embedding = vec![0.0; model.config().user_width().unwrap_or(0)];
         let means = model.means(Entity::User);
         write_row(fields, columns, row, &contents.user_embeddings, means, &mut embedding);
+        let start = contents.user_prior.as_ref().map(|prior| {
+            let mut weights = vec![0.0; prior.width()];
+            prior.write_row(fields, columns, row, &mut weights);
+            let mut start = model.head().to_vec();
+            add_scaled(&mut start[..weights.len()], 1.0, &weights);
+            start
+        });
+        let network = model.head_network();
         Ok(Self {
             catalog: catalog.clone(),
             embedding,
             unknown_values: 0,
-            head: model.head().to_vec(),
+            head: start.as_deref().unwrap_or(model.head()).to_vec(),
+            start,
             rated: Vec::new(),
-            ratings: Vec::new(),
-            workspace: Workspace::new(shape),
+            support: SupportSet::default(),
+            posterior: match model.config().local {
+                Local::Gradient(_) => None,
+                Local::Ridge(_) => Some(Posterior::new(network)),
+            },
+            inputs: InputBuffers::new(model),
+            workspace: Workspace::new(network),
             left_out: Vec::new(),
         })
     }
@@ -83,9 +105,15 @@ impl User {
         self.catalog.model()
     }
 
-    /// The head as it stands: the model's own, or the adapted one.
+    /// The head as it stands: where it started, or the adapted one.
     pub fn head(&self) -> &[f32] {
         &self.head
+    }
+
+    /// The head before any rating: the model's own, moved by what the profile
+    /// foretells.
+    pub fn start(&self) -> &[f32] {
+        self.start.as_deref().unwrap_or(self.catalog.model().head())
     }
 
     /// The items that the head is adapted to.
@@ -98,8 +126,8 @@ impl User {
         self.unknown_values
     }
 
-    /// Adapts the head to these ratings, from the model's own head on: what
-    /// was adapted before is replaced.
+    /// Adapts the head to these ratings, from where it started: what was adapted
+    /// before is replaced.
     ///
     /// Ratings are in the training data's unit; with clicks, 0 or 1. An item
     /// that stands there twice counts twice.
@@ -112,25 +140,43 @@ impl User {
     pub fn adapt(&mut self, items: &[u32], ratings: &[f32]) -> Result<()> {
         self.check(items, ratings)?;
         self.reset();
-        self.rated.extend_from_slice(items);
-        self.ratings.extend_from_slice(ratings);
-        let model = self.catalog.model();
+        let Self { catalog, embedding, inputs: buffers, support, .. } = self;
+        let model = catalog.model();
         let config = model.config();
-        let support = Support {
-            embeddings: self.catalog.embeddings(),
-            user: &self.embedding,
-            items: &self.rated,
-            ratings: &self.ratings,
+        let mut targets = [0.0; BLOCK];
+        for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
+            let (inputs, item_variances) = buffers.fill(catalog, embedding, Rows::Listed(items));
+            let targets = &mut targets[..items.len()];
+            for (target, rating) in targets.iter_mut().zip(ratings) {
+                *target = config.output.target(*rating);
+            }
+            support.extend(Set { inputs, targets, item_variances });
+        }
+        let Self { head, start, posterior, workspace, .. } = self;
+        let start = start.as_deref().unwrap_or(model.head());
+        let network = model.head_network();
+        // With a body, the user's part is in its features.
+        let user = if model.body_network().is_some() { &[] } else { &**embedding };
+        let set = support.set(user);
+        let solved = match (&config.local, posterior) {
+            (Local::Ridge(ridge), Some(posterior)) => posterior.adapt(
+                network,
+                &config.output,
+                ridge,
+                &model.contents().head_scale,
+                set,
+                start,
+                head,
+                &mut workspace.activations,
+            ),
+            (Local::Gradient(steps), _) => {
+                local_update(network, &config.output, steps, set, start, head, workspace);
+                true
+            }
+            (Local::Ridge(_), None) => false,
         };
-        local_update(
-            model.head_shape(),
-            &config.output,
-            &config.local,
-            &support,
-            &mut self.head,
-            &mut self.workspace,
-        );
-        if self.head.iter().all(|parameter| parameter.is_finite()) {
+        if solved && self.head.iter().all(|parameter| parameter.is_finite()) {
+            self.rated.extend_from_slice(items);
             return Ok(());
         }
         self.reset();
@@ -138,11 +184,14 @@ impl User {
         Err(Error::Diverged { work: "the local update", problem })
     }
 
-    /// Forgets the ratings: the head is the model's own again.
+    /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
         self.rated.clear();
-        self.ratings.clear();
-        self.head.copy_from_slice(self.catalog.model().head());
+        self.support.clear();
+        self.head.copy_from_slice(self.start.as_deref().unwrap_or(self.catalog.model().head()));
+        if let Some(posterior) = &mut self.posterior {
+            posterior.reset();
+        }
     }
 
     pub(crate) fn check(&self, items: &[u32], ratings: &[f32]) -> Result<()> {

@@ -6,10 +6,11 @@
 mod common;
 
 use common::{Cell, Tensors, embed, shares, unit};
-use melu::config::Config;
-use melu::head::Inputs;
+use melu::adapt::Set;
+use melu::config::{Config, Local};
+use melu::network::Inputs;
 use melu::schema::{Field, Value};
-use melu::train::{MetaGradient, Order, Set};
+use melu::train::{MetaGradient, Order};
 use melu::{Catalog, Model, NewItem, User};
 use serde_json::Value as Json;
 
@@ -140,7 +141,7 @@ fn check_case(case: &Json) -> Report {
     user.score(&query, &mut scores).unwrap();
     report.list("scores after", &double(&scores), &numbers(&answers["scores_after"]));
     let tables = tensors.tables.len();
-    let shape = config.head_shape().unwrap();
+    let shape = config.head_network().unwrap();
     for (t, range) in shape.tensor_ranges().enumerate() {
         let head = double(&user.head()[range]);
         report.vector("adapted head", &head, &answers["adapted_head"][t], seed, tables + t);
@@ -161,15 +162,17 @@ fn check_case(case: &Json) -> Report {
     let (support_items, query_items) = (gather(&support), gather(&query));
     let (support_targets, query_targets) = (targets(&support_ratings), targets(&query_ratings));
     let set = |items, targets| Set {
-        inputs: Inputs { items, user: &user, rows: <[f32]>::len(targets) },
+        inputs: Inputs { items, user: &user, offsets: &[], rows: <[f32]>::len(targets) },
         targets,
+        item_variances: &[],
     };
+    let Local::Gradient(local) = &config.local else { panic!("gradient steps are expected") };
     let mut gradient = MetaGradient::default();
     for (order, name) in [(Order::Second, "second_order"), (Order::First, "first_order")] {
         gradient.compute(
             &shape,
             &config.output,
-            &config.local,
+            local,
             model.head(),
             order,
             set(&support_items, &support_targets),

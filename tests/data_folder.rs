@@ -379,7 +379,7 @@ fn tables_that_do_not_fit_the_model_are_refused() {
     let users = Folder::new().open().unwrap().users;
     let names = || Some(Vocabulary::from_unsorted(["Bern", "Rome"]));
     let refusal = |name: &str, kind, size, vocabularies: &[Option<Vocabulary>]| {
-        let field = Field { name: name.into(), kind, size };
+        let field = Field { name: name.into(), kind, size, embedded: true };
         users.encode(Entity::User, &[field], vocabularies).unwrap_err()
     };
     let error = refusal("town", FieldKind::One, 2, &[names()]);

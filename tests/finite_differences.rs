@@ -6,12 +6,13 @@
 mod common;
 
 use common::Cell;
-use common::{Tensors, adapt, embed, kink_distance, mean_loss, shares, unit};
-use melu::config::{Config, Local};
-use melu::head::Inputs;
+use common::{Tensors, adapt, embed, kink_distance, mean_loss, predict, shares, unit};
+use melu::adapt::Set;
+use melu::config::{Config, GradientSteps, Local};
 use melu::loss::{Loss, Output};
+use melu::network::Inputs;
 use melu::schema::{Field, FieldKind};
-use melu::train::{MetaGradient, Order, Set};
+use melu::train::{MetaGradient, Order};
 use proptest::prelude::*;
 
 /// A random task of a random small model.
@@ -31,7 +32,7 @@ fn fields(kinds: &[u8], prefix: &str) -> Vec<Field> {
             1 => (FieldKind::Multi, 4),
             _ => (FieldKind::Numeric { mean: 1.5, std: 2.0 }, 2),
         };
-        Field { name: format!("{prefix}{index}"), kind, size }
+        Field { name: format!("{prefix}{index}"), kind, size, embedded: true }
     };
     kinds.iter().enumerate().map(field).collect()
 }
@@ -60,24 +61,27 @@ prop_compose! {
         user_kinds in prop::collection::vec(0u8..3, 0..3),
         embedding_dim in 1usize..5,
         hidden in prop::collection::vec(1usize..6, 0..4),
-        bce: bool,
+        loss in prop::sample::select(vec![Loss::Mse, Loss::SmoothL1, Loss::Bce]),
+        pull in prop::sample::select(vec![0.0f32, 0.5, 3.0]),
         steps in 0usize..5,
         support in 1u64..7,
         query in 1u64..5,
         rate in 0.01f32..0.3,
         seed: u64,
     ) -> Case {
-        let loss = if bce { Loss::Bce } else { Loss::Mse };
         let mut config = Config {
             item_fields: fields(&item_kinds, "i"),
             user_fields: fields(&user_kinds, "u"),
             embedding_dim,
+            factors: 0,
+            body: Vec::new(),
             hidden,
             output: Output { loss, scale: 1.0, offset: 0.0 },
-            local: Local { steps, rates: Vec::new() },
+            local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull }),
         };
-        let tensors = config.head_shape().unwrap().tensors();
-        config.local.rates = (0..tensors).map(|t| rate * (1.0 + 0.3 * t as f32)).collect();
+        let tensors = config.head_network().unwrap().tensors();
+        let rates = (0..tensors).map(|t| rate * (1.0 + 0.3 * t as f32)).collect();
+        config.local = Local::Gradient(GradientSteps { steps, rates, pull });
         Case {
             seed,
             support: (0..support).map(|r| row(&config.item_fields, seed, r)).collect(),
@@ -93,7 +97,7 @@ impl Case {
         let draw = unit(self.seed, 900 + set, row as u64);
         match self.config.output.loss {
             Loss::Bce => f64::from(u8::from(draw > 0.0)),
-            Loss::Mse => f64::from((2.0 * draw) as f32),
+            Loss::Mse | Loss::SmoothL1 => f64::from((2.0 * draw) as f32),
         }
     }
 
@@ -109,20 +113,36 @@ impl Case {
         rows.iter().map(|cells| [item(cells), user.clone()].concat()).collect()
     }
 
-    /// The query loss at the adapted head, and how near any ReLU is to its kink.
-    fn query_loss(&self, tensors: &Tensors, rates: &[f64]) -> (f64, f64) {
-        let (loss, steps) = (self.config.output.loss, self.config.local.steps);
+    fn local(&self) -> &GradientSteps {
+        match &self.config.local {
+            Local::Gradient(local) => local,
+            Local::Ridge(_) => panic!("all cases take gradient steps"),
+        }
+    }
+
+    /// The query loss at the adapted head, and how near any ReLU or loss is to
+    /// its kink.
+    fn query_loss(&self, tensors: &Tensors, rates: &[f64], pull: f64) -> (f64, f64) {
+        let (loss, steps) = (self.config.output.loss, self.local().steps);
         let (support, query) =
             (self.inputs(tensors, &self.support), self.inputs(tensors, &self.query));
         let targets = self.targets(0, &self.support);
+        let query_targets = self.targets(1, &self.query);
+        let kink = |head: &[Vec<f64>], rows: &[Vec<f64>], targets: &[f64]| {
+            let of_loss = |(row, target): (&Vec<f64>, &f64)| match loss {
+                Loss::SmoothL1 => ((predict(head, row) - target).abs() - 1.0).abs(),
+                Loss::Mse | Loss::Bce => f64::INFINITY,
+            };
+            rows.iter().zip(targets).map(of_loss).fold(kink_distance(head, rows), f64::min)
+        };
         let mut head = tensors.head.clone();
-        let mut kink = kink_distance(&head, &support);
-        for _ in 0..steps {
-            head = adapt(loss, &head, &support, &targets, 1, rates);
-            kink = kink.min(kink_distance(&head, &support));
+        let mut nearest = kink(&head, &support, &targets);
+        for steps in 1..=steps {
+            head = adapt(loss, &tensors.head, &support, &targets, steps, rates, pull);
+            nearest = nearest.min(kink(&head, &support, &targets));
         }
-        kink = kink.min(kink_distance(&head, &query));
-        (mean_loss(loss, &head, &query, &self.targets(1, &self.query)), kink)
+        nearest = nearest.min(kink(&head, &query, &query_targets));
+        (mean_loss(loss, &head, &query, &query_targets), nearest)
     }
 }
 
@@ -140,9 +160,11 @@ proptest! {
     fn second_order_gradients_agree(case in cases()) {
         let config = &case.config;
         let tensors = Tensors::generate(config, case.seed, |_| 0.8);
-        let rates: Vec<f64> = config.local.rates.iter().map(|r| f64::from(*r)).collect();
+        let local = case.local();
+        let rates: Vec<f64> = local.rates.iter().map(|r| f64::from(*r)).collect();
+        let pull = f64::from(local.pull);
         // Where a ReLU is about to open or close there is no derivative.
-        prop_assume!(case.query_loss(&tensors, &rates).1 > 1e-3);
+        prop_assume!(case.query_loss(&tensors, &rates, pull).1 > 1e-3);
 
         let h = 1e-5;
         let central = |plus: f64, minus: f64| (plus - minus) / (2.0 * h);
@@ -151,16 +173,16 @@ proptest! {
             (0..pick(&mut moved).len()).map(|i| {
                 let here = pick(&mut moved)[i];
                 pick(&mut moved)[i] = here + h;
-                let plus = case.query_loss(&moved, &rates).0;
+                let plus = case.query_loss(&moved, &rates, pull).0;
                 pick(&mut moved)[i] = here - h;
-                let minus = case.query_loss(&moved, &rates).0;
+                let minus = case.query_loss(&moved, &rates, pull).0;
                 pick(&mut moved)[i] = here;
                 central(plus, minus)
             }).collect()
         };
 
         let single = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
-        let shape = config.head_shape().unwrap();
+        let shape = config.head_network().unwrap();
         let dim = config.embedding_dim;
         let (item_tables, user_tables) = tensors.tables.split_at(tensors.item_tables);
         let items = |rows: &[Vec<Cell>]| -> Vec<f32> {
@@ -173,15 +195,16 @@ proptest! {
         let support_targets = single(&case.targets(0, &case.support));
         let query_targets = single(&case.targets(1, &case.query));
         let set = |items, targets| Set {
-            inputs: Inputs { items, user: &user, rows: <[f32]>::len(targets) },
+            inputs: Inputs { items, user: &user, offsets: &[], rows: <[f32]>::len(targets) },
             targets,
+            item_variances: &[],
         };
         let head: Vec<f32> = tensors.head.iter().flat_map(|tensor| single(tensor)).collect();
         let mut gradient = MetaGradient::default();
         gradient.compute(
             &shape,
             &config.output,
-            &config.local,
+            local,
             &head,
             Order::Second,
             set(&support, &support_targets),
@@ -197,11 +220,15 @@ proptest! {
             let loss = |change: f64| {
                 let mut rates = rates.clone();
                 rates[t] += change;
-                case.query_loss(&tensors, &rates).0
+                case.query_loss(&tensors, &rates, pull).0
             };
             central(loss(h), loss(-h))
         }).collect();
         compare("rates", &double(&gradient.rates), &expected)?;
+        if pull > 0.0 {
+            let loss = |change: f64| case.query_loss(&tensors, &rates, pull + change).0;
+            compare("pull", &[f64::from(gradient.pull)], &[central(loss(h), loss(-h))])?;
+        }
         for t in 0..tensors.tables.len() {
             let mut found = vec![0.0; tensors.tables[t].len()];
             let mut scatter = |field: &Field, cell: &Cell, part: &[f32]| {

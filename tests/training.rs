@@ -6,10 +6,12 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use melu::config::{GradientSteps, Local};
 use melu::data::{Dataset, SynthOptions, World};
+use melu::eval::{EvalOptions, Given, Predictor, evaluate};
 use melu::file;
 use melu::loss::Loss;
-use melu::train::{Order, Outcome, Progress, TrainOptions, Trainer};
+use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
 use melu::{Error, Model};
 
 fn world(options: &SynthOptions) -> Dataset {
@@ -20,8 +22,33 @@ fn small_world() -> Dataset {
     world(&SynthOptions { users: 120, items: 60, ratings_per_user: 25, ..Default::default() })
 }
 
+/// A head of three layers, all of which adapt.
 fn small_options() -> TrainOptions {
-    TrainOptions { embedding_dim: 6, hidden: vec![8, 5], epochs: 3, batch: 7, ..Default::default() }
+    TrainOptions {
+        embedding_dim: 6,
+        embed_all: true,
+        factors: 0,
+        body: Vec::new(),
+        hidden: vec![8, 5],
+        solver: Solver::Gradient,
+        local_rate: 0.01,
+        epochs: 3,
+        batch: 7,
+        ..Default::default()
+    }
+}
+
+/// Item vectors, a body, and a head that adapts by this solver.
+fn small_vectors(solver: Solver) -> TrainOptions {
+    TrainOptions {
+        embedding_dim: 3,
+        factors: 4,
+        body: vec![8, 5],
+        solver,
+        epochs: 3,
+        batch: 7,
+        ..Default::default()
+    }
 }
 
 fn bytes(trainer: Trainer) -> Vec<u8> {
@@ -41,7 +68,12 @@ fn train(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Vec<u8> {
 #[test]
 fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
     let dataset = small_world();
-    for options in [small_options(), TrainOptions { epochs: 3, ..TrainOptions::paper() }] {
+    for options in [
+        small_options(),
+        small_vectors(Solver::Ridge),
+        small_vectors(Solver::Gradient),
+        TrainOptions { epochs: 3, ..TrainOptions::paper() },
+    ] {
         let one = train(&dataset, &options, 1);
         assert_eq!(one, train(&dataset, &options, 2));
         assert_eq!(one, train(&dataset, &options, 5));
@@ -96,49 +128,72 @@ fn checkpoints_of_other_trainings_are_refused() {
     refused(&dataset, &options, &checkpoint);
 }
 
-#[test]
-fn adapting_pays_on_people_whom_training_never_saw() {
-    let dataset = world(&SynthOptions { users: 800, items: 300, ..Default::default() });
-    let options = TrainOptions { embedding_dim: 16, epochs: 10, ..Default::default() };
-    let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
-    let (mut first, mut last) = (None, 0.0);
-    trainer
-        .run(|_, progress| {
-            if let Progress::Epoch { loss, .. } = progress {
-                last = loss;
-                first.get_or_insert(loss);
-            }
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    assert!(last < 0.9 * first.unwrap(), "the loss went from {first:?} to {last}");
+/// Errors on new users after adapting and before, beside item mean + user bias.
+fn errors(dataset: &Dataset, options: &TrainOptions) -> [f64; 5] {
+    let mut trainer = Trainer::new(dataset, options, 0).unwrap();
+    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
     let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
-    let evaluation =
-        melu::eval::evaluate(&model, &dataset, &Default::default(), |_, _| ()).unwrap();
+    let evaluation = evaluate(&model, dataset, &EvalOptions::default(), |_, _| ()).unwrap();
     let rows = &evaluation.scenarios[1].rows;
     let mae = |predictor, given| {
         rows.iter().find(|row| (row.predictor, row.given) == (predictor, given)).unwrap().mae
     };
-    use melu::eval::{Given, Predictor};
-    let adapted = mae(Predictor::Melu, Given::All);
-    assert!(adapted < 0.95 * mae(Predictor::MeluUnadapted, Given::All));
-    assert!(adapted < mae(Predictor::ItemMeanUserBias, Given::All));
-    assert!(mae(Predictor::Melu, Given::First(10)) < mae(Predictor::Melu, Given::First(0)));
+    [
+        mae(Predictor::Melu, Given::All),
+        mae(Predictor::Melu, Given::First(10)),
+        mae(Predictor::Melu, Given::First(0)),
+        mae(Predictor::MeluUnadapted, Given::All),
+        mae(Predictor::ItemMeanUserBias, Given::All),
+    ]
+}
+
+#[test]
+fn adapting_pays_on_people_whom_training_never_saw() {
+    let dataset = world(&SynthOptions { users: 800, items: 300, ..Default::default() });
+    for options in [
+        TrainOptions::default(),
+        TrainOptions { solver: Solver::Gradient, ..TrainOptions::default() },
+        TrainOptions { embedding_dim: 16, hidden: vec![64, 64], epochs: 10, ..small_options() },
+    ] {
+        let [all, ten, none, unadapted, simple] = errors(&dataset, &options);
+        assert!(all < 0.95 * unadapted && all < simple, "{all} {unadapted} {simple}: {options:?}");
+        assert!(all < ten && ten < none, "{all} {ten} {none}: {options:?}");
+    }
+}
+
+#[test]
+fn the_loss_falls() {
+    let dataset = world(&SynthOptions { users: 800, items: 300, ..Default::default() });
+    let options = TrainOptions { hidden: vec![64, 64], epochs: 10, ..small_options() };
+    let mut losses = Vec::new();
+    Trainer::new(&dataset, &options, 0)
+        .unwrap()
+        .run(|_, progress| {
+            if let Progress::Epoch { loss, .. } = progress {
+                losses.push(loss);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert!(losses[9] < 0.9 * losses[0], "{losses:?}");
 }
 
 #[test]
 fn first_order_and_fixed_rates_train_too() {
     let dataset = small_world();
     let base = small_options();
-    let options = TrainOptions { order: Order::First, learn_rates: false, ..base };
+    let options =
+        TrainOptions { order: Order::First, learn_solver: false, local_pull: 0.0, ..base };
     let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
-    assert_eq!(model.config().local.rates, vec![options.local_rate; 6]);
+    let rates = vec![options.local_rate; 6];
+    let expected = GradientSteps { steps: options.local_steps, rates, pull: 0.0 };
+    assert_eq!(model.config().local, Local::Gradient(expected));
 }
 
 #[test]
 fn clicks_train_and_ratings_are_refused_as_clicks() {
     let mut dataset = small_world();
-    let options = TrainOptions { loss: Loss::Bce, ..small_options() };
+    let options = TrainOptions { loss: Some(Loss::Bce), ..small_options() };
     let error = Trainer::new(&dataset, &options, 0).unwrap_err();
     assert!(matches!(error, Error::Rating { .. }), "{error}");
     for rating in &mut dataset.ratings {

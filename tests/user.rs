@@ -67,6 +67,7 @@ impl Bench {
                 &targets,
                 3,
                 &[f64::from(0.1f32); 6],
+                0.0,
             ),
         };
         (0..ITEMS).map(|item| 3.0 + 1.5 * predict(&head, &input(item))).collect()

@@ -47,6 +47,7 @@ fn sample() -> Contents {
                 Column::values(vec![0, 1, 2, 2].into(), vec![2, 0].into(), 3).unwrap(),
                 Column::Numbers(vec![1985.0, f32::NAN, 2001.0].into()),
             ],
+            vectors: None,
         }),
         evidence: Some(EvidenceTable {
             items: vec![2, 0].into(),

@@ -1,20 +1,15 @@
 //! Full-batch gradient steps on the head (Lee et al. 2019, algorithm 1, line 6).
 
-use crate::config::Local;
-use crate::head::{HeadShape, Inputs, LayerRows};
-use crate::kernels::{add_scaled, gather_rows};
+use super::set::{BLOCK, Set};
+use crate::config::GradientSteps;
+use crate::kernels::add_scaled;
 use crate::loss::Output;
-
-/// Rows that are computed together: a support set or catalogue of any size
-/// passes through the same few buffers, block by block.
-pub const BLOCK: usize = 64;
+use crate::network::{LayerRows, Network};
 
 /// Room for a block of rows and a gradient; made once, so that nothing is
 /// allocated while adapting or scoring.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    /// Item embeddings, [BLOCK, item width].
-    pub items: Vec<f32>,
     /// Every layer's output.
     pub activations: LayerRows,
     /// The loss's derivatives by every layer's sums.
@@ -24,87 +19,67 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Room for heads of this shape.
-    pub fn new(shape: &HeadShape) -> Self {
+    /// Room for heads of these layers.
+    pub fn new(network: &Network) -> Self {
         Self {
-            items: vec![0.0; BLOCK * shape.item_width()],
-            activations: LayerRows::new(shape, BLOCK),
-            deltas: LayerRows::new(shape, BLOCK),
-            gradient: vec![0.0; shape.parameters()],
+            activations: LayerRows::new(network, BLOCK),
+            deltas: LayerRows::new(network, BLOCK),
+            gradient: vec![0.0; network.parameters()],
         }
     }
 }
 
-/// Ratings that are known of one user.
-#[derive(Clone, Copy, Debug)]
-pub struct Support<'a> {
-    /// The catalogue's item embeddings, [catalogue, item width].
-    pub embeddings: &'a [f32],
-    /// The user's embedding.
-    pub user: &'a [f32],
-    /// Which items the user rated; all below the catalogue's length.
-    pub items: &'a [u32],
-    /// What the user said of each.
-    pub ratings: &'a [f32],
-}
-
-impl Support<'_> {
-    /// Calls `visit` with each block's inputs and ratings, after computing its
-    /// layers' outputs under `head` into `workspace`.
-    pub fn for_each_block(
-        &self,
-        shape: &HeadShape,
-        head: &[f32],
-        workspace: &mut Workspace,
-        mut visit: impl FnMut(Inputs, &[f32], &LayerRows, &mut LayerRows, &mut [f32]),
-    ) {
-        let Workspace { items, activations, deltas, gradient } = workspace;
-        for (indices, ratings) in self.items.chunks(BLOCK).zip(self.ratings.chunks(BLOCK)) {
-            let rows = indices.len();
-            let items = &mut items[..rows * shape.item_width()];
-            gather_rows(self.embeddings, indices, items);
-            let inputs = Inputs { items, user: self.user, rows };
-            shape.forward(head, inputs, activations);
-            visit(inputs, ratings, activations, deltas, gradient);
-        }
-    }
-}
-
-/// Takes `local.steps` steps from where `head` stands.
+/// Takes `local.steps` steps from `start` on, and leaves the adapted head in
+/// `head`.
 ///
 /// A step is `parameter -= rate * gradient` of the mean loss over the support
-/// set, for all of the head at once. An empty support set changes nothing.
+/// set, for all of the head at once. With a pull, that step counts `n / (n +
+/// pull)` for `n` ratings, and the way back to the start the rest. An empty
+/// support set changes nothing.
 pub fn local_update(
-    shape: &HeadShape,
+    network: &Network,
     output: &Output,
-    local: &Local,
-    support: &Support,
+    local: &GradientSteps,
+    support: Set,
+    start: &[f32],
     head: &mut [f32],
     workspace: &mut Workspace,
 ) {
-    if support.items.is_empty() {
+    head.copy_from_slice(start);
+    if support.inputs.rows == 0 {
         return;
     }
-    let share = 1.0 / support.items.len() as f32;
+    let Workspace { activations, deltas, gradient } = workspace;
+    let share = 1.0 / support.inputs.rows as f32;
+    let (step, back) = local.shares(support.inputs.rows);
     for _ in 0..local.steps {
-        workspace.gradient.fill(0.0);
-        support.for_each_block(
-            shape,
-            head,
-            workspace,
-            |inputs, ratings, activations, deltas, gradient| {
-                let heads = activations.output(inputs.rows);
-                let derivatives = deltas.output_mut(inputs.rows);
-                for ((derivative, head), rating) in derivatives.iter_mut().zip(heads).zip(ratings) {
-                    let target = output.target(*rating);
-                    *derivative = share * output.loss.derivative(*head, target);
-                }
-                shape.backward(head, activations, inputs.rows, deltas);
-                shape.add_gradient(inputs, activations, deltas, gradient);
-            },
-        );
-        for (tensor, rate) in shape.tensor_ranges().zip(&local.rates) {
-            add_scaled(&mut head[tensor.clone()], -rate, &workspace.gradient[tensor]);
+        gradient.fill(0.0);
+        for Set { inputs, targets, .. } in support.blocks() {
+            network.forward(head, inputs, activations);
+            let heads = activations.output(inputs.rows);
+            let derivatives = deltas.output_mut(inputs.rows);
+            for ((derivative, head), target) in derivatives.iter_mut().zip(heads).zip(targets) {
+                *derivative = share * output.loss.derivative(*head, *target);
+            }
+            network.backward(head, activations, inputs.rows, deltas);
+            network.add_gradient(inputs, activations, deltas, gradient);
         }
+        if back > 0.0 {
+            for (parameter, start) in head.iter_mut().zip(start) {
+                *parameter -= back * (*parameter - start);
+            }
+        }
+        for (tensor, rate) in network.tensor_ranges().zip(&local.rates) {
+            add_scaled(&mut head[tensor.clone()], -step * rate, &gradient[tensor]);
+        }
+    }
+}
+
+impl GradientSteps {
+    /// What a gradient step and the way back to the start count, with so many
+    /// ratings.
+    pub(crate) fn shares(&self, ratings: usize) -> (f32, f32) {
+        let ratings = ratings as f32;
+        (ratings / (ratings + self.pull), self.pull / (ratings + self.pull))
     }
 }

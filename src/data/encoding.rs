@@ -44,7 +44,7 @@ impl Table {
             };
             match kind {
                 Err(numeric) => {
-                    fields.push(Field { name, kind: numeric, size: 2 });
+                    fields.push(Field { name, kind: numeric, size: 2, embedded: true });
                     vocabularies.push(None);
                 }
                 Ok((kind, all)) => {
@@ -56,7 +56,7 @@ impl Table {
                     let names = names.filter_map(|(name, occurs)| occurs.then_some(name));
                     let vocabulary = Vocabulary::from_unsorted(names);
                     if !vocabulary.is_empty() {
-                        fields.push(Field { name, kind, size: vocabulary.len() });
+                        fields.push(Field { name, kind, size: vocabulary.len(), embedded: true });
                         vocabularies.push(Some(vocabulary));
                     }
                 }

@@ -225,7 +225,7 @@ impl Bench {
         let items = encode(Entity::Item, &dataset.items)?;
         let users = encode(Entity::User, &dataset.users)?;
         let ids = dataset.items.ids().clone();
-        let table = CatalogTable { ids, titles: None, columns: items.columns };
+        let table = CatalogTable { ids, titles: None, columns: items.columns, vectors: None };
         Ok(Self {
             catalog: Catalog::from_table(model, table)?,
             user_columns: users.columns,

@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::config::Config;
+use crate::prior::Prior;
 use crate::schema::{Column, Entity, Strings, Vocabulary};
 
 /// Everything in a weight file.
@@ -13,8 +14,19 @@ pub struct Contents {
     pub item_embeddings: Vec<Buffer<f32>>,
     /// Each user field's embedding, [size, embedding_dim].
     pub user_embeddings: Vec<Buffer<f32>>,
-    /// The head's tensors, one after another: see [`crate::head`].
+    /// The body's tensors, one after another: see [`crate::network`]; empty for
+    /// a model without a body.
+    pub body: Vec<f32>,
+    /// The head's tensors, one after another.
     pub head: Vec<f32>,
+    /// With the ridge solver, the standard deviation of each of the head's
+    /// numbers between users; empty with another.
+    pub head_scale: Vec<f32>,
+    /// What gives an item without ratings its vector; needed by a model with
+    /// item vectors.
+    pub item_prior: Option<ItemPrior>,
+    /// What is added to the head's weights of the item vector, by the profile.
+    pub user_prior: Option<Prior>,
     /// The names of each item field's values, where the file has them.
     pub item_vocabularies: Vec<Option<Vocabulary>>,
     /// The names of each user field's values, where the file has them.
@@ -55,6 +67,33 @@ pub struct CatalogTable {
     pub titles: Option<Strings>,
     /// The items' values, one column a field.
     pub columns: Vec<Column>,
+    /// The items' vectors; those of a model with vectors are computed from the
+    /// items' values where they are left out.
+    pub vectors: Option<ItemVectors>,
+}
+
+/// What is known of items, each as a vector: from their raters, from their
+/// content, or both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemVectors {
+    /// [items, factors].
+    pub vectors: Buffer<f32>,
+    /// What is added to the head's output, [items].
+    pub bias: Buffer<f32>,
+    /// The variance that the uncertain vector adds to a rating, in the head's
+    /// units, [items].
+    pub variance: Buffer<f32>,
+    /// How many people rated the item in training, [items].
+    pub raters: Buffer<u32>,
+}
+
+/// What an item is before anybody rated it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemPrior {
+    /// Predicts the item's bias, and then its vector.
+    pub prior: Prior,
+    /// The variance that goes with it: see [`ItemVectors::variance`].
+    pub variance: f32,
 }
 
 /// Evidence candidates, best first.

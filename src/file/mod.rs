@@ -6,12 +6,13 @@ compile_error!("weight files are little endian and mapped as they are");
 
 mod contents;
 mod mapping;
+mod priors;
 mod raw;
 mod read;
 mod tensor;
 mod write;
 
-pub use contents::{CatalogTable, Contents, EvidenceTable};
+pub use contents::{CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
 pub use mapping::map;
 pub use raw::RawFile;
 pub use read::read;

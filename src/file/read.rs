@@ -1,10 +1,10 @@
 //! Reads a weight file, and checks all of it once.
 
-use super::{CatalogTable, Contents, EvidenceTable, RawFile};
+use super::{CatalogTable, Contents, EvidenceTable, ItemVectors, RawFile, priors};
 use crate::Result;
 use crate::buffer::{Buffer, SharedBytes};
-use crate::config::Config;
-use crate::head::HeadShape;
+use crate::config::{Config, Local};
+use crate::network::Network;
 use crate::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary};
 
 /// Reads a weight file's bytes. `origin` is what messages call the file.
@@ -28,7 +28,9 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
     let json = file.metadata("melu.config");
     let json = json.ok_or_else(|| file.refuse("melu.config", "missing"))?;
     let config = Config::from_json(json).map_err(|error| file.refuse("melu.config", error))?;
-    let shape = config.head_shape().map_err(|error| file.refuse("melu.config", error))?;
+    let refuse = |error| file.refuse("melu.config", error);
+    let body_network = config.body_network().map_err(refuse)?;
+    let head_network = config.head_network().map_err(refuse)?;
     let training = file.metadata("melu.training").map(String::from);
 
     let embeddings = |file: &mut RawFile, entity: Entity| {
@@ -37,21 +39,34 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
     };
     let item_embeddings = embeddings(&mut file, Entity::Item)?;
     let user_embeddings = embeddings(&mut file, Entity::User)?;
-    let head = head(&mut file, &shape)?;
+    let body = match &body_network {
+        Some(body) => network(&mut file, body)?,
+        None => Vec::new(),
+    };
+    let head = network(&mut file, &head_network)?;
+    let head_scale = match config.local {
+        Local::Gradient(_) => Vec::new(),
+        Local::Ridge(_) => floats(&mut file, "head.scale", &[head.len()])?.to_vec(),
+    };
+    let (item_prior, user_prior) = priors::read(&mut file, &config)?;
     let vocabularies = |file: &mut RawFile, entity: Entity| {
         let read = |field| vocabulary(file, entity, field);
         config.fields(entity).iter().map(read).collect::<Result<Vec<_>>>()
     };
     let item_vocabularies = vocabularies(&mut file, Entity::Item)?;
     let user_vocabularies = vocabularies(&mut file, Entity::User)?;
-    let catalog = catalog(&mut file, &config.item_fields)?;
+    let catalog = catalog(&mut file, &config)?;
     let evidence = evidence(&mut file, catalog.as_ref().map_or(0, |catalog| catalog.ids.len()))?;
     file.finish()?;
     Ok(Contents {
         config,
         item_embeddings,
         user_embeddings,
+        body,
         head,
+        head_scale,
+        item_prior,
+        user_prior,
         item_vocabularies,
         user_vocabularies,
         catalog,
@@ -60,7 +75,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
     })
 }
 
-fn floats(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<Buffer<f32>> {
+pub(super) fn floats(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<Buffer<f32>> {
     let numbers: Buffer<f32> = file.take(name, shape)?;
     match numbers.iter().position(|number| !number.is_finite()) {
         Some(index) => {
@@ -78,19 +93,21 @@ fn embedding(
     field: &Field,
     width: usize,
 ) -> Result<Buffer<f32>> {
+    if !field.embedded {
+        return Ok(Vec::new().into());
+    }
     floats(file, &format!("{entity}.{}.weight", field.name), &[field.size, width])
 }
 
-fn head(file: &mut RawFile, shape: &HeadShape) -> Result<Vec<f32>> {
-    let mut head = Vec::new();
-    for (k, layer) in shape.layers().iter().enumerate() {
-        let (weight, bias) = (2 * k, 2 * k + 1);
-        let weight = HeadShape::tensor_name(weight);
-        head.extend_from_slice(&floats(file, &weight, &[layer.outputs, layer.inputs])?);
-        let bias = HeadShape::tensor_name(bias);
-        head.extend_from_slice(&floats(file, &bias, &[layer.outputs])?);
+fn network(file: &mut RawFile, network: &Network) -> Result<Vec<f32>> {
+    let mut parameters = Vec::new();
+    for (k, layer) in network.layers().iter().enumerate() {
+        let weight = network.tensor_name(2 * k);
+        parameters.extend_from_slice(&floats(file, &weight, &[layer.outputs, layer.inputs])?);
+        let bias = network.tensor_name(2 * k + 1);
+        parameters.extend_from_slice(&floats(file, &bias, &[layer.outputs])?);
     }
-    Ok(head)
+    Ok(parameters)
 }
 
 /// Strings in two tensors, `<name>.offsets` and `<name>.bytes`; none if neither is there.
@@ -116,7 +133,7 @@ fn vocabulary(file: &mut RawFile, entity: Entity, field: &Field) -> Result<Optio
     Vocabulary::new(names).map(Some).map_err(|problem| file.refuse(&name, problem))
 }
 
-fn catalog(file: &mut RawFile, fields: &[Field]) -> Result<Option<CatalogTable>> {
+fn catalog(file: &mut RawFile, config: &Config) -> Result<Option<CatalogTable>> {
     let Some(ids) = strings(file, "catalog.ids")? else { return Ok(None) };
     if u32::try_from(ids.len()).is_err() {
         let problem = format!("{} items are more than an index can count", ids.len());
@@ -134,9 +151,28 @@ fn catalog(file: &mut RawFile, fields: &[Field]) -> Result<Option<CatalogTable>>
         let problem = format!("there are {} titles for {} items", titles.len(), ids.len());
         return Err(file.refuse("catalog.titles", problem));
     }
-    let columns = fields.iter().map(|field| column(file, field, ids.len()));
+    let columns = config.item_fields.iter().map(|field| column(file, field, ids.len()));
     let columns = columns.collect::<Result<_>>()?;
-    Ok(Some(CatalogTable { ids, titles, columns }))
+    let vectors = match config.factors {
+        0 => None,
+        factors => vectors(file, ids.len(), factors)?,
+    };
+    Ok(Some(CatalogTable { ids, titles, columns, vectors }))
+}
+
+fn vectors(file: &mut RawFile, items: usize, factors: usize) -> Result<Option<ItemVectors>> {
+    if !file.has("catalog.vectors") {
+        return Ok(None);
+    }
+    let vectors = floats(file, "catalog.vectors", &[items, factors])?;
+    let bias = floats(file, "catalog.bias", &[items])?;
+    let variance = floats(file, "catalog.variance", &[items])?;
+    if let Some(index) = variance.iter().position(|variance| *variance < 0.0) {
+        let problem = format!("{} at index {index} is below 0", variance[index]);
+        return Err(file.refuse("catalog.variance", problem));
+    }
+    let raters = file.take("catalog.raters", &[items])?;
+    Ok(Some(ItemVectors { vectors, bias, variance, raters }))
 }
 
 fn column(file: &mut RawFile, field: &Field, items: usize) -> Result<Column> {

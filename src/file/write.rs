@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Contents, TensorData};
-use crate::head::HeadShape;
+use super::{Contents, ItemPrior, ItemVectors, TensorData, priors};
+use crate::network::Network;
 use crate::schema::{Column, Entity, Strings};
 use crate::{Error, Result};
 
@@ -24,6 +24,7 @@ const ALIGNMENT: usize = 64;
 pub fn write(path: &Path, contents: &Contents) -> Result<()> {
     let mut metadata =
         vec![("melu.format", "1".into()), ("melu.config", contents.config.to_json())];
+    metadata.extend(priors::metadata(contents));
     metadata.extend(contents.training.clone().map(|training| ("melu.training", training)));
     write_tensors(path, &metadata, tensors(contents))
 }
@@ -111,8 +112,10 @@ fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
     for entity in [Entity::Item, Entity::User] {
         let fields = config.fields(entity);
         for (field, weight) in fields.iter().zip(contents.embeddings(entity)) {
-            let name = format!("{entity}.{}.weight", field.name);
-            tensors.push(TensorData::new(name, &[field.size, config.embedding_dim], weight));
+            if field.embedded {
+                let name = format!("{entity}.{}.weight", field.name);
+                tensors.push(TensorData::new(name, &[field.size, config.embedding_dim], weight));
+            }
         }
         for (field, vocabulary) in fields.iter().zip(contents.vocabularies(entity)) {
             if let Some(vocabulary) = vocabulary {
@@ -121,16 +124,20 @@ fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
             }
         }
     }
-    if let Ok(shape) = config.head_shape() {
-        for (k, layer) in shape.layers().iter().enumerate() {
-            tensors.push(TensorData::new(
-                HeadShape::tensor_name(2 * k),
-                &[layer.outputs, layer.inputs],
-                &contents.head[layer.weight.clone()],
-            ));
-            let bias = &contents.head[layer.bias.clone()];
-            tensors.push(TensorData::list(HeadShape::tensor_name(2 * k + 1), bias));
-        }
+    if let Ok(Some(body)) = config.body_network() {
+        push_network(&mut tensors, &body, &contents.body);
+    }
+    if let Ok(head) = config.head_network() {
+        push_network(&mut tensors, &head, &contents.head);
+    }
+    if !contents.head_scale.is_empty() {
+        tensors.push(TensorData::list("head.scale", &contents.head_scale));
+    }
+    if let Some(ItemPrior { prior, .. }) = &contents.item_prior {
+        priors::push(&mut tensors, Entity::Item, prior);
+    }
+    if let Some(prior) = &contents.user_prior {
+        priors::push(&mut tensors, Entity::User, prior);
     }
     if let Some(catalog) = &contents.catalog {
         push_strings(&mut tensors, "catalog.ids", &catalog.ids);
@@ -149,6 +156,15 @@ fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
             }
         }
     }
+    if let Some(catalog) = &contents.catalog
+        && let Some(ItemVectors { vectors, bias, variance, raters }) = &catalog.vectors
+    {
+        let shape = [bias.len(), config.factors];
+        tensors.push(TensorData::new("catalog.vectors", &shape, vectors));
+        tensors.push(TensorData::list("catalog.bias", bias));
+        tensors.push(TensorData::list("catalog.variance", variance));
+        tensors.push(TensorData::list("catalog.raters", raters));
+    }
     if let Some(evidence) = &contents.evidence {
         tensors.push(TensorData::list("evidence.items", &evidence.items));
         tensors.push(TensorData::list("evidence.scores", &evidence.scores));
@@ -156,6 +172,16 @@ fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
         tensors.push(TensorData::list("evidence.popularity", &evidence.popularity));
     }
     tensors
+}
+
+fn push_network<'a>(tensors: &mut Vec<TensorData<'a>>, network: &Network, parameters: &'a [f32]) {
+    for (k, layer) in network.layers().iter().enumerate() {
+        let shape = [layer.outputs, layer.inputs];
+        let weight = &parameters[layer.weight.clone()];
+        tensors.push(TensorData::new(network.tensor_name(2 * k), &shape, weight));
+        let bias = &parameters[layer.bias.clone()];
+        tensors.push(TensorData::list(network.tensor_name(2 * k + 1), bias));
+    }
 }
 
 fn push_strings<'a>(tensors: &mut Vec<TensorData<'a>>, name: &str, strings: &'a Strings) {

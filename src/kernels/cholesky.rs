@@ -50,11 +50,16 @@ pub fn factorise(matrix: &mut [f64], n: usize) -> bool {
     true
 }
 
-/// Replaces the right side of `A x = b` by x, given A's factor.
-pub fn solve(factor: &[f64], n: usize, x: &mut [f64]) {
+/// Replaces the right side of `L x = b` by x, given the factor L.
+pub fn solve_lower(factor: &[f64], n: usize, x: &mut [f64]) {
     for (i, row) in factor.chunks_exact(n.max(1)).enumerate() {
         x[i] = (x[i] - dot(&row[..i], &x[..i])) / row[i];
     }
+}
+
+/// Replaces the right side of `A x = b` by x, given A's factor.
+pub fn solve(factor: &[f64], n: usize, x: &mut [f64]) {
+    solve_lower(factor, n, x);
     for (i, row) in factor.chunks_exact(n.max(1)).enumerate().rev() {
         let (before, x) = x.split_at_mut(i);
         x[0] /= row[i];

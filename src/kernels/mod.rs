@@ -3,7 +3,7 @@
 //! Nothing above this room knows how a product is computed, so that faster
 //! kernels need no change elsewhere.
 
-#[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training solves so far"))]
+#[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training inverts"))]
 pub mod cholesky;
 mod gemm;
 mod passes;

@@ -69,6 +69,16 @@ impl Prior {
         &self.terms
     }
 
+    /// The same prior in another unit: all that it predicts times `unit`.
+    pub fn scaled(&self, unit: f32) -> Self {
+        let scaled = |numbers: &Buffer<f32>| numbers.iter().map(|number| unit * number).collect();
+        let term = |Term { input, weights }: &Term| Term {
+            input: input.clone(),
+            weights: scaled(weights),
+        };
+        Self { intercept: scaled(&self.intercept), terms: self.terms.iter().map(term).collect() }
+    }
+
     /// Writes the prediction for one row of `columns` into `out`, `[width]`.
     ///
     /// `fields` are those it was made with, and `columns` theirs. Values that a
@@ -93,7 +103,8 @@ mod tests {
     use crate::schema::{ColumnBuilder, FieldKind};
 
     fn fields() -> Vec<Field> {
-        let field = |name: &str, kind, size| Field { name: name.into(), kind, size };
+        let field =
+            |name: &str, kind, size| Field { name: name.into(), kind, size, embedded: true };
         vec![
             field("age", FieldKind::One, 2),
             field("job", FieldKind::One, 3),

@@ -37,6 +37,8 @@ pub struct Field {
     /// Rows of its embedding: the number of values it can take, or 2 for a
     /// numeric field (slope and intercept).
     pub size: usize,
+    /// Whether it has an embedding; if not, only a prior reads it.
+    pub embedded: bool,
 }
 
 impl Field {

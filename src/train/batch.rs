@@ -3,14 +3,12 @@
 use rayon::prelude::*;
 
 use super::adam::{EmbeddingUpdate, Moments, Step};
-use super::meta_gradient::{MetaGradient, Order, Set};
 use super::options::TrainOptions;
 use super::parameters::Parameters;
-use super::training_set::TrainingSet;
-use crate::config::Local;
-use crate::data::{Rated, Task};
-use crate::embedding::{Mix, write_row};
-use crate::head::Inputs;
+use super::task_gradient::{Shared, TaskGradient};
+use super::training_set::{TaskRows, TrainingSet};
+use crate::data::Task;
+use crate::embedding::Mix;
 use crate::kernels::add_scaled;
 use crate::schema::{Column, Field};
 
@@ -19,17 +17,21 @@ use crate::schema::{Column, Field};
 pub struct Optimiser {
     pub updates: u64,
     pub embeddings: Vec<Moments>,
+    pub body: Moments,
     pub head: Moments,
-    pub log_rates: Moments,
+    pub solver: Moments,
 }
 
 impl Optimiser {
     pub fn new(parameters: &Parameters) -> Self {
+        let Parameters { embeddings, body, head, solver } = parameters;
+        let moments = |tensor: &Vec<f32>| Moments::new(tensor.len());
         Self {
             updates: 0,
-            embeddings: parameters.embeddings.iter().map(|e| Moments::new(e.len())).collect(),
-            head: Moments::new(parameters.head.len()),
-            log_rates: Moments::new(parameters.log_rates.len()),
+            embeddings: embeddings.iter().map(moments).collect(),
+            body: moments(body),
+            head: moments(head),
+            solver: moments(solver),
         }
     }
 }
@@ -37,23 +39,8 @@ impl Optimiser {
 /// Room for the gradients of a batch.
 #[derive(Debug)]
 pub struct Batch {
-    slots: Vec<Slot>,
+    tasks: Vec<TaskGradient>,
     embeddings: Vec<EmbeddingUpdate>,
-}
-
-/// One task's inputs and gradients.
-#[derive(Debug, Default)]
-struct Slot {
-    user: Vec<f32>,
-    support: SlotSet,
-    query: SlotSet,
-    gradient: MetaGradient,
-}
-
-#[derive(Debug, Default)]
-struct SlotSet {
-    items: Vec<f32>,
-    targets: Vec<f32>,
 }
 
 impl Batch {
@@ -61,7 +48,7 @@ impl Batch {
         let width = set.config.embedding_dim;
         let embeddings = set.fields().map(|field| EmbeddingUpdate::new(field.size, width));
         Self {
-            slots: (0..size).map(|_| Slot::default()).collect(),
+            tasks: (0..size).map(|_| TaskGradient::default()).collect(),
             embeddings: embeddings.collect(),
         }
     }
@@ -76,150 +63,119 @@ impl Batch {
         set: &TrainingSet,
         options: &TrainOptions,
         learning_rate: f32,
-        tasks: &[Task],
+        tasks: &[(Task, TaskRows)],
         parameters: &mut Parameters,
         optimiser: &mut Optimiser,
     ) -> f64 {
-        let slots = &mut self.slots[..tasks.len()];
-        let means = set.means(&parameters.embeddings, tasks);
-        let local = Local { rates: parameters.rates(), ..set.config.local };
-        slots.par_iter_mut().zip(tasks).for_each(|(slot, task)| {
-            slot.run(set, options.order, &local, parameters, &means, task);
+        let gradients = &mut self.tasks[..tasks.len()];
+        let means = set.means(&parameters.embeddings, tasks.iter().map(|(task, _)| task));
+        let local = parameters.local(&set.config.local);
+        let head_scale = parameters.head_scale(&set.config.local);
+        let shared = Shared {
+            set,
+            order: options.order,
+            parameters,
+            local: &local,
+            head_scale: &head_scale,
+            means: &means,
+        };
+        gradients.par_iter_mut().zip(tasks).for_each(|(gradient, (task, rows))| {
+            gradient.compute(shared, task, rows);
             if let Some(longest) = options.longest_gradient {
-                slot.gradient.shorten(longest);
+                gradient.shorten(longest);
             }
         });
 
         optimiser.updates += 1;
         let step = Step::new(learning_rate, optimiser.updates);
         let share = 1.0 / tasks.len() as f32;
-        let slots = &*slots;
-        let item_fields = set.config.item_fields.len();
-        let updates = self.embeddings.par_iter_mut();
-        let moments = optimiser.embeddings.par_iter_mut();
-        let embeddings = parameters.embeddings.par_iter_mut();
-        updates
-            .zip(moments)
-            .zip(embeddings)
+        let gradients = &*gradients;
+        self.embeddings
+            .par_iter_mut()
+            .zip(&mut optimiser.embeddings)
+            .zip(&mut parameters.embeddings)
             .zip(set.fields().collect::<Vec<_>>())
             .enumerate()
+            .filter(|(_, (_, field))| field.embedded)
             .for_each(|(index, (((update, moments), embedding), field))| {
-                let width = set.config.embedding_dim;
-                for (slot, task) in slots.iter().zip(tasks) {
-                    if index < item_fields {
-                        let column = &set.item_columns[index];
-                        let gradients = [
-                            (&task.support, &slot.gradient.support_items),
-                            (&task.query, &slot.gradient.query_items),
-                        ];
-                        for (rated, gradient) in gradients {
-                            let rows = gradient.chunks_exact(set.shape.item_width());
-                            for (rated, row) in rated.iter().zip(rows) {
-                                let part = &row[index * width..][..width];
-                                scatter(update, field, column, rated.item as usize, share, part);
-                            }
-                        }
-                    } else {
-                        let column = &set.user_columns[index - item_fields];
-                        let part = &slot.gradient.user[(index - item_fields) * width..][..width];
-                        scatter(update, field, column, task.user as usize, share, part);
+                let mut scatter = Scatter { set, update, field, index, share };
+                scatter.add_all(tasks, gradients);
+                scatter.update.apply(step, moments, embedding);
+            });
+        let mean = |part: fn(&TaskGradient) -> &Vec<f32>| {
+            let mut sum = vec![0.0; gradients.first().map_or(0, |first| part(first).len())];
+            gradients.iter().for_each(|gradient| add_scaled(&mut sum, share, part(gradient)));
+            sum
+        };
+        optimiser.body.update(step, &mut parameters.body, &mean(|gradient| &gradient.body));
+        optimiser.head.update(step, &mut parameters.head, &mean(|gradient| &gradient.head));
+        if options.learn_solver {
+            // By the logarithm of a number: the number times the gradient by it.
+            let mut by_logarithm = mean(|gradient| &gradient.solver);
+            for (gradient, logarithm) in by_logarithm.iter_mut().zip(&parameters.solver) {
+                *gradient *= logarithm.exp();
+            }
+            optimiser.solver.update(step, &mut parameters.solver, &by_logarithm);
+        }
+        gradients.iter().map(|gradient| f64::from(gradient.loss)).sum()
+    }
+}
+
+/// Gives one field's embedding its part of the tasks' gradients.
+struct Scatter<'a> {
+    set: &'a TrainingSet,
+    update: &'a mut EmbeddingUpdate,
+    field: &'a Field,
+    /// The field's place among the items' fields and then the users'.
+    index: usize,
+    share: f32,
+}
+
+impl Scatter<'_> {
+    fn add_all(&mut self, tasks: &[(Task, TaskRows)], gradients: &[TaskGradient]) {
+        let set = self.set;
+        let width = set.config.embedding_dim;
+        let item_fields = set.config.item_fields.len();
+        for ((task, _), gradient) in tasks.iter().zip(gradients) {
+            if self.index < item_fields {
+                let column = &set.item_columns[self.index];
+                let start = set.vector_width + place(&set.config.item_fields, self.index) * width;
+                for (rated, gradient) in
+                    [(&task.support, &gradient.support), (&task.query, &gradient.query)]
+                {
+                    let rows = gradient.items.chunks_exact(set.item_width);
+                    for (rated, row) in rated.iter().zip(rows) {
+                        self.add(column, rated.item as usize, &row[start..][..width]);
                     }
                 }
-                update.apply(step, moments, embedding);
-            });
-
-        let mut gradient = vec![0.0; parameters.head.len()];
-        let mut rate_gradient = vec![0.0; parameters.log_rates.len()];
-        for slot in slots {
-            add_scaled(&mut gradient, share, &slot.gradient.head);
-            add_scaled(&mut rate_gradient, share, &slot.gradient.rates);
-        }
-        optimiser.head.update(step, &mut parameters.head, &gradient);
-        if options.learn_rates {
-            // By the logarithm of a rate: the rate times the gradient by it.
-            for (gradient, rate) in rate_gradient.iter_mut().zip(&local.rates) {
-                *gradient *= rate;
+            } else {
+                let index = self.index - item_fields;
+                let start = place(&set.config.user_fields, index) * width;
+                let part = &gradient.user[start..][..width];
+                self.add(&set.user_columns[index], task.user as usize, part);
             }
-            optimiser.log_rates.update(step, &mut parameters.log_rates, &rate_gradient);
         }
-        slots.iter().map(|slot| f64::from(slot.gradient.loss)).sum()
+    }
+
+    /// Gives the rows of one user's or item's mix their shares.
+    fn add(&mut self, column: &Column, row: usize, gradient: &[f32]) {
+        match Mix::new(self.field, column, row) {
+            Mix::MeanOf(values) => {
+                let share = self.share / values.len() as f32;
+                values.iter().for_each(|&value| self.update.add(value, share, gradient));
+            }
+            Mix::MeanOfAll => {
+                self.update.add_to_all(self.share / self.field.size as f32, gradient);
+            }
+            Mix::Line(number) => {
+                self.update.add(0, self.share * number, gradient);
+                self.update.add(1, self.share, gradient);
+            }
+        }
     }
 }
 
-impl Slot {
-    fn run(
-        &mut self,
-        set: &TrainingSet,
-        order: Order,
-        local: &Local,
-        parameters: &Parameters,
-        means: &[Vec<f32>],
-        task: &Task,
-    ) {
-        let (item_embeddings, user_embeddings) =
-            parameters.embeddings.split_at(set.config.item_fields.len());
-        let (item_means, user_means) = means.split_at(set.config.item_fields.len());
-        let fields = &set.config.user_fields;
-        self.user.resize(set.shape.user_width(), 0.0);
-        let row = task.user as usize;
-        write_row(fields, &set.user_columns, row, user_embeddings, user_means, &mut self.user);
-        self.support.fill(set, item_embeddings, item_means, &task.support);
-        self.query.fill(set, item_embeddings, item_means, &task.query);
-        let inputs = |slot: &SlotSet| slot.targets.len();
-        let (support, query) = (inputs(&self.support), inputs(&self.query));
-        self.gradient.compute(
-            &set.shape,
-            &set.config.output,
-            local,
-            &parameters.head,
-            order,
-            self.support.set(&self.user, support),
-            self.query.set(&self.user, query),
-        );
-    }
-}
-
-impl SlotSet {
-    fn fill(
-        &mut self,
-        set: &TrainingSet,
-        embeddings: &[Vec<f32>],
-        means: &[Vec<f32>],
-        rated: &[Rated],
-    ) {
-        let width = set.shape.item_width();
-        self.items.resize(rated.len() * width, 0.0);
-        for (rated, out) in rated.iter().zip(self.items.chunks_exact_mut(width.max(1))) {
-            let row = rated.item as usize;
-            write_row(&set.config.item_fields, &set.item_columns, row, embeddings, means, out);
-        }
-        self.targets.clear();
-        self.targets.extend(rated.iter().map(|rated| set.config.output.target(rated.value)));
-    }
-
-    fn set<'a>(&'a self, user: &'a [f32], rows: usize) -> Set<'a> {
-        Set { inputs: Inputs { items: &self.items, user, rows }, targets: &self.targets }
-    }
-}
-
-/// Gives an embedding's rows their shares of the gradient by their mix.
-fn scatter(
-    update: &mut EmbeddingUpdate,
-    field: &Field,
-    column: &Column,
-    row: usize,
-    scale: f32,
-    gradient: &[f32],
-) {
-    match Mix::new(field, column, row) {
-        Mix::MeanOf(values) => {
-            let share = scale / values.len() as f32;
-            values.iter().for_each(|&value| update.add(value, share, gradient));
-        }
-        Mix::MeanOfAll => update.add_to_all(scale / field.size as f32, gradient),
-        Mix::Line(number) => {
-            update.add(0, scale * number, gradient);
-            update.add(1, scale, gradient);
-        }
-    }
+/// A field's place among those that are embedded.
+fn place(fields: &[Field], index: usize) -> usize {
+    fields[..index].iter().filter(|field| field.embedded).count()
 }

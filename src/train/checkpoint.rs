@@ -58,8 +58,8 @@ impl State {
         if let Some(best) = &self.best {
             push(&mut tensors, "best", best);
         }
-        let Optimiser { embeddings, head, log_rates, .. } = &self.optimiser;
-        for (index, moments) in embeddings.iter().chain([head, log_rates]).enumerate() {
+        let Optimiser { embeddings, body, head, solver, .. } = &self.optimiser;
+        for (index, moments) in embeddings.iter().chain([body, head, solver]).enumerate() {
             tensors.push(TensorData::list(format!("mean.{index}"), &moments.mean));
             tensors.push(TensorData::list(format!("square.{index}"), &moments.square));
         }
@@ -87,7 +87,7 @@ impl State {
             Some(_) => Some(take(&mut file, "best", like)?),
             None => None,
         };
-        let lens = like.embeddings.iter().chain([&like.head, &like.log_rates]).map(Vec::len);
+        let lens = tensors(like).map(Vec::len);
         let moments = lens.enumerate().map(|(index, len)| {
             Ok(Moments {
                 mean: file.take(&format!("mean.{index}"), &[len])?.to_vec(),
@@ -95,18 +95,24 @@ impl State {
             })
         });
         let mut moments = moments.collect::<Result<Vec<_>>>()?;
-        let (Some(log_rates), Some(head)) = (moments.pop(), moments.pop()) else {
+        let (Some(solver), Some(head), Some(body)) = (moments.pop(), moments.pop(), moments.pop())
+        else {
             return Err(Error::argument("checkpoint", "it has no moments"));
         };
         file.finish()?;
-        let optimiser = Optimiser { updates: header.updates, embeddings: moments, head, log_rates };
+        let updates = header.updates;
+        let optimiser = Optimiser { updates, embeddings: moments, body, head, solver };
         Ok(Self { parameters, optimiser, place: header.place, best })
     }
 }
 
+fn tensors(parameters: &Parameters) -> impl Iterator<Item = &Vec<f32>> {
+    let Parameters { embeddings, body, head, solver } = parameters;
+    embeddings.iter().chain([body, head, solver])
+}
+
 fn push<'a>(tensors: &mut Vec<TensorData<'a>>, name: &str, parameters: &'a Parameters) {
-    let Parameters { embeddings, head, log_rates } = parameters;
-    for (index, tensor) in embeddings.iter().chain([head, log_rates]).enumerate() {
+    for (index, tensor) in self::tensors(parameters).enumerate() {
         tensors.push(TensorData::list(format!("{name}.{index}"), tensor));
     }
 }
@@ -120,7 +126,8 @@ fn take(file: &mut RawFile, name: &str, like: &Parameters) -> Result<Parameters>
     };
     Ok(Parameters {
         embeddings: like.embeddings.iter().map(&mut next).collect::<Result<_>>()?,
+        body: next(&like.body)?,
         head: next(&like.head)?,
-        log_rates: next(&like.log_rates)?,
+        solver: next(&like.solver)?,
     })
 }

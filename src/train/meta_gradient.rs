@@ -8,6 +8,10 @@
 //! - with `w = rate * v`, the support embeddings get `-d<g_k, w>/d embeddings`;
 //! - `v` becomes `v - H_k w`, where `H_k` is the support loss's Hessian.
 //!
+//! With a pull, a step is `head_{k+1} = head_k - (1 - c) rate * g_k - c (head_k -
+//! head_0)`: the rate counts `1 - c`, and of `v` the part `c` goes straight to
+//! the start.
+//!
 //! The last two are one derivative of the whole gradient computation along the
 //! direction `w` (Pearlmutter 1994): a forward and a backward pass in which
 //! every quantity carries its rate of change. No Hessian is ever formed, and
@@ -16,12 +20,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Local;
-use crate::head::{HeadShape, Inputs, LayerRows};
-use crate::kernels::{
-    Matrix, MatrixMut, add_scaled, add_to_rows, dot, gemm, relu_mask, sum_of_squares,
-};
+use crate::adapt::Set;
+use crate::config::GradientSteps;
+use crate::kernels::{Matrix, MatrixMut, add_scaled, add_to_rows, dot, gemm, relu_mask};
 use crate::loss::Output;
+use crate::network::{LayerRows, Network};
 
 /// Whether the gradient passes through the local update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,15 +34,6 @@ pub enum Order {
     First,
     /// It does, exactly (MAML).
     Second,
-}
-
-/// A support or query set as the head sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct Set<'a> {
-    /// Embeddings of the rated items and of the user.
-    pub inputs: Inputs<'a>,
-    /// The ratings in the head's units, one a row.
-    pub targets: &'a [f32],
 }
 
 /// One task's gradients, and room to compute them in.
@@ -53,12 +47,18 @@ pub struct MetaGradient {
     pub head: Vec<f32>,
     /// By the learning rate of each head tensor.
     pub rates: Vec<f32>,
+    /// By the pull.
+    pub pull: f32,
     /// By the item embeddings of the support set, [rows, item width].
     pub support_items: Vec<f32>,
     /// By the item embeddings of the query set, [rows, item width].
     pub query_items: Vec<f32>,
     /// By the user's embedding, through both sets.
     pub user: Vec<f32>,
+    /// What goes straight to the start, past the local steps.
+    start: Vec<f32>,
+    /// The rates as a step applies them.
+    effective_rates: Vec<f32>,
     steps: Vec<Step>,
     query: Step,
     tangents: Tangents,
@@ -76,6 +76,8 @@ struct Step {
 #[derive(Clone, Debug, Default)]
 struct Tangents {
     direction: Vec<f32>,
+    /// Each tensor's `<v, g>`, where `v` is carried back and `g` the gradient.
+    products: Vec<f32>,
     hessian_product: Vec<f32>,
     activations: LayerRows,
     deltas: LayerRows,
@@ -83,10 +85,10 @@ struct Tangents {
 
 impl Step {
     /// Runs the head forward and the mean loss's derivatives back; returns the loss.
-    fn run(&mut self, shape: &HeadShape, output: &Output, set: Set) -> f32 {
+    fn run(&mut self, network: &Network, output: &Output, set: Set) -> f32 {
         let rows = set.inputs.rows;
-        shape.forward(&self.head, set.inputs, &mut self.activations);
-        self.deltas.resize(shape, rows);
+        network.forward(&self.head, set.inputs, &mut self.activations);
+        self.deltas.resize(network, rows);
         let share = 1.0 / rows.max(1) as f32;
         let heads = self.activations.output(rows);
         let derivatives = self.deltas.output_mut(rows);
@@ -95,7 +97,7 @@ impl Step {
             *derivative = share * output.loss.derivative(*head, *target);
             loss += share * output.loss.value(*head, *target);
         }
-        shape.backward(&self.head, &self.activations, rows, &mut self.deltas);
+        network.backward(&self.head, &self.activations, rows, &mut self.deltas);
         loss
     }
 }
@@ -103,15 +105,15 @@ impl Step {
 impl MetaGradient {
     /// Computes one task's gradients; all of the public fields are replaced.
     ///
-    /// `head` is the model's own, of the given shape, `local` its local
+    /// `head` is the model's own, of the given network, `local` its local
     /// update. With an empty support set there is no local update; with an
     /// empty query set all gradients are 0.
     #[expect(clippy::too_many_arguments, reason = "a task is all of these")]
     pub fn compute(
         &mut self,
-        shape: &HeadShape,
+        network: &Network,
         output: &Output,
-        local: &Local,
+        local: &GradientSteps,
         head: &[f32],
         order: Order,
         support: Set,
@@ -119,43 +121,65 @@ impl MetaGradient {
     ) {
         let steps = if support.inputs.rows == 0 { 0 } else { local.steps };
         self.steps.resize_with(steps.max(self.steps.len()), Step::default);
-        zero(&mut self.rates, shape.tensors());
-        zero(&mut self.support_items, support.inputs.rows * shape.item_width());
-        zero(&mut self.query_items, query.inputs.rows * shape.item_width());
-        zero(&mut self.user, shape.user_width());
-        zero(&mut self.head, shape.parameters());
+        zero(&mut self.rates, network.tensors());
+        zero(&mut self.support_items, support.inputs.rows * network.item_width());
+        zero(&mut self.query_items, query.inputs.rows * network.item_width());
+        zero(&mut self.user, network.user_width());
+        zero(&mut self.head, network.parameters());
+        zero(&mut self.start, network.parameters());
+        self.pull = 0.0;
+        let (step_share, back) = local.shares(support.inputs.rows.max(1));
+        self.effective_rates.clear();
+        self.effective_rates.extend(local.rates.iter().map(|rate| step_share * rate));
 
         copy(&mut self.query.head, head);
         for step in &mut self.steps[..steps] {
             copy(&mut step.head, &self.query.head);
-            step.run(shape, output, support);
+            step.run(network, output, support);
             // `self.head` serves as the local gradient on the way forward.
             self.head.fill(0.0);
-            shape.add_gradient(support.inputs, &step.activations, &step.deltas, &mut self.head);
-            for (tensor, rate) in shape.tensor_ranges().zip(&local.rates) {
+            network.add_gradient(support.inputs, &step.activations, &step.deltas, &mut self.head);
+            if back > 0.0 {
+                for (parameter, start) in self.query.head.iter_mut().zip(head) {
+                    *parameter -= back * (*parameter - start);
+                }
+            }
+            for (tensor, rate) in network.tensor_ranges().zip(&self.effective_rates) {
                 add_scaled(&mut self.query.head[tensor.clone()], -rate, &self.head[tensor]);
             }
         }
 
-        self.loss = self.query.run(shape, output, query);
+        self.loss = self.query.run(network, output, query);
         let Step { head: adapted, activations, deltas } = &self.query;
         self.head.fill(0.0);
-        shape.add_gradient(query.inputs, activations, deltas, &mut self.head);
+        network.add_gradient(query.inputs, activations, deltas, &mut self.head);
         let rows = query.inputs.rows;
-        shape.add_input_gradient(adapted, deltas, rows, &mut self.query_items, &mut self.user);
+        network.add_input_gradient(adapted, deltas, rows, &mut self.query_items, &mut self.user);
 
         for step in self.steps[..steps].iter().rev() {
-            self.tangents.set_direction(shape, &local.rates, &self.head);
-            self.tangents.forward(shape, step, support, &self.head, local, &mut self.rates);
+            self.tangents.set_direction(network, &self.effective_rates, &self.head);
+            self.tangents.forward(network, step, support, &self.head, &self.effective_rates);
+            let products = &self.tangents.products;
+            add_scaled(&mut self.rates, -step_share, products);
+            if back > 0.0 {
+                let moved = |(v, (now, start)): (&f32, (&f32, &f32))| v * (now - start);
+                let way = self.head.iter().zip(step.head.iter().zip(head)).map(moved);
+                let by_back = dot(products, &local.rates) - way.sum::<f32>();
+                // The derivative of pull / (n + pull).
+                self.pull += by_back * step_share / (support.inputs.rows as f32 + local.pull);
+                add_scaled(&mut self.start, back, &self.head);
+                self.head.iter_mut().for_each(|element| *element *= step_share);
+            }
             if order == Order::First {
                 continue;
             }
-            self.tangents.backward(shape, output, step, support);
-            let Tangents { direction, hessian_product, activations, deltas } = &mut self.tangents;
-            zero(hessian_product, shape.parameters());
-            shape.add_gradient(support.inputs, &step.activations, deltas, hessian_product);
+            self.tangents.backward(network, output, step, support);
+            let Tangents { direction, hessian_product, activations, deltas, .. } =
+                &mut self.tangents;
+            zero(hessian_product, network.parameters());
+            network.add_gradient(support.inputs, &step.activations, deltas, hessian_product);
             let rows = support.inputs.rows;
-            shape.add_outer_products(activations, &step.deltas, rows, hessian_product);
+            network.add_outer_products(activations, &step.deltas, rows, hessian_product);
             add_scaled(&mut self.head, -1.0, hessian_product);
 
             // What the embeddings get is subtracted as well: both of its parts
@@ -163,33 +187,18 @@ impl MetaGradient {
             negate(deltas.layer_mut(0));
             negate(direction);
             let (items, user) = (&mut self.support_items, &mut self.user);
-            shape.add_input_gradient(&step.head, deltas, rows, items, user);
-            shape.add_input_gradient(direction, &step.deltas, rows, items, user);
+            network.add_input_gradient(&step.head, deltas, rows, items, user);
+            network.add_input_gradient(direction, &step.deltas, rows, items, user);
         }
-    }
-}
-
-impl MetaGradient {
-    /// Shortens all of the gradients alike, if that by the head and the
-    /// embeddings together is longer than `longest`.
-    pub fn shorten(&mut self, longest: f32) {
-        let Self { head, rates, support_items, query_items, user, .. } = self;
-        let vectors = [&*head, &*support_items, &*query_items, &*user];
-        let norm = vectors.into_iter().map(|v| sum_of_squares(v)).sum::<f32>().sqrt();
-        if norm > longest {
-            let scale = longest / norm;
-            for vector in [head, rates, support_items, query_items, user] {
-                vector.iter_mut().for_each(|element| *element *= scale);
-            }
-        }
+        add_scaled(&mut self.head, 1.0, &self.start);
     }
 }
 
 impl Tangents {
     /// `direction = rate * v`, tensor by tensor.
-    fn set_direction(&mut self, shape: &HeadShape, rates: &[f32], v: &[f32]) {
+    fn set_direction(&mut self, network: &Network, rates: &[f32], v: &[f32]) {
         copy(&mut self.direction, v);
-        for (tensor, rate) in shape.tensor_ranges().zip(rates) {
+        for (tensor, rate) in network.tensor_ranges().zip(rates) {
             self.direction[tensor].iter_mut().for_each(|element| *element *= rate);
         }
     }
@@ -198,24 +207,17 @@ impl Tangents {
     ///
     /// On the way, `<v, g>` of each tensor falls out: a weight's is the sum
     /// over rows of `delta . (v input)`.
-    fn forward(
-        &mut self,
-        shape: &HeadShape,
-        step: &Step,
-        support: Set,
-        v: &[f32],
-        local: &Local,
-        rates: &mut [f32],
-    ) {
+    fn forward(&mut self, network: &Network, step: &Step, support: Set, v: &[f32], rates: &[f32]) {
+        self.products.clear();
         let rows = support.inputs.rows;
-        self.activations.resize(shape, rows);
-        self.deltas.resize(shape, rows);
-        for (l, layer) in shape.layers().iter().enumerate() {
+        self.activations.resize(network, rows);
+        self.deltas.resize(network, rows);
+        for (l, layer) in network.layers().iter().enumerate() {
             let size = rows * layer.outputs;
             let (before, sums) = self.activations.split(l);
             let sums = &mut sums[..size];
             if l == 0 {
-                shape.first_layer(v, support.inputs, sums);
+                network.first_layer(v, support.inputs, sums);
             } else {
                 let inputs = step.activations.layer(l - 1);
                 gemm(
@@ -226,12 +228,12 @@ impl Tangents {
                 );
             }
             let deltas = &step.deltas.layer(l)[..size];
-            rates[2 * l] -= dot(deltas, sums);
+            self.products.push(dot(deltas, sums));
             let bias = &v[layer.bias.clone()];
-            rates[2 * l + 1] -=
-                deltas.chunks_exact(layer.outputs).map(|row| dot(row, bias)).sum::<f32>();
+            let rows_of = deltas.chunks_exact(layer.outputs);
+            self.products.push(rows_of.map(|row| dot(row, bias)).sum());
 
-            let rate = local.rates[2 * l];
+            let rate = rates[2 * l];
             sums.iter_mut().for_each(|sum| *sum *= rate);
             add_to_rows(sums, &self.direction[layer.bias.clone()]);
             if let Some(previous) = before {
@@ -242,24 +244,24 @@ impl Tangents {
                     MatrixMut::dense(sums, rows, layer.outputs),
                 );
             }
-            if l + 1 < shape.layers().len() {
+            if l + 1 < network.layers().len() {
                 relu_mask(sums, step.activations.layer(l));
             }
         }
     }
 
     /// The deltas' rates of change, from those of the outputs.
-    fn backward(&mut self, shape: &HeadShape, output: &Output, step: &Step, support: Set) {
+    fn backward(&mut self, network: &Network, output: &Output, step: &Step, support: Set) {
         let rows = support.inputs.rows;
         let share = 1.0 / rows as f32;
-        let heads = step.activations.output(rows);
+        let heads = step.activations.output(rows).iter().zip(support.targets);
         let changes = self.activations.output(rows);
-        for ((delta, head), change) in
+        for ((delta, (head, target)), change) in
             self.deltas.output_mut(rows).iter_mut().zip(heads).zip(changes)
         {
-            *delta = share * output.loss.second_derivative(*head) * change;
+            *delta = share * output.loss.second_derivative(*head, *target) * change;
         }
-        for (l, layer) in shape.layers().iter().enumerate().skip(1).rev() {
+        for (l, layer) in network.layers().iter().enumerate().skip(1).rev() {
             let (previous, deltas) = self.deltas.split_mut(l);
             let previous = &mut previous[..rows * layer.inputs];
             gemm(

@@ -13,12 +13,16 @@ mod factors;
 mod meta_gradient;
 mod options;
 mod parameters;
+mod ridge_gradient;
+mod task_gradient;
 mod trainer;
 mod training_set;
+mod vectors;
 
 pub use evidence::rank_evidence;
 pub use factors::{Description, FactorOptions, Factors};
-pub use meta_gradient::{MetaGradient, Order, Set};
-pub use options::{TaskSource, TrainOptions};
+pub use meta_gradient::{MetaGradient, Order};
+pub use options::{Solver, TaskSource, TrainOptions};
 pub use parameters::Parameters;
+pub use ridge_gradient::RidgeGradient;
 pub use trainer::{Outcome, Progress, Trainer};

@@ -18,31 +18,60 @@ pub enum TaskSource {
     DrawnAnew,
 }
 
+/// How a head adapts to a support set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Solver {
+    /// By gradient steps, as MeLU does.
+    Gradient,
+    /// By ridge regression: a linear head, in closed form.
+    Ridge,
+}
+
 /// How a model is trained. [`TrainOptions::default`] and
 /// [`TrainOptions::paper`] are the starting points.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOptions {
     /// Width of every field's embedding.
     pub embedding_dim: usize,
+    /// Whether fields of many values that are rarely seen have an embedding too.
+    pub embed_all: bool,
+    /// Factors of the model that gives items their vectors; 0 for no vectors.
+    pub factors: usize,
+    /// Widths of the body's layers; empty for none.
+    pub body: Vec<usize>,
     /// Widths of the head's hidden layers.
     pub hidden: Vec<usize>,
     /// Whether numeric fields are used.
     pub numeric_fields: bool,
-    /// [`Loss::Mse`] for ratings, [`Loss::Bce`] for clicks.
-    pub loss: Loss,
+    /// What a prediction costs; `None` for [`Loss::Bce`] where all ratings are 0
+    /// or 1, and [`Loss::SmoothL1`] elsewhere.
+    pub loss: Option<Loss>,
     /// Whether the head works in standard deviations from the mean rating,
     /// instead of ratings as they are. With clicks it makes no difference.
     pub normalise: bool,
-    /// Steps of the local update.
+    /// How the head adapts.
+    pub solver: Solver,
+    /// Steps of the local update, by gradient.
     pub local_steps: usize,
     /// The local learning rate to begin with, in the head's units.
     pub local_rate: f32,
-    /// Whether each head tensor's local rate is learned with the weights.
-    pub learn_rates: bool,
+    /// The pull back to the start to begin with, in ratings; at 0 there is none,
+    /// and none is learned.
+    pub local_pull: f32,
+    /// Whether the solver's numbers are learned with the weights: each head
+    /// tensor's local rate and the pull, or the head's scale and what an item's
+    /// variance counts.
+    pub learn_solver: bool,
     /// Whether the gradient passes through the local update.
     pub order: Order,
     /// How tasks are made.
     pub tasks: TaskSource,
+    /// The share of tasks in which every item is described as if nobody had
+    /// rated it; for items with vectors.
+    pub cold_tasks: f64,
+    /// The share of items that are described so in the other tasks.
+    pub cold_items: f64,
     /// At most this many passes over the tasks.
     pub epochs: usize,
     /// Tasks in a global update.
@@ -67,23 +96,30 @@ pub struct TrainOptions {
 impl Default for TrainOptions {
     fn default() -> Self {
         Self {
-            embedding_dim: 32,
-            hidden: vec![64, 64],
+            embedding_dim: 8,
+            embed_all: false,
+            factors: 24,
+            body: vec![64, 16],
+            hidden: Vec::new(),
             numeric_fields: true,
-            loss: Loss::Mse,
+            loss: None,
             normalise: true,
-            local_steps: 5,
-            local_rate: 0.01,
-            learn_rates: true,
+            solver: Solver::Ridge,
+            local_steps: 8,
+            local_rate: 0.1,
+            local_pull: 5.0,
+            learn_solver: true,
             order: Order::Second,
             tasks: TaskSource::DrawnAnew,
-            epochs: 30,
+            cold_tasks: 0.35,
+            cold_items: 0.03,
+            epochs: 8,
             batch: 32,
             learning_rate: 2e-3,
             cosine: true,
             longest_gradient: Some(5.0),
-            validation: 0.1,
-            patience: 10,
+            validation: 0.05,
+            patience: 8,
             seed: 0,
         }
     }
@@ -93,14 +129,25 @@ impl TrainOptions {
     /// The published recipe (Lee et al. 2019, section 4).
     pub fn paper() -> Self {
         Self {
+            embedding_dim: 32,
+            embed_all: true,
+            factors: 0,
+            body: Vec::new(),
+            hidden: vec![64, 64],
             numeric_fields: false,
+            loss: Some(Loss::Mse),
             normalise: false,
+            solver: Solver::Gradient,
             local_steps: 1,
             local_rate: 5e-6,
-            learn_rates: false,
+            local_pull: 0.0,
+            learn_solver: false,
             tasks: TaskSource::Fixed,
+            cold_tasks: 0.0,
+            cold_items: 0.0,
             epochs: 25,
             learning_rate: 5e-5,
+            patience: 25,
             cosine: false,
             longest_gradient: None,
             validation: 0.0,
@@ -122,6 +169,17 @@ impl TrainOptions {
         {
             if !(rate.is_finite() && rate > 0.0) {
                 let problem = format!("it is {rate}; a number above 0 is expected");
+                return Err(Error::argument(argument, problem));
+            }
+        }
+        if !(self.local_pull.is_finite() && self.local_pull >= 0.0) {
+            let problem = format!("it is {}; 0 or more is expected", self.local_pull);
+            return Err(Error::argument("local_pull", problem));
+        }
+        for (argument, share) in [("cold_tasks", self.cold_tasks), ("cold_items", self.cold_items)]
+        {
+            if !(0.0..=1.0).contains(&share) {
+                let problem = format!("it is {share}; 0 to 1 is expected");
                 return Err(Error::argument(argument, problem));
             }
         }

@@ -75,7 +75,8 @@ impl Trainer {
     /// tasks, [`Error::Rating`] for ratings that the loss cannot take.
     pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
         let set = TrainingSet::new(dataset, options)?;
-        let parameters = Parameters::random(&set.config, options.seed)?;
+        let mut parameters = Parameters::random(&set.config, options.seed)?;
+        set.set_intercept(&mut parameters);
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
         let optimiser = Optimiser::new(&parameters);

@@ -3,13 +3,16 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::options::{TaskSource, TrainOptions};
-use crate::config::{Config, Local};
-use crate::data::{Dataset, Scenario, Task, TaskRules, UserRatings, tasks};
+use super::factors::Description;
+use super::options::{Solver, TaskSource, TrainOptions};
+use super::parameters::Parameters;
+use super::vectors::{TrainingVectors, embed_few};
+use crate::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
+use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
 use crate::embedding::mean_row;
-use crate::file::{CatalogTable, Contents};
-use crate::head::HeadShape;
+use crate::file::{CatalogTable, Contents, ItemVectors};
 use crate::loss::{Loss, Output};
+use crate::network::Network;
 use crate::random::{Purpose, generator};
 use crate::schema::{Column, Entity, Field, Vocabulary};
 use crate::{Error, Result};
@@ -22,13 +25,20 @@ const MOST_SUPPORT: usize = 60;
 #[derive(Debug)]
 pub struct TrainingSet {
     pub config: Config,
-    pub shape: HeadShape,
+    pub body: Option<Network>,
+    pub head: Network,
+    /// Widths of what describes an item and a user, and how much of an item's is
+    /// its vector's.
+    pub item_width: usize,
+    pub user_width: usize,
+    pub vector_width: usize,
     /// Each item field's values, then each user field's, by row of the data folder.
     pub item_columns: Vec<Column>,
     pub user_columns: Vec<Column>,
     item_vocabularies: Vec<Option<Vocabulary>>,
     user_vocabularies: Vec<Option<Vocabulary>>,
     catalog: CatalogTable,
+    vectors: Option<TrainingVectors>,
     /// Users to train on, and their ratings.
     users: Vec<UserRatings>,
     /// Tasks of users who are held back.
@@ -40,6 +50,14 @@ pub struct TrainingSet {
     rules: TaskRules,
 }
 
+/// How training describes a task's items: for each of its ratings, whether as
+/// if nobody had rated the item.
+#[derive(Clone, Debug, Default)]
+pub struct TaskRows {
+    pub support: Vec<bool>,
+    pub query: Vec<bool>,
+}
+
 impl TrainingSet {
     pub fn new(dataset: &Dataset, options: &TrainOptions) -> Result<Self> {
         options.check()?;
@@ -48,49 +66,86 @@ impl TrainingSet {
         let raters = raters(&groups, dataset.items.len());
         let output = output(options, ratings().map(|rated| rated.value))?;
         let is_new = |new: &[bool], row: usize| new.get(row).copied().unwrap_or(false);
+        let existing_item = |row: usize| !is_new(&dataset.new_items, row);
+        let existing_user = |row: usize| !is_new(&dataset.new_users, row);
         let keep = |described: (Vec<Field>, Vec<Option<Vocabulary>>)| {
             let pairs = described.0.into_iter().zip(described.1);
             pairs.filter(|(field, _)| options.numeric_fields || !field.is_numeric()).unzip()
         };
-        let (item_fields, item_vocabularies): (Vec<Field>, Vec<_>) =
-            keep(dataset.items.training_fields(|row| !is_new(&dataset.new_items, row)));
-        let (user_fields, user_vocabularies): (Vec<Field>, Vec<_>) =
-            keep(dataset.users.training_fields(|row| !is_new(&dataset.new_users, row)));
+        let (mut item_fields, item_vocabularies): (Vec<Field>, Vec<_>) =
+            keep(dataset.items.training_fields(existing_item));
+        let (mut user_fields, user_vocabularies): (Vec<Field>, Vec<_>) =
+            keep(dataset.users.training_fields(existing_user));
         let items = dataset.items.encode(Entity::Item, &item_fields, &item_vocabularies)?;
         let users = dataset.users.encode(Entity::User, &user_fields, &user_vocabularies)?;
+
+        let rules = dataset.rules;
+        let (held_back, users_to_train) = hold_back(groups, options, &rules);
+        let refuse = |problem: String| Error::argument("options", problem);
+        let describe =
+            |entity, fields, columns, rows| Description { entity, fields, columns, rows };
+        let vectors = match options.factors {
+            0 => None,
+            _ => Some(TrainingVectors::fit(
+                &users_to_train,
+                describe(Entity::Item, &item_fields, &items.columns, dataset.items.len()),
+                describe(Entity::User, &user_fields, &users.columns, dataset.users.len()),
+                &rules,
+                options,
+                &output,
+            )?),
+        };
+        if let Some(vectors) = vectors.as_ref().filter(|_| !options.embed_all) {
+            embed_few(&mut item_fields, &vectors.item_prior.prior);
+            embed_few(&mut user_fields, &vectors.user_prior);
+        }
         let catalog = CatalogTable {
             ids: dataset.items.ids().clone(),
             titles: dataset.items.titles().cloned(),
             columns: items.columns.clone(),
+            vectors: vectors.as_ref().map(|vectors| vectors.known.clone()),
         };
         let mut config = Config {
             item_fields,
             user_fields,
             embedding_dim: options.embedding_dim,
+            factors: vectors.as_ref().map_or(0, |vectors| vectors.factors),
+            body: options.body.clone(),
             hidden: options.hidden.clone(),
             output,
-            local: Local { steps: options.local_steps, rates: Vec::new() },
+            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0 }),
         };
-        let refuse = |problem: String| Error::argument("options", problem);
-        let shape = config.head_shape().map_err(refuse)?;
-        config.local.rates = vec![options.local_rate; shape.tensors()];
+        let head = config.head_network().map_err(refuse)?;
+        config.local = match options.solver {
+            Solver::Gradient => Local::Gradient(GradientSteps {
+                steps: options.local_steps,
+                rates: vec![options.local_rate; head.tensors()],
+                pull: options.local_pull,
+            }),
+            Solver::Ridge => Local::Ridge(match &vectors {
+                Some(vectors) => Ridge { noise: vectors.noise, item_variance: 1.0 },
+                None => Ridge { noise: 1.0, item_variance: 0.0 },
+            }),
+        };
         config.check().map_err(refuse)?;
-
-        let rules = dataset.rules;
-        let (held_back, users_to_train) = hold_back(groups, options, &rules);
         let validation = match options.tasks {
             TaskSource::Fixed => tasks(&held_back, &rules, options.seed, 0),
             TaskSource::DrawnAnew => draw_anew(&held_back, &rules, options.seed, 0),
         };
         let fixed_tasks = tasks(&users_to_train, &rules, options.seed, 0);
         let set = Self {
+            body: config.body_network().map_err(refuse)?,
+            head,
+            item_width: config.item_width().unwrap_or(0),
+            user_width: config.user_width().unwrap_or(0),
+            vector_width: if vectors.is_some() { config.factors + VECTOR_NUMBERS } else { 0 },
             config,
-            shape,
             item_columns: items.columns,
             user_columns: users.columns,
             item_vocabularies,
             user_vocabularies,
             catalog,
+            vectors,
             users: users_to_train,
             validation,
             fixed_tasks,
@@ -108,7 +163,7 @@ impl TrainingSet {
     }
 
     /// The tasks of one epoch, in the order in which training sees them.
-    pub fn tasks(&self, options: &TrainOptions, epoch: u64) -> Vec<Task> {
+    pub fn tasks(&self, options: &TrainOptions, epoch: u64) -> Vec<(Task, TaskRows)> {
         let mut tasks = match options.tasks {
             TaskSource::Fixed => self.fixed_tasks.clone(),
             TaskSource::DrawnAnew => {
@@ -117,7 +172,35 @@ impl TrainingSet {
             }
         };
         tasks.shuffle(&mut generator(options.seed, Purpose::Order, epoch, 0));
-        tasks
+        let cold = |task: &Task| {
+            let mut rng = generator(options.seed, Purpose::ColdItems, epoch, task.user.into());
+            let share = match rng.random_bool(options.cold_tasks) {
+                true => 1.0,
+                false => options.cold_items,
+            };
+            let mut draw = |rated: &[Rated]| rated.iter().map(|_| rng.random_bool(share)).collect();
+            TaskRows { support: draw(&task.support), query: draw(&task.query) }
+        };
+        tasks.into_iter().map(|task| (cold(&task), task)).map(|(rows, task)| (task, rows)).collect()
+    }
+
+    /// Lets the head begin with what the vectors leave to it.
+    pub fn set_intercept(&self, parameters: &mut Parameters) {
+        if let (Some(vectors), Some(bias)) = (&self.vectors, parameters.head.last_mut()) {
+            *bias = vectors.intercept;
+        }
+    }
+
+    /// The items' vectors, if there are any: as known, or as if nobody had
+    /// rated them.
+    pub fn vectors(&self, cold: bool) -> Option<&ItemVectors> {
+        self.vectors.as_ref().map(|vectors| if cold { &vectors.cold } else { &vectors.known })
+    }
+
+    /// What the user's profile adds to the head's first weights; empty without
+    /// vectors.
+    pub fn user_start(&self, user: usize) -> &[f32] {
+        self.vectors.as_ref().map_or(&[], |vectors| vectors.user_start(user))
     }
 
     /// Each field's embedding rows: the items' fields, then the users'.
@@ -127,15 +210,19 @@ impl TrainingSet {
 
     /// The mean row of each embedding in which one of these tasks has a missing
     /// value; empty for the others, whose rows need not be read.
-    pub fn means(&self, embeddings: &[Vec<f32>], tasks: &[Task]) -> Vec<Vec<f32>> {
+    pub fn means<'a>(
+        &self,
+        embeddings: &[Vec<f32>],
+        tasks: impl Iterator<Item = &'a Task> + Clone,
+    ) -> Vec<Vec<f32>> {
         let is_missing = |index: usize| match self.item_columns.get(index) {
             Some(column) => tasks
-                .iter()
+                .clone()
                 .flat_map(|task| task.support.iter().chain(&task.query))
                 .any(|rated| column.is_missing(rated.item as usize)),
             None => {
                 let column = &self.user_columns[index - self.item_columns.len()];
-                tasks.iter().any(|task| column.is_missing(task.user as usize))
+                tasks.clone().any(|task| column.is_missing(task.user as usize))
             }
         };
         let mean = |(index, weight): (usize, &Vec<f32>)| {
@@ -145,16 +232,20 @@ impl TrainingSet {
     }
 
     /// A weight file's contents but for its evidence.
-    pub fn contents(&self, parameters: &super::Parameters, training: String) -> Contents {
+    pub fn contents(&self, parameters: &Parameters, training: String) -> Contents {
         let mut embeddings = parameters.embeddings.iter().cloned().map(Into::into);
         let item_embeddings = embeddings.by_ref().take(self.config.item_fields.len()).collect();
         let mut config = self.config.clone();
-        config.local.rates = parameters.rates();
+        config.local = parameters.local(&self.config.local);
         Contents {
             config,
             item_embeddings,
             user_embeddings: embeddings.collect(),
+            body: parameters.body.clone(),
             head: parameters.head.clone(),
+            head_scale: parameters.head_scale(&self.config.local),
+            item_prior: self.vectors.as_ref().map(|vectors| vectors.item_prior.clone()),
+            user_prior: self.vectors.as_ref().map(|vectors| vectors.user_prior.clone()),
             item_vocabularies: self.item_vocabularies.clone(),
             user_vocabularies: self.user_vocabularies.clone(),
             catalog: Some(self.catalog.clone()),
@@ -175,12 +266,17 @@ pub fn raters(groups: &[UserRatings], items: usize) -> Vec<u32> {
 
 /// How the head's units meet the ratings'.
 fn output(options: &TrainOptions, ratings: impl Iterator<Item = f32> + Clone) -> Result<Output> {
-    let plain = Output { loss: options.loss, scale: 1.0, offset: 0.0 };
+    let mut values = ratings.clone();
+    let loss = options.loss.unwrap_or(match values.all(|rating| rating == 0.0 || rating == 1.0) {
+        true => Loss::Bce,
+        false => Loss::SmoothL1,
+    });
+    let plain = Output { loss, scale: 1.0, offset: 0.0 };
     for (position, value) in ratings.clone().enumerate() {
         plain.check(value).map_err(|problem| Error::Rating { position, value, problem })?;
     }
     let count = ratings.clone().count();
-    if options.loss == Loss::Bce || !options.normalise || count == 0 {
+    if loss == Loss::Bce || !options.normalise || count == 0 {
         return Ok(plain);
     }
     let mean = ratings.clone().map(f64::from).sum::<f64>() / count as f64;
@@ -208,13 +304,18 @@ fn hold_back(
     groups.into_iter().partition(|group| candidates.binary_search(&group.user).is_ok())
 }
 
+/// How many of so many ratings are asked.
+fn query_size(ratings: usize) -> usize {
+    (ratings / 3).clamp(5, 20).min(ratings)
+}
+
 /// A task of each user with enough ratings, as tasks occur in use: new people
 /// have given few ratings or many.
 fn draw_anew(users: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) -> Vec<Task> {
     let enough = |user: &&UserRatings| user.ratings.len() >= rules.min_ratings;
     let draw = |user: &UserRatings| {
         let mut rng = generator(seed, Purpose::Tasks, draw, user.user.into());
-        let mut task = user.draw(rules.query, &mut rng);
+        let mut task = user.draw(query_size(user.ratings.len()), &mut rng);
         task.support.truncate(MOST_SUPPORT);
         if rng.random_bool(0.5) {
             // Log-uniform from 0 to all of them.

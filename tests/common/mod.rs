@@ -49,7 +49,7 @@ impl Tensors {
         let fields = config.item_fields.iter().chain(&config.user_fields);
         let tables: Vec<Vec<f64>> =
             fields.enumerate().map(|(t, f)| tensor(t, f.size * config.embedding_dim)).collect();
-        let shape = config.head_shape().unwrap();
+        let shape = config.head_network().unwrap();
         let head = shape.tensor_ranges().enumerate();
         let head = head.map(|(t, range)| tensor(tables.len() + t, range.len())).collect();
         Self { item_tables: config.item_fields.len(), tables, head }
@@ -64,7 +64,11 @@ impl Tensors {
             config: config.clone(),
             item_embeddings: tables(items),
             user_embeddings: tables(users),
+            body: Vec::new(),
             head: self.head.iter().flat_map(single).collect(),
+            head_scale: Vec::new(),
+            item_prior: None,
+            user_prior: None,
             item_vocabularies: vec![None; config.item_fields.len()],
             user_vocabularies: vec![None; config.user_fields.len()],
             catalog: None,
@@ -106,6 +110,10 @@ pub fn embed(fields: &[Field], tables: &[Vec<f64>], dim: usize, cells: &[Cell]) 
 fn loss(kind: Loss, head: f64, target: f64) -> f64 {
     match kind {
         Loss::Mse => (head - target).powi(2),
+        Loss::SmoothL1 => match (head - target).abs() {
+            error if error < 1.0 => 0.5 * error * error,
+            error => error - 0.5,
+        },
         Loss::Bce => {
             let p = 1.0 / (1.0 + (-head).exp());
             -(target * p.ln() + (1.0 - target) * (1.0 - p).ln())
@@ -116,6 +124,7 @@ fn loss(kind: Loss, head: f64, target: f64) -> f64 {
 fn slope(kind: Loss, head: f64, target: f64) -> f64 {
     match kind {
         Loss::Mse => 2.0 * (head - target),
+        Loss::SmoothL1 => (head - target).clamp(-1.0, 1.0),
         Loss::Bce => 1.0 / (1.0 + (-head).exp()) - target,
     }
 }
@@ -173,8 +182,11 @@ pub fn adapt(
     targets: &[f64],
     steps: usize,
     rates: &[f64],
+    pull: f64,
 ) -> Vec<Vec<f64>> {
+    let start = head;
     let mut head = head.to_vec();
+    let back = pull / (rows.len() as f64 + pull);
     for _ in 0..steps {
         let mut gradient: Vec<Vec<f64>> = head.iter().map(|t| vec![0.0; t.len()]).collect();
         for (x, target) in rows.iter().zip(targets) {
@@ -195,8 +207,11 @@ pub fn adapt(
                 delta = before.into_iter().zip(input).map(open).collect();
             }
         }
-        for ((tensor, gradient), rate) in head.iter_mut().zip(&gradient).zip(rates) {
-            tensor.iter_mut().zip(gradient).for_each(|(p, g)| *p -= rate * g);
+        let tensors = head.iter_mut().zip(start).zip(gradient.iter().zip(rates));
+        for ((tensor, start), (gradient, rate)) in tensors {
+            for ((p, start), g) in tensor.iter_mut().zip(start).zip(gradient) {
+                *p -= (1.0 - back) * rate * g + back * (*p - start);
+            }
         }
     }
     head

@@ -83,6 +83,7 @@ fn catalog(model: &Model, dataset: &Dataset) -> Result<Catalog> {
         ids: dataset.items.ids().clone(),
         titles: dataset.items.titles().cloned(),
         columns: items.columns,
+        vectors: None,
     };
     Ok(Catalog::from_table(model, table)?)
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use melu::Model;
-use melu::config::Config;
+use melu::config::{Config, GradientSteps, Local, Ridge};
 use melu::file::Contents;
-use melu::head::HeadShape;
+use melu::network::Network;
 use melu::schema::{Entity, FieldKind};
 use serde_json::{Value, json};
 
@@ -62,23 +62,33 @@ pub fn inspect(arguments: &InspectArguments) -> Result<()> {
     let size = std::fs::metadata(&arguments.model).map_or(0, |metadata| metadata.len());
     print(format_args!("{} ({:.1} MB)\n", arguments.model.display(), size as f64 / 1e6))?;
     print_table(&fields(contents))?;
-    let shape = model.head_shape();
-    let widths: Vec<String> = shape.layers().iter().map(|layer| layer.inputs.to_string()).collect();
+    let head = model.head_network();
     print(format_args!("embedding   {} wide", config.embedding_dim))?;
-    print(format_args!(
-        "head        {} -> 1, {} numbers",
-        widths.join(" -> "),
-        shape.parameters()
-    ))?;
+    if config.factors > 0 {
+        print(format_args!("vectors     {} wide", config.factors))?;
+    }
+    if let Some(body) = model.body_network() {
+        print(format_args!("body        {}", widths(body)))?;
+    }
+    print(format_args!("head        {}", widths(head)))?;
     print(format_args!(
         "output      {} loss, score = {} + {} * head",
         loss(config),
         config.output.offset,
         config.output.scale
     ))?;
-    print(format_args!("adapts by   {} gradient steps", config.local.steps))?;
-    for (tensor, rate) in config.local.rates.iter().enumerate() {
-        print(format_args!("            {} at rate {rate}", HeadShape::tensor_name(tensor)))?;
+    match &config.local {
+        Local::Gradient(GradientSteps { steps, rates, pull }) => {
+            print(format_args!(
+                "adapts by   {steps} gradient steps, pulled back by {pull} ratings"
+            ))?;
+            for (tensor, rate) in rates.iter().enumerate() {
+                print(format_args!("            {} at rate {rate}", head.tensor_name(tensor)))?;
+            }
+        }
+        Local::Ridge(Ridge { noise, item_variance }) => print(format_args!(
+            "adapts by   ridge regression, noise variance {noise} + {item_variance} of the item's"
+        ))?,
     }
     let count = |count: Option<usize>| count.map_or("none".into(), |count| count.to_string());
     let items = contents.catalog.as_ref().map(|catalog| catalog.ids.len());
@@ -89,6 +99,13 @@ pub fn inspect(arguments: &InspectArguments) -> Result<()> {
         Some(training) => print(format_args!("training    {training}")),
         None => Ok(()),
     }
+}
+
+fn widths(network: &Network) -> String {
+    let inputs = network.layers().iter().map(|layer| layer.inputs);
+    let widths: Vec<String> =
+        inputs.chain([network.output_width()]).map(|width| width.to_string()).collect();
+    format!("{}, {} numbers", widths.join(" -> "), network.parameters())
 }
 
 fn loss(config: &Config) -> Value {
@@ -120,7 +137,7 @@ fn as_json(model: &Model) -> Result<Value> {
     let training = contents.training.as_deref().map(serde_json::from_str::<Value>);
     Ok(json!({
         "config": config,
-        "parameters": model.head_shape().parameters(),
+        "parameters": model.head_network().parameters(),
         "items": contents.catalog.as_ref().map(|catalog| catalog.ids.len()),
         "evidence": contents.evidence.as_ref().map(|evidence| evidence.items.len()),
         "training": training.and_then(Result::ok),

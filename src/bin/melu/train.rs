@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use melu::data::Dataset;
 use melu::file;
 use melu::loss::Loss;
-use melu::train::{Order, Outcome, Progress, TrainOptions, Trainer};
+use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
 use serde_json::json;
 
 use crate::terminal::{self, duration, note, print_json};
@@ -36,9 +36,13 @@ pub struct Arguments {
     /// Where the settings come from.
     #[arg(long, value_enum, default_value_t = Recipe::Default)]
     recipe: Recipe,
-    /// What predictions cost: mse for ratings, bce for clicks (0 and 1).
-    #[arg(long, value_enum, default_value_t = LossName::Mse)]
-    loss: LossName,
+    /// What predictions cost: mse or smooth-l1 for ratings, bce for clicks (0
+    /// and 1) [default: the recipe's].
+    #[arg(long, value_enum)]
+    loss: Option<LossName>,
+    /// How the head adapts [default: the recipe's].
+    #[arg(long, value_enum)]
+    solver: Option<SolverName>,
     /// Whether the gradient passes through the local update.
     #[arg(long, value_enum, default_value_t = OrderName::Second)]
     order: OrderName,
@@ -61,8 +65,8 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Recipe {
-    /// The paper's architecture with learned local rates, on tasks drawn anew
-    /// each epoch.
+    /// Item vectors with a prior from their content, and a head that adapts in
+    /// closed form or by a few gradient steps.
     Default,
     /// As published (Lee et al. 2019).
     Paper,
@@ -71,7 +75,14 @@ enum Recipe {
 #[derive(Clone, Copy, ValueEnum)]
 enum LossName {
     Mse,
+    SmoothL1,
     Bce,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SolverName {
+    Gradient,
+    Ridge,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -88,8 +99,15 @@ impl Arguments {
         };
         TrainOptions {
             loss: match self.loss {
-                LossName::Mse => Loss::Mse,
-                LossName::Bce => Loss::Bce,
+                None => recipe.loss,
+                Some(LossName::Mse) => Some(Loss::Mse),
+                Some(LossName::SmoothL1) => Some(Loss::SmoothL1),
+                Some(LossName::Bce) => Some(Loss::Bce),
+            },
+            solver: match self.solver {
+                None => recipe.solver,
+                Some(SolverName::Gradient) => Solver::Gradient,
+                Some(SolverName::Ridge) => Solver::Ridge,
             },
             order: match self.order {
                 OrderName::First => Order::First,

@@ -222,7 +222,7 @@ mod tests {
     use crate::schema::{Column, ColumnBuilder, Entity, Field};
 
     fn field(name: &str, kind: FieldKind, size: usize) -> Field {
-        Field { name: name.into(), kind, size }
+        Field { name: name.into(), kind, size, embedded: true }
     }
 
     /// A column of a categorical field.

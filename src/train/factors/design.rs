@@ -202,7 +202,12 @@ mod tests {
     fn chosen(entity: Entity, rows: usize, described: &[Values]) -> (Vec<Input>, Vec<usize>) {
         let fields: Vec<Field> = described
             .iter()
-            .map(|(size, _)| Field { name: "x".into(), kind: FieldKind::One, size: *size })
+            .map(|(size, _)| Field {
+                name: "x".into(),
+                kind: FieldKind::One,
+                size: *size,
+                embedded: true,
+            })
             .collect();
         let columns: Vec<Column> =
             described.iter().map(|(_, values)| column(rows, values)).collect();

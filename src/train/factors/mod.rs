@@ -58,6 +58,11 @@ pub struct Factors {
     pub uncertainties: Vec<f32>,
     /// How many training ratings each item has, `[items]`.
     pub raters: Vec<u32>,
+    /// What each item's vector would be if nobody had rated it, `[items, D]`: its
+    /// own ratings play no part in it, not even by way of the prior.
+    pub unrated_vectors: Vec<f32>,
+    /// The same of its bias, `[items]`.
+    pub unrated_biases: Vec<f32>,
     /// From an item's content to its bias and vector: D + 1 numbers, the bias
     /// first.
     pub item_prior: Prior,
@@ -165,6 +170,8 @@ impl Factors {
             biases: vec![0.0; items.rows],
             uncertainties: vec![unrated; items.rows],
             raters: vec![0; items.rows],
+            unrated_vectors: Vec::new(),
+            unrated_biases: Vec::new(),
             item_prior,
             unrated_uncertainty: unrated,
             user_prior,
@@ -175,6 +182,13 @@ impl Factors {
             factors.item_prior.write_row(items.fields, items.columns, item, &mut predicted);
             factors.set(item, predicted.iter().copied());
         }
+        for (&item, predicted) in
+            ratings.items.iter().zip(fit.item_prior.fitted.predictions.chunks_exact(width))
+        {
+            factors.set(item, item_map.map(predicted).iter().map(|number| *number as f32));
+        }
+        factors.unrated_vectors.clone_from(&factors.vectors);
+        factors.unrated_biases.clone_from(&factors.biases);
         for (index, &item) in ratings.items.iter().enumerate() {
             let known = item_map.map(fit.items.mean(index));
             factors.set(item, known.iter().map(|number| *number as f32));

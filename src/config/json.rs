@@ -1,61 +1,15 @@
-//! The model's configuration: `melu.config` in the weight file.
+//! The configuration as JSON.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::head::HeadShape;
+use serde::{Deserialize, Serialize};
+
+use super::{Config, GradientSteps, Local, Ridge};
 use crate::loss::{Loss, Output};
+use crate::network::Network;
 use crate::schema::{Entity, Field, FieldKind};
 
-/// More local steps than this are taken for a mistake.
-const MOST_STEPS: usize = 1_000;
-
-/// Everything about a model that is not a tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// The fields that describe an item, in the order of the head's inputs.
-    pub item_fields: Vec<Field>,
-    /// The fields that describe a user, in the order of the head's inputs.
-    pub user_fields: Vec<Field>,
-    /// Width of every field's embedding.
-    pub embedding_dim: usize,
-    /// Widths of the head's hidden layers.
-    pub hidden: Vec<usize>,
-    /// Loss, and how the head's units meet the ratings'.
-    pub output: Output,
-    /// How the head adapts to a user.
-    pub local: Local,
-}
-
-/// How the head adapts: gradient steps on the mean loss of the support set.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Local {
-    /// How many steps.
-    pub steps: usize,
-    /// The learning rate of each head tensor, in their order.
-    pub rates: Vec<f32>,
-}
-
 impl Config {
-    /// The fields of items or of users.
-    pub fn fields(&self, entity: Entity) -> &[Field] {
-        match entity {
-            Entity::Item => &self.item_fields,
-            Entity::User => &self.user_fields,
-        }
-    }
-
-    /// The head's layers and where its tensors lie.
-    ///
-    /// # Errors
-    /// If there is no field, a width is 0, or the sizes overflow: in words.
-    pub fn head_shape(&self) -> Result<HeadShape, String> {
-        let width = |fields: &[Field]| {
-            fields.len().checked_mul(self.embedding_dim).ok_or("embedding_dim is too large")
-        };
-        HeadShape::new(width(&self.item_fields)?, width(&self.user_fields)?, &self.hidden)
-    }
-
     /// Reads what [`Config::to_json`] writes, and what people write by hand.
     ///
     /// # Errors
@@ -66,83 +20,39 @@ impl Config {
             item_fields: check_fields(Entity::Item, raw.item_fields)?,
             user_fields: check_fields(Entity::User, raw.user_fields)?,
             embedding_dim: raw.embedding_dim,
+            factors: raw.factors,
+            body: raw.body,
             hidden: raw.hidden,
             output: Output { loss: raw.loss, scale: raw.output.scale, offset: raw.output.offset },
-            local: Local { steps: raw.local.steps, rates: Vec::new() },
+            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0 }),
         };
-        let rates = config.head_shape()?.rates(&raw.local.rate)?;
-        let config = Self { local: Local { rates, ..config.local }, ..config };
+        let local = raw.local.into_local(&config.head_network()?)?;
+        let config = Self { local, ..config };
         config.check()?;
         Ok(config)
     }
 
     /// As the weight file keeps it.
     pub fn to_json(&self) -> String {
-        let rates = &self.local.rates;
-        let rate = match rates.first() {
-            Some(first) if rates.iter().all(|rate| rate == first) => RawRate::One(*first),
-            _ => RawRate::PerTensor(
-                rates
-                    .iter()
-                    .enumerate()
-                    .map(|(t, rate)| (HeadShape::tensor_name(t), *rate))
-                    .collect(),
-            ),
-        };
         let raw = RawConfig {
             item_fields: self.item_fields.iter().map(RawField::from).collect(),
             user_fields: self.user_fields.iter().map(RawField::from).collect(),
             embedding_dim: self.embedding_dim,
+            factors: self.factors,
+            body: self.body.clone(),
             hidden: self.hidden.clone(),
             loss: self.output.loss,
             output: RawOutput { scale: self.output.scale, offset: self.output.offset },
-            local: RawLocal { solver: Solver::Gradient, steps: self.local.steps, rate },
+            local: RawLocal::from_local(&self.local, self.head_network().ok()),
         };
         serde_json::to_string(&raw).unwrap_or_default()
-    }
-
-    /// Whether all its numbers can be used.
-    ///
-    /// # Errors
-    /// The key and value that cannot, in words.
-    pub fn check(&self) -> Result<(), String> {
-        let shape = self.head_shape()?;
-        let Output { loss, scale, offset } = self.output;
-        if !(scale.is_finite() && scale > 0.0) {
-            return Err(format!("output.scale is {scale}; a number above 0 is expected"));
-        }
-        if !offset.is_finite() {
-            return Err(format!("output.offset is {offset}; a finite number is expected"));
-        }
-        if loss == Loss::Bce && (scale, offset) != (1.0, 0.0) {
-            return Err(format!(
-                "output is scale {scale}, offset {offset}; with the loss \"bce\", 1 and 0 are expected"
-            ));
-        }
-        if self.local.steps > MOST_STEPS {
-            return Err(format!(
-                "local.steps is {}; at most {MOST_STEPS} are expected",
-                self.local.steps
-            ));
-        }
-        if self.local.rates.len() != shape.tensors() {
-            return Err(format!(
-                "local.rate has {} numbers for {} head tensors",
-                self.local.rates.len(),
-                shape.tensors()
-            ));
-        }
-        match self.local.rates.iter().find(|rate| !(rate.is_finite() && **rate >= 0.0)) {
-            Some(rate) => Err(format!("local.rate is {rate}; 0 or more is expected")),
-            None => Ok(()),
-        }
     }
 }
 
 fn check_fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
     let mut fields: Vec<Field> = Vec::with_capacity(raw.len());
     for field in raw {
-        let RawField { name, kind, size, mean, std } = field;
+        let RawField { name, kind, size, mean, std, embedded } = field;
         let refuse = |problem: String| Err(format!("{entity} field \"{name}\" {problem}"));
         if name.is_empty() {
             return Err(format!("{entity} field {} has no name", fields.len()));
@@ -172,7 +82,7 @@ fn check_fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String
         if size == 0 || u32::try_from(size).is_err() {
             return refuse(format!("has size {size}; 1 to 4294967295 is expected"));
         }
-        fields.push(Field { name, kind, size });
+        fields.push(Field { name, kind, size, embedded });
     }
     Ok(fields)
 }
@@ -183,6 +93,10 @@ struct RawConfig {
     item_fields: Vec<RawField>,
     user_fields: Vec<RawField>,
     embedding_dim: usize,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    factors: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    body: Vec<usize>,
     hidden: Vec<usize>,
     loss: Loss,
     #[serde(default)]
@@ -201,6 +115,20 @@ struct RawField {
     mean: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     std: Option<f32>,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    embedded: bool,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 impl From<&Field> for RawField {
@@ -210,7 +138,7 @@ impl From<&Field> for RawField {
             FieldKind::Multi => (RawKind::Multi, Some(field.size), None, None),
             FieldKind::Numeric { mean, std } => (RawKind::Numeric, None, Some(mean), Some(std)),
         };
-        Self { name: field.name.clone(), kind, size, mean, std }
+        Self { name: field.name.clone(), kind, size, mean, std, embedded: field.embedded }
     }
 }
 
@@ -240,15 +168,24 @@ impl Default for RawOutput {
 struct RawLocal {
     #[serde(default)]
     solver: Solver,
-    steps: usize,
-    rate: RawRate,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    steps: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate: Option<RawRate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pull: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    noise: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item_variance: Option<f32>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Solver {
     #[default]
     Gradient,
+    Ridge,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -258,12 +195,74 @@ enum RawRate {
     PerTensor(BTreeMap<String, f32>),
 }
 
-impl HeadShape {
-    fn rates(&self, raw: &RawRate) -> Result<Vec<f32>, String> {
-        match raw {
-            RawRate::One(rate) => Ok(vec![*rate; self.tensors()]),
-            RawRate::PerTensor(rates) => {
-                let names: Vec<String> = (0..self.tensors()).map(Self::tensor_name).collect();
+impl RawLocal {
+    fn into_local(self, head: &Network) -> Result<Local, String> {
+        let Self { solver, steps, rate, pull, noise, item_variance } = self;
+        match (solver, steps, rate, pull, noise, item_variance) {
+            (Solver::Gradient, Some(steps), Some(rate), pull, None, None) => {
+                let rates = rate.per_tensor(head)?;
+                Ok(Local::Gradient(GradientSteps { steps, rates, pull: pull.unwrap_or(0.0) }))
+            }
+            (Solver::Ridge, None, None, None, Some(noise), item_variance) => {
+                let item_variance = item_variance.unwrap_or(0.0);
+                Ok(Local::Ridge(Ridge { noise, item_variance }))
+            }
+            (Solver::Gradient, ..) => {
+                Err("local takes \"steps\", \"rate\" and perhaps \"pull\" with the solver \
+                     gradient, and nothing else"
+                    .into())
+            }
+            (Solver::Ridge, ..) => {
+                Err("local takes \"noise\" and perhaps \"item_variance\" with the solver \
+                     ridge, and nothing else"
+                    .into())
+            }
+        }
+    }
+
+    fn from_local(local: &Local, head: Option<Network>) -> Self {
+        let nothing = Self {
+            solver: Solver::Gradient,
+            steps: None,
+            rate: None,
+            pull: None,
+            noise: None,
+            item_variance: None,
+        };
+        match local {
+            Local::Gradient(GradientSteps { steps, rates, pull }) => Self {
+                steps: Some(*steps),
+                rate: head.map(|head| RawRate::new(rates, &head)),
+                pull: (*pull > 0.0).then_some(*pull),
+                ..nothing
+            },
+            Local::Ridge(Ridge { noise, item_variance }) => Self {
+                solver: Solver::Ridge,
+                noise: Some(*noise),
+                item_variance: Some(*item_variance),
+                ..nothing
+            },
+        }
+    }
+}
+
+impl RawRate {
+    fn new(rates: &[f32], head: &Network) -> Self {
+        match rates.first() {
+            Some(first) if rates.iter().all(|rate| rate == first) => Self::One(*first),
+            _ => {
+                let named = rates.iter().enumerate();
+                Self::PerTensor(named.map(|(t, rate)| (head.tensor_name(t), *rate)).collect())
+            }
+        }
+    }
+
+    fn per_tensor(&self, head: &Network) -> Result<Vec<f32>, String> {
+        match self {
+            Self::One(rate) => Ok(vec![*rate; head.tensors()]),
+            Self::PerTensor(rates) => {
+                let names: Vec<String> =
+                    (0..head.tensors()).map(|tensor| head.tensor_name(tensor)).collect();
                 if let Some(unknown) = rates.keys().find(|key| !names.contains(key)) {
                     return Err(format!("local.rate names \"{unknown}\", which is no head tensor"));
                 }
@@ -292,12 +291,16 @@ mod tests {
         "local": {"solver": "gradient", "steps": 1, "rate": 5e-6}
     }"#;
 
+    fn gradient(steps: usize, rates: &[f32]) -> Local {
+        Local::Gradient(GradientSteps { steps, rates: rates.to_vec(), pull: 0.0 })
+    }
+
     #[test]
     fn reads_and_writes_the_contract() {
         let config = Config::from_json(CONTRACT).unwrap();
         assert_eq!(config.item_fields.len(), 3);
         assert_eq!(config.item_fields[2].size, 2);
-        assert_eq!(config.local.rates, [5e-6; 6]);
+        assert_eq!(config.local, gradient(1, &[5e-6; 6]));
         assert_eq!(Config::from_json(&config.to_json()), Ok(config));
     }
 
@@ -306,8 +309,43 @@ mod tests {
         let rates = r#"{"head.0.weight": 0.01, "head.0.bias": 0.02, "head.1.weight": 0.03,
             "head.1.bias": 0.04, "head.2.weight": 0.05, "head.2.bias": 0.06}"#;
         let config = Config::from_json(&CONTRACT.replace("5e-6", rates)).unwrap();
-        assert_eq!(config.local.rates, [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]);
+        assert_eq!(config.local, gradient(1, &[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]));
         assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+    }
+
+    #[test]
+    fn reads_and_writes_vectors_body_and_ridge() {
+        let json = CONTRACT
+            .replace(
+                "\"embedding_dim\": 32",
+                "\"embedding_dim\": 8, \"factors\": 25, \"body\": [64, 16]",
+            )
+            .replace("\"size\": 6}", "\"size\": 6, \"embedded\": false}")
+            .replace("\"hidden\": [64, 64]", "\"hidden\": []")
+            .replace(
+                "\"gradient\", \"steps\": 1, \"rate\": 5e-6",
+                "\"ridge\", \"noise\": 0.5, \"item_variance\": 1.25",
+            );
+        let config = Config::from_json(&json).unwrap();
+        assert_eq!(config.local, Local::Ridge(Ridge { noise: 0.5, item_variance: 1.25 }));
+        assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
+        // A vector, the numbers beside it, and two embeddings, of which one is a line.
+        assert_eq!((config.item_width(), config.user_width()), (Some(25 + 4 + 16), Some(8)));
+        assert_eq!(config.body_network().unwrap().unwrap().layers()[0].inputs, 53);
+        assert_eq!(config.head_network().unwrap().layers()[0].inputs, 25 + 16);
+        for (old, new, named) in [
+            ("\"hidden\": []", "\"hidden\": [3]", "hidden"),
+            ("\"noise\": 0.5", "\"noise\": 0", "noise"),
+            ("\"noise\": 0.5,", "", "noise"),
+            ("\"noise\"", "\"steps\": 1, \"noise\"", "ridge"),
+            ("1.25", "-1", "item_variance"),
+            ("[64, 16]", "[64, 0]", "body"),
+            ("\"factors\": 25", "\"factors\": 18446744073709551615", "factors"),
+        ] {
+            assert!(json.contains(old));
+            let error = Config::from_json(&json.replace(old, new)).unwrap_err();
+            assert!(error.contains(named), "{named}: {error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The decision-making layers: fully connected, ReLU, one output.
+//! Fully connected layers with ReLU: a model's head, and its body.
 //!
-//! A head's parameters are one flat slice, its tensors one after another:
+//! A network's parameters are one flat slice, its tensors one after another:
 //! `head.0.weight`, `head.0.bias`, `head.1.weight` and so on, each as
 //! `torch.nn.Linear` has it. One layer's output is a dense matrix with a row
 //! for each rating. All rows of a batch belong to one user, whose half of the
@@ -12,12 +12,22 @@ use crate::kernels::{
     Matrix, MatrixMut, add_to_rows, dot, gemm, relu, relu_mask, sum_of_squares, sum_rows,
 };
 
-/// The layers of a head, and where its tensors lie in the flat slice.
+/// The layers of a network, and where its tensors lie in the flat slice.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HeadShape {
+pub struct Network {
+    kind: Kind,
     item_width: usize,
     user_width: usize,
     layers: Vec<Layer>,
+}
+
+/// What a network's last layer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// One number: how much the user likes the item.
+    Head,
+    /// Features for the head, through ReLU as every layer's output.
+    Body,
 }
 
 /// One fully connected layer.
@@ -33,13 +43,15 @@ pub struct Layer {
     pub bias: Range<usize>,
 }
 
-/// A user's ratings as the head sees them: one row an item, and the user.
+/// A user's ratings as a network sees them: one row an item, and the user.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// Item embeddings, [rows, item width], dense.
+    /// The items' part of each row, [rows, item width], dense.
     pub items: &'a [f32],
-    /// The user's embedding, [user width].
+    /// The user's part, the same in each row, [user width].
     pub user: &'a [f32],
+    /// What is added to the output of each row; empty for nothing.
+    pub offsets: &'a [f32],
     /// How many rows.
     pub rows: usize,
 }
@@ -51,48 +63,74 @@ pub struct Inputs<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct LayerRows(Vec<Vec<f32>>);
 
-impl HeadShape {
-    /// From the width of an item's embedding, of a user's, and of each hidden layer.
+impl Network {
+    /// A head: hidden layers of these widths, and one output.
     ///
     /// # Errors
     /// If the input or a hidden layer has no width, or the sizes overflow.
-    pub fn new(item_width: usize, user_width: usize, hidden: &[usize]) -> Result<Self, String> {
+    pub fn head(item_width: usize, user_width: usize, hidden: &[usize]) -> Result<Self, String> {
+        if hidden.contains(&0) {
+            return Err(format!("hidden is {hidden:?}; each width must be above 0"));
+        }
+        Self::new(Kind::Head, item_width, user_width, hidden.iter().chain([&1]))
+    }
+
+    /// A body: layers of these widths, of which the last one's outputs are the
+    /// head's inputs.
+    ///
+    /// # Errors
+    /// If the input or a layer has no width, or the sizes overflow.
+    pub fn body(item_width: usize, user_width: usize, widths: &[usize]) -> Result<Self, String> {
+        if widths.contains(&0) {
+            return Err(format!("body is {widths:?}; each width must be above 0"));
+        }
+        Self::new(Kind::Body, item_width, user_width, widths.iter())
+    }
+
+    fn new<'a>(
+        kind: Kind,
+        item_width: usize,
+        user_width: usize,
+        widths: impl Iterator<Item = &'a usize>,
+    ) -> Result<Self, String> {
         let mut inputs = item_width.checked_add(user_width).ok_or("embedding_dim is too large")?;
         if inputs == 0 {
             return Err("embedding_dim or the number of fields is 0; the head has no input".into());
         }
-        if hidden.contains(&0) {
-            return Err(format!("hidden is {hidden:?}; each width must be above 0"));
-        }
         let mut layers = Vec::new();
         let mut end = 0usize;
-        for &outputs in hidden.iter().chain([&1]) {
+        for &outputs in widths {
             let start = end;
             let middle = inputs.checked_mul(outputs).and_then(|size| size.checked_add(start));
-            let middle = middle.ok_or("the head's sizes are too large")?;
-            end = middle.checked_add(outputs).ok_or("the head's sizes are too large")?;
+            let middle = middle.ok_or("the layers' sizes are too large")?;
+            end = middle.checked_add(outputs).ok_or("the layers' sizes are too large")?;
             layers.push(Layer { inputs, outputs, weight: start..middle, bias: middle..end });
             inputs = outputs;
         }
-        Ok(Self { item_width, user_width, layers })
+        Ok(Self { kind, item_width, user_width, layers })
     }
 
-    /// Width of an item's embedding.
+    /// Width of the items' part of the input.
     pub fn item_width(&self) -> usize {
         self.item_width
     }
 
-    /// Width of a user's embedding.
+    /// Width of the user's part of the input.
     pub fn user_width(&self) -> usize {
         self.user_width
     }
 
-    /// The layers, first to last; the last has one output.
+    /// Width of the last layer: a head's is 1.
+    pub fn output_width(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.outputs)
+    }
+
+    /// The layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// How many numbers the head has.
+    /// How many numbers the network has.
     pub fn parameters(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.bias.end)
     }
@@ -102,9 +140,20 @@ impl HeadShape {
         2 * self.layers.len()
     }
 
-    /// `head.0.weight`, `head.0.bias`, `head.1.weight` and so on.
-    pub fn tensor_name(tensor: usize) -> String {
-        format!("head.{}.{}", tensor / 2, if tensor.is_multiple_of(2) { "weight" } else { "bias" })
+    /// `head.0.weight`, `head.0.bias`, `head.1.weight` and so on; a body's begin
+    /// with `body`.
+    pub fn tensor_name(&self, tensor: usize) -> String {
+        let network = match self.kind {
+            Kind::Head => "head",
+            Kind::Body => "body",
+        };
+        let part = if tensor.is_multiple_of(2) { "weight" } else { "bias" };
+        format!("{network}.{}.{part}", tensor / 2)
+    }
+
+    /// Whether a layer's outputs pass through ReLU.
+    pub(crate) fn is_rectified(&self, layer: usize) -> bool {
+        self.kind == Kind::Body || layer + 1 < self.layers.len()
     }
 
     /// Where each tensor lies in the flat slice.
@@ -125,7 +174,7 @@ impl HeadShape {
 
     /// `sums` = first layer's weight times each row's input, without bias.
     ///
-    /// `parameters` need not be the head's own: a direction in its space
+    /// `parameters` need not be the network's own: a direction in its space
     /// gives the first layer's change along it.
     pub fn first_layer(&self, parameters: &[f32], inputs: Inputs, sums: &mut [f32]) {
         let first = &self.layers[0];
@@ -162,16 +211,19 @@ impl HeadShape {
                 ),
             }
             add_to_rows(sums, &parameters[layer.bias.clone()]);
-            if l + 1 < self.layers.len() {
+            if self.is_rectified(l) {
                 relu(sums);
             }
+        }
+        for (sum, offset) in activations.output_mut(rows).iter_mut().zip(inputs.offsets) {
+            *sum += offset;
         }
     }
 
     /// Carries the loss's derivatives back through the layers.
     ///
-    /// `deltas` holds those by the head's output in its last matrix; those by
-    /// the other layers' sums are computed.
+    /// `deltas` holds those by the last layer's sums in its last matrix; those
+    /// by the other layers' sums are computed.
     pub fn backward(
         &self,
         parameters: &[f32],
@@ -192,7 +244,7 @@ impl HeadShape {
         }
     }
 
-    /// `gradient += ` the gradient by the head's parameters, summed over rows.
+    /// `gradient += ` the gradient by the parameters, summed over rows.
     pub fn add_gradient(
         &self,
         inputs: Inputs,
@@ -249,7 +301,7 @@ impl HeadShape {
     /// `items += ` the gradient by the items' embeddings, [rows, item width],
     /// and `user += ` by the user's, summed over rows.
     ///
-    /// `parameters` may be a direction, as in [`HeadShape::first_layer`].
+    /// `parameters` may be a direction, as in [`Network::first_layer`].
     pub fn add_input_gradient(
         &self,
         parameters: &[f32],
@@ -278,8 +330,8 @@ impl HeadShape {
         );
     }
 
-    /// The squared norm of the gradient of each row by itself, over all of the
-    /// head's tensors together.
+    /// The squared norm of the gradient of each row by itself, over all tensors
+    /// together.
     ///
     /// A weight's gradient is the outer product of `delta` and input, whose
     /// norm is the product of theirs, so that no gradient is formed.
@@ -313,14 +365,14 @@ impl Layer {
 
 impl LayerRows {
     /// Room for `rows` rows of each layer of `shape`.
-    pub fn new(shape: &HeadShape, rows: usize) -> Self {
+    pub fn new(shape: &Network, rows: usize) -> Self {
         let mut layers = Self::default();
         layers.resize(shape, rows);
         layers
     }
 
     /// Makes room for `rows` rows of each layer; nothing where there is enough.
-    pub fn resize(&mut self, shape: &HeadShape, rows: usize) {
+    pub fn resize(&mut self, shape: &Network, rows: usize) {
         self.0.resize(shape.layers.len(), Vec::new());
         for (matrix, layer) in self.0.iter_mut().zip(&shape.layers) {
             if matrix.len() < rows * layer.outputs {
@@ -332,6 +384,11 @@ impl LayerRows {
     /// A layer's matrix; only the rows in use mean anything.
     pub fn layer(&self, layer: usize) -> &[f32] {
         &self.0[layer]
+    }
+
+    /// So many numbers of the last layer's matrix; none of no layer.
+    pub fn last(&self, len: usize) -> &[f32] {
+        self.0.last().map_or(&[], |matrix| &matrix[..len])
     }
 
     /// A layer's matrix, to be written.
@@ -354,7 +411,7 @@ impl LayerRows {
 
     /// The last layer's column: the head's output, or the loss's derivative by it.
     pub fn output(&self, rows: usize) -> &[f32] {
-        self.0.last().map_or(&[], |column| &column[..rows])
+        self.last(rows)
     }
 
     /// The last layer's column, to be written.

@@ -1,0 +1,124 @@
+//! The head in closed form: Bayesian linear regression around where it starts.
+//!
+//! A linear head's weights are independent and normal around the start, with
+//! the standard deviations `scale`; a rating is normal around what the head
+//! says, with the noise's variance and a part of its item's own. In units of
+//! `scale`, with a row `a` for each rating, scaled by `scale` and divided by its
+//! rating's standard deviation, the posterior precision is `A^T A + I` (ridge
+//! regression; Bishop 2006, section 3.3).
+
+use super::set::Set;
+use crate::config::Ridge;
+use crate::kernels::cholesky;
+use crate::loss::Output;
+use crate::network::{LayerRows, Network};
+
+/// What is known of a user's head: the posterior's precision, factorised.
+#[derive(Clone, Debug)]
+pub struct Posterior {
+    /// The lower factor of the precision in units of `scale`, [width, width].
+    factor: Vec<f64>,
+    /// The posterior mean in units of `scale`, less the start.
+    mean: Vec<f64>,
+    row: Vec<f64>,
+}
+
+impl Posterior {
+    /// Of a head of which nothing is known but where it starts.
+    pub fn new(network: &Network) -> Self {
+        let width = network.parameters();
+        let mut posterior = Self {
+            factor: vec![0.0; width * width],
+            mean: vec![0.0; width],
+            row: vec![0.0; width],
+        };
+        posterior.reset();
+        posterior
+    }
+
+    /// Forgets what was known.
+    pub fn reset(&mut self) {
+        self.mean.fill(0.0);
+        self.factor.fill(0.0);
+        self.add_identity();
+    }
+
+    fn add_identity(&mut self) {
+        let width = self.mean.len();
+        self.factor.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
+    }
+
+    /// Adapts the head, from `start` on, to a support set.
+    ///
+    /// With clicks, one Newton step is taken from the start: each click counts
+    /// as a rating of the logit that the linearised loss is least at.
+    ///
+    /// `false` if the numbers are beyond what floats can hold; the posterior is
+    /// reset then.
+    #[expect(clippy::too_many_arguments, reason = "a regression is all of these")]
+    pub fn adapt(
+        &mut self,
+        network: &Network,
+        output: &Output,
+        ridge: &Ridge,
+        scale: &[f32],
+        support: Set,
+        start: &[f32],
+        head: &mut [f32],
+        activations: &mut LayerRows,
+    ) -> bool {
+        let width = self.mean.len();
+        self.mean.fill(0.0);
+        self.factor.fill(0.0);
+        for Set { inputs, targets, item_variances } in support.blocks() {
+            network.forward(start, inputs, activations);
+            for (row, (said, target)) in
+                activations.output(inputs.rows).iter().zip(targets).enumerate()
+            {
+                let (residual, variance) = output.loss.working_residual(*said, *target);
+                let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
+                let variance = ridge.noise * variance + ridge.item_variance * item_variance;
+                let precision = 1.0 / f64::from(variance).sqrt();
+                let features = &inputs.items[row * (width - 1)..][..width - 1];
+                // The bias is the weight of a feature that is always 1.
+                for ((element, feature), scale) in
+                    self.row.iter_mut().zip(features.iter().chain([&1.0])).zip(scale)
+                {
+                    *element = precision * f64::from(*scale) * f64::from(*feature);
+                }
+                for (i, &element) in self.row.iter().enumerate() {
+                    let sums = &mut self.factor[i * width..][..=i];
+                    for (sum, other) in sums.iter_mut().zip(&self.row) {
+                        *sum += element * other;
+                    }
+                    self.mean[i] += element * precision * f64::from(residual);
+                }
+            }
+        }
+        self.add_identity();
+        if !cholesky::factorise(&mut self.factor, width) {
+            self.reset();
+            return false;
+        }
+        cholesky::solve(&self.factor, width, &mut self.mean);
+        for ((head, start), (scale, mean)) in
+            head.iter_mut().zip(start).zip(scale.iter().zip(&self.mean))
+        {
+            *head = (f64::from(*start) + f64::from(*scale) * mean) as f32;
+        }
+        true
+    }
+
+    /// The variance of what the head says of an item, in its own units.
+    ///
+    /// `features` are the item's, one less than the head has numbers.
+    pub fn variance(&mut self, scale: &[f32], features: &[f32]) -> f64 {
+        for ((element, feature), scale) in
+            self.row.iter_mut().zip(features.iter().chain([&1.0])).zip(scale)
+        {
+            *element = f64::from(*scale) * f64::from(*feature);
+        }
+        cholesky::solve_lower(&self.factor, self.mean.len(), &mut self.row);
+        self.row.iter().map(|element| element * element).sum()
+    }
+}

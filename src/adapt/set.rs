@@ -1,0 +1,86 @@
+//! Rated items as a head sees them.
+
+use std::ops::Range;
+
+use crate::network::Inputs;
+
+/// Rows that are computed together: a support set or catalogue of any size
+/// passes through the same few buffers, block by block.
+pub const BLOCK: usize = 64;
+
+/// A support or query set, or a part of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<'a> {
+    /// What describes the items and the user.
+    pub inputs: Inputs<'a>,
+    /// The ratings in the head's units, one a row.
+    pub targets: &'a [f32],
+    /// The variance that each item's uncertain vector adds to its rating, in
+    /// the head's units; empty for models without vectors.
+    pub item_variances: &'a [f32],
+}
+
+impl<'a> Set<'a> {
+    /// The set in parts of at most [`BLOCK`] rows, in order.
+    pub fn blocks(self) -> impl Iterator<Item = Self> {
+        let rows = self.inputs.rows;
+        (0..rows).step_by(BLOCK).map(move |start| self.part(start..rows.min(start + BLOCK)))
+    }
+
+    fn part(self, rows: Range<usize>) -> Self {
+        let Inputs { items, user, offsets, rows: all } = self.inputs;
+        let width = items.len() / all;
+        Self {
+            inputs: Inputs {
+                items: &items[rows.start * width..rows.end * width],
+                user,
+                offsets: part(offsets, &rows),
+                rows: rows.len(),
+            },
+            targets: &self.targets[rows.clone()],
+            item_variances: part(self.item_variances, &rows),
+        }
+    }
+}
+
+/// Some rows' numbers of a list that may be left out as a whole.
+pub fn part<'a, T>(list: &'a [T], rows: &Range<usize>) -> &'a [T] {
+    if list.is_empty() { list } else { &list[rows.clone()] }
+}
+
+/// A support set with its own memory.
+#[derive(Clone, Debug, Default)]
+pub struct SupportSet {
+    items: Vec<f32>,
+    offsets: Vec<f32>,
+    targets: Vec<f32>,
+    item_variances: Vec<f32>,
+}
+
+impl SupportSet {
+    /// Forgets all rows, but keeps the memory.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.offsets.clear();
+        self.targets.clear();
+        self.item_variances.clear();
+    }
+
+    /// Adds rows.
+    pub fn extend(&mut self, set: Set) {
+        self.items.extend_from_slice(set.inputs.items);
+        self.offsets.extend_from_slice(set.inputs.offsets);
+        self.targets.extend_from_slice(set.targets);
+        self.item_variances.extend_from_slice(set.item_variances);
+    }
+
+    /// All rows, with this part of their inputs for the user.
+    pub fn set<'a>(&'a self, user: &'a [f32]) -> Set<'a> {
+        let (items, offsets, rows) = (&self.items, &self.offsets, self.targets.len());
+        Set {
+            inputs: Inputs { items, user, offsets, rows },
+            targets: &self.targets,
+            item_variances: &self.item_variances,
+        }
+    }
+}

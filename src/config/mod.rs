@@ -1,0 +1,201 @@
+//! The model's configuration: `melu.config` in the weight file.
+
+mod json;
+
+use crate::loss::{Loss, Output};
+use crate::network::Network;
+use crate::schema::{Entity, Field};
+
+/// More local steps than this are taken for a mistake.
+const MOST_STEPS: usize = 1_000;
+
+/// What an item's vector gives besides the vector itself: see
+/// [`crate::catalog`].
+pub const VECTOR_NUMBERS: usize = 4;
+
+/// Everything about a model that is not a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The fields that describe an item, in the order of the head's inputs.
+    pub item_fields: Vec<Field>,
+    /// The fields that describe a user, in the order of the head's inputs.
+    pub user_fields: Vec<Field>,
+    /// Width of every field's embedding.
+    pub embedding_dim: usize,
+    /// Width of the items' vectors; 0 for a model without.
+    pub factors: usize,
+    /// Widths of the body's layers; empty for a model without a body.
+    pub body: Vec<usize>,
+    /// Widths of the head's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Loss, and how the head's units meet the ratings'.
+    pub output: Output,
+    /// How the head adapts to a user.
+    pub local: Local,
+}
+
+/// How the head adapts to a support set.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Local {
+    /// By gradient steps.
+    Gradient(GradientSteps),
+    /// In closed form, a head of one layer.
+    Ridge(Ridge),
+}
+
+/// Gradient steps on the mean loss of the support set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GradientSteps {
+    /// How many steps.
+    pub steps: usize,
+    /// The learning rate of each head tensor, in their order.
+    pub rates: Vec<f32>,
+    /// How strongly each step pulls back to where the head started: as much as
+    /// so many ratings. At 0 it does not.
+    pub pull: f32,
+}
+
+/// Ridge regression: the posterior mean of a linear head whose weights are
+/// normal around where it started, independent, with the standard deviations
+/// of the tensor `head.scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ridge {
+    /// Variance of a rating around what the best head says, in the head's units.
+    pub noise: f32,
+    /// What an item's own variance is multiplied by before it is added to the
+    /// noise.
+    pub item_variance: f32,
+}
+
+impl Config {
+    /// The fields of items or of users.
+    pub fn fields(&self, entity: Entity) -> &[Field] {
+        match entity {
+            Entity::Item => &self.item_fields,
+            Entity::User => &self.user_fields,
+        }
+    }
+
+    /// Width of what describes an item to the body, or to the head of a model
+    /// without a body: what the item's vector gives, then the embeddings of its
+    /// fields. `None` if it overflows.
+    pub fn item_width(&self) -> Option<usize> {
+        let vector = match self.factors {
+            0 => 0,
+            factors => factors.checked_add(VECTOR_NUMBERS)?,
+        };
+        self.embedded_width(Entity::Item)?.checked_add(vector)
+    }
+
+    /// Width of what describes a user: the embeddings of its fields. `None` if
+    /// it overflows.
+    pub fn user_width(&self) -> Option<usize> {
+        self.embedded_width(Entity::User)
+    }
+
+    fn embedded_width(&self, entity: Entity) -> Option<usize> {
+        let embedded = self.fields(entity).iter().filter(|field| field.embedded);
+        embedded.count().checked_mul(self.embedding_dim)
+    }
+
+    /// The body's layers and where its tensors lie; `None` for a model without.
+    ///
+    /// # Errors
+    /// If it has no input, a width is 0, or the sizes overflow: in words.
+    pub fn body_network(&self) -> Result<Option<Network>, String> {
+        if self.body.is_empty() {
+            return Ok(None);
+        }
+        let (items, users) = self.widths()?;
+        Network::body(items, users, &self.body).map(Some)
+    }
+
+    /// The head's layers and where its tensors lie.
+    ///
+    /// # Errors
+    /// If it has no input, a width is 0, or the sizes overflow: in words.
+    pub fn head_network(&self) -> Result<Network, String> {
+        match self.body.last() {
+            None => {
+                let (items, users) = self.widths()?;
+                Network::head(items, users, &self.hidden)
+            }
+            Some(features) => {
+                let items =
+                    features.checked_add(self.factors).ok_or("factors or body is too wide")?;
+                Network::head(items, 0, &self.hidden)
+            }
+        }
+    }
+
+    fn widths(&self) -> Result<(usize, usize), String> {
+        let widths = self.item_width().zip(self.user_width());
+        widths.ok_or_else(|| "embedding_dim or factors is too large".into())
+    }
+
+    /// Whether all its numbers can be used.
+    ///
+    /// # Errors
+    /// The key and value that cannot, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let head = self.head_network()?;
+        self.body_network()?;
+        if self.factors > 0 && !self.hidden.is_empty() {
+            return Err("factors are given; a head without hidden layers is expected".into());
+        }
+        let Output { loss, scale, offset } = self.output;
+        if !(scale.is_finite() && scale > 0.0) {
+            return Err(format!("output.scale is {scale}; a number above 0 is expected"));
+        }
+        if !offset.is_finite() {
+            return Err(format!("output.offset is {offset}; a finite number is expected"));
+        }
+        if loss == Loss::Bce && (scale, offset) != (1.0, 0.0) {
+            return Err(format!(
+                "output is scale {scale}, offset {offset}; with the loss \"bce\", 1 and 0 are expected"
+            ));
+        }
+        match &self.local {
+            Local::Gradient(steps) => steps.check(&head),
+            Local::Ridge(ridge) => ridge.check(&head),
+        }
+    }
+}
+
+impl GradientSteps {
+    fn check(&self, head: &Network) -> Result<(), String> {
+        let &Self { steps, ref rates, pull } = self;
+        if steps > MOST_STEPS {
+            return Err(format!("local.steps is {steps}; at most {MOST_STEPS} are expected"));
+        }
+        if rates.len() != head.tensors() {
+            return Err(format!(
+                "local.rate has {} numbers for {} head tensors",
+                rates.len(),
+                head.tensors()
+            ));
+        }
+        not_negative("local.pull", pull)?;
+        rates.iter().try_for_each(|rate| not_negative("local.rate", *rate))
+    }
+}
+
+impl Ridge {
+    fn check(&self, head: &Network) -> Result<(), String> {
+        if head.layers().len() != 1 {
+            return Err("local.solver is ridge; a head without hidden layers is expected".into());
+        }
+        if self.noise <= 0.0 {
+            return Err(format!("local.noise is {}; a number above 0 is expected", self.noise));
+        }
+        not_negative("local.noise", self.noise)?;
+        not_negative("local.item_variance", self.item_variance)
+    }
+}
+
+fn not_negative(key: &str, number: f32) -> Result<(), String> {
+    match number.is_finite() && number >= 0.0 {
+        true => Ok(()),
+        false => Err(format!("{key} is {number}; 0 or more is expected")),
+    }
+}

@@ -1,0 +1,149 @@
+//! Priors in a weight file: what their terms read in the metadata, what that is
+//! worth in tensors.
+
+use serde::{Deserialize, Serialize};
+
+use super::read::floats;
+use super::{Contents, ItemPrior, RawFile, TensorData};
+use crate::Result;
+use crate::config::Config;
+use crate::prior::{Input, Prior, Term};
+use crate::schema::{Entity, Field};
+
+const KEY: &str = "melu.priors";
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPriors {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item: Option<RawItemPrior>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<Vec<RawTerm>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawItemPrior {
+    variance: f32,
+    terms: Vec<RawTerm>,
+}
+
+/// What a term reads, with fields by name.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum RawTerm {
+    Values(String),
+    Pair([String; 2]),
+    Number { field: String, lowest: f32, highest: f32 },
+    Shared(String),
+}
+
+impl RawTerm {
+    fn new(input: &Input, fields: &[Field]) -> Self {
+        let name = |place: &usize| fields[*place].name.clone();
+        match input {
+            Input::Values { field } => Self::Values(name(field)),
+            Input::Pair { fields: [a, b] } => Self::Pair([name(a), name(b)]),
+            Input::Number { field, lowest, highest } => {
+                Self::Number { field: name(field), lowest: *lowest, highest: *highest }
+            }
+            Input::Shared { field, .. } => Self::Shared(name(field)),
+        }
+    }
+}
+
+/// The metadata of a model with priors.
+pub fn metadata(contents: &Contents) -> Option<(&'static str, String)> {
+    let terms = |prior: &Prior, entity| {
+        let fields = contents.config.fields(entity);
+        prior.terms().iter().map(|term| RawTerm::new(&term.input, fields)).collect()
+    };
+    let Contents { item_prior, user_prior, .. } = contents;
+    if item_prior.is_none() && user_prior.is_none() {
+        return None;
+    }
+    let raw = RawPriors {
+        item: item_prior.as_ref().map(|ItemPrior { prior, variance }| RawItemPrior {
+            variance: *variance,
+            terms: terms(prior, Entity::Item),
+        }),
+        user: user_prior.as_ref().map(|prior| terms(prior, Entity::User)),
+    };
+    Some((KEY, serde_json::to_string(&raw).unwrap_or_default()))
+}
+
+/// The tensors of a prior.
+pub fn push<'a>(tensors: &mut Vec<TensorData<'a>>, entity: Entity, prior: &'a Prior) {
+    let width = prior.width();
+    tensors.push(TensorData::list(format!("prior.{entity}.intercept"), prior.intercept()));
+    for (index, Term { input, weights }) in prior.terms().iter().enumerate() {
+        let name = format!("prior.{entity}.{index}.weight");
+        tensors.push(TensorData::new(name, &[weights.len() / width.max(1), width], weights));
+        if let Input::Shared { confidences, .. } = input {
+            let name = format!("prior.{entity}.{index}.confidence");
+            tensors.push(TensorData::list(name, confidences));
+        }
+    }
+}
+
+/// The items' prior and the users', where the file has them.
+pub fn read(file: &mut RawFile, config: &Config) -> Result<(Option<ItemPrior>, Option<Prior>)> {
+    let raw = match file.metadata(KEY) {
+        None => RawPriors::default(),
+        Some(json) => {
+            serde_json::from_str(json).map_err(|error| file.refuse(KEY, error.to_string()))?
+        }
+    };
+    let item = raw.item.map(|RawItemPrior { variance, terms }| {
+        if !(variance.is_finite() && variance >= 0.0) {
+            let problem = format!("item.variance is {variance}; 0 or more is expected");
+            return Err(file.refuse(KEY, problem));
+        }
+        let width = config.factors.saturating_add(1);
+        let prior = prior(file, Entity::Item, &config.item_fields, terms, width)?;
+        Ok(ItemPrior { prior, variance })
+    });
+    let item = item.transpose()?;
+    let user =
+        raw.user.map(|terms| prior(file, Entity::User, &config.user_fields, terms, config.factors));
+    Ok((item, user.transpose()?))
+}
+
+fn prior(
+    file: &mut RawFile,
+    entity: Entity,
+    fields: &[Field],
+    terms: Vec<RawTerm>,
+    width: usize,
+) -> Result<Prior> {
+    let intercept = floats(file, &format!("prior.{entity}.intercept"), &[width])?;
+    let term = |(index, raw): (usize, RawTerm)| {
+        let place = |file: &RawFile, name: &str| {
+            fields.iter().position(|field| field.name == name).ok_or_else(|| {
+                file.refuse(
+                    KEY,
+                    format!("{entity} term {index} names \"{name}\", which is no field"),
+                )
+            })
+        };
+        let input = match raw {
+            RawTerm::Values(name) => Input::Values { field: place(file, &name)? },
+            RawTerm::Pair([a, b]) => Input::Pair { fields: [place(file, &a)?, place(file, &b)?] },
+            RawTerm::Number { field, lowest, highest } => {
+                Input::Number { field: place(file, &field)?, lowest, highest }
+            }
+            RawTerm::Shared(name) => {
+                let field = place(file, &name)?;
+                let name = format!("prior.{entity}.{index}.confidence");
+                let confidences = floats(file, &name, &[fields[field].size])?;
+                Input::Shared { field, confidences }
+            }
+        };
+        let refuse = |problem| file.refuse(&format!("{KEY} {entity} term {index}"), problem);
+        let rows = input.rows(fields).map_err(refuse)?;
+        let weights = floats(file, &format!("prior.{entity}.{index}.weight"), &[rows, width])?;
+        Ok(Term { input, weights })
+    };
+    let terms = terms.into_iter().enumerate().map(term).collect::<Result<_>>()?;
+    Prior::new(fields, intercept, terms).map_err(|problem| file.refuse(KEY, problem))
+}

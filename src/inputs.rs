@@ -1,0 +1,127 @@
+//! From a user and some items to the head's inputs.
+
+use crate::adapt::BLOCK;
+use crate::kernels::gather_rows;
+use crate::network::{Inputs, LayerRows, Network};
+use crate::{Catalog, Model};
+
+/// Which rows of the catalogue.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// So many from this one on.
+    From(usize, usize),
+    /// These, all of which are in the catalogue.
+    Listed(&'a [u32]),
+}
+
+impl Rows<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::From(_, count) => *count,
+            Self::Listed(rows) => rows.len(),
+        }
+    }
+}
+
+/// Room for the head's inputs of a block of items; made once, so that nothing
+/// is allocated while adapting or scoring.
+#[derive(Clone, Debug)]
+pub struct InputBuffers {
+    /// The items' rows, [BLOCK, item width].
+    items: Vec<f32>,
+    offsets: Vec<f32>,
+    item_variances: Vec<f32>,
+    /// The body's layers' outputs.
+    body: LayerRows,
+    /// What the head sees of each item, [BLOCK, its item width].
+    features: Vec<f32>,
+}
+
+impl InputBuffers {
+    /// Room for one user of a model.
+    pub fn new(model: &Model) -> Self {
+        let head_width = model.head_network().item_width();
+        let (item_width, body) = match model.body_network() {
+            None => (head_width, LayerRows::default()),
+            Some(body) => (body.item_width(), LayerRows::new(body, BLOCK)),
+        };
+        let features = if model.body_network().is_some() { BLOCK * head_width } else { 0 };
+        Self {
+            items: vec![0.0; BLOCK * item_width],
+            offsets: vec![0.0; BLOCK],
+            item_variances: vec![0.0; BLOCK],
+            body,
+            features: vec![0.0; features],
+        }
+    }
+
+    /// The head's inputs of at most [`BLOCK`] rows, and their items' variances.
+    ///
+    /// `user` is what describes the user: the body's part of the input, or the
+    /// head's of a model without a body.
+    pub fn fill<'a>(
+        &'a mut self,
+        catalog: &'a Catalog,
+        user: &'a [f32],
+        rows: Rows,
+    ) -> (Inputs<'a>, &'a [f32]) {
+        let model = catalog.model();
+        let count = rows.len();
+        let Self { items, offsets, item_variances, body: activations, features } = self;
+        let width = items.len() / BLOCK;
+        let items = match rows {
+            Rows::From(first, _) => &catalog.rows()[first * width..][..count * width],
+            Rows::Listed(rows) => {
+                let items = &mut items[..count * width];
+                gather_rows(catalog.rows(), rows, items);
+                items
+            }
+        };
+        let offsets = numbers(catalog.offsets(), rows, offsets);
+        let item_variances = numbers(catalog.item_variances(), rows, item_variances);
+        let inputs = match model.body_network() {
+            None => Inputs { items, user, offsets, rows: count },
+            Some(body) => {
+                let inputs = Inputs { items, user, offsets: &[], rows: count };
+                body.forward(model.body(), inputs, activations);
+                let factors = model.config().factors;
+                head_features(body, factors, items, activations, count, features);
+                let items = &features[..count * (factors + body.output_width())];
+                Inputs { items, user: &[], offsets, rows: count }
+            }
+        };
+        (inputs, item_variances)
+    }
+}
+
+/// One number for each row, from one for each item; none of an empty list.
+fn numbers<'a>(list: &'a [f32], rows: Rows, buffer: &'a mut [f32]) -> &'a [f32] {
+    match rows {
+        _ if list.is_empty() => &[],
+        Rows::From(first, count) => &list[first..first + count],
+        Rows::Listed(rows) => {
+            let buffer = &mut buffer[..rows.len()];
+            gather_rows(list, rows, buffer);
+            buffer
+        }
+    }
+}
+
+/// Writes what the head sees of each row: the item's vector, which `items`
+/// begin with, and the body's output.
+pub fn head_features(
+    body: &Network,
+    factors: usize,
+    items: &[f32],
+    activations: &LayerRows,
+    rows: usize,
+    features: &mut [f32],
+) {
+    let (inputs, outputs) = (body.item_width(), body.output_width());
+    let output = activations.last(rows * outputs);
+    for (row, features) in features.chunks_exact_mut(factors + outputs).take(rows).enumerate() {
+        let (vector, rest) = features.split_at_mut(factors);
+        vector.copy_from_slice(&items[row * inputs..][..factors]);
+        rest.copy_from_slice(&output[row * outputs..][..outputs]);
+    }
+}

@@ -1,0 +1,239 @@
+//! The gradient of the query loss through ridge regression, derived by hand.
+//!
+//! With a row `a` for each support rating and its residual `e`, both divided by
+//! the rating's standard deviation, the adapted weights are `w = K^-1 A^T e`,
+//! where `K = A^T A + I`. Let `v` be the query loss's gradient by `w`, and `u =
+//! K^-1 v`. Then
+//!
+//! - a residual gets `a.u`;
+//! - a row gets `(e - a.w) u - (a.u) w`.
+//!
+//! All else is how rows and residuals come from features, scale, item variances
+//! and the head where it starts.
+
+use crate::adapt::Set;
+use crate::config::Ridge;
+use crate::kernels::cholesky;
+use crate::loss::Output;
+use crate::network::{LayerRows, Network};
+
+/// One task's gradients, and room to compute them in.
+///
+/// Reuse one for many tasks: its buffers stay.
+#[derive(Clone, Debug, Default)]
+pub struct RidgeGradient {
+    /// The mean query loss at the adapted head.
+    pub loss: f32,
+    /// By the head where it starts.
+    pub head: Vec<f32>,
+    /// By the head's scale.
+    pub scale: Vec<f32>,
+    /// By the part that an item's variance counts.
+    pub item_variance: f32,
+    /// By the head's inputs in the support set, [rows, item width].
+    pub support_items: Vec<f32>,
+    /// By the head's inputs in the query set, [rows, item width].
+    pub query_items: Vec<f32>,
+    activations: LayerRows,
+    /// The support set's rows in units of `scale`, [rows, width].
+    rows: Vec<f64>,
+    ratings: Vec<Rating>,
+    factor: Vec<f64>,
+    /// The adapted weights less the start, in units of `scale`.
+    weights: Vec<f64>,
+    /// `u` above.
+    dual: Vec<f64>,
+}
+
+/// A support rating.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rating {
+    /// How far the target lies above what the head says.
+    residual: f64,
+    /// The residual's derivative by what the head says.
+    residual_slope: f64,
+    /// 1 over the standard deviation.
+    precision: f64,
+    /// The precision's derivative by what the head says.
+    precision_slope: f64,
+    /// The precision's derivative by the part that the item's variance counts.
+    by_item_variance: f64,
+}
+
+impl RidgeGradient {
+    /// Computes one task's gradients; all of the public fields are replaced.
+    ///
+    /// `head` is where this user's head starts, of a network of one layer, and
+    /// `scale` how wide its prior is. With an empty support set there is no
+    /// local update; with an empty query set all gradients are 0.
+    #[expect(clippy::too_many_arguments, reason = "a task is all of these")]
+    pub fn compute(
+        &mut self,
+        network: &Network,
+        output: &Output,
+        ridge: &Ridge,
+        head: &[f32],
+        scale: &[f32],
+        support: Set,
+        query: Set,
+    ) {
+        let width = network.parameters();
+        zero(&mut self.head, width);
+        zero(&mut self.scale, width);
+        zero(&mut self.support_items, support.inputs.items.len());
+        zero(&mut self.query_items, query.inputs.items.len());
+        zero(&mut self.weights, width);
+        zero(&mut self.dual, width);
+        self.item_variance = 0.0;
+        self.solve(network, output, ridge, head, scale, support);
+        self.query(network, output, head, scale, query);
+        cholesky::solve(&self.factor, width, &mut self.dual);
+        self.support(head, scale, support);
+    }
+
+    /// The adapted weights.
+    fn solve(
+        &mut self,
+        network: &Network,
+        output: &Output,
+        ridge: &Ridge,
+        head: &[f32],
+        scale: &[f32],
+        support: Set,
+    ) {
+        let width = head.len();
+        let Self { activations, rows, ratings, factor, weights, .. } = self;
+        network.forward(head, support.inputs, activations);
+        let said = activations.output(support.inputs.rows);
+        ratings.clear();
+        ratings.extend(said.iter().zip(support.targets).enumerate().map(
+            |(row, (said, target))| {
+                let item_variance = support.item_variances.get(row).copied().unwrap_or(0.0);
+                Rating::new(output, ridge, *said, *target, item_variance)
+            },
+        ));
+        zero(rows, ratings.len() * width);
+        zero(factor, width * width);
+        let features = support.inputs.items.chunks_exact((width - 1).max(1));
+        for (index, (row, rating)) in rows.chunks_exact_mut(width).zip(&*ratings).enumerate() {
+            let features = features.clone().nth(index).unwrap_or(&[]).iter().chain([&1.0]);
+            for ((element, feature), scale) in row.iter_mut().zip(features).zip(scale) {
+                *element = rating.precision * f64::from(*scale) * f64::from(*feature);
+            }
+            for (i, &element) in row.iter().enumerate() {
+                weights[i] += element * rating.precision * rating.residual;
+                let sums = &mut factor[i * width..][..=i];
+                sums.iter_mut().zip(&*row).for_each(|(sum, other)| *sum += element * other);
+            }
+        }
+        factor.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
+        if cholesky::factorise(factor, width) {
+            cholesky::solve(factor, width, weights);
+        } else {
+            // Beyond what floats can hold: the loss says so.
+            weights.fill(f64::NAN);
+        }
+    }
+
+    /// The query loss, and its gradients by what it sees directly.
+    fn query(
+        &mut self,
+        network: &Network,
+        output: &Output,
+        head: &[f32],
+        scale: &[f32],
+        query: Set,
+    ) {
+        let count = query.inputs.rows;
+        let share = 1.0 / count.max(1) as f64;
+        let adapted: Vec<f32> = (head.iter().zip(scale).zip(&self.weights))
+            .map(|((start, scale), weight)| (f64::from(*start) + f64::from(*scale) * weight) as f32)
+            .collect();
+        network.forward(&adapted, query.inputs, &mut self.activations);
+        let mut loss = 0.0;
+        for (row, (said, target)) in
+            self.activations.output(count).iter().zip(query.targets).enumerate()
+        {
+            loss += share * f64::from(output.loss.value(*said, *target));
+            let slope = share * f64::from(output.loss.derivative(*said, *target));
+            let inputs = row * (head.len() - 1)..(row + 1) * (head.len() - 1);
+            let features = query.inputs.items[inputs.clone()].iter().chain([&1.0]);
+            for (i, feature) in features.enumerate() {
+                self.head[i] += (slope * f64::from(*feature)) as f32;
+                self.dual[i] += slope * f64::from(*feature);
+            }
+            for (gradient, weight) in self.query_items[inputs].iter_mut().zip(&adapted) {
+                *gradient = (slope * f64::from(*weight)) as f32;
+            }
+        }
+        self.loss = loss as f32;
+        // By the head's numbers so far; by the weights it is in units of scale.
+        for ((by, scale), (gradient, weight)) in
+            self.dual.iter_mut().zip(scale).zip(self.scale.iter_mut().zip(&self.weights))
+        {
+            *gradient += (*by * weight) as f32;
+            *by *= f64::from(*scale);
+        }
+    }
+
+    /// The gradients by what the support set was made of.
+    fn support(&mut self, head: &[f32], scale: &[f32], support: Set) {
+        let width = head.len();
+        let rows = self.rows.chunks_exact(width).zip(&self.ratings).enumerate();
+        for (index, (row, rating)) in rows {
+            let dot = |other: &[f64]| row.iter().zip(other).map(|(a, b)| a * b).sum::<f64>();
+            let (by_residual, fitted) = (dot(&self.dual), dot(&self.weights));
+            let left = rating.precision * rating.residual - fitted;
+            let mut by_precision = by_residual * rating.residual;
+            let inputs = index * (width - 1)..(index + 1) * (width - 1);
+            let features = support.inputs.items[inputs.clone()].iter().chain([&1.0]);
+            let mut gradients = self.support_items[inputs.clone()].iter_mut();
+            for (i, feature) in features.enumerate() {
+                let (scale, feature) = (f64::from(scale[i]), f64::from(*feature));
+                let by_row = left * self.dual[i] - by_residual * self.weights[i];
+                by_precision += by_row * scale * feature;
+                self.scale[i] += (by_row * rating.precision * feature) as f32;
+                if let Some(gradient) = gradients.next() {
+                    *gradient = (by_row * rating.precision * scale) as f32;
+                }
+            }
+            self.item_variance += (by_precision * rating.by_item_variance) as f32;
+            // Both depend on what the head says where it starts.
+            let by_said = by_residual * rating.precision * rating.residual_slope
+                + by_precision * rating.precision_slope;
+            let features = support.inputs.items[inputs.clone()].iter().chain([&1.0]);
+            for (gradient, feature) in self.head.iter_mut().zip(features) {
+                *gradient += (by_said * f64::from(*feature)) as f32;
+            }
+            for (gradient, weight) in self.support_items[inputs].iter_mut().zip(head) {
+                *gradient += (by_said * f64::from(*weight)) as f32;
+            }
+        }
+    }
+}
+
+impl Rating {
+    fn new(output: &Output, ridge: &Ridge, said: f32, target: f32, item_variance: f32) -> Self {
+        let working = output.loss.working_residual(said, target);
+        let slopes = output.loss.working_residual_slopes(said, target);
+        let [residual, variance, residual_slope, variance_slope] =
+            [working.0, working.1, slopes.0, slopes.1].map(f64::from);
+        let [noise, share, item_variance] =
+            [ridge.noise, ridge.item_variance, item_variance].map(f64::from);
+        let precision = 1.0 / (noise * variance + share * item_variance).sqrt();
+        // The derivative of x^(-1/2).
+        let by_variance = -0.5 * precision.powi(3);
+        Self {
+            residual,
+            residual_slope,
+            precision,
+            precision_slope: by_variance * noise * variance_slope,
+            by_item_variance: by_variance * item_variance,
+        }
+    }
+}
+
+fn zero<T: Clone + Default>(vector: &mut Vec<T>, len: usize) {
+    vector.clear();
+    vector.resize(len, T::default());
+}

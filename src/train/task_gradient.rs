@@ -1,0 +1,233 @@
+//! One task's gradient by all that training learns: from the ratings through
+//! solver, head, body and embeddings.
+
+use super::meta_gradient::{MetaGradient, Order};
+use super::parameters::Parameters;
+use super::ridge_gradient::RidgeGradient;
+use super::training_set::{TaskRows, TrainingSet};
+use crate::adapt::Set;
+use crate::config::Local;
+use crate::data::Task;
+use crate::embedding::write_row;
+use crate::inputs::head_features;
+use crate::kernels::{add_scaled, relu_mask, sum_of_squares};
+use crate::network::{Inputs, LayerRows, Network};
+
+/// What all tasks of a batch share: the parameters as they stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    pub set: &'a TrainingSet,
+    pub order: Order,
+    pub parameters: &'a Parameters,
+    /// The solver's numbers, out of the parameters.
+    pub local: &'a Local,
+    pub head_scale: &'a [f32],
+    /// The mean row of each embedding that needs one: see [`TrainingSet::means`].
+    pub means: &'a [Vec<f32>],
+}
+
+/// One task's inputs and gradients; reuse one for many tasks.
+#[derive(Debug, Default)]
+pub struct TaskGradient {
+    /// The mean query loss at the adapted head.
+    pub loss: f32,
+    pub body: Vec<f32>,
+    pub head: Vec<f32>,
+    /// By the solver's numbers themselves, not their logarithms.
+    pub solver: Vec<f32>,
+    /// By what describes the user, [user width].
+    pub user: Vec<f32>,
+    pub support: SetGradient,
+    pub query: SetGradient,
+    user_row: Vec<f32>,
+    start: Vec<f32>,
+    steps: MetaGradient,
+    ridge: RidgeGradient,
+}
+
+/// A support or query set's inputs and gradients.
+#[derive(Debug, Default)]
+pub struct SetGradient {
+    /// By what describes the items, [rows, item width].
+    pub items: Vec<f32>,
+    item_rows: Vec<f32>,
+    targets: Vec<f32>,
+    offsets: Vec<f32>,
+    item_variances: Vec<f32>,
+    /// The body's layers' outputs, and the loss's derivatives by their sums.
+    activations: LayerRows,
+    deltas: LayerRows,
+    features: Vec<f32>,
+}
+
+impl TaskGradient {
+    /// Computes one task's gradients; all of the public fields are replaced.
+    ///
+    /// `rows` says how training describes the task's items.
+    pub fn compute(&mut self, shared: Shared, task: &Task, rows: &TaskRows) {
+        let Shared { set, parameters, .. } = shared;
+        let item_fields = set.config.item_fields.len();
+        let user_embeddings = &parameters.embeddings[item_fields..];
+        let (fields, columns) = (&set.config.user_fields, &set.user_columns);
+        let user = task.user as usize;
+        self.user_row.resize(set.user_width, 0.0);
+        let means = &shared.means[item_fields..];
+        write_row(fields, columns, user, user_embeddings, means, &mut self.user_row);
+        self.support.fill(shared, &task.support, &rows.support);
+        self.query.fill(shared, &task.query, &rows.query);
+        zero(&mut self.body, parameters.body.len());
+        zero(&mut self.user, set.user_width);
+        self.start.clear();
+        self.start.extend_from_slice(&parameters.head);
+        let start = set.user_start(user);
+        add_scaled(&mut self.start[..start.len()], 1.0, start);
+
+        let user = match &set.body {
+            None => &*self.user_row,
+            Some(body) => {
+                self.support.forward(set, body, &parameters.body, &self.user_row);
+                self.query.forward(set, body, &parameters.body, &self.user_row);
+                &[]
+            }
+        };
+        let (support, query) = (self.support.set(set, user), self.query.set(set, user));
+        let (network, output) = (&set.head, &set.config.output);
+        self.solver.clear();
+        let (support_items, query_items) = match shared.local {
+            Local::Gradient(local) => {
+                let steps = &mut self.steps;
+                steps.compute(network, output, local, &self.start, shared.order, support, query);
+                self.loss = steps.loss;
+                self.head.clone_from(&steps.head);
+                self.solver.extend(steps.rates.iter().chain([&steps.pull]));
+                if set.body.is_none() {
+                    self.user.clone_from(&steps.user);
+                }
+                (&steps.support_items, &steps.query_items)
+            }
+            Local::Ridge(local) => {
+                let (ridge, scale) = (&mut self.ridge, shared.head_scale);
+                ridge.compute(network, output, local, &self.start, scale, support, query);
+                self.loss = ridge.loss;
+                self.head.clone_from(&ridge.head);
+                self.solver.extend(ridge.scale.iter().chain([&ridge.item_variance]));
+                (&ridge.support_items, &ridge.query_items)
+            }
+        };
+        match &set.body {
+            None => {
+                self.support.items.clone_from(support_items);
+                self.query.items.clone_from(query_items);
+            }
+            Some(body) => {
+                for (rows, gradient) in
+                    [(&mut self.support, support_items), (&mut self.query, query_items)]
+                {
+                    let weights = &parameters.body;
+                    let gradients = (&mut *self.body, &mut *self.user);
+                    rows.backward(body, weights, &self.user_row, gradient, gradients);
+                }
+            }
+        }
+    }
+
+    /// Shortens all of the gradients alike, if that by the networks and the
+    /// embeddings together is longer than `longest`.
+    pub fn shorten(&mut self, longest: f32) {
+        let Self { body, head, solver, user, support, query, .. } = self;
+        let vectors = [&*body, &*head, &*user, &support.items, &query.items];
+        let norm = vectors.into_iter().map(|vector| sum_of_squares(vector)).sum::<f32>().sqrt();
+        if norm > longest {
+            let scale = longest / norm;
+            for vector in [body, head, solver, user, &mut support.items, &mut query.items] {
+                vector.iter_mut().for_each(|element| *element *= scale);
+            }
+        }
+    }
+}
+
+impl SetGradient {
+    /// Describes the items as they stand.
+    fn fill(&mut self, shared: Shared, rated: &[crate::data::Rated], cold: &[bool]) {
+        let set = shared.set;
+        let count = rated.len();
+        let embeddings = &shared.parameters.embeddings[..set.config.item_fields.len()];
+        self.item_rows.resize(count * set.item_width, 0.0);
+        self.offsets.clear();
+        self.item_variances.clear();
+        let rows = self.item_rows.chunks_exact_mut(set.item_width.max(1));
+        for ((rated, cold), out) in rated.iter().zip(cold).zip(rows) {
+            let item = rated.item as usize;
+            let mut rest = out;
+            if let Some(vectors) = set.vectors(*cold) {
+                let (vector, embedding) = rest.split_at_mut(set.vector_width);
+                vectors.write_row(item, vector);
+                self.offsets.push(vectors.bias[item]);
+                self.item_variances.push(vectors.variance[item]);
+                rest = embedding;
+            }
+            let (fields, columns) = (&set.config.item_fields, &set.item_columns);
+            write_row(fields, columns, item, embeddings, shared.means, rest);
+        }
+        self.targets.clear();
+        self.targets.extend(rated.iter().map(|rated| set.config.output.target(rated.value)));
+    }
+
+    /// What the head sees of the items, by way of the body.
+    fn forward(&mut self, set: &TrainingSet, body: &Network, weights: &[f32], user: &[f32]) {
+        let (rows, factors) = (self.targets.len(), set.config.factors);
+        let Self { item_rows, activations, features, .. } = self;
+        let inputs = Inputs { items: item_rows, user, offsets: &[], rows };
+        body.forward(weights, inputs, activations);
+        features.resize(rows * (factors + body.output_width()), 0.0);
+        head_features(body, factors, item_rows, activations, rows, features);
+    }
+
+    /// The set as the head sees it.
+    fn set<'a>(&'a self, set: &TrainingSet, user: &'a [f32]) -> Set<'a> {
+        let items = if set.body.is_some() { &self.features } else { &self.item_rows };
+        let (offsets, rows) = (&self.offsets, self.targets.len());
+        Set {
+            inputs: Inputs { items, user, offsets, rows },
+            targets: &self.targets,
+            item_variances: &self.item_variances,
+        }
+    }
+
+    /// From the gradient by what the head sees to those by the body and by what
+    /// it sees itself: `self.items` is replaced, the others are added to.
+    fn backward(
+        &mut self,
+        body: &Network,
+        weights: &[f32],
+        user: &[f32],
+        features: &[f32],
+        (by_body, by_user): (&mut [f32], &mut [f32]),
+    ) {
+        let rows = self.targets.len();
+        self.deltas.resize(body, rows);
+        let outputs = body.output_width();
+        let width = features.len() / rows.max(1);
+        let deltas = &mut self.deltas.output_mut(rows * outputs);
+        for (deltas, features) in
+            deltas.chunks_exact_mut(outputs).zip(features.chunks_exact(width.max(1)))
+        {
+            deltas.copy_from_slice(&features[width - outputs..]);
+        }
+        relu_mask(deltas, self.activations.last(rows * outputs));
+        body.backward(weights, &self.activations, rows, &mut self.deltas);
+        body.add_gradient(
+            Inputs { items: &self.item_rows, user, offsets: &[], rows },
+            &self.activations,
+            &self.deltas,
+            by_body,
+        );
+        zero(&mut self.items, rows * body.item_width());
+        body.add_input_gradient(weights, &self.deltas, rows, &mut self.items, by_user);
+    }
+}
+
+fn zero(vector: &mut Vec<f32>, len: usize) {
+    vector.clear();
+    vector.resize(len, 0.0);
+}
