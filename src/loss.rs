@@ -118,6 +118,16 @@ impl Output {
         }
     }
 
+    /// The standard deviation of a rating around its score, or of a probability,
+    /// from the variance of the head's output and the noise's.
+    pub fn deviation(&self, score: f32, variance: f32, noise: f32) -> f32 {
+        match self.loss {
+            Loss::Mse | Loss::SmoothL1 => self.scale * (variance + noise).sqrt(),
+            // The logistic curve's slope.
+            Loss::Bce => score * (1.0 - score) * variance.sqrt(),
+        }
+    }
+
     /// Whether a rating can be learned from, and what is expected if not.
     pub fn check(&self, rating: f32) -> Result<(), &'static str> {
         match self.loss {

@@ -102,6 +102,12 @@ impl Model {
         &self.0.contents
     }
 
+    /// Whether the model knows how far a rating may lie from its score: with the
+    /// ridge solver it does.
+    pub fn has_deviations(&self) -> bool {
+        matches!(self.config().local, Local::Ridge(_))
+    }
+
     /// The body's layers; `None` for a model without a body.
     pub fn body_network(&self) -> Option<&Network> {
         self.0.body.as_ref()

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::adapt::BLOCK;
+use crate::config::Local;
 use crate::inputs::Rows;
 use crate::{Error, Result, User};
 
@@ -82,6 +83,52 @@ impl User {
         }
         for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
             self.score_block(Rows::From(block * BLOCK, scores.len()), scores);
+        }
+        Ok(())
+    }
+
+    /// Scores some items, and says how far each rating may lie from its score:
+    /// `deviations[i]` is the standard deviation of what the user would say of
+    /// `items[i]`, in the score's unit. With clicks it is that of the
+    /// probability.
+    ///
+    /// It counts how little is known of the user, how little of the item, and
+    /// what nobody can know. See [`Model::has_deviations`](crate::Model::has_deviations).
+    ///
+    /// # Errors
+    /// As [`User::score`], and [`Error::Argument`] if the model knows no
+    /// deviations.
+    pub fn score_with_deviations(
+        &mut self,
+        items: &[u32],
+        scores: &mut [f32],
+        deviations: &mut [f32],
+    ) -> Result<()> {
+        if items.len() != deviations.len() {
+            let problem =
+                format!("there is room for {} of {} items", deviations.len(), items.len());
+            return Err(Error::argument("deviations", problem));
+        }
+        self.score(items, scores)?;
+        let Self { catalog, embedding, inputs: buffers, posterior, .. } = self;
+        let model = catalog.model();
+        let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
+            let problem = "the model adapts by gradient steps, and does not know them";
+            return Err(Error::argument("deviations", problem));
+        };
+        let scale = &model.contents().head_scale;
+        let width = model.head_network().item_width();
+        let output = &model.config().output;
+        let blocks = items.chunks(BLOCK).zip(scores.chunks(BLOCK));
+        for ((items, scores), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
+            let (inputs, item_variances) = buffers.fill(catalog, embedding, Rows::Listed(items));
+            let rows = scores.iter().zip(inputs.items.chunks_exact(width)).enumerate();
+            for (deviation, (row, (score, features))) in deviations.iter_mut().zip(rows) {
+                let of_item = item_variances.get(row).copied().unwrap_or(0.0);
+                let known =
+                    posterior.variance(scale, features) as f32 + ridge.item_variance * of_item;
+                *deviation = ridge.calibration * output.deviation(*score, known, ridge.noise);
+            }
         }
         Ok(())
     }

@@ -24,7 +24,8 @@ impl Config {
             body: raw.body,
             hidden: raw.hidden,
             output: Output { loss: raw.loss, scale: raw.output.scale, offset: raw.output.offset },
-            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0 }),
+            // Until the head is known that the rates are for.
+            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
         };
         let local = raw.local.into_local(&config.head_network()?)?;
         let config = Self { local, ..config };
@@ -178,6 +179,8 @@ struct RawLocal {
     noise: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     item_variance: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calibration: Option<f32>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -197,15 +200,17 @@ enum RawRate {
 
 impl RawLocal {
     fn into_local(self, head: &Network) -> Result<Local, String> {
-        let Self { solver, steps, rate, pull, noise, item_variance } = self;
-        match (solver, steps, rate, pull, noise, item_variance) {
-            (Solver::Gradient, Some(steps), Some(rate), pull, None, None) => {
+        let Self { solver, steps, rate, pull, noise, item_variance, calibration } = self;
+        let ridge = (noise, item_variance, calibration);
+        match (solver, steps, rate, pull, ridge) {
+            (Solver::Gradient, Some(steps), Some(rate), pull, (None, None, None)) => {
                 let rates = rate.per_tensor(head)?;
                 Ok(Local::Gradient(GradientSteps { steps, rates, pull: pull.unwrap_or(0.0) }))
             }
-            (Solver::Ridge, None, None, None, Some(noise), item_variance) => {
+            (Solver::Ridge, None, None, None, (Some(noise), item_variance, calibration)) => {
                 let item_variance = item_variance.unwrap_or(0.0);
-                Ok(Local::Ridge(Ridge { noise, item_variance }))
+                let calibration = calibration.unwrap_or(1.0);
+                Ok(Local::Ridge(Ridge { noise, item_variance, calibration }))
             }
             (Solver::Gradient, ..) => {
                 Err("local takes \"steps\", \"rate\" and perhaps \"pull\" with the solver \
@@ -213,8 +218,8 @@ impl RawLocal {
                     .into())
             }
             (Solver::Ridge, ..) => {
-                Err("local takes \"noise\" and perhaps \"item_variance\" with the solver \
-                     ridge, and nothing else"
+                Err("local takes \"noise\" and perhaps \"item_variance\" and \"calibration\" \
+                     with the solver ridge, and nothing else"
                     .into())
             }
         }
@@ -228,6 +233,7 @@ impl RawLocal {
             pull: None,
             noise: None,
             item_variance: None,
+            calibration: None,
         };
         match local {
             Local::Gradient(GradientSteps { steps, rates, pull }) => Self {
@@ -236,10 +242,11 @@ impl RawLocal {
                 pull: (*pull > 0.0).then_some(*pull),
                 ..nothing
             },
-            Local::Ridge(Ridge { noise, item_variance }) => Self {
+            Local::Ridge(Ridge { noise, item_variance, calibration }) => Self {
                 solver: Solver::Ridge,
                 noise: Some(*noise),
                 item_variance: Some(*item_variance),
+                calibration: Some(*calibration),
                 ..nothing
             },
         }
@@ -324,10 +331,13 @@ mod tests {
             .replace("\"hidden\": [64, 64]", "\"hidden\": []")
             .replace(
                 "\"gradient\", \"steps\": 1, \"rate\": 5e-6",
-                "\"ridge\", \"noise\": 0.5, \"item_variance\": 1.25",
+                "\"ridge\", \"noise\": 0.5, \"item_variance\": 1.25, \"calibration\": 0.75",
             );
         let config = Config::from_json(&json).unwrap();
-        assert_eq!(config.local, Local::Ridge(Ridge { noise: 0.5, item_variance: 1.25 }));
+        assert_eq!(
+            config.local,
+            Local::Ridge(Ridge { noise: 0.5, item_variance: 1.25, calibration: 0.75 })
+        );
         assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
         // A vector, the numbers beside it, and two embeddings, of which one is a line.
         assert_eq!((config.item_width(), config.user_width()), (Some(25 + 4 + 16), Some(8)));

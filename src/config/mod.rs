@@ -65,6 +65,9 @@ pub struct Ridge {
     /// What an item's own variance is multiplied by before it is added to the
     /// noise.
     pub item_variance: f32,
+    /// What the standard deviations of ratings are multiplied by, so that the
+    /// intervals made of them hold what they promise.
+    pub calibration: f32,
 }
 
 impl Config {
@@ -189,6 +192,7 @@ impl Ridge {
             return Err(format!("local.noise is {}; a number above 0 is expected", self.noise));
         }
         not_negative("local.noise", self.noise)?;
+        not_negative("local.calibration", self.calibration)?;
         not_negative("local.item_variance", self.item_variance)
     }
 }

@@ -7,6 +7,7 @@
 
 mod adam;
 mod batch;
+mod calibration;
 mod checkpoint;
 mod evidence;
 mod factors;

@@ -8,11 +8,13 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::json;
 
 use super::batch::{Batch, Optimiser};
+use super::calibration::calibration;
 use super::checkpoint::{Place, State};
 use super::evidence::rank;
 use super::options::TrainOptions;
 use super::parameters::Parameters;
 use super::training_set::TrainingSet;
+use crate::config::Local;
 use crate::data::{Dataset, Rated, Task};
 use crate::file::Contents;
 use crate::{Catalog, Error, Model, Result, User};
@@ -185,6 +187,13 @@ impl Trainer {
         let TrainingSet { user_columns, fixed_tasks, raters, .. } = &self.set;
         let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
         contents.evidence = Some(evidence);
+        if let Local::Ridge(ridge) = &mut contents.config.local {
+            let tasks = match self.set.validation.is_empty() {
+                true => &self.set.fixed_tasks,
+                false => &self.set.validation,
+            };
+            ridge.calibration = self.pool.install(|| calibration(&catalog, user_columns, tasks))?;
+        }
         Ok(contents)
     }
 

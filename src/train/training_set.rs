@@ -113,7 +113,8 @@ impl TrainingSet {
             body: options.body.clone(),
             hidden: options.hidden.clone(),
             output,
-            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0 }),
+            // Until the head is known that the solver is for.
+            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
         };
         let head = config.head_network().map_err(refuse)?;
         config.local = match options.solver {
@@ -123,8 +124,10 @@ impl TrainingSet {
                 pull: options.local_pull,
             }),
             Solver::Ridge => Local::Ridge(match &vectors {
-                Some(vectors) => Ridge { noise: vectors.noise, item_variance: 1.0 },
-                None => Ridge { noise: 1.0, item_variance: 0.0 },
+                Some(vectors) => {
+                    Ridge { noise: vectors.noise, item_variance: 1.0, calibration: 1.0 }
+                }
+                None => Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 },
             }),
         };
         config.check().map_err(refuse)?;

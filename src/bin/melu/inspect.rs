@@ -86,7 +86,7 @@ pub fn inspect(arguments: &InspectArguments) -> Result<()> {
                 print(format_args!("            {} at rate {rate}", head.tensor_name(tensor)))?;
             }
         }
-        Local::Ridge(Ridge { noise, item_variance }) => print(format_args!(
+        Local::Ridge(Ridge { noise, item_variance, .. }) => print(format_args!(
             "adapts by   ridge regression, noise variance {noise} + {item_variance} of the item's"
         ))?,
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use melu::schema::Value;
-use melu::{Catalog, Filter, Model, User};
+use melu::{Catalog, Filter, Model, Recommendation, User};
 use serde_json::json;
 
 use crate::terminal::{self, note, print_json, print_table};
@@ -68,26 +68,42 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut best = Vec::new();
     user.recommend(arguments.count, filter, &mut best)?;
 
+    let deviations = deviations(&mut user, &best)?;
+    let deviation = |rank: usize| deviations.as_ref().map(|deviations| deviations[rank]);
     if arguments.json {
-        let items = best.iter().map(|found| {
+        let items = best.iter().enumerate().map(|(rank, found)| {
             json!({
                 "id": catalog.id(found.item),
                 "title": catalog.title(found.item),
                 "score": found.score,
+                "deviation": deviation(rank),
             })
         });
         return print_json(&json!({ "items": items.collect::<Vec<_>>() }));
     }
-    let mut table = terminal::table(&["", "id", "title", "score"], |column| column % 3 == 0);
+    let header = ["", "id", "title", "score", ""];
+    let mut table = terminal::table(&header, |column| !(1..=2).contains(&column));
     for (rank, found) in best.iter().enumerate() {
         table.add_row([
             (rank + 1).to_string(),
             catalog.id(found.item).unwrap_or_default().to_owned(),
             catalog.title(found.item).unwrap_or_default().to_owned(),
             format!("{:.3}", found.score),
+            deviation(rank).map_or(String::new(), |deviation| format!("± {deviation:.2}")),
         ]);
     }
     print_table(&table)
+}
+
+/// How far each rating may lie from its score, where the model knows.
+fn deviations(user: &mut User, best: &[Recommendation]) -> Result<Option<Vec<f32>>> {
+    if !user.model().has_deviations() {
+        return Ok(None);
+    }
+    let items: Vec<u32> = best.iter().map(|found| found.item).collect();
+    let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
+    user.score_with_deviations(&items, &mut scores, &mut deviations)?;
+    Ok(Some(deviations))
 }
 
 /// Values by name, or by index where the model has no names for a field's values.
