@@ -25,6 +25,9 @@ pub struct Arguments {
     /// Another seed makes another world.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// How many passes over the tasks; fewer are done sooner, and teach less.
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    epochs: usize,
     /// How many threads; 0 for as many as there are processors.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -60,7 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn train(arguments: &Arguments, dataset: &Dataset) -> Result<Model> {
-    let options = TrainOptions { epochs: 15, seed: arguments.seed, ..TrainOptions::default() };
+    let &Arguments { seed, epochs, .. } = arguments;
+    let options = TrainOptions { epochs, seed, ..TrainOptions::default() };
     let mut trainer = Trainer::new(dataset, &options, arguments.threads)?;
     let begin = Instant::now();
     let all = trainer.tasks() * options.epochs;
@@ -172,8 +176,13 @@ fn new_user(world: &World, dataset: &Dataset, catalog: &Catalog, questions: &[u3
 
 /// Errors on all new users, by how many of their ratings are known.
 fn errors(arguments: &Arguments, world: &World, dataset: &Dataset, model: &Model) -> Result<()> {
-    let options =
-        EvalOptions { seed: arguments.seed, threads: arguments.threads, ..EvalOptions::default() };
+    let shown = [
+        (Scenario::NewUsers, "new people, known films"),
+        (Scenario::NewUsersNewItems, "new people, new films"),
+    ];
+    let &Arguments { seed, threads, .. } = arguments;
+    let scenarios = shown.map(|(scenario, _)| scenario).to_vec();
+    let options = EvalOptions { scenarios, seed, threads, ..EvalOptions::default() };
     let mut bar = terminal::Progress::new("evaluating");
     let evaluation = evaluate(model, dataset, &options, |done, of| bar.set(done, of, "tasks"))?;
     drop(bar);
@@ -181,15 +190,12 @@ fn errors(arguments: &Arguments, world: &World, dataset: &Dataset, model: &Model
         "5. And all the others whom training never saw? The mean absolute error in\n   \
          stars, by how many of their ratings are known:\n",
     )?;
-    for (scenario, heading) in [
-        (Scenario::NewUsers, "new people, known films"),
-        (Scenario::NewUsersNewItems, "new people, new films"),
-    ] {
-        let result = evaluation.scenarios.iter().find(|result| result.scenario == scenario);
-        let result = result.filter(|result| result.users > 0);
-        let Some(result) = result else { continue };
+    for (result, (_, heading)) in evaluation.scenarios.iter().zip(shown) {
+        if result.users == 0 {
+            continue;
+        }
         let mut table = errors_by_given(result, heading);
-        let best = format!("{:.3}", best_reachable(world, dataset, result, arguments.seed));
+        let best = format!("{:.3}", best_reachable(world, dataset, result, seed));
         let cells = Given::ALL.map(|_| best.clone());
         table.add_row(["who knows the truth".to_owned()].into_iter().chain(cells));
         print_table(&table)?;

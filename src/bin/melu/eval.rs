@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let model = Model::open(&arguments.model)?;
     let dataset = Dataset::open(&arguments.folder)?;
     let &Arguments { draws, seed, threads, .. } = arguments;
-    let options = EvalOptions { draws, seed, threads };
+    let options = EvalOptions { draws, seed, threads, ..EvalOptions::default() };
     let mut bar = terminal::Progress::new("evaluating");
     let evaluation = evaluate(&model, &dataset, &options, |done, of| bar.set(done, of, "tasks"))?;
     drop(bar);
@@ -53,10 +53,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     print("Mean absolute error by number of ratings given, lower is better:\n")?;
     for result in &evaluation.scenarios {
         print(heading(result))?;
-        print_table(&errors_by_given(result, ""))?;
+        if result.users == 0 {
+            print("  (nobody has enough ratings here: see [split] and [tasks] in dataset.toml)\n")?;
+        } else {
+            print_table(&errors_by_given(result, ""))?;
+        }
     }
     print("With all ratings given (± standard deviation over the draws):\n")?;
-    for result in &evaluation.scenarios {
+    for result in evaluation.scenarios.iter().filter(|result| result.users > 0) {
         print(heading(result))?;
         print_table(&with_all(result))?;
     }

@@ -10,7 +10,6 @@ mod synth;
 mod terminal;
 mod train;
 
-use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -63,15 +62,10 @@ fn main() -> ExitCode {
     match CommandLine::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read along has seen enough: `melu evidence MODEL | head`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::note(format_args!("melu: {error:#}"));
             ExitCode::FAILURE
         }
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<io::Error>();
-    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

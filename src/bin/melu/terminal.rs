@@ -18,6 +18,12 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(serde_json::to_string(value)?)
 }
 
+/// Whether printing failed because nobody reads any more.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Prints a line about what is being done on standard error.
 pub fn note(line: impl Display) {
     // Where nobody can be told, there is nothing to be done about it.

@@ -16,7 +16,7 @@ use melu::loss::Loss;
 use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
 use serde_json::json;
 
-use crate::terminal::{self, duration, note, print_json};
+use crate::terminal::{self, duration, is_broken_pipe, note, print_json};
 
 /// How much work may be lost when the machine stops.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(10);
@@ -130,6 +130,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let checkpoint = arguments.checkpoint();
     let options = arguments.options();
     check_output(&arguments.output)?;
+    if !arguments.resume && checkpoint.exists() {
+        bail!(
+            "{} is there, from a training that was stopped: go on with --resume, or delete it",
+            checkpoint.display()
+        );
+    }
     let begin = Instant::now();
     let dataset = Dataset::open(&arguments.folder)?;
     note(format_args!(
@@ -146,11 +152,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let mut trainer = if arguments.resume {
         Trainer::resume(&dataset, &options, arguments.threads, &checkpoint)?
-    } else if checkpoint.exists() {
-        bail!(
-            "{} is there, from a training that was stopped: go on with --resume, or delete it",
-            checkpoint.display()
-        );
     } else {
         Trainer::new(&dataset, &options, arguments.threads)?
     };
@@ -245,7 +246,9 @@ fn train(
                         "validation_mae": validation_mae,
                         "tasks_per_second": speed,
                     });
-                    trouble = print_json(&line);
+                    // Whoever read along may leave; the model is still wanted.
+                    trouble = print_json(&line)
+                        .or_else(|error| if is_broken_pipe(&error) { Ok(()) } else { Err(error) });
                 }
                 (epoch_begin, skipped) = (Instant::now(), Some(0));
             }
