@@ -234,3 +234,98 @@ fn agrees_with_automatic_differentiation() {
     let few: Vec<_> = failures.iter().take(20).collect();
     assert!(failures.is_empty(), "{} failures: {few:#?}", failures.len());
 }
+
+/// The sizes that the library promises are really among the cases.
+#[test]
+fn cases_reach_every_bound() {
+    let golden: Json = serde_json::from_str(include_str!("golden/autodiff.json")).unwrap();
+    let cases = golden["cases"].as_array().unwrap();
+    let range = |size: &dyn Fn(&Json) -> Vec<usize>| {
+        let sizes = || cases.iter().flat_map(size);
+        (sizes().min().unwrap(), sizes().max().unwrap())
+    };
+    let len = |json: &Json| json.as_array().unwrap().len();
+    let number = |json: &Json| json.as_u64().unwrap() as usize;
+    let fields =
+        |case: &Json| len(&case["config"]["item_fields"]) + len(&case["config"]["user_fields"]);
+    assert_eq!(range(&|case| vec![fields(case)]), (1, 32));
+    assert_eq!(range(&|case| vec![number(&case["config"]["embedding_dim"])]), (1, 256));
+    assert_eq!(range(&|case| vec![len(&case["config"]["hidden"])]), (0, 4));
+    let widths =
+        |case: &Json| case["config"]["hidden"].as_array().unwrap().iter().map(number).collect();
+    assert_eq!(range(&widths), (1, 512));
+    assert_eq!(range(&|case| vec![len(&case["support"]["items"])]), (1, 1000));
+    assert_eq!(range(&|case| vec![number(&case["config"]["local"]["steps"])]), (0, 100));
+    for loss in ["mse", "bce"] {
+        for one_rate in [true, false] {
+            let fits = |config: &Json| {
+                config["loss"] == loss && config["local"]["rate"].is_number() == one_rate
+            };
+            assert!(cases.iter().any(|case| fits(&case["config"])), "{loss}, {one_rate}");
+        }
+    }
+}
+
+/// As wide and as deep as can be, all at once, against the plain loops.
+#[test]
+fn the_widest_and_deepest_head_adapts() {
+    let side = |name: &str| -> Vec<Json> {
+        (0..16)
+            .map(|i| serde_json::json!({ "name": format!("{name}{i}"), "kind": "one", "size": 3 }))
+            .collect()
+    };
+    let config = serde_json::json!({
+        "item_fields": side("i"), "user_fields": side("u"), "embedding_dim": 256,
+        "hidden": [512, 512, 512, 512], "loss": "mse", "output": { "scale": 1.5, "offset": 3.0 },
+        "local": { "steps": 2, "rate": 1e-3 },
+    });
+    let config = Config::from_json(&config.to_string()).unwrap();
+    let shape = config.head_shape().unwrap();
+    // Weights whose products neither grow nor vanish from layer to layer.
+    let tables = 32;
+    let scale = |t: usize| match t.checked_sub(tables) {
+        None => 1.0,
+        Some(t) if t % 2 == 0 => (6.0 / shape.layers()[t / 2].inputs as f64).sqrt(),
+        Some(_) => 0.1,
+    };
+    let tensors = Tensors::generate(&config, 11, scale);
+    let model = Model::from_contents(tensors.contents(&config)).unwrap();
+    let cells = |row: u32| -> Vec<Cell> {
+        (0..16).map(|i| Cell::Values(vec![(row + i * row) % 3])).collect()
+    };
+    let items: Vec<Vec<Cell>> = (0..3).map(cells).collect();
+    let profile = cells(1);
+    let values: Vec<_> = items.iter().map(|item| named(&config.item_fields, item)).collect();
+    let new_items: Vec<NewItem> =
+        ["a", "b", "c"].iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+    let catalog = Catalog::new(&model, &new_items).unwrap();
+    let mut user = User::new(&catalog, &named(&config.user_fields, &profile)).unwrap();
+    let (rated, ratings) = ([0, 1], [4.5, 2.0]);
+    user.adapt(&rated, &ratings).unwrap();
+    let mut scores = [0.0; 3];
+    user.score_all(&mut scores).unwrap();
+
+    let (item_tables, user_tables) = tensors.tables.split_at(16);
+    let about = embed(&config.user_fields, user_tables, 256, &profile);
+    let row = |item: &Vec<Cell>| {
+        [embed(&config.item_fields, item_tables, 256, item), about.clone()].concat()
+    };
+    let rows: Vec<Vec<f64>> = items.iter().map(row).collect();
+    let targets = ratings.map(|rating| f64::from(config.output.target(rating)));
+    let rates: Vec<f64> = config.local.rates.iter().map(|rate| f64::from(*rate)).collect();
+    let head = common::adapt(config.output.loss, &tensors.head, &rows[..2], &targets, 2, &rates);
+    let mut report = Report { case: "widest".into(), worst: 0.0, failures: Vec::new() };
+    let expected: Vec<f64> =
+        rows.iter().map(|row| 3.0 + 1.5 * common::predict(&head, row)).collect();
+    let before: Vec<f64> =
+        rows.iter().map(|row| 3.0 + 1.5 * common::predict(&tensors.head, row)).collect();
+    assert!(
+        (before[0] - expected[0]).abs() > 0.01,
+        "the update moves nothing: {before:?}, {expected:?}"
+    );
+    report.list("scores", &double(&scores), &expected);
+    for (t, range) in shape.tensor_ranges().enumerate() {
+        report.list(&format!("head tensor {t}"), &double(&user.head()[range]), &head[t]);
+    }
+    assert!(report.failures.is_empty(), "{:#?}", &report.failures[..report.failures.len().min(5)]);
+}

@@ -259,12 +259,38 @@ fn failures_are_1_and_name_what_is_wrong() {
         let message = fails(folder, 1, &line.replace("ID", id));
         assert!(message.starts_with("melu: ") || message.contains("\nmelu: "), "{message}");
         assert!(message.contains(told), "{line}: {message}");
+        let last = message.trim_end().rsplit(": ").next().unwrap();
+        assert_eq!(message.matches(last).count(), 1, "{line} says it twice: {message}");
         assert_eq!(entries(folder), before, "{line} leaves something behind");
     }
     // Nothing is wrong with a value that training has not seen, but it is told.
     let output = melu(folder, "recommend paper.melu --user age=900".split(' '));
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stderr).unwrap().contains("unknown"));
+}
+
+#[test]
+fn users_with_one_rating_do_not_matter() {
+    let folder = copy();
+    let folder = folder.path();
+    let append = |name: &str, line: &str| {
+        let path = folder.join("world").join(name);
+        fs::write(&path, fs::read_to_string(&path).unwrap() + line).unwrap();
+    };
+    append("users.csv", "once,,,\n");
+    append("ratings.csv", "once,i1,4\n");
+    for recipe in ["paper", "default"] {
+        succeeds(folder, &format!("train world -o new.melu --recipe {recipe} --epochs 1"));
+    }
+    succeeds(folder, "eval new.melu world --draws 1");
+    // Nor is there anything to learn from such users alone.
+    fs::write(folder.join("world/ratings.csv"), "user_id,item_id,rating\nonce,i1,4\n").unwrap();
+    let before = entries(folder);
+    for line in ["train world -o other.melu", "evidence paper.melu --data world -o other.melu"] {
+        let message = fails(folder, 1, line);
+        assert!(message.contains("no existing user has enough ratings"), "{message}");
+        assert_eq!(entries(folder), before);
+    }
 }
 
 #[test]

@@ -64,8 +64,20 @@ fn main() -> ExitCode {
         // Whoever read along has seen enough: `melu evidence MODEL | head`.
         Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::note(format_args!("melu: {error:#}"));
+            terminal::note(format_args!("melu: {}", message(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes; a cause that the error's own words end with is
+/// not said again.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.ends_with(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
 }
