@@ -1,7 +1,57 @@
 //! Recommendations for people nobody knows yet.
 //!
 //! melu implements MeLU (Lee et al., *MeLU: Meta-Learned User Preference
-//! Estimator for Cold-Start Recommendation*, KDD 2019).
+//! Estimator for Cold-Start Recommendation*, KDD 2019). A model is meta-trained
+//! on many people's ratings, so that a few gradient steps on a new person's
+//! first answers are enough to know what else they will like.
+//!
+//! | to | see |
+//! | --- | --- |
+//! | open a weight file | [`Model`] |
+//! | have items to score: the file's own, or new ones by their field values | [`Catalog`] |
+//! | adapt to somebody's ratings, score and recommend | [`User`] |
+//! | know what to ask a new user about | [`Model::evidence`], [`EvidenceRanking`] |
+#![cfg_attr(feature = "train", doc = "| read data folders, or make up data | [`data`] |")]
+#![cfg_attr(feature = "train", doc = "| train a model | [`train::Trainer`] |")]
+#![cfg_attr(feature = "train", doc = "| measure a model | [`eval::evaluate`] |")]
+//!
+//! Training and evaluation come with the feature `train`, the program `melu`
+//! with `cli` (a default). Without default features the crate is what a program
+//! needs to use a model.
+//!
+//! # From ratings to recommendations
+//!
+#![cfg_attr(feature = "train", doc = "```")]
+#![cfg_attr(not(feature = "train"), doc = "```ignore")]
+//! use std::ops::ControlFlow;
+//!
+//! use melu::data::{SynthOptions, World};
+//! use melu::schema::Value;
+//! use melu::train::{TrainOptions, Trainer};
+//! use melu::{Filter, Model, User};
+//!
+//! // People and films that do not exist; `Dataset::open` reads real ones.
+//! let options =
+//!     SynthOptions { users: 100, items: 50, ratings_per_user: 25, ..SynthOptions::default() };
+//! let dataset = World::generate(&options)?.dataset()?;
+//!
+//! let options = TrainOptions { epochs: 2, ..TrainOptions::default() };
+//! let mut trainer = Trainer::new(&dataset, &options, 1)?;
+//! trainer.run(|_, _| ControlFlow::Continue(()))?;
+//! // `file::write` would keep the contents, and `Model::open` read them again.
+//! let model = Model::from_contents(trainer.finish()?)?;
+//!
+//! let catalog = model.catalog()?.expect("a trained model has its items");
+//! let mut user = User::new(&catalog, &[("age", Value::Name("25-34"))])?;
+//! let questions = &model.evidence().expect("and evidence candidates").items[..3];
+//! user.adapt(questions, &[4.5, 2.0, 3.5])?;
+//!
+//! let mut best = Vec::new();
+//! user.recommend(5, Filter::default(), &mut best)?;
+//! assert_eq!(best.len(), 5);
+//! assert!(best.iter().all(|found| !questions.contains(&found.item)));
+//! # Ok::<(), melu::Error>(())
+//! ```
 
 pub mod adapt;
 pub mod buffer;
@@ -36,3 +86,8 @@ pub mod eval;
 pub(crate) mod random;
 #[cfg(feature = "train")]
 pub mod train;
+
+// The examples of the README are tested with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -39,7 +39,7 @@ pub struct Layer {
     pub outputs: usize,
     /// Where its weight lies: [outputs, inputs], row-major.
     pub weight: Range<usize>,
-    /// Where its bias lies: [outputs].
+    /// Where its bias lies: `[outputs]`.
     pub bias: Range<usize>,
 }
 
