@@ -2,6 +2,8 @@
 
 #![cfg(feature = "train")]
 
+mod common;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
@@ -479,7 +481,7 @@ proptest! {
 fn the_split_of_the_paper_has_its_sizes() {
     use melu::data::{Scenario, tasks};
     let Some(folder) = std::env::var_os("MELU_DATA").map(PathBuf::from) else {
-        println!("skipped: MELU_DATA does not name the folder of MovieLens 1M");
+        common::skipped("MELU_DATA does not name the folder of MovieLens 1M");
         return;
     };
     let dataset = Dataset::open(&folder).unwrap();
