@@ -280,7 +280,7 @@ fn the_widest_and_deepest_head_adapts() {
         "local": { "steps": 2, "rate": 1e-3 },
     });
     let config = Config::from_json(&config.to_string()).unwrap();
-    let shape = config.head_shape().unwrap();
+    let shape = config.head_network().unwrap();
     // Weights whose products neither grow nor vanish from layer to layer.
     let tables = 32;
     let scale = |t: usize| match t.checked_sub(tables) {
@@ -312,8 +312,8 @@ fn the_widest_and_deepest_head_adapts() {
     };
     let rows: Vec<Vec<f64>> = items.iter().map(row).collect();
     let targets = ratings.map(|rating| f64::from(config.output.target(rating)));
-    let rates: Vec<f64> = config.local.rates.iter().map(|rate| f64::from(*rate)).collect();
-    let head = common::adapt(config.output.loss, &tensors.head, &rows[..2], &targets, 2, &rates);
+    let (loss, rates) = (config.output.loss, [f64::from(1e-3f32); 10]);
+    let head = common::adapt(loss, &tensors.head, &rows[..2], &targets, 2, &rates, 0.0);
     let mut report = Report { case: "widest".into(), worst: 0.0, failures: Vec::new() };
     let expected: Vec<f64> =
         rows.iter().map(|row| 3.0 + 1.5 * common::predict(&head, row)).collect();

@@ -156,7 +156,7 @@ fn from_ratings_to_recommendations() {
     let found = recommended["items"].as_array().unwrap();
     assert_eq!(found.len(), 4);
     for item in found {
-        assert_eq!(keys(item), ["id", "score", "title"]);
+        assert_eq!(keys(item), ["deviation", "id", "score", "title"]);
         assert!(item["title"].is_string() && numbers(item, &["score"]));
     }
     let model = Model::open(folder.join("new.melu")).unwrap();
@@ -471,7 +471,7 @@ fn row(lines: &[&str], name: &str) -> Vec<f64> {
 
 #[test]
 fn the_demo_shows_that_answers_pay() {
-    let output = succeeds(prepared(), "demo --epochs 3");
+    let output = succeeds(prepared(), "demo");
     let lines: Vec<&str> = output.lines().collect();
     let people = lines.iter().position(|line| line.contains("new people, known films")).unwrap();
     let table = &lines[people..people + 7];

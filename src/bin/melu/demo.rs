@@ -25,9 +25,6 @@ pub struct Arguments {
     /// Another seed makes another world.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// How many passes over the tasks; fewer are done sooner, and teach less.
-    #[arg(long, value_name = "N", default_value_t = 15)]
-    epochs: usize,
     /// How many threads; 0 for as many as there are processors.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -63,8 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn train(arguments: &Arguments, dataset: &Dataset) -> Result<Model> {
-    let &Arguments { seed, epochs, .. } = arguments;
-    let options = TrainOptions { epochs, seed, ..TrainOptions::default() };
+    let options = TrainOptions { seed: arguments.seed, ..TrainOptions::default() };
     let mut trainer = Trainer::new(dataset, &options, arguments.threads)?;
     let begin = Instant::now();
     let all = trainer.tasks() * options.epochs;
