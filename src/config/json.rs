@@ -350,6 +350,7 @@ mod tests {
             ("\"noise\"", "\"steps\": 1, \"noise\"", "ridge"),
             ("1.25", "-1", "item_variance"),
             ("[64, 16]", "[64, 0]", "body"),
+            ("[64, 16]", "[]", "ridge"),
             ("\"factors\": 25", "\"factors\": 18446744073709551615", "factors"),
         ] {
             assert!(json.contains(old));

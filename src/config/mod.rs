@@ -188,6 +188,11 @@ impl Ridge {
         if head.layers().len() != 1 {
             return Err("local.solver is ridge; a head without hidden layers is expected".into());
         }
+        if head.user_width() > 0 {
+            return Err(
+                "local.solver is ridge; a body is expected, or no embedded user field".into()
+            );
+        }
         if self.noise <= 0.0 {
             return Err(format!("local.noise is {}; a number above 0 is expected", self.noise));
         }
