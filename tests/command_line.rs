@@ -192,7 +192,13 @@ fn by_library(model: &Model, rated: &[(&str, f32)], leave_out: &str, k: usize) -
     user.recommend(k, Filter { leave_out: &leave_out, keep_rated: false }, &mut best).unwrap();
     let item = |found: &melu::Recommendation| {
         let (id, title) = (catalog.id(found.item), catalog.title(found.item));
-        serde_json::json!({ "id": id, "title": title, "score": found.score })
+        let (mut score, mut deviation) = ([0.0], [0.0]);
+        user.score_with_deviations(&[found.item], &mut score, &mut deviation).unwrap();
+        let item = serde_json::json!({
+            "id": id, "title": title, "score": found.score, "deviation": deviation[0],
+        });
+        // As text and back, like what it is compared with.
+        serde_json::from_str(&item.to_string()).unwrap()
     };
     best.iter().map(item).collect()
 }
