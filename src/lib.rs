@@ -53,6 +53,10 @@
 //! # Ok::<(), melu::Error>(())
 //! ```
 
+// The tests inside and outside share what reads the oracles' answers.
+#[cfg(test)]
+extern crate self as melu;
+
 pub mod adapt;
 pub mod buffer;
 mod catalog;

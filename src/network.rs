@@ -56,6 +56,14 @@ pub struct Inputs<'a> {
     pub rows: usize,
 }
 
+impl<'a> Inputs<'a> {
+    /// All of one row: the item's part, then the user's.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = &'a f32> + use<'a> {
+        let width = self.items.len() / self.rows;
+        self.items[row * width..][..width].iter().chain(self.user)
+    }
+}
+
 /// A dense matrix [rows, layer outputs] for each layer.
 ///
 /// Holds the layers' outputs (after ReLU but for the last), or the loss's

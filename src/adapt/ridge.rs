@@ -79,11 +79,9 @@ impl Posterior {
                 let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
                 let variance = ridge.noise * variance + ridge.item_variance * item_variance;
                 let precision = 1.0 / f64::from(variance).sqrt();
-                let features = &inputs.items[row * (width - 1)..][..width - 1];
                 // The bias is the weight of a feature that is always 1.
-                for ((element, feature), scale) in
-                    self.row.iter_mut().zip(features.iter().chain([&1.0])).zip(scale)
-                {
+                let features = inputs.row(row).chain([&1.0]);
+                for ((element, feature), scale) in self.row.iter_mut().zip(features).zip(scale) {
                     *element = precision * f64::from(*scale) * f64::from(*feature);
                 }
                 for (i, &element) in self.row.iter().enumerate() {

@@ -106,6 +106,13 @@ impl EmbeddingUpdate {
         add_scaled(&mut self.common, scale, gradient);
     }
 
+    /// The batch's gradient so far.
+    #[cfg(test)]
+    pub fn gradient(&self) -> Vec<f32> {
+        let common = self.common.iter().cycle();
+        self.gradient.iter().zip(common).map(|(own, common)| own + common).collect()
+    }
+
     /// Applies the batch's gradient, and forgets it.
     pub fn apply(&mut self, step: Step, moments: &mut Moments, embedding: &mut [f32]) {
         if std::mem::take(&mut self.has_common) {

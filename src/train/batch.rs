@@ -179,3 +179,6 @@ impl Scatter<'_> {
 fn place(fields: &[Field], index: usize) -> usize {
     fields[..index].iter().filter(|field| field.embedded).count()
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,8 @@ pub struct RidgeGradient {
     pub support_items: Vec<f32>,
     /// By the head's inputs in the query set, [rows, item width].
     pub query_items: Vec<f32>,
+    /// By the user's part of the head's inputs, through both sets.
+    pub user: Vec<f32>,
     activations: LayerRows,
     /// The support set's rows in units of `scale`, [rows, width].
     rows: Vec<f64>,
@@ -82,13 +84,14 @@ impl RidgeGradient {
         zero(&mut self.scale, width);
         zero(&mut self.support_items, support.inputs.items.len());
         zero(&mut self.query_items, query.inputs.items.len());
+        zero(&mut self.user, network.user_width());
         zero(&mut self.weights, width);
         zero(&mut self.dual, width);
         self.item_variance = 0.0;
         self.solve(network, output, ridge, head, scale, support);
         self.query(network, output, head, scale, query);
         cholesky::solve(&self.factor, width, &mut self.dual);
-        self.support(head, scale, support);
+        self.support(network, head, scale, support);
     }
 
     /// The adapted weights.
@@ -114,9 +117,9 @@ impl RidgeGradient {
         ));
         zero(rows, ratings.len() * width);
         zero(factor, width * width);
-        let features = support.inputs.items.chunks_exact((width - 1).max(1));
         for (index, (row, rating)) in rows.chunks_exact_mut(width).zip(&*ratings).enumerate() {
-            let features = features.clone().nth(index).unwrap_or(&[]).iter().chain([&1.0]);
+            // The bias is the weight of a feature that is always 1.
+            let features = support.inputs.row(index).chain([&1.0]);
             for ((element, feature), scale) in row.iter_mut().zip(features).zip(scale) {
                 *element = rating.precision * f64::from(*scale) * f64::from(*feature);
             }
@@ -144,7 +147,7 @@ impl RidgeGradient {
         scale: &[f32],
         query: Set,
     ) {
-        let count = query.inputs.rows;
+        let (count, item_width) = (query.inputs.rows, network.item_width());
         let share = 1.0 / count.max(1) as f64;
         let adapted: Vec<f32> = (head.iter().zip(scale).zip(&self.weights))
             .map(|((start, scale), weight)| (f64::from(*start) + f64::from(*scale) * weight) as f32)
@@ -156,14 +159,13 @@ impl RidgeGradient {
         {
             loss += share * f64::from(output.loss.value(*said, *target));
             let slope = share * f64::from(output.loss.derivative(*said, *target));
-            let inputs = row * (head.len() - 1)..(row + 1) * (head.len() - 1);
-            let features = query.inputs.items[inputs.clone()].iter().chain([&1.0]);
-            for (i, feature) in features.enumerate() {
+            for (i, feature) in query.inputs.row(row).chain([&1.0]).enumerate() {
                 self.head[i] += (slope * f64::from(*feature)) as f32;
                 self.dual[i] += slope * f64::from(*feature);
             }
-            for (gradient, weight) in self.query_items[inputs].iter_mut().zip(&adapted) {
-                *gradient = (slope * f64::from(*weight)) as f32;
+            let items = self.query_items[row * item_width..][..item_width].iter_mut();
+            for (gradient, weight) in items.chain(&mut self.user).zip(&adapted) {
+                *gradient += (slope * f64::from(*weight)) as f32;
             }
         }
         self.loss = loss as f32;
@@ -177,35 +179,35 @@ impl RidgeGradient {
     }
 
     /// The gradients by what the support set was made of.
-    fn support(&mut self, head: &[f32], scale: &[f32], support: Set) {
-        let width = head.len();
+    fn support(&mut self, network: &Network, head: &[f32], scale: &[f32], support: Set) {
+        let (width, item_width) = (head.len(), network.item_width());
         let rows = self.rows.chunks_exact(width).zip(&self.ratings).enumerate();
         for (index, (row, rating)) in rows {
             let dot = |other: &[f64]| row.iter().zip(other).map(|(a, b)| a * b).sum::<f64>();
             let (by_residual, fitted) = (dot(&self.dual), dot(&self.weights));
             let left = rating.precision * rating.residual - fitted;
             let mut by_precision = by_residual * rating.residual;
-            let inputs = index * (width - 1)..(index + 1) * (width - 1);
-            let features = support.inputs.items[inputs.clone()].iter().chain([&1.0]);
-            let mut gradients = self.support_items[inputs.clone()].iter_mut();
-            for (i, feature) in features.enumerate() {
+            let features = || support.inputs.row(index).chain([&1.0]);
+            let items = index * item_width..(index + 1) * item_width;
+            let mut gradients = self.support_items[items.clone()].iter_mut().chain(&mut self.user);
+            for (i, feature) in features().enumerate() {
                 let (scale, feature) = (f64::from(scale[i]), f64::from(*feature));
                 let by_row = left * self.dual[i] - by_residual * self.weights[i];
                 by_precision += by_row * scale * feature;
                 self.scale[i] += (by_row * rating.precision * feature) as f32;
                 if let Some(gradient) = gradients.next() {
-                    *gradient = (by_row * rating.precision * scale) as f32;
+                    *gradient += (by_row * rating.precision * scale) as f32;
                 }
             }
             self.item_variance += (by_precision * rating.by_item_variance) as f32;
             // Both depend on what the head says where it starts.
             let by_said = by_residual * rating.precision * rating.residual_slope
                 + by_precision * rating.precision_slope;
-            let features = support.inputs.items[inputs.clone()].iter().chain([&1.0]);
-            for (gradient, feature) in self.head.iter_mut().zip(features) {
+            for (gradient, feature) in self.head.iter_mut().zip(features()) {
                 *gradient += (by_said * f64::from(*feature)) as f32;
             }
-            for (gradient, weight) in self.support_items[inputs].iter_mut().zip(head) {
+            let gradients = self.support_items[items].iter_mut().chain(&mut self.user);
+            for (gradient, weight) in gradients.zip(head) {
                 *gradient += (by_said * f64::from(*weight)) as f32;
             }
         }

@@ -111,6 +111,9 @@ impl TaskGradient {
                 self.loss = ridge.loss;
                 self.head.clone_from(&ridge.head);
                 self.solver.extend(ridge.scale.iter().chain([&ridge.item_variance]));
+                if set.body.is_none() {
+                    self.user.clone_from(&ridge.user);
+                }
                 (&ridge.support_items, &ridge.query_items)
             }
         };

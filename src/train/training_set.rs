@@ -165,6 +165,41 @@ impl TrainingSet {
         Ok(set)
     }
 
+    /// A model's fields and sizes, with these items, users and vectors: enough
+    /// for the gradient of a task.
+    #[cfg(test)]
+    pub fn of_parts(
+        config: &Config,
+        item_columns: Vec<Column>,
+        user_columns: Vec<Column>,
+        vectors: Option<TrainingVectors>,
+    ) -> Self {
+        Self {
+            body: config.body_network().unwrap(),
+            head: config.head_network().unwrap(),
+            item_width: config.item_width().unwrap(),
+            user_width: config.user_width().unwrap(),
+            vector_width: if vectors.is_some() { config.factors + VECTOR_NUMBERS } else { 0 },
+            catalog: CatalogTable {
+                ids: std::iter::empty::<&str>().collect(),
+                titles: None,
+                columns: Vec::new(),
+                vectors: None,
+            },
+            config: config.clone(),
+            item_columns,
+            user_columns,
+            item_vocabularies: Vec::new(),
+            user_vocabularies: Vec::new(),
+            vectors,
+            users: Vec::new(),
+            validation: Vec::new(),
+            fixed_tasks: Vec::new(),
+            raters: Vec::new(),
+            rules: TaskRules { min_ratings: 1, max_ratings: usize::MAX, query: 1 },
+        }
+    }
+
     /// The tasks of one epoch, in the order in which training sees them.
     pub fn tasks(&self, options: &TrainOptions, epoch: u64) -> Vec<(Task, TaskRows)> {
         let mut tasks = match options.tasks {

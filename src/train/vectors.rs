@@ -27,7 +27,7 @@ pub struct TrainingVectors {
     pub item_prior: ItemPrior,
     pub user_prior: Prior,
     /// What each user's profile adds to the head's first weights, [users, factors].
-    starts: Vec<f32>,
+    pub starts: Vec<f32>,
 }
 
 impl TrainingVectors {

@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod estimator;
+pub mod golden;
+
 use std::io::Write;
 
 use melu::buffer::Buffer;

@@ -95,6 +95,9 @@ def losses(loss, outputs, target):
     """One loss for each row."""
     if loss == "mse":
         return (outputs - target) ** 2
+    if loss == "smooth_l1":
+        error = np.abs(outputs - target)
+        return np.where(error < 1.0, 0.5 * error**2, error - 0.5)
     return np.logaddexp(0.0, outputs) - target * outputs
 
 
@@ -102,6 +105,8 @@ def loss_slopes(loss, outputs, target):
     """The derivative of each row's loss by its output."""
     if loss == "mse":
         return 2.0 * (outputs - target)
+    if loss == "smooth_l1":
+        return np.clip(outputs - target, -1.0, 1.0)
     return 1.0 / (1.0 + np.exp(-outputs)) - target
 
 
@@ -119,10 +124,10 @@ def deltas(head, hidden, slopes):
     return found[::-1]
 
 
-def head_gradient(head, x, target, loss):
+def head_gradient(head, x, target, loss, offsets=0.0):
     """The gradient of the mean loss, tensor by tensor."""
     activations, hidden, outputs = forward(head, x)
-    slopes = loss_slopes(loss, outputs, target) / len(target)
+    slopes = loss_slopes(loss, outputs + offsets, target) / len(target)
     gradient = []
     for delta, below in zip(deltas(head, hidden, slopes), activations, strict=True):
         gradient += [delta.T @ below, delta.sum(axis=0)]
@@ -138,10 +143,15 @@ def output_gradient_norms(head, x):
     return total
 
 
-def adapt(head, x, target, loss, rates, steps):
+def adapt(head, x, target, loss, rates, steps, pull=0.0, offsets=0.0):
     """The heads before, between and after the local steps: steps + 1 of them."""
     heads = [head]
-    for _ in range(steps):
-        gradient = head_gradient(heads[-1], x, target, loss)
-        heads.append([p - r * g for p, r, g in zip(heads[-1], rates, gradient, strict=True)])
+    count = len(target)
+    for _ in range(steps if count else 0):
+        gradient = head_gradient(heads[-1], x, target, loss, offsets)
+        step, back = count / (count + pull), pull / (count + pull)
+        heads.append([
+            p - step * r * g - back * (p - start)
+            for p, r, g, start in zip(heads[-1], rates, gradient, head, strict=True)
+        ])
     return heads
