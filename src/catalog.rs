@@ -73,44 +73,40 @@ impl Catalog {
 
     fn build(model: &Model, mut table: CatalogTable, unknown_values: usize) -> Result<Self> {
         let refuse = |problem: String| Error::argument("items", problem);
-        let (ids, fields) = (&table.ids, &model.config().item_fields);
+        let config = model.config();
+        table.check(config).map_err(refuse)?;
+        let ids = &table.ids;
         let items = u32::try_from(ids.len())
             .map_err(|_| refuse(format!("{} are more than an index can count", ids.len())))?;
-        let fit = table.columns.len() == fields.len()
-            && fields.iter().zip(&table.columns).all(|(field, column)| {
-                column.len() == ids.len() && column.fits(field.is_numeric(), field.size)
-            });
-        if !fit {
-            return Err(refuse("the columns do not fit the model's fields".into()));
-        }
         let id = |item: u32| ids.get(item as usize).unwrap_or_default();
         let mut by_id: Vec<u32> = (0..items).collect();
         by_id.sort_unstable_by_key(|&item| id(item));
         if let Some(pair) = by_id.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
             return Err(refuse(format!("the id \"{}\" stands there twice", id(pair[0]))));
         }
+        // Both numbers may be large in a small file, but their product is memory.
+        let width = config.item_width().unwrap_or(0);
+        let size = ids.len().saturating_mul(width);
+        let mut rows = Vec::new();
+        rows.try_reserve_exact(size).map_err(|_| {
+            refuse(format!("{} of width {width} do not fit into memory", ids.len()))
+        })?;
+        rows.resize(size, 0.0);
         if table.vectors.is_none() {
             table.vectors = vectors(model, &table);
         }
-        if !vectors_fit(table.vectors.as_ref(), model.config().factors, table.ids.len()) {
-            return Err(refuse("the vectors do not fit the model".into()));
-        }
-        let width = model.config().item_width().unwrap_or(0);
-        let size = table.ids.len().checked_mul(width).ok_or_else(|| refuse("too many".into()))?;
-        let mut rows = vec![0.0; size];
         for (row, out) in rows.chunks_exact_mut(width.max(1)).enumerate() {
             let embedding = match &table.vectors {
                 None => out,
                 Some(vectors) => {
-                    let (vector, embedding) =
-                        out.split_at_mut(model.config().factors + VECTOR_NUMBERS);
+                    let (vector, embedding) = out.split_at_mut(config.factors + VECTOR_NUMBERS);
                     vectors.write_row(row, vector);
                     embedding
                 }
             };
             let weights = &model.contents().item_embeddings;
             let means = model.means(Entity::Item);
-            write_row(&model.config().item_fields, &table.columns, row, weights, means, embedding);
+            write_row(&config.item_fields, &table.columns, row, weights, means, embedding);
         }
         let model = model.clone();
         Ok(Self(Arc::new(Inner { model, table, by_id, rows, unknown_values })))
@@ -241,17 +237,6 @@ impl<'a> KnownItems<'a> {
     fn find(&self, id: &str) -> Option<(&'a ItemVectors, usize)> {
         let place = self.places.binary_search_by_key(&id, |(id, _)| id).ok()?;
         Some((self.vectors?, self.places[place].1))
-    }
-}
-
-fn vectors_fit(vectors: Option<&ItemVectors>, factors: usize, items: usize) -> bool {
-    match vectors {
-        None => factors == 0,
-        Some(ItemVectors { vectors, bias, variance, raters }) => {
-            factors > 0
-                && items.checked_mul(factors) == Some(vectors.len())
-                && [bias.len(), variance.len(), raters.len()] == [items; 3]
-        }
     }
 }
 

@@ -56,7 +56,7 @@ impl<'a> Mix<'a> {
 /// The mean of an embedding's rows, summed in double precision.
 pub fn mean_row(weight: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0f64; width];
-    for row in weight.chunks_exact(width) {
+    for row in weight.chunks_exact(width.max(1)) {
         for (sum, element) in sums.iter_mut().zip(row) {
             *sum += f64::from(*element);
         }

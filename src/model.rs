@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::buffer::SharedBytes;
+use crate::buffer::{Buffer, SharedBytes};
 use crate::config::{Config, Local};
 use crate::embedding::mean_row;
 use crate::file::{self, Contents, EvidenceTable, ItemPrior};
 use crate::network::Network;
-use crate::schema::Entity;
+use crate::schema::{Entity, Field};
 use crate::{Catalog, Error, Result};
 
 /// A meta-trained model: embeddings, and the head that every new user starts from.
@@ -64,15 +64,24 @@ impl Model {
             let fields = contents.config.fields(entity);
             let weights = contents.embeddings(entity);
             let fit = fields.iter().zip(weights).all(|(field, weight)| {
-                weight.len() == if field.embedded { field.size * width } else { 0 }
+                let size = if field.embedded { field.size.checked_mul(width) } else { Some(0) };
+                size == Some(weight.len())
             });
             if !fit || weights.len() != fields.len() {
                 return Err(refuse(format!("the {entity} embeddings do not fit the fields")));
             }
-            if contents.vocabularies(entity).len() != fields.len() {
+            let vocabularies = contents.vocabularies(entity);
+            let fit = fields.iter().zip(vocabularies).all(|(field, names)| {
+                names.as_ref().is_none_or(|names| !field.is_numeric() && names.len() == field.size)
+            });
+            if !fit || vocabularies.len() != fields.len() {
                 return Err(refuse(format!("the {entity} vocabularies do not fit the fields")));
             }
-            Ok(weights.iter().map(|weight| mean_row(weight, width)).collect())
+            let mean = |(field, weight): (&Field, &Buffer<f32>)| match field.embedded {
+                true => mean_row(weight, width),
+                false => Vec::new(),
+            };
+            Ok(fields.iter().zip(weights).map(mean).collect())
         };
         let (item_means, user_means) = (means(Entity::Item)?, means(Entity::User)?);
         if contents.head.len() != head.parameters() {
@@ -89,6 +98,13 @@ impl Model {
             return Err(refuse("the head's scale does not fit the configuration".into()));
         }
         check_priors(&contents).map_err(refuse)?;
+        if let Some(catalog) = &contents.catalog {
+            catalog.check(&contents.config).map_err(refuse)?;
+        }
+        if let Some(evidence) = &contents.evidence {
+            let items = contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len());
+            evidence.check(items).map_err(refuse)?;
+        }
         Ok(Self(Arc::new(Inner { body, head, item_means, user_means, contents })))
     }
 
@@ -156,18 +172,25 @@ impl Model {
 
 /// Whether the priors are there and fit the configuration.
 fn check_priors(contents: &Contents) -> Result<(), String> {
-    let factors = contents.config.factors;
+    let Config { factors, item_fields, user_fields, .. } = &contents.config;
     match &contents.item_prior {
-        None if factors > 0 => Err("items have vectors; an item prior is expected".into()),
-        Some(_) if factors == 0 => Err("items have no vectors, but there is an item prior".into()),
-        Some(ItemPrior { prior, .. }) if prior.width() != factors + 1 => {
-            Err("the item prior does not fit the configuration".into())
+        None if *factors > 0 => return Err("items have vectors; an item prior is expected".into()),
+        None => {}
+        Some(_) if *factors == 0 => {
+            return Err("items have no vectors, but there is an item prior".into());
         }
-        _ => match &contents.user_prior {
-            Some(prior) if factors == 0 || prior.width() != factors => {
-                Err("the user prior does not fit the configuration".into())
+        Some(ItemPrior { prior, variance }) => {
+            if prior.width() != factors + 1 || !(*variance >= 0.0 && variance.is_finite()) {
+                return Err("the item prior does not fit the configuration".into());
             }
-            _ => Ok(()),
-        },
+            prior.check(item_fields)?;
+        }
+    }
+    match &contents.user_prior {
+        Some(prior) if *factors == 0 || prior.width() != *factors => {
+            Err("the user prior does not fit the configuration".into())
+        }
+        Some(prior) => prior.check(user_fields),
+        None => Ok(()),
     }
 }

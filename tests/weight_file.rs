@@ -1,108 +1,44 @@
-//! The weight file: written and read back, attacked, and written by others.
+//! The weight file: written and read back, and attacked.
 
 mod common;
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-use common::Tensors;
+use common::files::{bytes, names, refused, sample, sample_with_vectors, use_all, with_header};
 use melu::buffer::Buffer;
 use melu::config::Config;
-use melu::file::{self, CatalogTable, Contents, EvidenceTable};
-use melu::schema::{Column, Strings, Value, Vocabulary};
-use melu::{Catalog, Error, Model, NewItem, User};
+use melu::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
+use melu::prior::{Input, Prior, Term};
+use melu::schema::{Column, Field, FieldKind, Strings};
+use melu::{Error, Model};
 use proptest::prelude::*;
-use serde_json::Value as Json;
-
-const CONFIG: &str = r#"{
-    "item_fields": [{"name": "genres", "kind": "multi", "size": 4},
-                    {"name": "studio", "kind": "one", "size": 3},
-                    {"name": "year", "kind": "numeric", "mean": 1990, "std": 10}],
-    "user_fields": [{"name": "region", "kind": "one", "size": 5}],
-    "embedding_dim": 5, "hidden": [7, 3], "loss": "mse",
-    "output": {"scale": 1.5, "offset": 3.0},
-    "local": {"steps": 2, "rate": 0.05}
-}"#;
-
-fn names(names: &[&str]) -> Option<Vocabulary> {
-    Some(Vocabulary::from_unsorted(names.iter().copied()))
-}
-
-fn sample() -> Contents {
-    let config = Config::from_json(CONFIG).unwrap();
-    let contents = Tensors::generate(&config, 7, |_| 0.5).contents(&config);
-    Contents {
-        item_vocabularies: vec![
-            names(&["war", "drama", "comedy", "Ärger"]),
-            names(&["a", "b", "c"]),
-            None,
-        ],
-        user_vocabularies: vec![names(&["n", "e", "s", "w", "middle"])],
-        catalog: Some(CatalogTable {
-            ids: Strings::from_iter(["one", "two", "three"]),
-            titles: Some(Strings::from_iter(["The First", "", "Die Dritte"])),
-            columns: vec![
-                Column::values(vec![0, 2, 2, 3].into(), vec![0, 3, 1].into(), 4).unwrap(),
-                Column::values(vec![0, 1, 2, 2].into(), vec![2, 0].into(), 3).unwrap(),
-                Column::Numbers(vec![1985.0, f32::NAN, 2001.0].into()),
-            ],
-            vectors: None,
-        }),
-        evidence: Some(EvidenceTable {
-            items: vec![2, 0].into(),
-            scores: vec![1.0, 0.5].into(),
-            gradient_norm: vec![1.0, 0.625].into(),
-            popularity: vec![1.0, 0.75].into(),
-        }),
-        training: Some("{}".into()),
-        ..contents
-    }
-}
-
-fn bytes(contents: &Contents) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.melu");
-    file::write(&path, contents).unwrap();
-    fs::read(path).unwrap()
-}
-
-/// Everything that a program can ask of a model, so that nothing is left unread.
-fn use_all(model: &Model) {
-    let Ok(Some(catalog)) = model.catalog() else { return };
-    let mut user = User::new(&catalog, &[]).unwrap();
-    let items: Vec<u32> = (0..catalog.len() as u32).collect();
-    let mut scores = vec![0.0; items.len()];
-    user.score_all(&mut scores).unwrap();
-    let ratings = vec![1.0; items.len()];
-    let _ = user.adapt(&items, &ratings);
-    user.recommend(2, Default::default(), &mut Vec::new()).unwrap();
-    for &item in &items {
-        assert_eq!(catalog.find(catalog.id(item).unwrap()), Some(item));
-        let _ = catalog.title(item);
-    }
-}
+use serde_json::{Value as Json, json};
 
 #[test]
 fn reads_what_it_writes() {
-    let written = sample();
-    let bytes = bytes(&written);
-    let model = Model::from_bytes(bytes.clone()).unwrap();
-    let read = model.contents();
-    assert_eq!(read.config, written.config);
-    assert_eq!(read.item_embeddings, written.item_embeddings);
-    assert_eq!(read.user_embeddings, written.user_embeddings);
-    assert_eq!(read.head, written.head);
-    assert_eq!(read.item_vocabularies, written.item_vocabularies);
-    assert_eq!(read.user_vocabularies, written.user_vocabularies);
-    assert_eq!(read.evidence, written.evidence);
-    assert_eq!(read.training, written.training);
-    let (read, written) = (read.catalog.as_ref().unwrap(), written.catalog.as_ref().unwrap());
-    assert_eq!((&read.ids, &read.titles), (&written.ids, &written.titles));
-    assert_eq!(read.columns[..2], written.columns[..2]);
-    assert!(read.columns[2].is_missing(1));
-    assert_eq!(self::bytes(model.contents()), bytes, "writing again gives other bytes");
-    use_all(&model);
+    for written in [sample(), sample_with_vectors()] {
+        let bytes = bytes(&written);
+        let model = Model::from_bytes(bytes.clone()).unwrap();
+        let read = model.contents();
+        assert_eq!(read.config, written.config);
+        assert_eq!(read.item_embeddings, written.item_embeddings);
+        assert_eq!(read.user_embeddings, written.user_embeddings);
+        assert_eq!((&read.body, &read.head), (&written.body, &written.head));
+        assert_eq!(read.head_scale, written.head_scale);
+        assert_eq!(read.item_prior, written.item_prior);
+        assert_eq!(read.user_prior, written.user_prior);
+        assert_eq!(read.item_vocabularies, written.item_vocabularies);
+        assert_eq!(read.user_vocabularies, written.user_vocabularies);
+        assert_eq!(read.evidence, written.evidence);
+        assert_eq!(read.training, written.training);
+        let (read, written) = (read.catalog.as_ref().unwrap(), written.catalog.as_ref().unwrap());
+        assert_eq!((&read.ids, &read.titles), (&written.ids, &written.titles));
+        assert_eq!(read.columns[..2], written.columns[..2]);
+        assert_eq!(read.vectors, written.vectors);
+        assert!(read.columns[2].is_missing(1));
+        assert_eq!(self::bytes(model.contents()), bytes, "writing again gives other bytes");
+        use_all(&model);
+    }
 }
 
 #[test]
@@ -144,24 +80,8 @@ fn a_mapped_model_outlives_its_replaced_file() {
     assert!(Model::open(&path).unwrap().evidence().is_none());
 }
 
-/// Rebuilds a file after a change to its header's JSON.
-fn with_header(bytes: &[u8], change: impl FnOnce(&mut Json)) -> Vec<u8> {
-    let len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let mut header: Json = serde_json::from_slice(&bytes[8..8 + len]).unwrap();
-    change(&mut header);
-    let header = header.to_string().into_bytes();
-    [&(header.len() as u64).to_le_bytes(), &header[..], &bytes[8 + len..]].concat()
-}
-
 /// What is done to a file, and what the refusal must name.
 type Case<'a, T> = (&'a dyn Fn(&mut T), &'a str);
-
-fn refused(bytes: Vec<u8>) -> String {
-    match Model::from_bytes(bytes) {
-        Err(error @ Error::WeightFile { .. }) => error.to_string(),
-        other => panic!("not refused: {other:?}"),
-    }
-}
 
 #[test]
 fn wrong_headers_are_refused_by_name() {
@@ -212,7 +132,7 @@ fn wrong_numbers_are_refused_by_name() {
         offsets: offsets.to_vec().into(),
         values: values.to_vec().into(),
     };
-    let cases: [Case<Contents>; 11] = [
+    let cases: [Case<Contents>; 12] = [
         (&|c| c.head[3] = f32::NAN, "head.0.weight"),
         (&|c| c.user_embeddings[0] = Buffer::from(vec![f32::INFINITY; 25]), "user.region.weight"),
         (&|c| catalog(c).columns[0] = values(&[0, 2, 1, 3], &[0, 3, 1]), "catalog.genres"),
@@ -225,6 +145,14 @@ fn wrong_numbers_are_refused_by_name() {
         ),
         (&|c| catalog(c).ids = Strings::from_iter(["one", "two", "one"]), "catalog.ids"),
         (&|c| catalog(c).titles = Some(Strings::from_iter(["x"])), "catalog.titles"),
+        (
+            &|c| {
+                *c = sample_with_vectors();
+                let vectors = catalog(c).vectors.as_mut().unwrap();
+                vectors.variance = vec![0.5, -0.5, 0.0].into();
+            },
+            "catalog.variance",
+        ),
         (&|c| c.evidence.as_mut().unwrap().items = vec![0, 3].into(), "evidence.items"),
         (&|c| c.user_vocabularies = vec![names(&["x"])], "vocab.user.region"),
     ];
@@ -234,18 +162,225 @@ fn wrong_numbers_are_refused_by_name() {
     }
 }
 
+/// Every tensor that only the newer estimator has.
+fn new_tensors(bytes: &[u8]) -> Vec<String> {
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
+    let names = metadata.tensors().into_keys().filter(|name| {
+        name.starts_with("body.")
+            || name.starts_with("prior.")
+            || ["head.scale", "catalog.vectors", "catalog.bias", "catalog.variance"]
+                .contains(&name.as_str())
+            || name == "catalog.raters"
+    });
+    names.collect()
+}
+
+#[test]
+fn each_tensor_of_vectors_priors_and_body_is_checked() {
+    let good = bytes(&sample_with_vectors());
+    let names = new_tensors(&good);
+    assert_eq!(names.len(), 4 + 1 + 6 + 3 + 4, "{names:?}");
+    for name in names {
+        let change =
+            |change: &dyn Fn(&mut Json)| refused(with_header(&good, |h| change(&mut h[&name])));
+        let shaped = change(&|tensor| tensor["shape"].as_array_mut().unwrap().push(json!(1)));
+        assert!(shaped.contains(&name) && shaped.contains("shape"), "{name}: {shaped}");
+        let typed = change(&|tensor| {
+            tensor["dtype"] = if tensor["dtype"] == "F32" { "I32" } else { "F32" }.into();
+        });
+        assert!(typed.contains(&name) && typed.contains("type"), "{name}: {typed}");
+        let missing = refused(with_header(&good, |header| {
+            let tensor = header.as_object_mut().unwrap().remove(&name).unwrap();
+            header["unheard.of"] = tensor;
+        }));
+        // Without vectors, what goes with them has no use.
+        let named = if name == "catalog.vectors" { "catalog.bias" } else { &name };
+        assert!(missing.contains(named), "{name}: {missing}");
+
+        let mut nan = good.clone();
+        let (header, metadata) = safetensors::SafeTensors::read_metadata(&good).unwrap();
+        let info = metadata.info(&name).unwrap();
+        if info.dtype == safetensors::Dtype::F32 {
+            let end = 8 + header + info.data_offsets.1;
+            nan[end - 4..end].copy_from_slice(&f32::NAN.to_le_bytes());
+            let nan = refused(nan);
+            assert!(nan.contains(&name) && nan.contains("NaN"), "{name}: {nan}");
+        }
+    }
+}
+
+#[test]
+fn metadata_of_vectors_priors_and_body_is_checked() {
+    let good = bytes(&sample_with_vectors());
+    let metadata = |key: &str, old: &str, new: &str| {
+        refused(with_header(&good, |header| {
+            let value = header["__metadata__"][key].as_str().unwrap().to_string();
+            assert!(value.contains(old), "{old} is not in {value}");
+            header["__metadata__"][key] = value.replacen(old, new, 1).into();
+        }))
+    };
+    for (old, new, named) in [
+        ("\"variance\":0.25", "\"variance\":-0.25", "variance"),
+        ("\"variance\":0.25", "\"variance\":1e300", "variance"),
+        ("\"variance\":0.25", "\"variance\":null", "melu.priors"),
+        ("\"variance\":0.25", "\"variance\":0.25,\"mean\":0", "mean"),
+        ("\"user\"", "\"person\"", "person"),
+        ("{\"values\":\"genres\"}", "{\"value\":\"genres\"}", "value"),
+        ("{\"values\":\"genres\"}", "{\"values\":\"genre\"}", "genre"),
+        ("{\"values\":\"genres\"}", "{\"values\":\"year\"}", "year"),
+        ("{\"values\":\"genres\"}", "{\"values\":\"studio\"}", "prior.item.0.weight"),
+        ("{\"values\":\"genres\"},", "", "prior.item.0.weight"),
+        ("{\"values\":\"genres\"}", "{\"shared\":\"genres\"}", "prior.item.0.confidence"),
+        ("[\"studio\",\"label\"]", "[\"studio\",\"genres\"]", "genres"),
+        ("[\"studio\",\"label\"]", "[\"studio\"]", "melu.priors"),
+        ("\"lowest\":-2.0", "\"lowest\":2.0", "year"),
+        ("\"lowest\":-2.0", "\"lowest\":-1e300", "year"),
+        ("\"lowest\":-2.0", "\"least\":-2.0", "least"),
+        ("\"highest\":1.5", "\"highest\":1.5,\"step\":1", "step"),
+        ("\"field\":\"year\"", "\"field\":\"label\"", "label"),
+    ] {
+        let message = metadata("melu.priors", old, new);
+        assert!(message.contains(named), "{new}: {message}");
+    }
+    for (old, new, named) in [
+        ("\"factors\":3", "\"factors\":4", "body.0.weight"),
+        ("\"factors\":3,", "", "body.0.weight"),
+        ("\"factors\":3", "\"factors\":18446744073709551615", "factors"),
+        ("\"factors\":3", "\"factors\":4611686018427387904", "melu.config"),
+        ("[6,4]", "[6,4,4]", "body.2.weight"),
+        ("[6,4]", "[6,4611686018427387904]", "melu.config"),
+        ("[6,4]", "[]", "head.0.weight"),
+        ("\"embedded\":false", "\"embedded\":true", "item.studio.weight"),
+        ("\"embedding_dim\":5", "\"embedding_dim\":0", "item.genres.weight"),
+        ("\"noise\":0.75", "\"noise\":1e300", "noise"),
+        ("\"noise\":0.75", "\"noise\":0.75,\"pull\":1", "ridge"),
+        ("\"item_variance\":0.5", "\"item_variance\":-1e-9", "item_variance"),
+    ] {
+        let message = metadata("melu.config", old, new);
+        assert!(message.contains(named), "{new}: {message}");
+    }
+    let message = refused(with_header(&good, |header| {
+        header["__metadata__"].as_object_mut().unwrap().remove("melu.priors");
+    }));
+    assert!(message.contains("prior.item"), "{message}");
+}
+
+#[test]
+fn sizes_without_tensors_cost_nothing() {
+    let field =
+        |name: &str, size| Field { name: name.into(), kind: FieldKind::One, size, embedded: false };
+    let plain = sample_with_vectors();
+    let prior = |width: usize| Prior::new(&[], vec![0.5; width].into(), Vec::new()).unwrap();
+    for embedding_dim in [0, 1 << 40, usize::MAX] {
+        let contents = Contents {
+            config: Config {
+                item_fields: vec![field("a", u32::MAX as usize)],
+                user_fields: vec![field("b", u32::MAX as usize)],
+                embedding_dim,
+                factors: 1,
+                body: Vec::new(),
+                ..plain.config.clone()
+            },
+            item_embeddings: vec![Vec::new().into()],
+            user_embeddings: vec![Vec::new().into()],
+            body: Vec::new(),
+            head: vec![0.5; 6],
+            head_scale: vec![1.0; 6],
+            item_prior: Some(ItemPrior { prior: prior(2), variance: 1.0 }),
+            user_prior: Some(prior(1)),
+            item_vocabularies: vec![None],
+            user_vocabularies: vec![None],
+            catalog: None,
+            evidence: None,
+            training: None,
+        };
+        use_all(&Model::from_bytes(bytes(&contents)).unwrap());
+    }
+}
+
 #[test]
 fn parts_that_do_not_fit_each_other_are_refused() {
-    let refuse = |contents: Contents| {
-        assert!(matches!(Model::from_contents(contents), Err(Error::Argument { .. })));
+    let refuse = |what: &str, change: &dyn Fn(&mut Contents)| {
+        let mut contents = sample_with_vectors();
+        change(&mut contents);
+        let model = Model::from_contents(contents);
+        assert!(matches!(model, Err(Error::Argument { .. })), "{what}: {model:?}");
     };
-    refuse(Contents { head: vec![0.0; 3], ..sample() });
-    refuse(Contents { item_embeddings: Vec::new(), ..sample() });
-    refuse(Contents { user_vocabularies: Vec::new(), ..sample() });
+    fn vectors(contents: &mut Contents) -> &mut ItemVectors {
+        contents.catalog.as_mut().unwrap().vectors.as_mut().unwrap()
+    }
+    fn evidence(contents: &mut Contents) -> &mut EvidenceTable {
+        contents.evidence.as_mut().unwrap()
+    }
+    refuse("head", &|c| c.head = vec![0.0; 3]);
+    refuse("body", &|c| c.body.truncate(3));
+    refuse("no body", &|c| c.body = Vec::new());
+    refuse("scale", &|c| c.head_scale = Vec::new());
+    refuse("no embeddings", &|c| c.item_embeddings = Vec::new());
+    refuse("no vocabularies", &|c| c.user_vocabularies = Vec::new());
+    refuse("more names than values", &|c| c.user_vocabularies[0] = names(&["a"; 0]));
+    refuse("names of numbers", &|c| c.item_vocabularies[2] = names(&["a", "b"]));
+    refuse("a field of no size", &|c| {
+        c.config.item_fields[0].size = 0;
+        c.item_embeddings[0] = Vec::new().into();
+    });
+    refuse("an embedding's size", &|c| {
+        c.config.item_fields[0].size = usize::MAX / 4;
+        c.config.embedding_dim = 8;
+    });
+    refuse("a number's size", &|c| {
+        c.config.item_fields[2].size = 1;
+        c.item_embeddings[2] = vec![0.0; 5].into();
+    });
+    refuse("a number's deviation", &|c| {
+        c.config.item_fields[2].kind = FieldKind::Numeric { mean: 0.0, std: 0.0 };
+    });
+    refuse("two fields of one name", &|c| c.config.user_fields[1].name = "region".into());
+    refuse("no item prior", &|c| c.item_prior = None);
+    refuse("item prior's width", &|c| {
+        c.item_prior.as_mut().unwrap().prior = c.user_prior.clone().unwrap()
+    });
+    refuse("item prior's variance", &|c| c.item_prior.as_mut().unwrap().variance = -1.0);
+    refuse("user prior's width", &|c| c.user_prior = Some(c.item_prior.clone().unwrap().prior));
+    refuse("a prior of other fields", &|c| {
+        let far = [c.config.item_fields.clone(), c.config.user_fields.clone()].concat();
+        let term = Term { input: Input::Values { field: 5 }, weights: vec![0.0; 2 * 3].into() };
+        c.user_prior = Some(Prior::new(&far, vec![0.0; 3].into(), vec![term]).unwrap());
+    });
+    refuse("vectors' width", &|c| vectors(c).vectors = vec![0.0; 8].into());
+    refuse("biases", &|c| vectors(c).bias = Vec::new().into());
+    refuse("variances", &|c| vectors(c).variance = vec![0.0; 4].into());
+    refuse("raters", &|c| vectors(c).raters = vec![0; 2].into());
+    refuse("vectors of a model without", &|c| {
+        *c = Contents { catalog: c.catalog.clone(), ..sample() };
+    });
+    refuse("columns", &|c| drop(c.catalog.as_mut().unwrap().columns.pop()));
+    refuse("titles", &|c| c.catalog.as_mut().unwrap().titles = Some(Strings::from_iter(["x"])));
+    refuse("evidence beyond the catalogue", &|c| evidence(c).items = vec![0, 3].into());
+    refuse("evidence of another length", &|c| evidence(c).scores = vec![0.5].into());
+    refuse("evidence without a catalogue", &|c| c.catalog = None);
+    use_all(&Model::from_contents(sample_with_vectors()).unwrap());
+}
+
+#[test]
+fn a_head_in_closed_form_is_of_bounded_width() {
+    // Its memory grows with the square of its width.
+    let config = |width: usize| {
+        let json = format!(
+            r#"{{"item_fields": [{{"name": "a", "kind": "one", "size": 1}}], "user_fields": [],
+                "embedding_dim": {width}, "hidden": [], "loss": "mse",
+                "local": {{"solver": "ridge", "noise": 1}}}}"#
+        );
+        Config::from_json(&json)
+    };
+    assert!(config(1023).is_ok());
+    for width in [1024, 1_000_000, usize::MAX / 2] {
+        assert!(config(width).unwrap_err().contains("ridge"), "{width}");
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 5000, ..ProptestConfig::default() })]
 
     /// Whatever happened to a file, it is refused or can be used whole.
     #[test]
@@ -253,9 +388,11 @@ proptest! {
         cut in prop::option::of(0usize..6000),
         edits in prop::collection::vec((0usize..6000, any::<u8>()), 0..4),
         extra in 0usize..9,
+        vectors: bool,
     ) {
-        thread_local!(static GOOD: Vec<u8> = bytes(&sample()));
-        let mut damaged = GOOD.with(Clone::clone);
+        thread_local!(static GOOD: [Vec<u8>; 2] =
+            [sample(), sample_with_vectors()].map(|contents| bytes(&contents)));
+        let mut damaged = GOOD.with(|good| good[usize::from(vectors)].clone());
         for (place, byte) in edits {
             let len = damaged.len();
             damaged[place % len] = byte;
@@ -273,116 +410,4 @@ proptest! {
     fn random_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Model::from_bytes(bytes).is_err());
     }
-}
-
-/// A Python with numpy and safetensors, or `None` after saying what is skipped.
-fn python() -> Option<String> {
-    let python = std::env::var("MELU_PYTHON").unwrap_or_else(|_| "python3".into());
-    let import = Command::new(&python).args(["-c", "import numpy, safetensors"]).output();
-    if import.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    let missing = format!("{python} with numpy and safetensors is not here (set MELU_PYTHON)");
-    assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
-    common::skipped(&missing);
-    None
-}
-
-fn close(found: &[f32], expected: &Json) {
-    let expected: Vec<f64> =
-        expected.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(&expected) {
-        assert!(
-            (f64::from(*found) - expected).abs() <= 1e-4 * expected.abs(),
-            "{found} {expected}"
-        );
-    }
-}
-
-fn values<'a>(fields: &'a [melu::schema::Field], row: &'a Json) -> Vec<(&'a str, Value<'a>)> {
-    let mut values = Vec::new();
-    for (index, field) in fields.iter().enumerate() {
-        // By position for files without names, by name for files with them.
-        let cell = row.get(index).or_else(|| row.get(&field.name)).unwrap_or(&Json::Null);
-        let several = cell.as_array().cloned().unwrap_or_else(|| vec![cell.clone()]);
-        for cell in several {
-            let value = match &cell {
-                Json::Null => continue,
-                Json::String(_) => {
-                    let strings = row[&field.name].as_array();
-                    let strings =
-                        strings.map_or(vec![&row[&field.name]], |all| all.iter().collect());
-                    let name = strings.into_iter().find(|name| **name == cell).unwrap();
-                    Value::Name(name.as_str().unwrap())
-                }
-                number if field.is_numeric() => Value::Number(number.as_f64().unwrap() as f32),
-                number => Value::Index(number.as_u64().unwrap() as u32),
-            };
-            values.push((field.name.as_str(), value));
-        }
-    }
-    values
-}
-
-fn check_users(catalog: &Catalog, users: &Json) {
-    let users = users.as_array().unwrap();
-    assert!(!users.is_empty());
-    for expected in users {
-        let fields = &catalog.model().config().user_fields;
-        let mut user = User::new(catalog, &values(fields, &expected["profile"])).unwrap();
-        let support = &expected["support"];
-        let items: Vec<u32> = match support.get("ids") {
-            Some(ids) => {
-                let ids = ids.as_array().unwrap().iter();
-                ids.map(|id| catalog.find(id.as_str().unwrap()).unwrap()).collect()
-            }
-            None => serde_json::from_value(support["items"].clone()).unwrap(),
-        };
-        let ratings: Vec<f32> = serde_json::from_value(support["ratings"].clone()).unwrap();
-        let mut scores = vec![0.0; catalog.len()];
-        user.score_all(&mut scores).unwrap();
-        close(&scores, &expected["scores_before"]);
-        user.adapt(&items, &ratings).unwrap();
-        user.score_all(&mut scores).unwrap();
-        close(&scores, &expected["scores_after"]);
-        user.reset();
-        user.score_all(&mut scores).unwrap();
-        close(&scores, &expected["scores_before"]);
-    }
-}
-
-#[test]
-fn files_written_by_numpy_load_and_score() {
-    let Some(python) = python() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/write_model.py");
-    let status = Command::new(python).arg(script).arg(folder.path()).status().unwrap();
-    assert!(status.success());
-    let expected = fs::read_to_string(folder.path().join("expected.json")).unwrap();
-    let expected: Json = serde_json::from_str(&expected).unwrap();
-
-    let model = Model::open(folder.path().join("full.safetensors")).unwrap();
-    let catalog = model.catalog().unwrap().unwrap();
-    let full = &expected["full"];
-    for (item, id) in full["ids"].as_array().unwrap().iter().enumerate() {
-        assert_eq!(catalog.id(item as u32), id.as_str());
-        assert_eq!(catalog.title(item as u32), full["titles"][item].as_str());
-        assert_eq!(catalog.find(id.as_str().unwrap()), Some(item as u32));
-    }
-    let evidence = model.evidence().unwrap();
-    assert_eq!(serde_json::json!(&evidence.items[..]), full["evidence"]["items"]);
-    assert_eq!(serde_json::json!(&evidence.scores[..]), full["evidence"]["scores"]);
-    check_users(&catalog, &full["users"]);
-
-    let model = Model::open(folder.path().join("weights_only.safetensors")).unwrap();
-    assert!(model.catalog().unwrap().is_none() && model.evidence().is_none());
-    let weights = &expected["weights_only"];
-    let rows = weights["items"].as_array().unwrap();
-    let ids: Vec<String> = (0..rows.len()).map(|row| format!("item {row}")).collect();
-    let fields = &model.config().item_fields;
-    let values: Vec<_> = rows.iter().map(|row| values(fields, row)).collect();
-    let items: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
-    check_users(&Catalog::new(&model, &items).unwrap(), &weights["users"]);
 }

@@ -2,12 +2,18 @@
 
 mod json;
 
+use std::collections::BTreeSet;
+
 use crate::loss::{Loss, Output};
 use crate::network::Network;
 use crate::schema::{Entity, Field};
 
 /// More local steps than this are taken for a mistake.
 const MOST_STEPS: usize = 1_000;
+
+/// The widest head in closed form: its memory grows with the square of its
+/// width, and its time with the cube.
+const WIDEST_RIDGE: usize = 1_024;
 
 /// What an item's vector gives besides the vector itself: see
 /// [`crate::catalog`].
@@ -141,6 +147,8 @@ impl Config {
     /// # Errors
     /// The key and value that cannot, in words.
     pub fn check(&self) -> Result<(), String> {
+        check_fields(Entity::Item, &self.item_fields)?;
+        check_fields(Entity::User, &self.user_fields)?;
         let head = self.head_network()?;
         self.body_network()?;
         if self.factors > 0 && !self.hidden.is_empty() {
@@ -163,6 +171,25 @@ impl Config {
             Local::Ridge(ridge) => ridge.check(&head),
         }
     }
+}
+
+fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    for (place, field) in fields.iter().enumerate() {
+        let name = &field.name;
+        let refuse = |problem: String| Err(format!("{entity} field \"{name}\" {problem}"));
+        if name.is_empty() {
+            return Err(format!("{entity} field {place} has no name"));
+        }
+        if !names.insert(name) {
+            return refuse("stands there twice".into());
+        }
+        if entity == Entity::Item && (name == "ids" || name == "titles") {
+            return refuse("has a name that the catalogue keeps for itself".into());
+        }
+        field.check().or_else(refuse)?;
+    }
+    Ok(())
 }
 
 impl GradientSteps {
@@ -188,10 +215,11 @@ impl Ridge {
         if head.layers().len() != 1 {
             return Err("local.solver is ridge; a head without hidden layers is expected".into());
         }
-        if head.user_width() > 0 {
-            return Err(
-                "local.solver is ridge; a body is expected, or no embedded user field".into()
-            );
+        if head.parameters() > WIDEST_RIDGE {
+            return Err(format!(
+                "local.solver is ridge for a head of {} numbers; at most {WIDEST_RIDGE} are expected",
+                head.parameters()
+            ));
         }
         if self.noise <= 0.0 {
             return Err(format!("local.noise is {}; a number above 0 is expected", self.noise));

@@ -72,6 +72,32 @@ pub struct CatalogTable {
     pub vectors: Option<ItemVectors>,
 }
 
+impl CatalogTable {
+    /// Whether it can be a catalogue of such a model.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self, config: &Config) -> Result<(), String> {
+        let items = self.ids.len();
+        let fit = self.columns.len() == config.item_fields.len()
+            && config.item_fields.iter().zip(&self.columns).all(|(field, column)| {
+                column.len() == items && column.fits(field.is_numeric(), field.size)
+            });
+        if !fit {
+            return Err("the columns do not fit the model's fields".into());
+        }
+        if self.titles.as_ref().is_some_and(|titles| titles.len() != items) {
+            return Err("there is not one title an item".into());
+        }
+        match &self.vectors {
+            Some(vectors) if !vectors.fit(config.factors, items) => {
+                Err("the vectors do not fit the model".into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What is known of items, each as a vector: from their raters, from their
 /// content, or both.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +111,16 @@ pub struct ItemVectors {
     pub variance: Buffer<f32>,
     /// How many people rated the item in training, [items].
     pub raters: Buffer<u32>,
+}
+
+impl ItemVectors {
+    fn fit(&self, factors: usize, items: usize) -> bool {
+        let Self { vectors, bias, variance, raters } = self;
+        factors > 0
+            && items.checked_mul(factors) == Some(vectors.len())
+            && [bias.len(), variance.len(), raters.len()] == [items; 3]
+            && variance.iter().all(|variance| *variance >= 0.0)
+    }
 }
 
 /// What an item is before anybody rated it.
@@ -107,4 +143,21 @@ pub struct EvidenceTable {
     pub gradient_norm: Buffer<f32>,
     /// Number of raters, divided by the largest.
     pub popularity: Buffer<f32>,
+}
+
+impl EvidenceTable {
+    /// Whether it can be that of a catalogue of so many items.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self, items: usize) -> Result<(), String> {
+        let Self { items: candidates, scores, gradient_norm, popularity } = self;
+        if [scores.len(), gradient_norm.len(), popularity.len()] != [candidates.len(); 3] {
+            return Err("the evidence's lists are not of one length".into());
+        }
+        match candidates.iter().all(|&item| (item as usize) < items) {
+            true => Ok(()),
+            false => Err("an evidence candidate is not in the catalogue".into()),
+        }
+    }
 }

@@ -69,9 +69,12 @@ impl Input {
             }
             Self::Number { field: place, lowest, highest } => {
                 let field = field(*place)?;
-                match field.is_numeric() && lowest <= highest {
+                let numbers = lowest.is_finite() && highest.is_finite() && lowest <= highest;
+                match field.is_numeric() && numbers {
                     true => Ok(1),
-                    false => Err(format!("\"{}\" has no numbers from {lowest} on", field.name)),
+                    false => {
+                        Err(format!("\"{}\" has no numbers from {lowest} to {highest}", field.name))
+                    }
                 }
             }
             Self::Shared { field, confidences } => {

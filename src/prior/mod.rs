@@ -37,21 +37,31 @@ impl Prior {
     /// # Errors
     /// What does not fit these fields or each other, in words.
     pub fn new(fields: &[Field], intercept: Buffer<f32>, terms: Vec<Term>) -> Result<Self, String> {
-        for (index, term) in terms.iter().enumerate() {
-            let rows = term.input.rows(fields).map_err(|why| format!("term {index}: {why}"))?;
-            if rows.checked_mul(intercept.len()) != Some(term.weights.len()) {
+        let prior = Self { intercept, terms };
+        prior.check(fields)?;
+        let weights = prior.terms.iter().flat_map(|term| &*term.weights);
+        match prior.intercept.iter().chain(weights).all(|number| number.is_finite()) {
+            true => Ok(prior),
+            false => Err("a weight is not finite".into()),
+        }
+    }
+
+    /// Whether it can read rows of these fields.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self, fields: &[Field]) -> Result<(), String> {
+        let width = self.width();
+        for (index, Term { input, weights }) in self.terms.iter().enumerate() {
+            let rows = input.rows(fields).map_err(|why| format!("term {index}: {why}"))?;
+            if rows.checked_mul(width) != Some(weights.len()) {
                 return Err(format!(
-                    "term {index}: {} weights; {rows} rows of {} are expected",
-                    term.weights.len(),
-                    intercept.len()
+                    "term {index}: {} weights; {rows} rows of {width} are expected",
+                    weights.len()
                 ));
             }
         }
-        let mut numbers = intercept.iter().chain(terms.iter().flat_map(|term| &*term.weights));
-        match numbers.all(|number| number.is_finite()) {
-            true => Ok(Self { intercept, terms }),
-            false => Err("a weight is not finite".into()),
-        }
+        Ok(())
     }
 
     /// How many numbers it predicts.

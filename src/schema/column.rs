@@ -56,7 +56,7 @@ impl Column {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         match self {
-            Self::Values { offsets, .. } => offsets.len() - 1,
+            Self::Values { offsets, .. } => offsets.len().saturating_sub(1),
             Self::Numbers(numbers) => numbers.len(),
         }
     }
@@ -70,7 +70,7 @@ impl Column {
     pub fn row(&self, row: usize) -> &[u32] {
         match self {
             Self::Values { offsets, values } => match offsets.get(row..row.saturating_add(2)) {
-                Some(ends) => &values[ends[0] as usize..ends[1] as usize],
+                Some(ends) => values.get(ends[0] as usize..ends[1] as usize).unwrap_or(&[]),
                 None => &[],
             },
             Self::Numbers(_) => &[],

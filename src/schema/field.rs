@@ -42,6 +42,25 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether its numbers can be used.
+    ///
+    /// # Errors
+    /// What is wrong, in words that follow its name.
+    pub fn check(&self) -> Result<(), String> {
+        if let FieldKind::Numeric { mean, std } = self.kind {
+            if !(mean.is_finite() && std.is_finite() && std > 0.0) {
+                return Err(format!("has mean {mean} and std {std}; std must be above 0"));
+            }
+            if self.size != 2 {
+                return Err(format!("is numeric and has size {}; 2 is expected", self.size));
+            }
+        }
+        if self.size == 0 || u32::try_from(self.size).is_err() {
+            return Err(format!("has size {}; 1 to 4294967295 is expected", self.size));
+        }
+        Ok(())
+    }
+
     /// Whether its values are numbers.
     pub fn is_numeric(&self) -> bool {
         matches!(self.kind, FieldKind::Numeric { .. })

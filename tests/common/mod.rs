@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod estimator;
+pub mod files;
 pub mod golden;
 
 use std::io::Write;
