@@ -119,4 +119,17 @@ fn files_written_by_numpy_load_and_score() {
     let items: Vec<NewItem> =
         ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
     check_users(&Catalog::new(&model, &items).unwrap(), &weights["users"]);
+
+    for name in ["vectors", "clicks"] {
+        let model = Model::open(folder.path().join(format!("{name}.safetensors"))).unwrap();
+        let expected = &expected[name];
+        check_users(&model.catalog().unwrap().unwrap(), &expected["users"]);
+        let fields = &model.config().item_fields;
+        let rows = expected["new_items"].as_array().unwrap();
+        let values: Vec<_> = rows.iter().map(|row| self::values(fields, row)).collect();
+        let ids = expected["new_ids"].as_array().unwrap().iter().zip(&values);
+        let items: Vec<NewItem> =
+            ids.map(|(id, values)| NewItem { id: id.as_str().unwrap(), values }).collect();
+        check_users(&Catalog::new(&model, &items).unwrap(), &expected["new_users"]);
+    }
 }

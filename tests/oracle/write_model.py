@@ -1,9 +1,10 @@
 """Weight files as another program would write them, and what they must answer.
 
-    write_model.py OUT_DIR      weights_only.safetensors, full.safetensors, expected.json
+    write_model.py OUT_DIR      weights_only.safetensors, full.safetensors,
+                                vectors.safetensors, clicks.safetensors, expected.json
 
 numpy and safetensors alone, from the description of the weight file. The answers
-are plain.py's, float64 on the float32 weights; its head gradient is held against
+are plain.py's and estimator_plain.py's, float64 on the float32 weights; the head gradient is held against
 finite differences before anything is written.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+import estimator_plain
 import plain
 
 WEIGHTS_ONLY = {
@@ -58,6 +60,42 @@ FULL = {
     "output": {"scale": 1.25, "offset": 3.5},
     "local": {"solver": "gradient", "steps": 3, "rate": 0.00390625},
 }
+
+# The same fields, with vectors, both priors and a body; `language` has weights in the
+# prior alone.
+VECTORS = {
+    **FULL,
+    "item_fields": [
+        {**field, "embedded": False} if field["name"] == "language" else field
+        for field in FULL["item_fields"]
+    ],
+    "factors": 4,
+    "body": [8, 5],
+    "hidden": [],
+    "loss": "smooth_l1",
+    "local": {"solver": "ridge", "noise": 0.75, "item_variance": 1.5},
+}
+
+CLICKS = {**VECTORS, "loss": "bce", "output": {"scale": 1.0, "offset": 0.0}}
+
+PRIORS = {
+    "item": {
+        "variance": 0.375,
+        "terms": [
+            {"values": "genres"},
+            {"values": "language"},
+            {"number": {"field": "year", "lowest": -1.5, "highest": 1.25}},
+            {"shared": "genres"},
+        ],
+    },
+    "user": [{"values": "hobbies"}, {"pair": ["age", "age"]}, {"shared": "age"}],
+}
+
+# Items that no file has: id, genres, language, year.
+NEW_ITEMS = [
+    ("new", ["drama", "été"], "français", 1990),
+    ("bare", [], None, None),
+]
 
 # In the order of their UTF-8 bytes, which is no language's own.
 NAMES = {
@@ -210,8 +248,10 @@ def answers(config, tensors, items, profile, known, ratings):
     }
 
 
-def save(path, config, tensors):
+def save(path, config, tensors, priors=None):
     metadata = {"melu.format": "1", "melu.config": json.dumps(config, ensure_ascii=False)}
+    if priors:
+        metadata["melu.priors"] = json.dumps(priors, ensure_ascii=False)
     save_file(tensors, path, metadata=metadata)
 
 
@@ -250,12 +290,64 @@ def write_full(folder):
     }
 
 
+def vector_weights(config, seed):
+    """Every tensor of a model with vectors by name, of the type that the file has it in."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, shape in estimator_plain.shapes(config, PRIORS, len(CATALOGUE)).items():
+        spread = np.sqrt(2.0 / shape[1]) if name.startswith(("head", "body")) and len(shape) == 2 else 0.4
+        numbers = spread * rng.standard_normal(shape)
+        if name.endswith((".scale", ".confidence", ".variance")):
+            numbers = np.abs(numbers)
+        found[name] = numbers.astype(np.float32)
+        if name == "catalog.raters":
+            found[name] = rng.integers(0, 50, shape).astype(np.uint32)
+            found[name][0] = 0
+    return found
+
+
+def write_vectors(path, config, seed):
+    """A whole file; scores of its own items, and of new ones beside one that it has."""
+    tensors = vector_weights(config, seed)
+    for (side, field), names in NAMES.items():
+        strings(tensors, f"vocab.{side}.{field}", names)
+    items = [indexed(config, "item", row[2:]) for row in CATALOGUE]
+    catalogue_tensors(tensors, config, items)
+    save(path, config, tensors, PRIORS)
+    ids = [row[0] for row in CATALOGUE]
+    own = list(zip(items, range(len(items)), strict=True))
+    new = [(indexed(config, "item", row[1:]), None) for row in NEW_ITEMS]
+    # An item that the file has keeps its vector, and is embedded by the values that are given.
+    new.append((indexed(config, "item", NEW_ITEMS[0][1:]), ids.index("🚀")))
+    new_ids = [row[0] for row in NEW_ITEMS] + ["🚀"]
+    rows = [dict(zip(("genres", "language", "year"), row[1:], strict=True)) for row in NEW_ITEMS]
+    found = {"users": [], "new_ids": new_ids, "new_items": rows + rows[:1], "new_users": []}
+    for profile, ratings in USERS:
+        values = indexed(config, "user", profile.values())
+        stars = [rating for _, rating in ratings]
+        if config["loss"] == "bce":
+            stars = [int(rating > 3) for rating in stars]
+        support = {"ids": [item for item, _ in ratings], "ratings": stars}
+        known = [ids.index(item) for item, _ in ratings]
+        answer = estimator_plain.answers(config, PRIORS, tensors, own, values, known, stars)
+        found["users"].append({"profile": profile, "support": support, **answer})
+        support = {"ids": new_ids, "ratings": [1, 0, 1]}
+        answer = estimator_plain.answers(config, PRIORS, tensors, new, values, [0, 1, 2], [1, 0, 1])
+        found["new_users"].append({"profile": profile, "support": support, **answer})
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="OUT_DIR", type=Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    expected = {"weights_only": write_weights_only(folder), "full": write_full(folder)}
+    expected = {
+        "weights_only": write_weights_only(folder),
+        "full": write_full(folder),
+        "vectors": write_vectors(folder / "vectors.safetensors", VECTORS, 3),
+        "clicks": write_vectors(folder / "clicks.safetensors", CLICKS, 4),
+    }
     text = json.dumps(expected, ensure_ascii=False, indent=1)
     (folder / "expected.json").write_text(text + "\n", encoding="utf-8")
 

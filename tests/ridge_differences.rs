@@ -1,0 +1,224 @@
+//! The gradient through ridge regression against central differences of the
+//! adapted query loss, in double precision, on random small cases.
+
+#![cfg(feature = "train")]
+
+mod common;
+
+use common::{mean_loss, predict, unit};
+use melu::adapt::Set;
+use melu::config::Ridge;
+use melu::loss::{Loss, Output};
+use melu::network::{Inputs, Network};
+use melu::train::RidgeGradient;
+use proptest::prelude::*;
+
+/// The slope of the logistic curve below which it counts as no flatter.
+const FLATTEST: f64 = 0.05;
+
+/// All that the adapted query loss depends on.
+#[derive(Clone, Debug)]
+struct Case {
+    loss: Loss,
+    noise: f64,
+    item_variance: Vec<f64>,
+    head: Vec<f64>,
+    scale: Vec<f64>,
+    user: Vec<f64>,
+    support: Rows,
+    query: Rows,
+}
+
+#[derive(Clone, Debug)]
+struct Rows {
+    items: Vec<f64>,
+    targets: Vec<f64>,
+    offsets: Vec<f64>,
+    variances: Vec<f64>,
+}
+
+prop_compose! {
+    fn cases()(
+        loss in prop::sample::select(vec![Loss::Mse, Loss::SmoothL1, Loss::Bce]),
+        item_width in 1usize..7,
+        user_width in 0usize..4,
+        support in 0usize..16,
+        query in 0usize..5,
+        noise in 0.2f32..2.0,
+        item_variance in 0.1f32..2.0,
+        seed: u64,
+    ) -> Case {
+        let numbers = |tensor: u64, len: usize| -> Vec<f64> {
+            (0..len as u64).map(|i| f64::from(unit(seed, tensor, i) as f32)).collect()
+        };
+        let rows = |tensor: u64, count: usize| Rows {
+            items: numbers(tensor, count * item_width),
+            targets: numbers(tensor + 1, count)
+                .iter()
+                .map(|x| if loss == Loss::Bce { f64::from(u8::from(*x > 0.0)) } else { 2.0 * x })
+                .collect(),
+            offsets: numbers(tensor + 2, count),
+            variances: numbers(tensor + 3, count).iter().map(|x| x.abs()).collect(),
+        };
+        let width = item_width + user_width + 1;
+        // Wide enough that some logits lie where the logistic curve is flat.
+        let head = numbers(0, width).iter().map(|x| 4.0 * x).collect();
+        Case {
+            loss,
+            noise: noise.into(),
+            item_variance: vec![item_variance.into()],
+            head,
+            scale: numbers(1, width).iter().map(|x| 0.2 + x.abs()).map(|x| f64::from(x as f32)).collect(),
+            user: numbers(2, user_width),
+            support: rows(10, support),
+            query: rows(20, query),
+        }
+    }
+}
+
+impl Case {
+    fn rows(&self, rows: &Rows) -> Vec<Vec<f64>> {
+        let width = self.head.len() - 1 - self.user.len();
+        rows.items.chunks(width).map(|item| [item, &self.user].concat()).collect()
+    }
+
+    /// The posterior mean: the least of squared errors over variances, plus
+    /// squared moves over squared scales. Also how near a kink any row comes.
+    fn adapted(&self) -> (Vec<f64>, f64) {
+        let width = self.head.len();
+        let (mut matrix, mut right) = (vec![vec![0.0; width]; width], vec![0.0; width]);
+        for (i, scale) in self.scale.iter().enumerate() {
+            matrix[i][i] = 1.0 / (scale * scale);
+        }
+        let mut nearest = f64::INFINITY;
+        for (row, x) in self.rows(&self.support).iter().enumerate() {
+            let x: Vec<f64> = x.iter().copied().chain([1.0]).collect();
+            let said = dot(&x, &self.head) + self.support.offsets[row];
+            let target = self.support.targets[row];
+            let (error, spread) = match self.loss {
+                Loss::Mse | Loss::SmoothL1 => (target - said, 1.0),
+                Loss::Bce => {
+                    let p = 1.0 / (1.0 + (-said).exp());
+                    nearest = nearest.min((p * (1.0 - p) - FLATTEST).abs());
+                    let slope = (p * (1.0 - p)).max(FLATTEST);
+                    ((target - p) / slope, 1.0 / slope)
+                }
+            };
+            let variance =
+                self.noise * spread + self.item_variance[0] * self.support.variances[row];
+            for i in 0..width {
+                right[i] += x[i] * error / variance;
+                for j in 0..width {
+                    matrix[i][j] += x[i] * x[j] / variance;
+                }
+            }
+        }
+        let moved = eliminate(matrix, right);
+        (self.head.iter().zip(moved).map(|(start, moved)| start + moved).collect(), nearest)
+    }
+
+    fn query_loss(&self) -> (f64, f64) {
+        let (adapted, mut nearest) = self.adapted();
+        if self.query.targets.is_empty() {
+            return (0.0, nearest);
+        }
+        let (weights, bias) = adapted.split_at(adapted.len() - 1);
+        let head = [weights.to_vec(), bias.to_vec()];
+        let rows = self.rows(&self.query);
+        // The offset is one more feature, of weight 1.
+        let rows: Vec<Vec<f64>> =
+            rows.iter().zip(&self.query.offsets).map(|(x, o)| [&x[..], &[*o]].concat()).collect();
+        let head = [[&head[0][..], &[1.0]].concat(), head[1].clone()];
+        if self.loss == Loss::SmoothL1 {
+            for (x, target) in rows.iter().zip(&self.query.targets) {
+                nearest = nearest.min(((predict(&head, x) - target).abs() - 1.0).abs());
+            }
+        }
+        (mean_loss(self.loss, &head, &rows, &self.query.targets), nearest)
+    }
+
+    fn differences(&self, pick: fn(&mut Self) -> &mut Vec<f64>) -> Vec<f64> {
+        let h = 1e-5;
+        let mut moved = self.clone();
+        let mut at = |place: usize, change: f64| {
+            let here = pick(&mut moved)[place];
+            pick(&mut moved)[place] = here + change;
+            let loss = moved.query_loss().0;
+            pick(&mut moved)[place] = here;
+            loss
+        };
+        let len = pick(&mut self.clone()).len();
+        (0..len).map(|place| (at(place, h) - at(place, -h)) / (2.0 * h)).collect()
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Gauss's elimination of a positive definite system.
+fn eliminate(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
+    let n = right.len();
+    for k in 0..n {
+        let pivot = matrix[k].clone();
+        for i in k + 1..n {
+            let share = matrix[i][k] / pivot[k];
+            matrix[i].iter_mut().zip(&pivot).for_each(|(x, p)| *x -= share * p);
+            right[i] -= share * right[k];
+        }
+    }
+    for k in (0..n).rev() {
+        let known = dot(&matrix[k][k + 1..], &right[k + 1..]);
+        right[k] = (right[k] - known) / matrix[k][k];
+    }
+    right
+}
+
+fn compare(what: &str, found: &[f32], expected: &[f64]) -> Result<(), TestCaseError> {
+    prop_assert_eq!(found.len(), expected.len(), "{}", what);
+    let norm = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let error = found.iter().zip(expected).map(|(f, e)| (f64::from(*f) - e).powi(2)).sum::<f64>();
+    prop_assert!(error.sqrt() <= 1e-4 * norm + 1e-6, "{what}: {found:?} instead of {expected:?}");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn gradients_agree(case in cases()) {
+        let (loss, nearest) = case.query_loss();
+        prop_assume!(nearest > 1e-3);
+        let single = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+        let sets = [&case.support, &case.query].map(|rows| {
+            [&rows.items, &rows.targets, &rows.offsets, &rows.variances].map(|list| single(list))
+        });
+        let user = single(&case.user);
+        let [support, query] = sets.each_ref().map(|[items, targets, offsets, item_variances]| Set {
+            inputs: Inputs { items, user: &user, offsets, rows: targets.len() },
+            targets,
+            item_variances,
+        });
+        let item_width = case.head.len() - 1 - user.len();
+        let network = Network::head(item_width, user.len(), &[]).unwrap();
+        let output = Output { loss: case.loss, scale: 1.0, offset: 0.0 };
+        let ridge =
+            Ridge { noise: case.noise as f32, item_variance: case.item_variance[0] as f32 };
+        let (head, scale) = (single(&case.head), single(&case.scale));
+        let mut gradient = RidgeGradient::default();
+        // Whatever was computed before must leave no trace.
+        gradient.compute(&network, &output, &ridge, &head, &scale, query, query);
+        gradient.compute(&network, &output, &ridge, &head, &scale, support, query);
+
+        compare("loss", &[gradient.loss], &[loss])?;
+        compare("head", &gradient.head, &case.differences(|case| &mut case.head))?;
+        compare("scale", &gradient.scale, &case.differences(|case| &mut case.scale))?;
+        let by_variance = case.differences(|case| &mut case.item_variance);
+        compare("item variance", &[gradient.item_variance], &by_variance)?;
+        let by_support = case.differences(|case| &mut case.support.items);
+        compare("support", &gradient.support_items, &by_support)?;
+        let by_query = case.differences(|case| &mut case.query.items);
+        compare("query", &gradient.query_items, &by_query)?;
+        compare("user", &gradient.user, &case.differences(|case| &mut case.user))?;
+    }
+}
