@@ -94,7 +94,8 @@ impl Model {
             Local::Gradient(_) => 0,
             Local::Ridge(_) => head.parameters(),
         };
-        if contents.head_scale.len() != scales {
+        let usable = |scale: &f32| *scale >= 0.0 && scale.is_finite();
+        if contents.head_scale.len() != scales || !contents.head_scale.iter().all(usable) {
             return Err(refuse("the head's scale does not fit the configuration".into()));
         }
         check_priors(&contents).map_err(refuse)?;

@@ -132,7 +132,7 @@ fn wrong_numbers_are_refused_by_name() {
         offsets: offsets.to_vec().into(),
         values: values.to_vec().into(),
     };
-    let cases: [Case<Contents>; 12] = [
+    let cases: [Case<Contents>; 13] = [
         (&|c| c.head[3] = f32::NAN, "head.0.weight"),
         (&|c| c.user_embeddings[0] = Buffer::from(vec![f32::INFINITY; 25]), "user.region.weight"),
         (&|c| catalog(c).columns[0] = values(&[0, 2, 1, 3], &[0, 3, 1]), "catalog.genres"),
@@ -145,6 +145,13 @@ fn wrong_numbers_are_refused_by_name() {
         ),
         (&|c| catalog(c).ids = Strings::from_iter(["one", "two", "one"]), "catalog.ids"),
         (&|c| catalog(c).titles = Some(Strings::from_iter(["x"])), "catalog.titles"),
+        (
+            &|c| {
+                *c = sample_with_vectors();
+                c.head_scale[2] = -0.5;
+            },
+            "head.scale",
+        ),
         (
             &|c| {
                 *c = sample_with_vectors();
@@ -316,6 +323,7 @@ fn parts_that_do_not_fit_each_other_are_refused() {
     refuse("body", &|c| c.body.truncate(3));
     refuse("no body", &|c| c.body = Vec::new());
     refuse("scale", &|c| c.head_scale = Vec::new());
+    refuse("a scale", &|c| c.head_scale[7] = f32::NAN);
     refuse("no embeddings", &|c| c.item_embeddings = Vec::new());
     refuse("no vocabularies", &|c| c.user_vocabularies = Vec::new());
     refuse("more names than values", &|c| c.user_vocabularies[0] = names(&["a"; 0]));

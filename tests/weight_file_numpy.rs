@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use melu::config::Config;
 use melu::schema::Value;
 use melu::{Catalog, Model, NewItem, User};
 use serde_json::Value as Json;
@@ -132,4 +133,36 @@ fn files_written_by_numpy_load_and_score() {
             ids.map(|(id, values)| NewItem { id: id.as_str().unwrap(), values }).collect();
         check_users(&Catalog::new(&model, &items).unwrap(), &expected["new_users"]);
     }
+}
+
+/// The blocks of this language in the page on the format.
+fn documented(language: &str) -> Vec<&'static str> {
+    let page = include_str!("../docs/format.md");
+    let begin = format!("```{language}\n");
+    page.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_documented_configuration_is_one() {
+    let config = Config::from_json(documented("json")[0]).unwrap();
+    assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+}
+
+#[test]
+fn the_documented_program_writes_a_model() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = documented("python")[0];
+    let status = Command::new(python).args(["-c", program]).current_dir(&folder).status().unwrap();
+    assert!(status.success());
+    let model = Model::open(folder.path().join("model.safetensors")).unwrap();
+    let item = |id, values| NewItem { id, values };
+    let items = [item("a", &[("genre", Value::Name("drama"))]), item("b", &[])];
+    let mut user = User::new(&Catalog::new(&model, &items).unwrap(), &[]).unwrap();
+    let mut scores = [0.0; 2];
+    user.score_all(&mut scores).unwrap();
+    user.adapt(&[0], &[scores[0] + 2.0]).unwrap();
+    let before = scores[0];
+    user.score_all(&mut scores).unwrap();
+    assert!(before < scores[0] && scores[0] < before + 2.0);
 }

@@ -46,7 +46,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
     let head = network(&mut file, &head_network)?;
     let head_scale = match config.local {
         Local::Gradient(_) => Vec::new(),
-        Local::Ridge(_) => floats(&mut file, "head.scale", &[head.len()])?.to_vec(),
+        Local::Ridge(_) => not_negative(&mut file, "head.scale", &[head.len()])?.to_vec(),
     };
     let (item_prior, user_prior) = priors::read(&mut file, &config)?;
     let vocabularies = |file: &mut RawFile, entity: Entity| {
@@ -82,6 +82,16 @@ pub(super) fn floats(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<
             let problem =
                 format!("the number at index {index} is {}; all must be finite", numbers[index]);
             Err(file.refuse(name, problem))
+        }
+        None => Ok(numbers),
+    }
+}
+
+fn not_negative(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<Buffer<f32>> {
+    let numbers = floats(file, name, shape)?;
+    match numbers.iter().position(|number| *number < 0.0) {
+        Some(index) => {
+            Err(file.refuse(name, format!("{} at index {index} is below 0", numbers[index])))
         }
         None => Ok(numbers),
     }
@@ -166,11 +176,7 @@ fn vectors(file: &mut RawFile, items: usize, factors: usize) -> Result<Option<It
     }
     let vectors = floats(file, "catalog.vectors", &[items, factors])?;
     let bias = floats(file, "catalog.bias", &[items])?;
-    let variance = floats(file, "catalog.variance", &[items])?;
-    if let Some(index) = variance.iter().position(|variance| *variance < 0.0) {
-        let problem = format!("{} at index {index} is below 0", variance[index]);
-        return Err(file.refuse("catalog.variance", problem));
-    }
+    let variance = not_negative(file, "catalog.variance", &[items])?;
     let raters = file.take("catalog.raters", &[items])?;
     Ok(Some(ItemVectors { vectors, bias, variance, raters }))
 }
