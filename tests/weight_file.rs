@@ -269,7 +269,29 @@ fn metadata_of_vectors_priors_and_body_is_checked() {
     let message = refused(with_header(&good, |header| {
         header["__metadata__"].as_object_mut().unwrap().remove("melu.priors");
     }));
-    assert!(message.contains("prior.item"), "{message}");
+    assert!(message.contains("melu.priors"), "{message}");
+}
+
+#[test]
+fn vectors_need_an_item_prior_and_priors_need_vectors() {
+    let mut contents = sample_with_vectors();
+    (contents.item_prior, contents.user_prior) = (None, None);
+    assert!(refused(bytes(&contents)).contains("melu.priors"));
+    let mut contents = sample_with_vectors();
+    contents.item_prior = None;
+    assert!(refused(bytes(&contents)).contains("melu.priors"));
+    for with_item in [true, false] {
+        let vectors = sample_with_vectors();
+        let mut contents = sample();
+        let prior = |width: usize| Prior::new(&[], vec![0.5; width].into(), Vec::new()).unwrap();
+        if with_item {
+            contents.item_prior =
+                Some(ItemPrior { prior: prior(1), ..vectors.item_prior.unwrap() });
+        } else {
+            contents.user_prior = Some(prior(0));
+        }
+        assert!(refused(bytes(&contents)).contains("melu.priors"));
+    }
 }
 
 #[test]
@@ -387,6 +409,11 @@ fn a_head_in_closed_form_is_of_bounded_width() {
     }
 }
 
+/// How long the header is that stands after its length.
+fn header_len(bytes: &[u8]) -> usize {
+    u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5000, ..ProptestConfig::default() })]
 
@@ -410,6 +437,36 @@ proptest! {
         }
         damaged.resize(damaged.len() + extra, 0);
         if let Ok(model) = Model::from_bytes(damaged) {
+            use_all(&model);
+        }
+    }
+
+    /// A header whose numbers claim other sizes, shapes and places.
+    #[test]
+    fn false_numbers_do_no_harm(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12), 1..4),
+        vectors: bool,
+    ) {
+        const CLAIMS: [&str; 12] = [
+            "0", "1", "2", "3", "8", "65", "4294967295", "4294967296", "4611686018427387904",
+            "18446744073709551615", "1e39", "-1",
+        ];
+        thread_local!(static GOOD: [Vec<u8>; 2] =
+            [sample(), sample_with_vectors()].map(|contents| bytes(&contents)));
+        let good = GOOD.with(|good| good[usize::from(vectors)].clone());
+        let len = header_len(&good);
+        let mut header = String::from_utf8(good[8..8 + len].to_vec()).unwrap();
+        for (place, claim) in edits {
+            let is_digit = |at: usize| header.as_bytes()[at].is_ascii_digit();
+            let starts: Vec<usize> =
+                (1..header.len()).filter(|&at| is_digit(at) && !is_digit(at - 1)).collect();
+            let start = *place.get(&starts);
+            let end = (start..header.len()).find(|&at| !is_digit(at)).unwrap();
+            header.replace_range(start..end, CLAIMS[claim]);
+        }
+        let length = (header.len() as u64).to_le_bytes();
+        let file = [&length, header.as_bytes(), &good[8 + len..]].concat();
+        if let Ok(model) = Model::from_bytes(file) {
             use_all(&model);
         }
     }

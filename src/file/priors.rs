@@ -94,6 +94,14 @@ pub fn read(file: &mut RawFile, config: &Config) -> Result<(Option<ItemPrior>, O
             serde_json::from_str(json).map_err(|error| file.refuse(KEY, error.to_string()))?
         }
     };
+    let problem = match (config.factors, &raw.item, &raw.user) {
+        (0, None, None) | (1.., Some(_), _) => None,
+        (0, ..) => Some("factors are 0; no prior is expected"),
+        (1.., None, _) => Some("item is missing; with factors, an item prior is expected"),
+    };
+    if let Some(problem) = problem {
+        return Err(file.refuse(KEY, problem));
+    }
     let item = raw.item.map(|RawItemPrior { variance, terms }| {
         if !(variance.is_finite() && variance >= 0.0) {
             let problem = format!("item.variance is {variance}; 0 or more is expected");
