@@ -1,4 +1,4 @@
-//! Weight files written by numpy from their description alone: they load, and
+//! Weight files written by numpy as docs/format.md describes them: they load, and
 //! score as plain numpy does.
 
 use std::fs;

@@ -1,6 +1,6 @@
 """The whole estimator in plain float64 numpy: vectors, priors, body, and both solvers.
 
-Written from docs/format.md alone, item by item and term by term. It shares nothing with
+As docs/format.md describes it, item by item and term by term. It shares nothing with
 the automatic differentiation in estimator.py, which it screens and verifies.
 """
 
