@@ -222,7 +222,7 @@ fn the_widest_and_deepest_head_adapts() {
     let targets = ratings.map(|rating| f64::from(config.output.target(rating)));
     let (loss, rates) = (config.output.loss, [f64::from(1e-3f32); 10]);
     let head = common::adapt(loss, &tensors.head, &rows[..2], &targets, 2, &rates, 0.0);
-    let mut report = Report { case: "widest".into(), worst: 0.0, failures: Vec::new() };
+    let mut report = Report::new("widest".into());
     let expected: Vec<f64> =
         rows.iter().map(|row| 3.0 + 1.5 * common::predict(&head, row)).collect();
     let before: Vec<f64> =
@@ -235,5 +235,5 @@ fn the_widest_and_deepest_head_adapts() {
     for (t, range) in shape.tensor_ranges().enumerate() {
         report.list(&format!("head tensor {t}"), &double(&user.head()[range]), &head[t]);
     }
-    assert!(report.failures.is_empty(), "{:#?}", &report.failures[..report.failures.len().min(5)]);
+    Report::finish([report].into_iter());
 }

@@ -19,7 +19,7 @@ fn python() -> Option<String> {
     }
     let missing = format!("{python} with numpy and safetensors is not here (set MELU_PYTHON)");
     assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
-    println!("skipped: {missing}");
+    common::skipped(&missing);
     None
 }
 

@@ -113,13 +113,13 @@ impl Default for TrainOptions {
             tasks: TaskSource::DrawnAnew,
             cold_tasks: 0.35,
             cold_items: 0.03,
-            epochs: 8,
+            epochs: 16,
             batch: 32,
             learning_rate: 2e-3,
             cosine: true,
             longest_gradient: Some(5.0),
             validation: 0.05,
-            patience: 8,
+            patience: 16,
             seed: 0,
         }
     }
