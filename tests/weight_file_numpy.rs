@@ -1,6 +1,8 @@
 //! Weight files written by numpy as docs/format.md describes them: they load, and
 //! score as plain numpy does.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
