@@ -203,7 +203,11 @@ proptest! {
         let network = Network::head(item_width, user.len(), &[]).unwrap();
         let output = Output { loss: case.loss, scale: 1.0, offset: 0.0 };
         let ridge =
-            Ridge { noise: case.noise as f32, item_variance: case.item_variance[0] as f32 };
+            Ridge {
+                noise: case.noise as f32,
+                item_variance: case.item_variance[0] as f32,
+                calibration: 1.0,
+            };
         let (head, scale) = (single(&case.head), single(&case.scale));
         let mut gradient = RidgeGradient::default();
         // Whatever was computed before must leave no trace.

@@ -133,7 +133,8 @@ fn errors(dataset: &Dataset, options: &TrainOptions) -> [f64; 5] {
     let mut trainer = Trainer::new(dataset, options, 0).unwrap();
     trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
     let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
-    let evaluation = evaluate(&model, dataset, &EvalOptions::default(), |_, _| ()).unwrap();
+    let options = EvalOptions { draws: 1, ..EvalOptions::default() };
+    let evaluation = evaluate(&model, dataset, &options, |_, _| ()).unwrap();
     let rows = &evaluation.scenarios[1].rows;
     let mae = |predictor, given| {
         rows.iter().find(|row| (row.predictor, row.given) == (predictor, given)).unwrap().mae

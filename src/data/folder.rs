@@ -35,6 +35,9 @@ pub struct Dataset {
     pub(super) item_numbers: Vec<Option<f64>>,
     /// Which users make a task.
     pub rules: TaskRules,
+    /// Where this is the training part of a data folder, split anew: that
+    /// split's seed. See [`Dataset::inside`].
+    pub inside: Option<u64>,
     /// What was read, and what was left out.
     pub report: LoadReport,
 }
@@ -99,6 +102,7 @@ impl Dataset {
             user_numbers,
             item_numbers,
             rules: settings.tasks,
+            inside: None,
             report,
         })
     }

@@ -89,6 +89,7 @@ impl Dataset {
             user_numbers,
             item_numbers,
             rules: self.rules,
+            inside: Some(seed),
             report: self.report,
         }
     }

@@ -37,6 +37,16 @@ impl Scenario {
         }
     }
 
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::ExistingUsersExistingItems => "Existing users, existing items",
+            Self::NewUsers => "New users, existing items",
+            Self::NewItems => "Existing users, new items",
+            Self::NewUsersNewItems => "New users, new items",
+        }
+    }
+
     fn of(new_user: bool, new_item: bool) -> Self {
         match (new_user, new_item) {
             (false, false) => Self::ExistingUsersExistingItems,

@@ -51,11 +51,24 @@ impl Baselines {
     /// An item's damped mean, plus how far the user's ratings lie above the
     /// damped means of their items, damped as well.
     pub fn item_mean_user_bias(&self, support: &[Rated], item: u32) -> f32 {
-        let mean =
-            |item: u32| self.item_means.get(item as usize).copied().unwrap_or(self.global_mean);
-        let above: f64 =
-            support.iter().map(|rated| f64::from(rated.value) - mean(rated.item)).sum();
-        (mean(item) + above / (support.len() as f64 + DAMPING)) as f32
+        (self.item_mean(item) + self.user_bias(support)) as f32
+    }
+
+    /// Each rating's item, and how far the rating lies above what
+    /// [`Baselines::item_mean_user_bias`] makes of all of them.
+    pub(super) fn surprises(&self, support: &[Rated]) -> Vec<(u32, f64)> {
+        let bias = self.user_bias(support);
+        let surprise = |rated: &Rated| f64::from(rated.value) - self.item_mean(rated.item) - bias;
+        support.iter().map(|rated| (rated.item, surprise(rated))).collect()
+    }
+
+    fn item_mean(&self, item: u32) -> f64 {
+        self.item_means.get(item as usize).copied().unwrap_or(self.global_mean)
+    }
+
+    fn user_bias(&self, support: &[Rated]) -> f64 {
+        let above = support.iter().map(|rated| f64::from(rated.value) - self.item_mean(rated.item));
+        above.sum::<f64>() / (support.len() as f64 + DAMPING)
     }
 
     /// A prediction within the range of the ratings.

@@ -1,9 +1,16 @@
 //! How good a model's scores are, beside simple predictors on the same ratings.
 
 mod baselines;
+mod item_knn;
 mod metrics;
+mod report;
+mod results;
 mod scenarios;
+mod sums;
 
 pub use baselines::Baselines;
+pub use item_knn::ItemKnn;
 pub use metrics::{mean_absolute_error, mean_squared_error, ndcg};
-pub use scenarios::{EvalOptions, Evaluation, Given, Predictor, Row, ScenarioResult, evaluate};
+pub use report::{Report, Section};
+pub use results::{Coverage, Evaluation, Given, Predictor, Row, ScenarioResult};
+pub use scenarios::{EvalOptions, evaluate};

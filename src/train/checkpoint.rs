@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adam::Moments;
 use super::batch::Optimiser;
+use super::history::Epoch;
 use super::parameters::Parameters;
 use crate::file::{RawFile, TensorData, map, write_tensors};
 use crate::{Error, Result};
@@ -33,6 +34,8 @@ pub struct Place {
     pub loss_sum: f64,
     /// The best validation error, and the epoch (from 1) that reached it.
     pub best: Option<(f32, u64)>,
+    /// Each whole epoch's outcome.
+    pub history: Vec<Epoch>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use super::batch::{Batch, Optimiser};
 use super::calibration::calibration;
 use super::checkpoint::{Place, State};
 use super::evidence::rank;
+use super::history::{Epoch, TrainingRecord};
 use super::options::TrainOptions;
 use super::parameters::Parameters;
 use super::training_set::TrainingSet;
@@ -65,6 +66,8 @@ pub struct Trainer {
     set: TrainingSet,
     state: State,
     pool: ThreadPool,
+    /// The seed of the split inside the training part, if the data are that.
+    inside: Option<u64>,
     fingerprint: String,
 }
 
@@ -84,7 +87,8 @@ impl Trainer {
         let optimiser = Optimiser::new(&parameters);
         let state = State { parameters, optimiser, place: Place::default(), best: None };
         let fingerprint = fingerprint(dataset, options);
-        Ok(Self { options: options.clone(), set, state, pool, fingerprint })
+        let (options, inside) = (options.clone(), dataset.inside);
+        Ok(Self { options, set, state, pool, inside, fingerprint })
     }
 
     /// A training from where [`Trainer::save`] left it, to the same bytes as
@@ -174,14 +178,17 @@ impl Trainer {
     /// As [`Model::from_contents`].
     pub fn finish(self) -> Result<Contents> {
         let epoch = self.state.place.best.map_or(self.state.place.epoch, |(_, epoch)| epoch);
-        let training = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "options": self.options,
-            "epoch": epoch,
-            "validation_mae": self.state.place.best.map(|(error, _)| error),
-        });
+        let training = TrainingRecord {
+            version: env!("CARGO_PKG_VERSION").into(),
+            options: json!(self.options),
+            inside: self.inside,
+            epoch,
+            validation_mae: self.state.place.best.map(|(error, _)| error),
+            history: self.state.place.history,
+        };
+        let training = json!(training).to_string();
         let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
-        let mut contents = self.set.contents(parameters, training.to_string());
+        let mut contents = self.set.contents(parameters, training);
         let model = Model::from_contents(contents.clone())?;
         let catalog = catalog(&model)?;
         let TrainingSet { user_columns, fixed_tasks, raters, .. } = &self.set;
@@ -227,6 +234,7 @@ impl Trainer {
             place.best = Some((mae, place.epoch));
             self.state.best = Some(self.state.parameters.clone());
         }
+        self.state.place.history.push(Epoch { loss, validation_mae });
         let epoch = self.state.place.epoch;
         Ok(Progress::Epoch { epoch, tasks, loss, validation_mae, best: best.is_some() })
     }

@@ -4,18 +4,38 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use melu::Model;
-use melu::data::{Dataset, Scenario};
-use melu::eval::{EvalOptions, Given, Predictor, Row, ScenarioResult, evaluate};
+use melu::eval::{EvalOptions, Evaluation, Given, Predictor, Report, ScenarioResult, evaluate};
+use melu::train::TrainingRecord;
+use melu::{Model, file};
 
-use crate::terminal::{self, print, print_json, print_table};
+use crate::terminal::{self, note, print, print_json, print_table};
 
 /// Measure a model in the four scenarios, beside simple predictors.
 ///
 /// Existing and new users, existing and new items; by the number of ratings
-/// that are given. Errors are means over users, then over draws, of predictions
-/// clipped to the rating scale and not rounded. nDCG has linear gain: an item's
-/// gain is its rating.
+/// that are given. All predictors know the same: the training part (existing
+/// users' ratings of existing items), the profile, and the ratings given.
+///
+/// Each user within the [tasks] rules of dataset.toml is a task: their ratings
+/// are cut at random into `query` ones to predict and the others, of which the
+/// first 0, 1, 3 and so on are given. Each draw cuts them anew.
+///
+/// MAE, RMSE and nDCG are means over users, then over draws, of predictions
+/// clipped to the rating scale and not rounded. Behind MAE stands its standard
+/// deviation over the draws. nDCG has linear gain: an item's gain is its
+/// rating; items with equal scores share theirs.
+///
+/// "more" says how much greater a predictor's MAE is than melu's on the same
+/// draws, with the standard error of that: users' differences, each the mean
+/// over the draws, have this spread over users, by the root of their number. The
+/// draws ask the same users again, so that their spread is no such error.
+///
+/// Coverage is the share of query ratings within the interval around their score
+/// that should hold 80 % of them, where the model knows its deviations.
+///
+/// The factor model alone is fitted anew to the training part; item-kNN has the
+/// item's damped mean and the user's bias as its base, and correlations between
+/// items from training ratings.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
@@ -24,9 +44,14 @@ pub struct Arguments {
     /// The data folder.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Measure inside the training part, with new users and new items drawn from
+    /// it: a place to choose settings. The model must be trained there, with
+    /// `melu train --inside`.
+    #[arg(long)]
+    inside: bool,
     /// How many times each user's ratings are cut anew into given ones and ones
     /// to predict.
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = EvalOptions::default().draws)]
     draws: usize,
     /// The same seed gives the same draws.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -34,6 +59,9 @@ pub struct Arguments {
     /// How many threads; 0 for as many as there are processors.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// Write all of it to a page with plots, as one HTML file that needs no other.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -41,15 +69,31 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = Model::open(&arguments.model)?;
-    let dataset = Dataset::open(&arguments.folder)?;
+    let dataset = terminal::open(&arguments.folder, arguments.inside)?;
+    if TrainingRecord::of(&model).is_none() {
+        note(format_args!(
+            "{} does not say what it was trained on; it may have seen the ratings asked here",
+            arguments.model.display()
+        ));
+    }
     let &Arguments { draws, seed, threads, .. } = arguments;
     let options = EvalOptions { draws, seed, threads, ..EvalOptions::default() };
     let mut bar = terminal::Progress::new("evaluating");
-    let evaluation = evaluate(&model, &dataset, &options, |done, of| bar.set(done, of, "tasks"))?;
+    let evaluation = evaluate(&model, &dataset, &options, |done, of| {
+        bar.set(done, of, if done == 0 { "fitting the baselines" } else { "tasks" });
+    })?;
     drop(bar);
-    if arguments.json {
-        return print_json(&evaluation);
+    if let Some(path) = &arguments.report {
+        let (model, dataset, evaluation, options) = (&model, &dataset, &evaluation, &options);
+        let report = Report { model, dataset, options, evaluation, sections: Vec::new() };
+        let page = report.html()?;
+        file::write_atomically(path, |file| file.write_all(page.as_bytes()))?;
+        note(format_args!("{} is written", path.display()));
     }
+    if arguments.json { print_json(&evaluation) } else { print_all(&evaluation) }
+}
+
+fn print_all(evaluation: &Evaluation) -> Result<()> {
     print("Mean absolute error by number of ratings given, lower is better:\n")?;
     for result in &evaluation.scenarios {
         print(heading(result))?;
@@ -59,21 +103,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             print_table(&errors_by_given(result, ""))?;
         }
     }
-    print("With all ratings given (± standard deviation over the draws):\n")?;
-    for result in evaluation.scenarios.iter().filter(|result| result.users > 0) {
+    let scenarios = || evaluation.scenarios.iter().filter(|result| result.users > 0);
+    print("With all ratings given:\n")?;
+    for result in scenarios() {
         print(heading(result))?;
         print_table(&with_all(result))?;
+    }
+    if scenarios().any(|result| !result.coverage.is_empty()) {
+        print("Coverage of the 80 % interval, in %, by number of ratings given:\n")?;
+        print_table(&coverage(scenarios()))?;
     }
     Ok(())
 }
 
 fn heading(result: &ScenarioResult) -> String {
-    let name = match result.scenario {
-        Scenario::ExistingUsersExistingItems => "Existing users, existing items",
-        Scenario::NewUsers => "New users, existing items",
-        Scenario::NewItems => "Existing users, new items",
-        Scenario::NewUsersNewItems => "New users, new items",
-    };
     let draws = match result.draws {
         1 => "1 draw".to_owned(),
         draws => format!("{draws} draws"),
@@ -83,55 +126,58 @@ fn heading(result: &ScenarioResult) -> String {
     } else {
         ""
     };
-    format!("{name} ({} users, {draws}{seen})", result.users)
+    format!("{} ({} users, {draws}{seen})", result.scenario.title(), result.users)
 }
 
-/// A predictor's name in tables.
-fn name(predictor: Predictor) -> &'static str {
-    match predictor {
-        Predictor::Melu => "melu",
-        Predictor::MeluUnadapted => "melu, not adapted",
-        Predictor::ItemMeanUserBias => "item mean + user bias",
-        Predictor::UserMean => "mean of the user's",
-        Predictor::GlobalMean => "mean of all ratings",
-    }
-}
-
-/// One predictor's errors, by number of ratings given.
-fn rows(result: &ScenarioResult, predictor: Predictor) -> impl Iterator<Item = &Row> {
-    result.rows.iter().filter(move |row| row.predictor == predictor)
+/// A table with a column for each number of ratings given.
+fn by_given(heading: &str) -> comfy_table::Table {
+    let given = Given::ALL.map(|given| given.to_string());
+    let header: Vec<&str> = [heading].into_iter().chain(given.iter().map(String::as_str)).collect();
+    terminal::table(&header, |column| column > 0)
 }
 
 /// A table with a row for each predictor, the model last, under this heading.
 pub fn errors_by_given(result: &ScenarioResult, heading: &str) -> comfy_table::Table {
-    let given = Given::ALL.map(|given| match given {
-        Given::First(count) => count.to_string(),
-        Given::All => "all".into(),
-    });
-    let header: Vec<&str> = [heading].into_iter().chain(given.iter().map(String::as_str)).collect();
-    let mut table = terminal::table(&header, |column| column > 0);
+    let mut table = by_given(heading);
     for predictor in Predictor::ALL.into_iter().rev() {
-        let cells = rows(result, predictor).map(|row| format!("{:.3}", row.mae));
-        table.add_row([name(predictor).to_owned()].into_iter().chain(cells));
+        let cells = result.of(predictor).map(|row| format!("{:.3}", row.mae));
+        table.add_row([predictor.name().to_owned()].into_iter().chain(cells));
     }
     table
 }
 
 fn with_all(result: &ScenarioResult) -> comfy_table::Table {
-    let header = ["", "MAE", "", "RMSE", "nDCG@1", "nDCG@3", "nDCG@5"];
+    let header = ["", "MAE", "", "more", "", "RMSE", "nDCG@1", "nDCG@3", "nDCG@5"];
     let mut table = terminal::table(&header, |column| column > 0);
     for predictor in Predictor::ALL.into_iter().rev() {
-        for row in rows(result, predictor).filter(|row| row.given == Given::All) {
+        for row in result.of(predictor).filter(|row| row.given == Given::All) {
+            let difference = |text: String| match predictor {
+                Predictor::Melu => String::new(),
+                _ => text,
+            };
             table.add_row([
-                name(predictor).to_owned(),
+                predictor.name().to_owned(),
                 format!("{:.3}", row.mae),
                 format!("± {:.3}", row.mae_sd),
+                difference(format!("{:+.4}", row.mae_difference)),
+                difference(format!("± {:.4}", row.mae_difference_se)),
                 format!("{:.3}", row.rmse),
                 format!("{:.3}", row.ndcg1),
                 format!("{:.3}", row.ndcg3),
                 format!("{:.3}", row.ndcg5),
             ]);
         }
+    }
+    table
+}
+
+/// A table with a row for each scenario.
+fn coverage<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>) -> comfy_table::Table {
+    let mut table = by_given("");
+    for result in scenarios {
+        let found = result.coverage.iter().filter(|coverage| coverage.level == 0.8);
+        let cells = found.map(|coverage| format!("{:.1}", 100.0 * coverage.found));
+        table.add_row([result.scenario.title().to_owned()].into_iter().chain(cells));
     }
     table
 }

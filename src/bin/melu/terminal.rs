@@ -2,11 +2,31 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use melu::data::Dataset;
 use serde::Serialize;
+
+/// The seed of every split inside a training part: one split, so that what is
+/// trained on it and what is measured on it fit each other.
+const INSIDE: u64 = 0;
+
+/// A data folder, or the split inside its training part.
+pub fn open(folder: &Path, inside: bool) -> melu::Result<Dataset> {
+    let dataset = Dataset::open(folder)?;
+    Ok(if inside { dataset.inside(INSIDE) } else { dataset })
+}
+
+/// What the data are called.
+pub fn name(dataset: &Dataset) -> String {
+    match dataset.inside {
+        None => dataset.name.clone(),
+        Some(_) => format!("inside the training part of {}", dataset.name),
+    }
+}
 
 /// Prints a line on standard output.
 pub fn print(line: impl Display) -> Result<()> {

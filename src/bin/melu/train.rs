@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use melu::data::Dataset;
 use melu::file;
 use melu::loss::Loss;
 use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
@@ -49,6 +48,11 @@ pub struct Arguments {
     /// At most this many passes over the tasks [default: the recipe's].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
+    /// Train inside the training part alone, with new users and new items drawn
+    /// from it: a model to choose settings by, with `melu eval --inside`, and
+    /// not one to use.
+    #[arg(long)]
+    inside: bool,
     /// The same seed and data give the same file.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -137,10 +141,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     }
     let begin = Instant::now();
-    let dataset = Dataset::open(&arguments.folder)?;
+    let dataset = terminal::open(&arguments.folder, arguments.inside)?;
     note(format_args!(
         "{}: {} users, {} items, {} ratings, read in {}",
-        dataset.name,
+        terminal::name(&dataset),
         dataset.users.len(),
         dataset.items.len(),
         dataset.ratings.len(),

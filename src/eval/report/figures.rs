@@ -1,0 +1,143 @@
+//! Which charts a report shows.
+
+use std::ops::Range;
+
+use super::chart::{Axis, Chart, Line};
+use crate::Result;
+use crate::data::Scenario;
+use crate::eval::{Coverage, Given, Predictor, Row, ScenarioResult};
+use crate::train::Epoch;
+
+/// Standard errors on either side of a difference that its band shows.
+const BAND: f64 = 2.0;
+
+/// A range around some numbers, with a little air.
+fn around(numbers: impl Iterator<Item = f64>) -> Range<f64> {
+    let numbers = numbers.filter(|number| number.is_finite());
+    let (low, high) = numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| {
+        (low.min(number), high.max(number))
+    });
+    if low > high {
+        return 0.0..1.0;
+    }
+    let air = (0.06 * (high - low)).max(1e-3 * high.abs()).max(1e-6);
+    low - air..high + air
+}
+
+fn given() -> Axis {
+    Axis::Names(Given::ALL.iter().map(Given::to_string).collect())
+}
+
+/// A line for each of the predictors, through a number of each row and with a
+/// band around it.
+fn predictors(
+    result: &ScenarioResult,
+    predictors: &[Predictor],
+    figure: impl Fn(&Row) -> (f64, f64),
+) -> Vec<Line> {
+    let line = |predictor: &Predictor| Line {
+        label: predictor.name().into(),
+        colour: Predictor::ALL.iter().position(|other| other == predictor).unwrap_or(0),
+        strong: *predictor == Predictor::Melu,
+        points: result
+            .of(*predictor)
+            .enumerate()
+            .map(|(x, row)| (x as f64, figure(row).0, figure(row).1))
+            .collect(),
+    };
+    predictors.iter().map(line).collect()
+}
+
+/// A range that shows all of those who learn from ratings of items; the plain
+/// means may lie above it.
+fn frame(lines: &[Line]) -> Range<f64> {
+    let plain = [Predictor::UserMean, Predictor::GlobalMean].map(Predictor::name);
+    let framed = lines.iter().filter(|line| !plain.contains(&line.label.as_str()));
+    around(framed.flat_map(|line| &line.points).flat_map(|(_, y, band)| [y - band, y + band]))
+}
+
+/// Mean absolute error by number of ratings given.
+pub fn errors(result: &ScenarioResult) -> Result<String> {
+    let lines = predictors(result, &Predictor::ALL, |row| (row.mae, row.mae_sd));
+    let y = frame(&lines);
+    let x_label = "ratings given".into();
+    Chart { x: given(), x_label, y, decimals: 2, lines, guides: Vec::new() }.svg()
+}
+
+/// How much more the others err than melu.
+pub fn differences(result: &ScenarioResult) -> Result<String> {
+    let others = &Predictor::ALL[1..];
+    let lines =
+        predictors(result, others, |row| (row.mae_difference, BAND * row.mae_difference_se));
+    let y = frame(&lines);
+    let y = y.start.min(-0.05 * y.end)..y.end;
+    let last = Given::ALL.len() as f64 - 0.75;
+    let guides = vec![[(-0.25, 0.0), (last, 0.0)]];
+    Chart { x: given(), x_label: "ratings given".into(), y, decimals: 2, lines, guides }.svg()
+}
+
+/// Each scenario's coverage, by a function from one to its place.
+fn coverages(results: &[&ScenarioResult], place: impl Fn(&Coverage) -> Option<f64>) -> Vec<Line> {
+    let line = |(colour, result): (usize, &&ScenarioResult)| Line {
+        label: match result.scenario {
+            Scenario::ExistingUsersExistingItems => "neither is new".into(),
+            Scenario::NewUsers => "new users".into(),
+            Scenario::NewItems => "new items".into(),
+            Scenario::NewUsersNewItems => "both are new".into(),
+        },
+        // Not melu's two blues beside each other.
+        colour: [0, 2, 3, 5][colour % 4],
+        strong: false,
+        points: result.coverage.iter().filter_map(|c| Some((place(c)?, c.found, 0.0))).collect(),
+    };
+    results.iter().enumerate().map(line).collect()
+}
+
+/// Found against expected coverage, with all ratings given.
+pub fn calibration(results: &[&ScenarioResult]) -> Result<String> {
+    let lines = coverages(results, |c| (c.given == Given::All).then_some(c.level));
+    let x = Axis::Numbers { range: 0.0..1.0, decimals: 1 };
+    let guides = vec![[(0.0, 0.0), (1.0, 1.0)]];
+    let x_label = "share expected within the interval".into();
+    Chart { x, x_label, y: 0.0..1.0, decimals: 1, lines, guides }.svg()
+}
+
+/// Coverage of the 80 % interval by number of ratings given.
+pub fn coverage(results: &[&ScenarioResult]) -> Result<String> {
+    let place = |given| Given::ALL.iter().position(|other| *other == given);
+    let level = 0.8;
+    let lines = coverages(results, |c| {
+        (c.level == level).then(|| place(c.given)).flatten().map(|place| place as f64)
+    });
+    let found = lines.iter().flat_map(|line| &line.points).map(|(_, found, _)| *found);
+    let y = around(found.chain([level - 0.1, level + 0.1]));
+    let guides = vec![[(-0.25, level), (Given::ALL.len() as f64 - 0.75, level)]];
+    Chart { x: given(), x_label: "ratings given".into(), y, decimals: 2, lines, guides }.svg()
+}
+
+/// A training's course: one number of each epoch, if there are any. The epoch
+/// whose weights were kept is marked by a guide.
+pub fn training(
+    history: &[Epoch],
+    best: u64,
+    label: &str,
+    colour: usize,
+    number: impl Fn(&Epoch) -> Option<f32>,
+) -> Result<Option<String>> {
+    let point = |(epoch, of): (usize, &Epoch)| Some((epoch as f64, f64::from(number(of)?), 0.0));
+    let points: Vec<_> = (1..).zip(history).filter_map(point).collect();
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let y = around(points.iter().map(|(_, y, _)| *y));
+    let end = points.len() as f64;
+    let chart = Chart {
+        x: Axis::Numbers { range: 0.5..end + 0.5, decimals: 0 },
+        x_label: "epoch".into(),
+        guides: vec![[(best as f64, y.start), (best as f64, y.end)]],
+        y,
+        decimals: 4,
+        lines: vec![Line { label: label.into(), colour, strong: true, points }],
+    };
+    chart.svg().map(Some)
+}

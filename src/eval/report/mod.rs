@@ -1,0 +1,264 @@
+//! An evaluation as one page to look at, which needs nothing beside itself.
+
+mod chart;
+mod figures;
+mod tables;
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::{EvalOptions, Evaluation, ScenarioResult};
+use crate::data::Dataset;
+use crate::train::TrainingRecord;
+use crate::{Model, Result};
+
+/// Everything that a report tells.
+#[derive(Clone, Debug)]
+pub struct Report<'a> {
+    /// The model that was evaluated.
+    pub model: &'a Model,
+    /// On which data.
+    pub dataset: &'a Dataset,
+    /// How.
+    pub options: &'a EvalOptions,
+    /// What was found.
+    pub evaluation: &'a Evaluation,
+    /// What else was measured, after the calibration.
+    pub sections: Vec<Section>,
+}
+
+/// A part of the page.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Its heading, as plain text.
+    pub title: String,
+    /// What stands below it, as HTML.
+    pub body: String,
+}
+
+impl Report<'_> {
+    /// The page.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](crate::Error::Argument) if figures that are not
+    /// finite are to be drawn.
+    pub fn html(&self) -> Result<String> {
+        let title = format!("melu on {}", self.dataset.name);
+        let record = TrainingRecord::of(self.model);
+        let mut sections = vec![self.errors()?];
+        sections.extend(self.calibration()?);
+        sections.extend(self.sections.iter().cloned());
+        if let Some(record) = &record {
+            sections.extend(training(record)?);
+        }
+        sections.extend([self.figures(), self.settings(record.as_ref()), self.method()]);
+        let mut page = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
+            include_str!("style.css"),
+            title = escape(&title),
+        );
+        let inside = match self.evaluation.inside {
+            None => "",
+            Some(_) => {
+                " Measured on a split made inside the training part, to choose settings by: not \
+                 on the users and items that the data folder keeps for the end."
+            }
+        };
+        let Dataset { users, items, ratings, .. } = self.dataset;
+        let _ = writeln!(
+            page,
+            "<p class=\"quiet\">{} users, {} items, {} ratings.{inside}</p>",
+            users.len(),
+            items.len(),
+            ratings.len(),
+        );
+        for Section { title, body } in sections {
+            let title = escape(&title);
+            let _ = writeln!(page, "<section>\n<h2>{title}</h2>\n{body}</section>");
+        }
+        page.push_str("</body>\n</html>\n");
+        Ok(page)
+    }
+
+    /// The scenarios that have users.
+    fn scenarios(&self) -> Vec<&ScenarioResult> {
+        self.evaluation.scenarios.iter().filter(|result| result.users > 0).collect()
+    }
+
+    fn errors(&self) -> Result<Section> {
+        let mut body = String::from(
+            "<p>How far predictions lie from what people said, on average, when so many of their \
+             ratings are known. Lower is better. A plain mean may lie above the frame.</p>\n",
+        );
+        // The scenario that training saw says the least.
+        let (seen, unseen): (Vec<&ScenarioResult>, _) =
+            self.scenarios().into_iter().partition(|result| result.seen_in_training);
+        for result in unseen.into_iter().chain(seen) {
+            let errors = figure(
+                "Mean absolute error; the band is the standard deviation over the draws",
+                &figures::errors(result)?,
+            );
+            let differences = figure(
+                "How much more the others err than melu (the line at 0) on the same draws; the \
+                 band is two standard errors to either side",
+                &figures::differences(result)?,
+            );
+            let _ = writeln!(
+                body,
+                "<h3>{}</h3>\n<p class=\"quiet\">{}</p>\n<div \
+                 class=\"figures\">\n{errors}{differences}</div>",
+                escape(result.scenario.title()),
+                escape(&circumstances(result)),
+            );
+        }
+        for result in self.evaluation.scenarios.iter().filter(|result| result.users == 0) {
+            let _ = writeln!(
+                body,
+                "<h3>{}</h3>\n<p class=\"quiet\">No user has enough ratings.</p>",
+                escape(result.scenario.title())
+            );
+        }
+        Ok(Section { title: "Error by number of ratings given".into(), body })
+    }
+
+    fn calibration(&self) -> Result<Option<Section>> {
+        let mut scenarios = self.scenarios();
+        scenarios.retain(|result| !result.coverage.is_empty());
+        if scenarios.is_empty() {
+            return Ok(None);
+        }
+        let body = format!(
+            "<p>The model says how far a rating may lie from its score. Here is how many ratings \
+             really lie within the intervals that follow from it; the thin line is what should \
+             be found.</p>\n<div class=\"figures\">\n{}{}</div>\n{}",
+            figure(
+                "Share of ratings found within intervals of several levels, with all ratings \
+                 given",
+                &figures::calibration(&scenarios)?
+            ),
+            figure(
+                "Share of ratings found within the 80 % interval",
+                &figures::coverage(&scenarios)?
+            ),
+            tables::coverage(&scenarios),
+        );
+        Ok(Some(Section { title: "Calibration".into(), body }))
+    }
+
+    fn figures(&self) -> Section {
+        let mut body = String::new();
+        for result in self.scenarios() {
+            let title = escape(result.scenario.title());
+            let _ = writeln!(body, "<h3>{title}</h3>\n{}", tables::figures(result));
+        }
+        Section { title: "Figures".into(), body }
+    }
+
+    fn settings(&self, record: Option<&TrainingRecord>) -> Section {
+        let config = serde_json::from_str(&self.model.config().to_json()).unwrap_or_default();
+        let mut body = tables::settings("What the model is", &pairs(&config));
+        match record {
+            Some(record) => {
+                let training = json!({
+                    "melu": record.version,
+                    "inside the training part": record.inside.is_some(),
+                    "epoch kept": record.epoch,
+                    "validation error": record.validation_mae,
+                });
+                body.push_str(&tables::settings("How it was trained", &pairs(&training)));
+                body.push_str(&tables::settings("With which options", &pairs(&record.options)));
+            }
+            None => body.push_str("<p>The weight file does not say how it was trained.</p>\n"),
+        }
+        Section { title: "Settings".into(), body }
+    }
+
+    fn method(&self) -> Section {
+        let rules = self.dataset.rules;
+        let body = format!(
+            "<p>A task is one user within one scenario, with {} to {} ratings there. They are cut \
+             at random into {} to predict and the others, of which the first so many are given; \
+             each of the {} draws (seed {}) cuts them anew, the same for every predictor. \
+             Existing users' ratings of existing items are what training saw; that scenario is \
+             measured once, on the training tasks' own query sets.</p>\n\
+             <p>All predictors know the training part, the user's profile and the ratings given. \
+             The factor model alone is fitted anew and predicts in closed form. Item-kNN takes \
+             the item's damped mean and the user's bias, and adds how far the user's ratings of \
+             similar items lie from the same; similarities are shrunk correlations in the \
+             training part. Means are damped by 5 ratings.</p>\n\
+             <p>Predictions are clipped to the range of the training ratings and not rounded. \
+             Figures are means over users, then over draws. A difference is the mean over users \
+             of each user's difference, itself the mean over the draws; its standard error is \
+             the standard deviation of the users' differences by the root of their number. \
+             nDCG has linear gain, and items with equal scores share theirs. Coverage counts \
+             all query ratings, against intervals of a normal distribution around the \
+             score.</p>\n",
+            rules.min_ratings,
+            rules.max_ratings,
+            rules.query,
+            self.options.draws,
+            self.options.seed,
+        );
+        Section { title: "How it was measured".into(), body }
+    }
+}
+
+/// The training's course, where the weight file tells it.
+fn training(record: &TrainingRecord) -> Result<Option<Section>> {
+    let history = &record.history;
+    let curves = [
+        ("Mean query loss of each epoch's tasks, in the head's units", "training loss", 2),
+        ("Mean absolute error on users held back, after each epoch", "validation error", 0),
+    ];
+    let mut body =
+        String::from("<p>The upright line marks the epoch whose weights were kept.</p>\n");
+    body.push_str("<div class=\"figures\">\n");
+    for (caption, label, colour) in curves {
+        let number = |epoch: &crate::train::Epoch| match colour {
+            2 => Some(epoch.loss),
+            _ => epoch.validation_mae,
+        };
+        if let Some(svg) = figures::training(history, record.epoch, label, colour, number)? {
+            body.push_str(&figure(caption, &svg));
+        }
+    }
+    body.push_str("</div>\n");
+    let section = Section { title: "Training".into(), body };
+    Ok((!history.is_empty()).then_some(section))
+}
+
+/// How many users and draws.
+fn circumstances(result: &ScenarioResult) -> String {
+    let draws = match result.draws {
+        1 => "1 draw".to_owned(),
+        draws => format!("{draws} draws"),
+    };
+    let seen = match result.seen_in_training {
+        true => "; training saw these ratings, which says how well it fits and no more",
+        false => "",
+    };
+    format!("{} users, {draws}{seen}.", result.users)
+}
+
+/// A chart with its caption.
+fn figure(caption: &str, svg: &str) -> String {
+    let caption = escape(caption);
+    format!(
+        "<figure><figcaption>{caption}</figcaption><div class=\"scroll\" role=\"img\" \
+         aria-label=\"{caption}\">\n{svg}</div></figure>\n"
+    )
+}
+
+/// A JSON object's keys and values.
+fn pairs(object: &Value) -> Vec<(String, Value)> {
+    let pairs = object.as_object().into_iter().flatten();
+    pairs.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Text as HTML, also within an attribute.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,118 @@
+//! A report's tables, as HTML.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::escape;
+use crate::eval::{Given, Predictor, Row, ScenarioResult};
+
+/// A table with a header; each row's cells are HTML already.
+fn table(class: &str, caption: &str, header: &[String], rows: &[(bool, Vec<String>)]) -> String {
+    let mut html = format!("<div class=\"scroll\"><table class=\"{class}\">\n");
+    if !caption.is_empty() {
+        let _ = writeln!(html, "<caption>{}</caption>", escape(caption));
+    }
+    if !header.is_empty() {
+        let cells: String =
+            header.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+        let _ = writeln!(html, "<thead><tr>{cells}</tr></thead>");
+    }
+    html.push_str("<tbody>\n");
+    for (strong, cells) in rows {
+        let class = if *strong { " class=\"melu\"" } else { "" };
+        let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+        let _ = writeln!(html, "<tr{class}>{cells}</tr>");
+    }
+    html.push_str("</tbody></table></div>\n");
+    html
+}
+
+/// Each predictor's row of cells.
+fn predictors(
+    result: &ScenarioResult,
+    cells: impl Fn(&[&Row]) -> Vec<String>,
+) -> Vec<(bool, Vec<String>)> {
+    let row = |predictor: Predictor| {
+        let rows: Vec<&Row> = result.of(predictor).collect();
+        let name = escape(predictor.name());
+        (predictor == Predictor::Melu, [vec![name], cells(&rows)].concat())
+    };
+    Predictor::ALL.into_iter().map(row).collect()
+}
+
+/// A difference and its standard error; nothing where the two are the same.
+fn difference(row: &Row, (difference, error): (f64, f64)) -> String {
+    match row.predictor {
+        Predictor::Melu => String::new(),
+        _ => format!("{difference:+.4} <small>± {error:.4}</small>"),
+    }
+}
+
+/// One scenario's figures: errors and differences by number of ratings given,
+/// and all figures with all given.
+pub fn figures(result: &ScenarioResult) -> String {
+    let given: Vec<String> =
+        std::iter::once(String::new()).chain(Given::ALL.iter().map(Given::to_string)).collect();
+    let errors = predictors(result, |rows| {
+        let cell = |row: &&Row| match result.draws {
+            1 => format!("{:.4}", row.mae),
+            _ => format!("{:.4} <small>± {:.4}</small>", row.mae, row.mae_sd),
+        };
+        rows.iter().map(cell).collect()
+    });
+    let differences = predictors(result, |rows| {
+        let cell = |row: &&Row| difference(row, (row.mae_difference, row.mae_difference_se));
+        rows.iter().map(cell).collect()
+    });
+    let all = predictors(result, |rows| {
+        let Some(row) = rows.iter().find(|row| row.given == Given::All) else { return Vec::new() };
+        vec![
+            format!("{:.4}", row.rmse),
+            format!("{:.4}", row.ndcg1),
+            format!("{:.4}", row.ndcg3),
+            difference(row, (row.ndcg3_difference, row.ndcg3_difference_se)),
+            format!("{:.4}", row.ndcg5),
+        ]
+    });
+    let header = ["", "RMSE", "nDCG@1", "nDCG@3", "more than melu", "nDCG@5"].map(String::from);
+    [
+        table(
+            "",
+            "Mean absolute error, ± standard deviation over the draws, by number of ratings given",
+            &given,
+            &errors,
+        ),
+        table("", "The same less melu's, ± standard error over users", &given, &differences),
+        table("", "With all ratings given", &header, &all),
+    ]
+    .concat()
+}
+
+/// Coverage of each scenario's 80 % interval.
+pub fn coverage(results: &[&ScenarioResult]) -> String {
+    let header: Vec<String> =
+        std::iter::once(String::new()).chain(Given::ALL.iter().map(Given::to_string)).collect();
+    let row = |result: &&ScenarioResult| {
+        let found = result.coverage.iter().filter(|coverage| coverage.level == 0.8);
+        let cells = found.map(|coverage| format!("{:.1} %", 100.0 * coverage.found));
+        let cells = std::iter::once(escape(result.scenario.title())).chain(cells);
+        (false, cells.collect())
+    };
+    let rows: Vec<_> = results.iter().map(row).collect();
+    table("", "Coverage of the 80 % interval, by number of ratings given", &header, &rows)
+}
+
+/// Names and values.
+pub fn settings(caption: &str, settings: &[(String, Value)]) -> String {
+    let row = |(name, value): &(String, Value)| {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Null => "–".into(),
+            other => other.to_string(),
+        };
+        (false, vec![escape(&name.replace('_', " ")), escape(&value)])
+    };
+    let rows: Vec<_> = settings.iter().map(row).collect();
+    table("settings", caption, &[], &rows)
+}

@@ -1,0 +1,207 @@
+//! What an evaluation finds.
+
+use serde::{Serialize, Serializer};
+
+use crate::data::{Rated, Scenario};
+
+/// All scenarios' results.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// The seed of the split inside the training part, if that was measured.
+    /// See [`Dataset::inside`](crate::data::Dataset::inside).
+    pub inside: Option<u64>,
+    /// In [`Scenario::ALL`]'s order.
+    pub scenarios: Vec<ScenarioResult>,
+}
+
+/// One scenario's results.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScenarioResult {
+    /// Which.
+    #[serde(rename = "name", serialize_with = "scenario_name")]
+    pub scenario: Scenario,
+    /// How many users, one task each.
+    pub users: usize,
+    /// Cuts that the figures are means of.
+    pub draws: usize,
+    /// Whether training saw these ratings: the scenario of existing users and
+    /// items is measured on the training tasks' own query sets, as in the paper.
+    pub seen_in_training: bool,
+    /// For each number of given ratings, each predictor.
+    pub rows: Vec<Row>,
+    /// For each number of given ratings, each level of [`Coverage::LEVELS`];
+    /// empty where the model knows no deviations, and for clicks.
+    pub coverage: Vec<Coverage>,
+}
+
+impl ScenarioResult {
+    /// One predictor's rows, by number of ratings given.
+    pub fn of(&self, predictor: Predictor) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| row.predictor == predictor)
+    }
+}
+
+/// One predictor's errors with one number of given ratings.
+///
+/// All are means over users, then over draws. Predictions are clipped to the
+/// range of the training ratings, and not rounded.
+///
+/// Differences are this predictor's figure less melu's on the same draws: a
+/// mean absolute error above 0 says that melu errs less. Each user's difference
+/// is the mean over the draws, and the standard error is that of the mean over
+/// users. The draws ask the same users again, so that the spread over draws
+/// alone says nothing of how other users would have fared.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Who predicts.
+    pub predictor: Predictor,
+    /// How many ratings of each user are known to the predictor.
+    pub given: Given,
+    /// Mean absolute error.
+    pub mae: f64,
+    /// Standard deviation of the mean absolute error over the draws; 0 of one.
+    pub mae_sd: f64,
+    /// How much greater the mean absolute error is than melu's.
+    pub mae_difference: f64,
+    /// The standard error of that.
+    pub mae_difference_se: f64,
+    /// Root of the mean over users of the mean squared error.
+    pub rmse: f64,
+    /// See [`ndcg`](super::ndcg); users who gave no rating above 0 do not count.
+    pub ndcg1: f64,
+    /// The same of the best three.
+    pub ndcg3: f64,
+    /// How much greater that is than melu's, by users who count.
+    pub ndcg3_difference: f64,
+    /// The standard error of that.
+    pub ndcg3_difference_se: f64,
+    /// The same of the best five.
+    pub ndcg5: f64,
+}
+
+/// Whether the model's standard deviations hold what they promise.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Coverage {
+    /// How many ratings of each user are given.
+    pub given: Given,
+    /// The share of ratings that a normal distribution has within the interval
+    /// around the score.
+    pub level: f64,
+    /// The share of the query ratings, of all users and draws, that lie in it.
+    pub found: f64,
+}
+
+impl Coverage {
+    /// The levels that are measured, and to how many standard deviations on
+    /// either side of the score their intervals reach.
+    pub const LEVELS: [(f64, f32); 9] = [
+        (0.1, 0.125_661_35),
+        (0.2, 0.253_347_1),
+        (0.3, 0.385_320_47),
+        (0.4, 0.524_400_5),
+        (0.5, 0.674_489_75),
+        (0.6, 0.841_621_2),
+        (0.7, 1.036_433_4),
+        (0.8, 1.281_551_6),
+        (0.9, 1.644_853_6),
+    ];
+}
+
+/// Who predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Predictor {
+    /// The model, adapted to the given ratings.
+    Melu,
+    /// The model's own head, whatever is given: what is left of `Melu` is what
+    /// adapting is worth.
+    MeluUnadapted,
+    /// [`Factors::predict`](crate::train::Factors::predict): the factor model
+    /// alone, fitted to the training part.
+    Factors,
+    /// [`ItemKnn::predict`](super::ItemKnn::predict).
+    ItemKnn,
+    /// [`Baselines::item_mean_user_bias`](super::Baselines::item_mean_user_bias).
+    ItemMeanUserBias,
+    /// [`Baselines::user_mean`](super::Baselines::user_mean).
+    UserMean,
+    /// [`Baselines::global_mean`](super::Baselines::global_mean).
+    GlobalMean,
+}
+
+impl Predictor {
+    /// All of them, the model first.
+    pub const ALL: [Self; 7] = [
+        Self::Melu,
+        Self::MeluUnadapted,
+        Self::Factors,
+        Self::ItemKnn,
+        Self::ItemMeanUserBias,
+        Self::UserMean,
+        Self::GlobalMean,
+    ];
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Melu => "melu",
+            Self::MeluUnadapted => "melu, not adapted",
+            Self::Factors => "factor model alone",
+            Self::ItemKnn => "item-kNN",
+            Self::ItemMeanUserBias => "item mean + user bias",
+            Self::UserMean => "mean of the user's",
+            Self::GlobalMean => "mean of all ratings",
+        }
+    }
+}
+
+/// How many of a user's known ratings a predictor gets to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// The first so many, or all where there are fewer.
+    First(usize),
+    /// All of them.
+    All,
+}
+
+impl Given {
+    /// The numbers that are measured.
+    pub const ALL: [Self; 7] = [
+        Self::First(0),
+        Self::First(1),
+        Self::First(3),
+        Self::First(5),
+        Self::First(10),
+        Self::First(20),
+        Self::All,
+    ];
+
+    pub(super) fn of(self, support: &[Rated]) -> &[Rated] {
+        match self {
+            Self::First(count) => &support[..count.min(support.len())],
+            Self::All => support,
+        }
+    }
+}
+
+impl std::fmt::Display for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::First(count) => count.fmt(f),
+            Self::All => "all".fmt(f),
+        }
+    }
+}
+
+impl Serialize for Given {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::First(count) => serializer.serialize_u64(*count as u64),
+            Self::All => serializer.serialize_str("all"),
+        }
+    }
+}
+
+fn scenario_name<S: Serializer>(scenario: &Scenario, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(scenario.name())
+}

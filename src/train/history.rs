@@ -1,0 +1,47 @@
+//! What a weight file says of the training that it comes from.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Model;
+
+/// What an epoch came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The mean query loss of its tasks, in the head's units.
+    pub loss: f32,
+    /// The mean absolute error of adapted heads on the users held back, in
+    /// rating units; `None` where nobody is held back.
+    pub validation_mae: Option<f32>,
+}
+
+/// How a model was trained: the weight file's `melu.training`.
+///
+/// The same training says the same, so that it makes the same file: there is
+/// nothing about when and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// The version of melu that trained it.
+    pub version: String,
+    /// What was chosen: [`TrainOptions`](super::TrainOptions) as that version
+    /// had them.
+    pub options: Value,
+    /// The seed of the split made inside a data folder's training part, if it
+    /// was trained on that. See [`Dataset::inside`](crate::data::Dataset::inside).
+    #[serde(default)]
+    pub inside: Option<u64>,
+    /// The epoch, counted from 1, whose weights these are.
+    pub epoch: u64,
+    /// The error of those weights on the users held back.
+    pub validation_mae: Option<f32>,
+    /// All epochs, in their order.
+    #[serde(default)]
+    pub history: Vec<Epoch>,
+}
+
+impl TrainingRecord {
+    /// What a model's weight file says; `None` of weights made elsewhere.
+    pub fn of(model: &Model) -> Option<Self> {
+        serde_json::from_str(model.contents().training.as_ref()?).ok()
+    }
+}

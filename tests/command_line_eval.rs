@@ -1,0 +1,43 @@
+//! Training and measuring by the command line.
+
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn melu(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_melu"));
+    command.current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = melu(folder, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn inside_the_training_part_and_outside_are_kept_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let size = ["--users", "100", "--items", "80", "--ratings-per-user", "30"];
+    succeeds(folder, &[&["synth", "world"], &size[..]].concat());
+    succeeds(folder, &["train", "world", "-o", "inside.melu", "--inside", "--epochs", "1"]);
+    let eval = ["eval", "inside.melu", "world", "--draws", "2", "--inside"];
+    let json = succeeds(folder, &[&eval[..], &["--json", "--report", "report.html"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["inside"], 0);
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    assert!(page.contains("inside the training part"));
+
+    let printed = succeeds(folder, &eval);
+    for part in ["item-kNN", "factor model alone", "New users, existing items", "Coverage"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    let refused = melu(folder, &eval[..eval.len() - 1]);
+    assert_eq!(refused.status.code(), Some(1));
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains("inside the training part"), "{message}");
+}

@@ -1,0 +1,338 @@
+//! Evaluation: against the definitions, and what it prints and writes.
+
+#![cfg(feature = "train")]
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use melu::data::{Dataset, Scenario, SynthOptions, World, tasks};
+use melu::eval::{
+    Baselines, EvalOptions, Evaluation, Given, ItemKnn, Predictor, Report, Row, Section, evaluate,
+    mean_absolute_error, ndcg,
+};
+use melu::train::{FactorOptions, Factors, Solver, TrainOptions, Trainer, TrainingRecord};
+use melu::{Catalog, Model, User};
+
+/// People with enough ratings for a task in each scenario.
+fn small_world() -> Dataset {
+    world(0.5)
+}
+
+fn world(new_items: f32) -> Dataset {
+    let options = SynthOptions {
+        users: 100,
+        items: 80,
+        ratings_per_user: 36,
+        new_users: 0.3,
+        new_items,
+        ..Default::default()
+    };
+    World::generate(&options).unwrap().dataset().unwrap()
+}
+
+fn options() -> TrainOptions {
+    TrainOptions {
+        embedding_dim: 3,
+        factors: 4,
+        body: vec![8, 5],
+        epochs: 2,
+        ..TrainOptions::default()
+    }
+}
+
+fn train(dataset: &Dataset, options: &TrainOptions) -> Model {
+    let mut trainer = Trainer::new(dataset, options, 0).unwrap();
+    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    Model::from_contents(trainer.finish().unwrap()).unwrap()
+}
+
+fn measure(model: &Model, dataset: &Dataset, draws: usize, threads: usize) -> Evaluation {
+    let options = EvalOptions { draws, seed: 3, threads, ..Default::default() };
+    evaluate(model, dataset, &options, |_, _| ()).unwrap()
+}
+
+fn json(evaluation: &Evaluation) -> String {
+    serde_json::to_string(evaluation).unwrap()
+}
+
+fn row(evaluation: &Evaluation, scenario: usize, predictor: Predictor, given: Given) -> &Row {
+    let mut rows = evaluation.scenarios[scenario].of(predictor);
+    rows.find(|row| row.given == given).unwrap()
+}
+
+/// The mean, and the standard error of it, by hand.
+fn mean_and_error(numbers: &[f64]) -> (f64, f64) {
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / count;
+    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0) / count).sqrt())
+}
+
+#[test]
+fn figures_agree_with_the_definitions() {
+    let dataset = small_world();
+    let model = train(&dataset, &options());
+    let draws = 2;
+    let evaluation = measure(&model, &dataset, draws, 0);
+    let catalog: Catalog = model.catalog().unwrap().unwrap();
+    let contents = model.contents();
+    let users = dataset
+        .users
+        .encode(
+            melu::schema::Entity::User,
+            &contents.config.user_fields,
+            &contents.user_vocabularies,
+        )
+        .unwrap();
+    let baselines = Baselines::new(&dataset);
+    let knn = ItemKnn::new(&dataset, &baselines);
+    let factors = Factors::fit(&dataset, &FactorOptions::default(), 0).unwrap();
+
+    for (place, given, size) in [(1, Given::First(3), 3), (3, Given::All, usize::MAX)] {
+        let groups = dataset.scenario(Scenario::ALL[place]);
+        let count = tasks(&groups, &dataset.rules, 3, 0).len();
+        // Each user's errors and gains, of melu, the factors and the neighbours.
+        let mut errors = vec![[0.0; 3]; count];
+        let mut gains = vec![[0.0; 3]; count];
+        let (mut within, mut queries) = (0, 0);
+        for draw in 0..draws {
+            let tasks = tasks(&groups, &dataset.rules, 3, draw as u64);
+            for (place, task) in tasks.into_iter().enumerate() {
+                let support = &task.support[..size.min(task.support.len())];
+                let (items, ratings): (Vec<u32>, Vec<f32>) =
+                    task.query.iter().map(|rated| (rated.item, rated.value)).unzip();
+                let mut user =
+                    User::from_columns(&catalog, &users.columns, task.user as usize).unwrap();
+                let (known, values): (Vec<u32>, Vec<f32>) =
+                    support.iter().map(|rated| (rated.item, rated.value)).unzip();
+                user.adapt(&known, &values).unwrap();
+                let mut predictions = [(); 3].map(|()| vec![0.0; items.len()]);
+                let mut deviations = vec![0.0; items.len()];
+                user.score_with_deviations(&items, &mut predictions[0], &mut deviations).unwrap();
+                for (i, deviation) in deviations.iter().enumerate() {
+                    let far = (predictions[0][i] - ratings[i]).abs();
+                    within += usize::from(far <= 1.281_551_6 * deviation);
+                }
+                queries += items.len();
+                factors.predict(task.user, support, &items, &mut predictions[1]).unwrap();
+                knn.predict(&baselines, support, &items, &mut predictions[2]);
+                for (which, predictions) in predictions.iter_mut().enumerate() {
+                    predictions.iter_mut().for_each(|p| *p = baselines.clip(*p));
+                    let error = mean_absolute_error(predictions, &ratings);
+                    errors[place][which] += error / draws as f64;
+                    gains[place][which] += ndcg(predictions, &ratings, 3).unwrap() / draws as f64;
+                }
+            }
+        }
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+        for (which, predictor) in
+            [Predictor::Melu, Predictor::Factors, Predictor::ItemKnn].into_iter().enumerate()
+        {
+            let row = row(&evaluation, place, predictor, given);
+            let own: Vec<f64> = errors.iter().map(|errors| errors[which]).collect();
+            near(row.mae, mean_and_error(&own).0);
+            let more: Vec<f64> = errors.iter().map(|errors| errors[which] - errors[0]).collect();
+            near(row.mae_difference, mean_and_error(&more).0);
+            near(row.mae_difference_se, mean_and_error(&more).1);
+            let gain: Vec<f64> = gains.iter().map(|gains| gains[which]).collect();
+            near(row.ndcg3, mean_and_error(&gain).0);
+            let more: Vec<f64> = gains.iter().map(|gains| gains[which] - gains[0]).collect();
+            near(row.ndcg3_difference, mean_and_error(&more).0);
+            near(row.ndcg3_difference_se, mean_and_error(&more).1);
+        }
+        let coverage = &evaluation.scenarios[place].coverage;
+        let found = coverage.iter().find(|c| c.given == given && c.level == 0.8).unwrap().found;
+        near(found, within as f64 / queries as f64);
+    }
+}
+
+#[test]
+fn any_number_of_threads_finds_the_same() {
+    let dataset = small_world();
+    let model = train(&dataset, &options());
+    let one = json(&measure(&model, &dataset, 2, 1));
+    assert_eq!(one, json(&measure(&model, &dataset, 2, 3)));
+}
+
+#[test]
+fn json_has_the_keys_that_programs_read() {
+    let dataset = small_world();
+    let model = train(&dataset, &options());
+    let evaluation = measure(&model, &dataset, 2, 0);
+    let json: serde_json::Value = serde_json::from_str(&json(&evaluation)).unwrap();
+    assert!(json["inside"].is_null());
+    let scenarios = json["scenarios"].as_array().unwrap();
+    let names: Vec<&str> = scenarios.iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names, Scenario::ALL.map(Scenario::name));
+    assert_eq!(scenarios[0]["draws"], 1);
+    assert_eq!(scenarios[1]["draws"], 2);
+    let rows = scenarios[1]["rows"].as_array().unwrap();
+    let predictors: HashSet<&str> =
+        rows.iter().map(|row| row["predictor"].as_str().unwrap()).collect();
+    let expected = [
+        "melu",
+        "melu_unadapted",
+        "factors",
+        "item_knn",
+        "item_mean_user_bias",
+        "user_mean",
+        "global_mean",
+    ];
+    assert_eq!(predictors, HashSet::from(expected));
+    for row in rows {
+        assert!(row["given"] == "all" || row["given"].is_u64());
+        for key in [
+            "mae",
+            "mae_sd",
+            "mae_difference",
+            "mae_difference_se",
+            "rmse",
+            "ndcg1",
+            "ndcg3",
+            "ndcg3_difference",
+            "ndcg3_difference_se",
+            "ndcg5",
+        ] {
+            assert!(row[key].is_number(), "{key}: {row}");
+        }
+    }
+    let coverage = scenarios[1]["coverage"].as_array().unwrap();
+    assert_eq!(coverage.len(), 7 * 9);
+    assert!(coverage.iter().all(|c| c["level"].is_number() && c["found"].is_number()));
+}
+
+#[test]
+fn models_are_measured_where_they_were_trained() {
+    let whole = small_world();
+    let inside = whole.inside(0);
+    let refused = |model: &Model, dataset: &Dataset, problem: &str| {
+        let error = evaluate(model, dataset, &EvalOptions::default(), |_, _| ()).unwrap_err();
+        assert!(error.to_string().contains(problem), "{error}");
+    };
+    let model = train(&inside, &options());
+    assert_eq!(measure(&model, &inside, 1, 0).inside, Some(0));
+    refused(&model, &whole, "inside");
+    refused(&model, &whole.inside(1), "another split");
+    refused(&train(&whole, &options()), &inside, "whole training part");
+    // Of weights that say nothing, nothing is known.
+    let mut contents = model.contents().clone();
+    contents.training = None;
+    measure(&Model::from_contents(contents).unwrap(), &whole, 1, 0);
+}
+
+#[test]
+fn a_weight_file_tells_its_training() {
+    let dataset = small_world();
+    let record = TrainingRecord::of(&train(&dataset, &options())).unwrap();
+    assert_eq!(record.history.len(), 2);
+    assert_eq!(record.inside, None);
+    let best = record.history[record.epoch as usize - 1].validation_mae;
+    assert_eq!(best, record.validation_mae);
+    assert!(record.history.iter().all(|epoch| epoch.validation_mae >= best));
+    assert_eq!(record.options["factors"], 4);
+}
+
+#[test]
+fn clicks_and_gradient_steps_have_no_coverage() {
+    let mut dataset = small_world();
+    let steps = TrainOptions { solver: Solver::Gradient, ..options() };
+    let evaluation = measure(&train(&dataset, &steps), &dataset, 1, 0);
+    assert!(evaluation.scenarios.iter().all(|result| result.coverage.is_empty()));
+
+    for rating in &mut dataset.ratings {
+        rating.value = f32::from(u8::from(rating.value >= 3.5));
+    }
+    let model = train(&dataset, &options());
+    let evaluation = measure(&model, &dataset, 1, 0);
+    for result in &evaluation.scenarios {
+        assert!(result.coverage.is_empty());
+        assert!(result.rows.iter().all(|row| (0.0..=1.0).contains(&row.mae)));
+    }
+    let global = row(&evaluation, 1, Predictor::GlobalMean, Given::All).mae;
+    for predictor in [Predictor::Factors, Predictor::ItemKnn] {
+        let mae = row(&evaluation, 1, predictor, Given::All).mae;
+        assert!(mae < global, "{predictor:?}: {mae} {global}");
+    }
+    well_formed(&page(&model, &dataset, &evaluation, Vec::new()));
+}
+
+fn page(
+    model: &Model,
+    dataset: &Dataset,
+    evaluation: &Evaluation,
+    sections: Vec<Section>,
+) -> String {
+    let options = &EvalOptions { draws: 2, seed: 3, ..Default::default() };
+    Report { model, dataset, options, evaluation, sections }.html().unwrap()
+}
+
+/// Each element is closed in its turn, and each attribute quoted.
+fn well_formed(page: &str) {
+    let mut rest = page.strip_prefix("<!DOCTYPE html>").unwrap();
+    let mut open: Vec<&str> = Vec::new();
+    while let Some(begin) = rest.find('<') {
+        assert!(!rest[..begin].contains('>'), "{}", &rest[..begin]);
+        let end = begin + rest[begin..].find('>').unwrap();
+        let tag = &rest[begin + 1..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name));
+            continue;
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        let name = tag.split_ascii_whitespace().next().unwrap();
+        if !tag.ends_with('/') && name != "meta" {
+            open.push(name);
+        }
+        if name == "style" {
+            rest = &rest[rest.find("</style>").unwrap()..];
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn a_report_is_one_page_that_needs_no_other() {
+    let mut dataset = small_world();
+    dataset.name = "<b> & \"quotes\"".into();
+    let model = train(&dataset, &options());
+    let evaluation = measure(&model, &dataset, 2, 0);
+    let section = Section { title: "Evidence & more".into(), body: "<p>Asked.</p>\n".into() };
+    let page = page(&model, &dataset, &evaluation, vec![section]);
+    well_formed(&page);
+    assert!(page.contains("&lt;b&gt; &amp; &quot;quotes&quot;") && !page.contains("<b>"));
+    assert!(page.contains("<h2>Evidence &amp; more</h2>\n<p>Asked.</p>"));
+    assert!(evaluation.scenarios.iter().all(|result| result.users > 1));
+    for scenario in Scenario::ALL {
+        assert!(page.contains(&format!("<h3>{}</h3>", scenario.title())), "{scenario:?}");
+    }
+    for predictor in Predictor::ALL {
+        assert!(page.contains(predictor.name()), "{predictor:?}");
+    }
+    for heading in ["Calibration", "Training", "Figures", "Settings", "How it was measured"] {
+        assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+    }
+    // Two of each scenario, two of the calibration, two of the training.
+    assert_eq!(page.matches("<svg").count(), 12);
+    assert!(!page.contains("NaN") && !page.contains("inf\""));
+    // The only addresses are the names of SVG's own vocabulary.
+    let addresses = page.matches("http").count();
+    assert_eq!(addresses, page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
+    for outside in ["<script", "src=", "href=", "url(", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn scenarios_without_users_are_named_in_a_report() {
+    let dataset = world(0.0);
+    let model = train(&dataset, &options());
+    let evaluation = measure(&model, &dataset, 1, 0);
+    assert_eq!(evaluation.scenarios[2].users, 0);
+    let page = page(&model, &dataset, &evaluation, Vec::new());
+    well_formed(&page);
+    for scenario in Scenario::ALL {
+        assert!(page.contains(scenario.title()), "{scenario:?}");
+    }
+    assert!(!page.contains("NaN"));
+}
