@@ -56,8 +56,8 @@ impl Loss {
     ///
     /// With clicks both are those of iteratively reweighted least squares
     /// (McCullagh and Nelder 1989): where the logistic curve is flat, a click
-    /// says little of the logit. The curve counts as no flatter than at
-    /// [`FLATTEST`].
+    /// says little of the logit. The curve counts as no flatter than
+    /// where its slope is 0.05.
     pub fn working_residual(self, head: f32, target: f32) -> (f32, f32) {
         match self {
             Self::Mse | Self::SmoothL1 => (target - head, 1.0),

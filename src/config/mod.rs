@@ -15,8 +15,8 @@ const MOST_STEPS: usize = 1_000;
 /// width, and its time with the cube.
 const WIDEST_RIDGE: usize = 1_024;
 
-/// What an item's vector gives besides the vector itself: see
-/// [`crate::catalog`].
+/// What an item's vector gives besides the vector itself: its bias, whether and
+/// by how many people it was rated, and its variance.
 pub const VECTOR_NUMBERS: usize = 4;
 
 /// Everything about a model that is not a tensor.

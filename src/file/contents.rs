@@ -102,14 +102,14 @@ impl CatalogTable {
 /// content, or both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemVectors {
-    /// [items, factors].
+    /// `[items, factors]`.
     pub vectors: Buffer<f32>,
-    /// What is added to the head's output, [items].
+    /// What is added to the head's output, `[items]`.
     pub bias: Buffer<f32>,
     /// The variance that the uncertain vector adds to a rating, in the head's
-    /// units, [items].
+    /// units, `[items]`.
     pub variance: Buffer<f32>,
-    /// How many people rated the item in training, [items].
+    /// How many people rated the item in training, `[items]`.
     pub raters: Buffer<u32>,
 }
 
