@@ -210,6 +210,27 @@ fn clicks_train_and_ratings_are_refused_as_clicks() {
 }
 
 #[test]
+fn ratings_that_hardly_differ_train_too() {
+    let smallest = f32::from_bits(1);
+    for (usual, rare) in [(4.1, 4.1), (0.0, smallest), (5e-3, 6e-3)] {
+        let mut dataset = small_world();
+        for (place, rating) in dataset.ratings.iter_mut().enumerate() {
+            rating.value = if place % 10 == 0 { rare } else { usual };
+        }
+        for solver in [Solver::Ridge, Solver::Gradient] {
+            let model = Model::from_bytes(train(&dataset, &small_vectors(solver), 0)).unwrap();
+            let catalog = model.catalog().unwrap().unwrap();
+            let mut user = melu::User::new(&catalog, &[]).unwrap();
+            user.adapt(&[0, 1], &[usual, rare]).unwrap();
+            let mut scores = vec![0.0; catalog.len()];
+            user.score_all(&mut scores).unwrap();
+            let near = |score: &f32| (score - usual).abs() < 2e-3;
+            assert!(scores.iter().all(near), "{usual} {rare}: {scores:?}");
+        }
+    }
+}
+
+#[test]
 fn options_and_data_that_cannot_be_are_refused_by_name() {
     let dataset = small_world();
     let refused = |options: TrainOptions, name: &str| {

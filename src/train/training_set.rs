@@ -319,8 +319,9 @@ fn output(options: &TrainOptions, ratings: impl Iterator<Item = f32> + Clone) ->
     }
     let mean = ratings.clone().map(f64::from).sum::<f64>() / count as f64;
     let variance = ratings.map(|rating| (f64::from(rating) - mean).powi(2)).sum::<f64>();
-    let deviation = (variance / count as f64).sqrt();
-    let scale = if deviation > 0.0 { deviation as f32 } else { 1.0 };
+    // Asked as a float: a deviation may be too small for one.
+    let deviation = (variance / count as f64).sqrt() as f32;
+    let scale = if deviation > 0.0 { deviation } else { 1.0 };
     Ok(Output { scale, offset: mean as f32, ..plain })
 }
 

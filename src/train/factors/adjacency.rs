@@ -73,7 +73,7 @@ pub struct Ratings {
     pub by_item: Adjacency,
     /// Mean of the ratings as they are.
     pub mean: f64,
-    /// Their standard deviation; 1 where all are the same.
+    /// Their standard deviation; 1 where all are the same to a float.
     pub scale: f64,
     /// The least and the greatest.
     pub range: (f32, f32),
@@ -98,8 +98,11 @@ impl Ratings {
             .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), value| (l.min(value), h.max(value)));
         let mean = values.clone().map(f64::from).sum::<f64>() / count;
         let squares = values.map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>();
-        // Asked of the range, since rounding would leave a trace of a deviation.
-        let scale = if range.0 < range.1 { (squares / count).sqrt() } else { 1.0 };
+        let deviation = (squares / count).sqrt();
+        // Asked of the range, since rounding would leave a trace of a deviation;
+        // and as a float, since it may be too small for one.
+        let is_scale = range.0 < range.1 && deviation as f32 > 0.0;
+        let scale = if is_scale { deviation } else { 1.0 };
 
         let mut rated = vec![false; items];
         groups.iter().flat_map(|group| &group.ratings).for_each(|r| rated[r.item as usize] = true);
