@@ -27,7 +27,7 @@ pub struct Fitted {
     /// For each shared field and value, the sum of the vectors of the rows that
     /// have it, each times its confidence: [size, D].
     sums: Vec<Vec<f64>>,
-    /// What is predicted for each row, [rows, D].
+    /// What is predicted for each row from the others, [rows, D].
     pub predictions: Vec<f64>,
 }
 
@@ -108,16 +108,16 @@ impl<'a> Content<'a> {
             .collect();
         let columns = self.first_shared_column(self.design.shared.len(), width);
         let mut ridge = Ridge::new(columns, width);
-        let examples = rows.iter().zip(vectors.chunks_exact(width)).zip(&self.weights);
-        for ((row, vector), weight) in examples {
+        let examples = || rows.iter().zip(vectors.chunks_exact(width)).zip(&self.weights);
+        for ((row, vector), weight) in examples() {
             ridge.add(row, vector, *weight);
         }
-        let coefficients = ridge.solve(self.penalty)?;
+        let solution = ridge.solve(self.penalty)?;
         let mut predictions = vec![0.0; vectors.len()];
-        for (row, out) in rows.iter().zip(predictions.chunks_exact_mut(width)) {
-            coefficients.predict(row, out);
+        for (((row, vector), weight), out) in examples().zip(predictions.chunks_exact_mut(width)) {
+            solution.predict_without(row, vector, *weight, out);
         }
-        Some(Fitted { coefficients, sums, predictions })
+        Some(Fitted { coefficients: solution.coefficients, sums, predictions })
     }
 
     /// Where the columns of a shared field begin: one for each number of a
@@ -282,19 +282,18 @@ mod tests {
         );
         let fitted = content.fit(&vectors, 2).unwrap();
         let prior = content.prior(&fitted, &same()).unwrap();
+        let mut totals = [0.0; 2];
         for (place, &row) in rows.iter().enumerate() {
-            let mut found = [0.0; 2];
+            let (mut found, mut expected) = ([0.0; 2], [0.0; 2]);
             prior.write_row(&fields, &columns, row, &mut found);
-            for (found, expected) in found.iter().zip(&fitted.predictions[place * 2..]) {
+            fitted.coefficients.predict(&content.design.rows[place], &mut expected);
+            for (found, expected) in found.iter().zip(&expected) {
                 assert!((f64::from(*found) - expected).abs() < 1e-5, "row {row}");
             }
+            let weight = 1.0 + (row % 5) as f64;
+            totals = [totals[0] + weight, totals[1] + weight * expected[0]];
         }
         // Nothing known means the average.
-        let totals = rows.iter().zip(fitted.predictions.chunks_exact(2));
-        let totals = totals.fold([0.0; 2], |sum, (row, predicted)| {
-            let weight = 1.0 + (row % 5) as f64;
-            [sum[0] + weight, sum[1] + weight * predicted[0]]
-        });
         let gap = f64::from(prior.intercept()[0]) - totals[1] / totals[0];
         assert!(gap.abs() < 0.05, "{gap}");
     }

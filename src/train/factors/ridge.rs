@@ -2,6 +2,9 @@
 
 use crate::kernels::cholesky;
 
+/// Without an example that alone decides its prediction, none could be made.
+const MOST_LEVERAGE: f64 = 0.9;
+
 /// The sums that a regression of `outputs` numbers on `columns` numbers needs.
 pub struct Ridge {
     columns: usize,
@@ -15,6 +18,17 @@ pub struct Ridge {
     gram: Vec<f64>,
     /// [columns, outputs]
     cross: Vec<f64>,
+}
+
+/// A regression that is solved.
+pub struct Solution {
+    pub coefficients: Coefficients,
+    /// One over the weight of all examples.
+    share: f64,
+    /// [columns]
+    means: Vec<f64>,
+    /// Cholesky's, of the centred and penalised gram matrix.
+    factor: Vec<f64>,
 }
 
 /// What a regression found.
@@ -57,7 +71,7 @@ impl Ridge {
 
     /// Minimises the weighted squared error plus `penalty` times the squared
     /// coefficients, without the intercept. `None` if that cannot be solved.
-    pub fn solve(mut self, penalty: f64) -> Option<Coefficients> {
+    pub fn solve(mut self, penalty: f64) -> Option<Solution> {
         let (columns, outputs) = (self.columns, self.outputs);
         let share = if self.weight > 0.0 { 1.0 / self.weight } else { 0.0 };
         for i in 0..columns {
@@ -83,7 +97,36 @@ impl Ridge {
                 intercept[output] -= right * self.sum[column] * share;
             }
         }
-        Some(Coefficients { intercept, weights })
+        let means = self.sum.iter().map(|sum| sum * share).collect();
+        let coefficients = Coefficients { intercept, weights };
+        Some(Solution { coefficients, share, means, factor: self.gram })
+    }
+}
+
+impl Solution {
+    /// Writes what would be predicted for one of the examples had it not been
+    /// there: its residual grows by its leverage (Hastie, Tibshirani and Friedman
+    /// 2009, section 7.10).
+    pub fn predict_without(
+        &self,
+        row: &[(usize, f64)],
+        target: &[f64],
+        weight: f64,
+        out: &mut [f64],
+    ) {
+        self.coefficients.predict(row, out);
+        let leverage = self.leverage(row, weight).min(MOST_LEVERAGE);
+        for (out, target) in out.iter_mut().zip(target) {
+            *out = (*out - leverage * target) / (1.0 - leverage);
+        }
+    }
+
+    /// How much of its own target an example's prediction takes up.
+    fn leverage(&self, row: &[(usize, f64)], weight: f64) -> f64 {
+        let mut away: Vec<f64> = self.means.iter().map(|mean| -mean).collect();
+        row.iter().for_each(|&(column, number)| away[column] += number);
+        cholesky::solve_lower(&self.factor, away.len(), &mut away);
+        weight * (self.share + away.iter().map(|x| x * x).sum::<f64>())
     }
 }
 
@@ -126,28 +169,29 @@ mod tests {
         cost
     }
 
+    fn solved(examples: &[Example], penalty: f64) -> Solution {
+        let mut ridge = Ridge::new(6, 2);
+        examples.iter().for_each(|(row, target, weight)| ridge.add(row, target, *weight));
+        ridge.solve(penalty).unwrap()
+    }
+
+    fn examples(least: usize) -> impl Strategy<Value = Vec<Example>> {
+        let example = (
+            prop::collection::btree_map(0usize..6, -2.0..2.0, 0..5),
+            prop::collection::vec(-3.0..3.0, 2),
+            0.1..2.0,
+        )
+            .prop_map(|(row, target, weight)| (row.into_iter().collect(), target, weight));
+        prop::collection::vec(example, least..20)
+    }
+
     proptest! {
         #[test]
         fn no_other_coefficients_cost_less(
-            examples in prop::collection::vec(
-                (
-                    prop::collection::btree_map(0usize..6, -2.0..2.0, 0..5),
-                    prop::collection::vec(-3.0..3.0, 2),
-                    0.1..2.0,
-                ),
-                1..20,
-            ),
+            examples in examples(1),
             penalty in 0.1..5.0,
         ) {
-            let examples: Vec<Example> = examples
-                .into_iter()
-                .map(|(row, target, weight)| (row.into_iter().collect(), target, weight))
-                .collect();
-            let mut ridge = Ridge::new(6, 2);
-            for (row, target, weight) in &examples {
-                ridge.add(row, target, *weight);
-            }
-            let found = ridge.solve(penalty).unwrap();
+            let found = solved(&examples, penalty).coefficients;
             let least = cost(&found, &examples, penalty);
             for place in 0..14 {
                 for step in [-1e-3, 1e-3] {
@@ -157,6 +201,27 @@ mod tests {
                         _ => other.weights[place - 2] += step,
                     }
                     prop_assert!(cost(&other, &examples, penalty) > least, "{place} {step}");
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_predicted_without_an_example_is_what_the_others_predict(
+            examples in examples(2),
+            penalty in 0.1..5.0,
+        ) {
+            let all = solved(&examples, penalty);
+            let total: f64 = examples.iter().map(|(_, _, weight)| weight).sum();
+            for place in 0..examples.len() {
+                let mut others = examples.clone();
+                let (row, target, weight) = others.remove(place);
+                // One that weighs nearly all is left out of this.
+                prop_assume!(all.leverage(&row, weight) < MOST_LEVERAGE && weight < 0.8 * total);
+                let (mut expected, mut found) = ([0.0; 2], [0.0; 2]);
+                solved(&others, penalty).coefficients.predict(&row, &mut expected);
+                all.predict_without(&row, &target, weight, &mut found);
+                for (found, expected) in found.iter().zip(&expected) {
+                    prop_assert!((found - expected).abs() < 1e-8, "{place}: {found} {expected}");
                 }
             }
         }

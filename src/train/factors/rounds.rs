@@ -50,7 +50,7 @@ const ITEM_PENALTY: f64 = 1.0;
 /// An item with so many times the mean number of raters counts half in the
 /// regression on content. Below that, an item counts by its raters: what people
 /// rate is what they will ask about.
-const HALF_WEIGHT: f64 = 5.0;
+const HALF_WEIGHT: f64 = 20.0;
 
 /// An item with so many raters counts half as what others share.
 const HALF_CONFIDENCE: f64 = 10.0;
