@@ -228,7 +228,9 @@ fn a_weight_file_tells_its_training() {
     assert_eq!(record.inside, None);
     let best = record.history[record.epoch as usize - 1].validation_mae;
     assert_eq!(best, record.validation_mae);
-    assert!(record.history.iter().all(|epoch| epoch.validation_mae >= best));
+    let errors: Vec<f32> = record.history.iter().filter_map(|epoch| epoch.validation_mae).collect();
+    let as_good = |end: usize| errors[..end].iter().all(|error| errors[end] <= 1.005 * error);
+    assert_eq!((0..errors.len()).rfind(|epoch| as_good(*epoch)), Some(record.epoch as usize - 1));
     assert_eq!(record.options["factors"], 4);
 }
 

@@ -10,8 +10,8 @@ use crate::Model;
 pub struct Epoch {
     /// The mean query loss of its tasks, in the head's units.
     pub loss: f32,
-    /// The mean absolute error of adapted heads on the users held back, in
-    /// rating units; `None` where nobody is held back.
+    /// The error on the users held back, as
+    /// [`Progress::Epoch`](super::Progress::Epoch) has it.
     pub validation_mae: Option<f32>,
 }
 

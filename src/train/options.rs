@@ -85,7 +85,8 @@ pub struct TrainOptions {
     /// would otherwise drown the others. `None` leaves all as they are.
     pub longest_gradient: Option<f32>,
     /// Share of the training users held back, on whom each epoch is measured;
-    /// the best epoch's weights are kept. At 0 the last epoch's are.
+    /// the best epoch's weights are kept, of equal ones (within .5 %) the latest's.
+    /// At 0 the last epoch's are.
     pub validation: f32,
     /// Training stops after this many epochs without a better one.
     pub patience: usize,
@@ -113,13 +114,13 @@ impl Default for TrainOptions {
             tasks: TaskSource::DrawnAnew,
             cold_tasks: 0.5,
             cold_items: 0.03,
-            epochs: 16,
+            epochs: 32,
             batch: 32,
             learning_rate: 2e-3,
             cosine: true,
             longest_gradient: Some(5.0),
             validation: 0.05,
-            patience: 16,
+            patience: 32,
             seed: 0,
         }
     }

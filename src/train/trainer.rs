@@ -18,7 +18,13 @@ use super::training_set::TrainingSet;
 use crate::config::Local;
 use crate::data::{Dataset, Rated, Task};
 use crate::file::Contents;
-use crate::{Catalog, Error, Model, Result, User};
+use crate::schema::Column;
+use crate::{Catalog, Error, Result, User};
+
+/// An epoch whose error is at most so many times the least so far counts as the
+/// best: on a few users held back, less than that is chance, and later weights
+/// have settled more.
+const NO_WORSE: f32 = 1.005;
 
 /// What training says of itself while it runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +49,8 @@ pub enum Progress {
         /// The mean query loss, in the head's units.
         loss: f32,
         /// The mean absolute error of adapted heads on the users held back, in
-        /// rating units; `None` where nobody is held back.
+        /// rating units, counting items as they are and as if nobody had rated
+        /// them in the shares that tasks have; `None` where nobody is held back.
         validation_mae: Option<f32>,
         /// Whether it is the best epoch so far.
         best: bool,
@@ -189,16 +196,12 @@ impl Trainer {
         let training = json!(training).to_string();
         let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
         let mut contents = self.set.contents(parameters, training);
-        let model = Model::from_contents(contents.clone())?;
-        let catalog = catalog(&model)?;
-        let TrainingSet { user_columns, fixed_tasks, raters, .. } = &self.set;
+        let (catalog, _) = self.set.catalogs(contents.clone())?;
+        let TrainingSet { user_columns, fixed_tasks, raters, validation, .. } = &self.set;
         let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
         contents.evidence = Some(evidence);
         if let Local::Ridge(ridge) = &mut contents.config.local {
-            let tasks = match self.set.validation.is_empty() {
-                true => &self.set.fixed_tasks,
-                false => &self.set.validation,
-            };
+            let tasks = if validation.is_empty() { fixed_tasks } else { validation };
             ridge.calibration = self.pool.install(|| calibration(&catalog, user_columns, tasks))?;
         }
         Ok(contents)
@@ -228,8 +231,9 @@ impl Trainer {
         let tasks = std::mem::take(&mut place.tasks);
         place.loss_sum = 0.0;
         place.epoch += 1;
-        let better = |mae: f32| place.best.is_none_or(|(best, _)| mae < best);
-        let best = validation_mae.filter(|mae| better(*mae));
+        let errors = place.history.iter().filter_map(|epoch| epoch.validation_mae);
+        let least = errors.fold(f32::INFINITY, f32::min);
+        let best = validation_mae.filter(|mae| *mae <= NO_WORSE * least);
         if let Some(mae) = best {
             place.best = Some((mae, place.epoch));
             self.state.best = Some(self.state.parameters.clone());
@@ -239,39 +243,42 @@ impl Trainer {
         Ok(Progress::Epoch { epoch, tasks, loss, validation_mae, best: best.is_some() })
     }
 
-    /// The mean over the users held back of the mean absolute error after
-    /// adapting, by the same code as any program that uses the model.
+    /// The error on the users held back.
     fn validate(&self) -> Result<Option<f32>> {
-        if self.set.validation.is_empty() {
+        let TrainingSet { validation, user_columns, .. } = &self.set;
+        if validation.is_empty() {
             return Ok(None);
         }
         let contents = self.set.contents(&self.state.parameters, String::new());
-        let model = Model::from_contents(contents)?;
-        let errors = self.pool.install(|| {
-            let catalog = catalog(&model)?;
-            let error = |task: &Task| {
-                let mut user =
-                    User::from_columns(&catalog, &self.set.user_columns, task.user as usize)?;
-                let (items, ratings) = unzip(&task.support);
-                // A head that diverges is an error of the unadapted one: the
-                // rates are still being learned.
-                let _ = user.adapt(&items, &ratings);
-                let (items, ratings) = unzip(&task.query);
-                let mut scores = vec![0.0; items.len()];
-                user.score(&items, &mut scores)?;
-                let errors =
-                    scores.iter().zip(&ratings).map(|(score, rating)| (score - rating).abs());
-                Ok(f64::from(errors.sum::<f32>() / items.len() as f32))
-            };
-            self.set.validation.par_iter().map(error).collect::<Result<Vec<f64>>>()
-        })?;
-        Ok(Some((errors.iter().sum::<f64>() / errors.len() as f64) as f32))
+        let (known, cold) = self.set.catalogs(contents)?;
+        self.pool.install(|| {
+            let error = |catalog| mean_error(catalog, user_columns, validation);
+            let known = error(&known)?;
+            let cold = cold.as_ref().map_or(Ok(known), error)?;
+            let share = self.options.cold_tasks;
+            Ok(Some(((1.0 - share) * known + share * cold) as f32))
+        })
     }
 }
 
-fn catalog(model: &Model) -> Result<Catalog> {
-    let catalog = model.catalog()?;
-    catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
+/// The mean over tasks of the mean absolute error after adapting, by the same
+/// code as any program that uses the model.
+fn mean_error(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<f64> {
+    let error = |task: &Task| {
+        let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
+        let (items, ratings) = unzip(&task.support);
+        // A head that diverges is an error of the unadapted one: the rates are
+        // still being learned.
+        let _ = user.adapt(&items, &ratings);
+        let (items, ratings) = unzip(&task.query);
+        let mut scores = vec![0.0; items.len()];
+        user.score(&items, &mut scores)?;
+        let errors = scores.iter().zip(&ratings);
+        let sum: f64 = errors.map(|(score, rating)| f64::from((score - rating).abs())).sum();
+        Ok(sum / items.len() as f64)
+    };
+    let errors = tasks.par_iter().map(error).collect::<Result<Vec<f64>>>()?;
+    Ok(errors.iter().sum::<f64>() / errors.len() as f64)
 }
 
 fn unzip(rated: &[Rated]) -> (Vec<u32>, Vec<f32>) {

@@ -15,7 +15,7 @@ use crate::loss::{Loss, Output};
 use crate::network::Network;
 use crate::random::{Purpose, generator};
 use crate::schema::{Column, Entity, Field, Vocabulary};
-use crate::{Error, Result};
+use crate::{Catalog, Error, Model, Result};
 
 /// At most this many ratings of one user are known in a task drawn anew: more
 /// than people give, and one prolific user does not outweigh many others.
@@ -267,6 +267,22 @@ impl TrainingSet {
             if is_missing(index) { mean_row(weight, self.config.embedding_dim) } else { Vec::new() }
         };
         embeddings.iter().enumerate().map(mean).collect()
+    }
+
+    /// A model as the users held back see it: its catalogue, and the same as if
+    /// nobody had rated its items, if that makes a difference.
+    pub fn catalogs(&self, mut contents: Contents) -> Result<(Catalog, Option<Catalog>)> {
+        let catalog = |contents| {
+            let catalog = Model::from_contents(contents)?.catalog()?;
+            catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
+        };
+        let known = catalog(contents.clone())?;
+        let cold = self.vectors(true).map(|vectors| {
+            contents.catalog =
+                Some(CatalogTable { vectors: Some(vectors.clone()), ..self.catalog.clone() });
+            catalog(contents)
+        });
+        Ok((known, cold.transpose()?))
     }
 
     /// A weight file's contents but for its evidence.
