@@ -1,9 +1,11 @@
 //! Items that can be scored.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::VECTOR_NUMBERS;
 use crate::embedding::write_row;
+use crate::familiarity::Familiarity;
 use crate::file::{CatalogTable, ItemPrior, ItemVectors};
 use crate::schema::{ColumnBuilder, Entity, Value, encode_row};
 use crate::{Error, Model, Result};
@@ -23,6 +25,8 @@ struct Inner {
     by_id: Vec<u32>,
     /// What describes each item: see [`Catalog::rows`].
     rows: Vec<f32>,
+    /// Who knows which of them, where the model can tell.
+    familiarity: Option<Familiarity>,
     unknown_values: usize,
 }
 
@@ -108,8 +112,8 @@ impl Catalog {
             let means = model.means(Entity::Item);
             write_row(&config.item_fields, &table.columns, row, weights, means, embedding);
         }
-        let model = model.clone();
-        Ok(Self(Arc::new(Inner { model, table, by_id, rows, unknown_values })))
+        let (model, familiarity) = (model.clone(), familiarity(model, &table));
+        Ok(Self(Arc::new(Inner { model, table, by_id, rows, familiarity, unknown_values })))
     }
 
     /// The model that the items were embedded with.
@@ -173,6 +177,33 @@ impl Catalog {
         self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.variance)
     }
 
+    /// Who knows which of the items, where the model can tell.
+    pub(crate) fn familiarity(&self) -> Option<&Familiarity> {
+        self.0.familiarity.as_ref()
+    }
+
+    /// Writes the chance that a person of whom nothing is known knows each item.
+    ///
+    /// Where the model cannot tell, it is the item's number of raters, divided by
+    /// the largest; without vectors all are 1, since nothing tells the items apart.
+    pub(crate) fn popularity(&self, popularity: &mut [f32]) {
+        match (&self.0.familiarity, &self.0.table.vectors) {
+            (Some(familiarity), _) => familiarity.known(familiarity.shares(), popularity),
+            (None, Some(ItemVectors { raters, .. })) => {
+                let most = raters.iter().copied().max().unwrap_or(0).max(1);
+                for (popularity, raters) in popularity.iter_mut().zip(raters.iter()) {
+                    *popularity = (f64::from(*raters) / f64::from(most)) as f32;
+                }
+            }
+            (None, None) => popularity.fill(1.0),
+        }
+    }
+
+    /// Whether the other is this one, or a clone of it.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether all items are below the length.
     pub(crate) fn check(&self, items: &[u32]) -> Result<()> {
         let len = self.len();
@@ -214,6 +245,17 @@ fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
         variance: variances.into(),
         raters: raters.into(),
     })
+}
+
+/// Who knows which of the items: nobody knows those that the weight file lacks.
+fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
+    let contents = model.contents();
+    let (familiarity, own) = (contents.familiarity.as_ref()?, contents.catalog.as_ref()?);
+    if table.ids == own.ids {
+        return Some(familiarity.clone());
+    }
+    let places: HashMap<&str, usize> = own.ids.iter().zip(0..).collect();
+    Some(familiarity.select(table.ids.iter().map(|id| places.get(id).copied())))
 }
 
 /// The weight file's own items, by id.

@@ -10,7 +10,8 @@
 //! | open a weight file | [`Model`] |
 //! | have items to score: the file's own, or new ones by their field values | [`Catalog`] |
 //! | adapt to somebody's ratings, score and recommend | [`User`] |
-//! | know what to ask a new user about | [`Model::evidence`], [`EvidenceRanking`] |
+//! | know what to ask a new user about | [`greedy_evidence`]; the paper's: [`Model::evidence`], [`EvidenceRanking`] |
+//! | know what to ask one user next | [`User::next_question`], [`Questions`] |
 #![cfg_attr(feature = "train", doc = "| read data folders, or make up data | [`data`] |")]
 #![cfg_attr(feature = "train", doc = "| train a model | [`train::Trainer`] |")]
 #![cfg_attr(feature = "train", doc = "| measure a model | [`eval::evaluate`] |")]
@@ -64,13 +65,17 @@ pub mod config;
 pub mod embedding;
 mod error;
 mod evidence;
+pub mod familiarity;
 pub mod file;
+mod greedy;
+mod information;
 mod inputs;
 mod kernels;
 pub mod loss;
 mod model;
 pub mod network;
 pub mod prior;
+mod question;
 pub mod schema;
 mod score;
 mod user;
@@ -78,7 +83,9 @@ mod user;
 pub use catalog::{Catalog, NewItem};
 pub use error::{Error, Result};
 pub use evidence::EvidenceRanking;
+pub use greedy::greedy_evidence;
 pub use model::Model;
+pub use question::{Asking, Question, Questions};
 pub use score::{Filter, Recommendation};
 pub use user::User;
 

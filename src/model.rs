@@ -106,6 +106,12 @@ impl Model {
             let items = contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len());
             evidence.check(items).map_err(refuse)?;
         }
+        if let Some(familiarity) = &contents.familiarity {
+            let items = contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len());
+            if familiarity.items() != items {
+                return Err(refuse("who knows what does not fit the catalogue".into()));
+            }
+        }
         Ok(Self(Arc::new(Inner { body, head, item_means, user_means, contents })))
     }
 

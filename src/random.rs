@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     Factors = 7,
     /// Which items training describes as if nobody had rated them.
     ColdItems = 8,
+    /// What the kinds of people begin with who know different items.
+    Familiarity = 9,
 }
 
 /// The stream of `purpose`; `a` and `b` are its coordinates, for example the

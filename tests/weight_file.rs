@@ -7,6 +7,7 @@ use std::fs;
 use common::files::{bytes, names, refused, sample, sample_with_vectors, use_all, with_header};
 use melu::buffer::Buffer;
 use melu::config::Config;
+use melu::familiarity::Familiarity;
 use melu::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
 use melu::prior::{Input, Prior, Term};
 use melu::schema::{Column, Field, FieldKind, Strings};
@@ -30,6 +31,7 @@ fn reads_what_it_writes() {
         assert_eq!(read.item_vocabularies, written.item_vocabularies);
         assert_eq!(read.user_vocabularies, written.user_vocabularies);
         assert_eq!(read.evidence, written.evidence);
+        assert_eq!(read.familiarity, written.familiarity);
         assert_eq!(read.training, written.training);
         let (read, written) = (read.catalog.as_ref().unwrap(), written.catalog.as_ref().unwrap());
         assert_eq!((&read.ids, &read.titles), (&written.ids, &written.titles));
@@ -166,6 +168,45 @@ fn wrong_numbers_are_refused_by_name() {
     for (make, name) in cases {
         let message = change(make);
         assert!(message.contains(name), "{name}: {message}");
+    }
+}
+
+/// Replaces the numbers of a tensor, as many as there were.
+fn with_tensor(good: &[u8], name: &str, numbers: &[u8]) -> Vec<u8> {
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(good).unwrap();
+    let (begin, end) = metadata.info(name).unwrap().data_offsets;
+    let start = good.len() - metadata.data_len();
+    assert_eq!(end - begin, numbers.len());
+    let mut bad = good.to_vec();
+    bad[start + begin..start + end].copy_from_slice(numbers);
+    bad
+}
+
+#[test]
+fn who_knows_what_must_be_chances() {
+    let good = bytes(&sample_with_vectors());
+    let shares = |shares: [f32; 2]| {
+        let numbers: Vec<u8> = shares.iter().flat_map(|share| share.to_le_bytes()).collect();
+        with_tensor(&good, "familiarity.shares", &numbers)
+    };
+    use_all(&Model::from_bytes(shares([0.0, 1.0])).unwrap());
+    for bad in [[0.5, 0.75], [0.0, 0.0], [1.5, -0.5], [f32::NAN, 1.0], [f32::INFINITY, 0.0]] {
+        let message = refused(shares(bad));
+        assert!(message.contains("familiarity.shares"), "{bad:?}: {message}");
+    }
+    let any = with_tensor(&good, "familiarity.known", &[255, 0, 0, 0, 255, 255]);
+    use_all(&Model::from_bytes(any).unwrap());
+
+    let half = with_header(&good, |header| {
+        let tensor = header.as_object_mut().unwrap().remove("familiarity.shares").unwrap();
+        header["familiarity.share"] = tensor;
+    });
+    assert!(refused(half).contains("familiarity.shares"));
+    for shape in [[2, 3], [1, 6], [6, 1]] {
+        let bad = with_header(&good, |header| {
+            header["familiarity.known"]["shape"] = json!(shape);
+        });
+        assert!(refused(bad).contains("familiarity.known"), "{shape:?}");
     }
 }
 
@@ -321,6 +362,7 @@ fn sizes_without_tensors_cost_nothing() {
             user_vocabularies: vec![None],
             catalog: None,
             evidence: None,
+            familiarity: None,
             training: None,
         };
         use_all(&Model::from_bytes(bytes(&contents)).unwrap());
@@ -389,6 +431,9 @@ fn parts_that_do_not_fit_each_other_are_refused() {
     refuse("evidence beyond the catalogue", &|c| evidence(c).items = vec![0, 3].into());
     refuse("evidence of another length", &|c| evidence(c).scores = vec![0.5].into());
     refuse("evidence without a catalogue", &|c| c.catalog = None);
+    refuse("who knows other items", &|c| {
+        c.familiarity = Some(Familiarity::new(vec![1.0].into(), vec![1, 2].into()).unwrap());
+    });
     use_all(&Model::from_contents(sample_with_vectors()).unwrap());
 }
 

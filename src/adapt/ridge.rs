@@ -119,4 +119,17 @@ impl Posterior {
         cholesky::solve_lower(&self.factor, self.mean.len(), &mut self.row);
         self.row.iter().map(|element| element * element).sum()
     }
+
+    /// Writes the covariance in units of `scale`, [width, width]; `work` is room
+    /// for as much.
+    pub fn covariance(&self, work: &mut [f64], covariance: &mut [f64]) {
+        let width = self.mean.len();
+        work.copy_from_slice(&self.factor);
+        cholesky::invert(work, width, covariance);
+        for i in 0..width {
+            for j in 0..i {
+                covariance[j * width + i] = covariance[i * width + j];
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::config::Config;
+use crate::familiarity::Familiarity;
 use crate::prior::Prior;
 use crate::schema::{Column, Entity, Strings, Vocabulary};
 
@@ -35,6 +36,8 @@ pub struct Contents {
     pub catalog: Option<CatalogTable>,
     /// The evidence candidates, where the file has them.
     pub evidence: Option<EvidenceTable>,
+    /// Who knows which of the items, where the file has it.
+    pub familiarity: Option<Familiarity>,
     /// `melu.training`: how the model was made, a JSON object. For people;
     /// nothing is computed from it.
     pub training: Option<String>,

@@ -4,6 +4,7 @@ use super::{CatalogTable, Contents, EvidenceTable, ItemVectors, RawFile, priors}
 use crate::Result;
 use crate::buffer::{Buffer, SharedBytes};
 use crate::config::{Config, Local};
+use crate::familiarity::Familiarity;
 use crate::network::Network;
 use crate::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary};
 
@@ -57,6 +58,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
     let user_vocabularies = vocabularies(&mut file, Entity::User)?;
     let catalog = catalog(&mut file, &config)?;
     let evidence = evidence(&mut file, catalog.as_ref().map_or(0, |catalog| catalog.ids.len()))?;
+    let familiarity = familiarity(&mut file, catalog.as_ref().map_or(0, |table| table.ids.len()))?;
     file.finish()?;
     Ok(Contents {
         config,
@@ -71,6 +73,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
         user_vocabularies,
         catalog,
         evidence,
+        familiarity,
         training,
     })
 }
@@ -224,4 +227,15 @@ fn evidence(file: &mut RawFile, catalog_len: usize) -> Result<Option<EvidenceTab
     let gradient_norm = floats(file, &names[2], &shape)?;
     let popularity = floats(file, &names[3], &shape)?;
     Ok(Some(EvidenceTable { items, scores, gradient_norm, popularity }))
+}
+
+fn familiarity(file: &mut RawFile, items: usize) -> Result<Option<Familiarity>> {
+    let [shares, known] = ["familiarity.shares", "familiarity.known"];
+    if !file.has(shares) && !file.has(known) {
+        return Ok(None);
+    }
+    let shares = file.take_list(shares)?;
+    let roots = file.take(known, &[items, shares.len()])?;
+    let read = Familiarity::new(shares, roots);
+    read.map(Some).map_err(|problem| file.refuse("familiarity.shares", problem))
 }

@@ -171,6 +171,11 @@ fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
         tensors.push(TensorData::list("evidence.gradient_norm", &evidence.gradient_norm));
         tensors.push(TensorData::list("evidence.popularity", &evidence.popularity));
     }
+    if let Some(familiarity) = &contents.familiarity {
+        let shape = [familiarity.items(), familiarity.kinds()];
+        tensors.push(TensorData::list("familiarity.shares", familiarity.shares()));
+        tensors.push(TensorData::new("familiarity.known", &shape, familiarity.roots()));
+    }
     tensors
 }
 

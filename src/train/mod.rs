@@ -11,6 +11,7 @@ mod calibration;
 mod checkpoint;
 mod evidence;
 mod factors;
+mod familiarity;
 mod history;
 mod meta_gradient;
 mod options;
@@ -23,6 +24,7 @@ mod vectors;
 
 pub use evidence::rank_evidence;
 pub use factors::{Description, FactorOptions, Factors};
+pub use familiarity::fit_familiarity;
 pub use history::{Epoch, TrainingRecord};
 pub use meta_gradient::{MetaGradient, Order};
 pub use options::{Solver, TaskSource, TrainOptions};

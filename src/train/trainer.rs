@@ -201,6 +201,7 @@ impl Trainer {
         let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
         contents.evidence = Some(evidence);
         if let Local::Ridge(ridge) = &mut contents.config.local {
+            contents.familiarity = self.set.familiarity(self.options.seed);
             let tasks = if validation.is_empty() { fixed_tasks } else { validation };
             ridge.calibration = self.pool.install(|| calibration(&catalog, user_columns, tasks))?;
         }

@@ -4,12 +4,14 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 
 use super::factors::Description;
+use super::familiarity::fit_familiarity;
 use super::options::{Solver, TaskSource, TrainOptions};
 use super::parameters::Parameters;
 use super::vectors::{TrainingVectors, embed_few};
 use crate::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
 use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
 use crate::embedding::mean_row;
+use crate::familiarity::Familiarity;
 use crate::file::{CatalogTable, Contents, ItemVectors};
 use crate::loss::{Loss, Output};
 use crate::network::Network;
@@ -285,7 +287,12 @@ impl TrainingSet {
         Ok((known, cold.transpose()?))
     }
 
-    /// A weight file's contents but for its evidence.
+    /// Who knows what, from who rated what.
+    pub fn familiarity(&self, seed: u64) -> Option<Familiarity> {
+        fit_familiarity(&self.users, self.catalog.ids.len(), &self.rules, seed)
+    }
+
+    /// A weight file's contents but for its evidence and who knows what.
     pub fn contents(&self, parameters: &Parameters, training: String) -> Contents {
         let mut embeddings = parameters.embeddings.iter().cloned().map(Into::into);
         let item_embeddings = embeddings.by_ref().take(self.config.item_fields.len()).collect();
@@ -304,6 +311,7 @@ impl TrainingSet {
             user_vocabularies: self.user_vocabularies.clone(),
             catalog: Some(self.catalog.clone()),
             evidence: None,
+            familiarity: None,
             training: Some(training),
         }
     }

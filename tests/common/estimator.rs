@@ -193,6 +193,7 @@ fn contents(json: &Json, config: Config, known: &[Vec<Cell>]) -> Contents {
         user_vocabularies: vec![None; config.user_fields.len()],
         catalog,
         evidence: None,
+        familiarity: None,
         training: None,
         config,
     }

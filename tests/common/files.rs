@@ -3,10 +3,11 @@
 use std::fs;
 
 use melu::config::Config;
+use melu::familiarity::Familiarity;
 use melu::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
 use melu::prior::{Input, Prior, Term};
 use melu::schema::{Column, Entity, Strings, Value, Vocabulary};
-use melu::{Catalog, Error, Model, NewItem, User};
+use melu::{Asking, Catalog, Error, Model, NewItem, Questions, User, greedy_evidence};
 use serde_json::Value as Json;
 
 use super::{Tensors, unit};
@@ -122,6 +123,10 @@ pub fn sample_with_vectors() -> Contents {
             }),
             ..table.clone()
         }),
+        familiarity: Some(
+            Familiarity::new(vec![0.25, 0.75].into(), vec![0, 255, 90, 7, 128, 200].into())
+                .unwrap(),
+        ),
         config,
         ..plain
     }
@@ -164,6 +169,11 @@ fn use_catalog(catalog: &Catalog) {
     let _ = user.adapt(&items, &ratings);
     user.gradient_norms(&items, &ratings, &mut scores).unwrap();
     user.recommend(2, Default::default(), &mut Vec::new()).unwrap();
+    user.reset();
+    if let Ok(mut questions) = Questions::new(catalog) {
+        user.next_question(&mut questions, Asking::default()).unwrap();
+    }
+    let _ = greedy_evidence(catalog, 3);
     for &item in &items {
         assert_eq!(catalog.find(catalog.id(item).unwrap()), Some(item));
         let _ = catalog.title(item);

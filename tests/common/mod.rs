@@ -84,6 +84,7 @@ impl Tensors {
             user_vocabularies: vec![None; config.user_fields.len()],
             catalog: None,
             evidence: None,
+            familiarity: None,
             training: None,
         }
     }
