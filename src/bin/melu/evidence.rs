@@ -3,26 +3,34 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use melu::data::Dataset;
 use melu::file::{self, CatalogTable, EvidenceTable};
 use melu::schema::Entity;
 use melu::train::rank_evidence;
-use melu::{Catalog, Model};
+use melu::{Catalog, Model, greedy_evidence};
 use serde_json::json;
 
 use crate::terminal::{self, note, print_json, print_table};
 
 /// List the evidence candidates: the items worth asking a new user about.
 ///
-/// An item's score is how far ratings of it move the head, times how many
-/// people know it, each as a share of the greatest.
+/// By the paper, an item's score is how far ratings of it move the head, times
+/// how many people know it, each as a share of the greatest.
+///
+/// Greedily, each item is the one whose rating is expected to make the scores of
+/// all items surer, after those before it were asked about. An item's score is
+/// what it is worth, as a share of the first one's.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// Compute them anew from this data folder's training ratings.
+    /// How they are chosen: greedily where the model knows how sure it is, and by
+    /// the paper elsewhere and with --data, unless this says otherwise.
+    #[arg(long = "evidence", value_name = "HOW")]
+    method: Option<Method>,
+    /// Compute the paper's anew from this data folder's training ratings.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The seed by which the folder's tasks are cut.
@@ -43,8 +51,26 @@ pub struct Arguments {
     json: bool,
 }
 
+/// How evidence candidates are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Method {
+    /// By the paper's score.
+    Paper,
+    /// One after another, by what they are expected to tell.
+    Greedy,
+}
+
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = Model::open(&arguments.model)?;
+    let greedy = match (arguments.method, &arguments.data) {
+        (Some(Method::Greedy), Some(_)) => bail!("--data is for the paper's evidence candidates"),
+        (Some(method), _) => method == Method::Greedy,
+        (None, data) => data.is_none() && model.has_deviations(),
+    };
+    if greedy {
+        let catalog = model.catalog()?.context("the model has no catalogue to choose from")?;
+        return list_greedy(arguments, &catalog);
+    }
     let (catalog, evidence) = match &arguments.data {
         None => stored(&model)?,
         Some(folder) => {
@@ -115,6 +141,36 @@ fn list(arguments: &Arguments, catalog: &Catalog, evidence: &EvidenceTable) -> R
             format!("{:.3}", evidence.scores[rank]),
             format!("{:.3}", evidence.gradient_norm[rank]),
             format!("{:.3}", evidence.popularity[rank]),
+        ]);
+    }
+    print_table(&table)
+}
+
+fn list_greedy(arguments: &Arguments, catalog: &Catalog) -> Result<()> {
+    let questions = greedy_evidence(catalog, arguments.count)?;
+    let first = questions.first().map_or(1.0, |first| first.worth());
+    if arguments.json {
+        let items = questions.iter().map(|question| {
+            json!({
+                "id": catalog.id(question.item),
+                "title": catalog.title(question.item),
+                "score": question.worth() / first,
+                "reduction": question.reduction,
+                "known": question.known,
+            })
+        });
+        return print_json(&json!({ "items": items.collect::<Vec<_>>() }));
+    }
+    let header = ["", "id", "title", "score", "reduction", "known"];
+    let mut table = terminal::table(&header, |column| !(1..=2).contains(&column));
+    for (rank, question) in questions.iter().enumerate() {
+        table.add_row([
+            (rank + 1).to_string(),
+            catalog.id(question.item).unwrap_or_default().to_owned(),
+            catalog.title(question.item).unwrap_or_default().to_owned(),
+            format!("{:.3}", question.worth() / first),
+            format!("{:.4}", question.reduction),
+            format!("{:.3}", question.known),
         ]);
     }
     print_table(&table)

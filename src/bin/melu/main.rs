@@ -1,10 +1,12 @@
 //! The command line: see `melu --help`.
 
+mod ask;
 mod demo;
 mod eval;
 mod evidence;
 mod import;
 mod inspect;
+mod person;
 mod recommend;
 mod synth;
 mod terminal;
@@ -37,6 +39,7 @@ enum Command {
     Train(train::Arguments),
     Eval(eval::Arguments),
     Evidence(evidence::Arguments),
+    Ask(ask::Arguments),
     Recommend(recommend::Arguments),
     Inspect(inspect::InspectArguments),
     Verify(inspect::VerifyArguments),
@@ -51,6 +54,7 @@ impl Command {
             Self::Train(arguments) => train::run(arguments),
             Self::Eval(arguments) => eval::run(arguments),
             Self::Evidence(arguments) => evidence::run(arguments),
+            Self::Ask(arguments) => ask::run(arguments),
             Self::Recommend(arguments) => recommend::run(arguments),
             Self::Inspect(arguments) => inspect::inspect(arguments),
             Self::Verify(arguments) => inspect::verify(arguments),

@@ -1,0 +1,82 @@
+//! One person, as the command line describes them.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use melu::schema::Value;
+use melu::{Catalog, Model, User};
+
+use crate::terminal::note;
+
+/// What is known of a person.
+#[derive(Args)]
+pub struct Person {
+    /// What is known of the user, as `gender=F`; again for more fields, and for
+    /// more values of a multi-valued one.
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = pair)]
+    user: Vec<(String, String)>,
+    /// What the user said of an item, as `260=5`; again for more items.
+    #[arg(long, value_name = "ID=RATING", value_parser = rating)]
+    rate: Vec<(String, f32)>,
+}
+
+impl Person {
+    /// The person as a user of the catalogue, adapted to what they said.
+    pub fn user(&self, catalog: &Catalog) -> Result<User> {
+        let profile = profile(catalog.model(), &self.user)?;
+        let mut user = User::new(catalog, &profile)?;
+        if user.unknown_values() > 0 {
+            note(format_args!(
+                "{} of the user's values are unknown to the model and left out",
+                user.unknown_values()
+            ));
+        }
+        let rated = find(catalog, self.rate.iter().map(|(id, _)| id))?;
+        let ratings: Vec<f32> = self.rate.iter().map(|(_, rating)| *rating).collect();
+        user.adapt(&rated, &ratings)?;
+        Ok(user)
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("FIELD=VALUE is expected, as in gender=F")?;
+    Ok((name.into(), value.into()))
+}
+
+/// An id may hold an `=`; a rating does not.
+fn rating(text: &str) -> Result<(String, f32), String> {
+    let (id, rating) = text.rsplit_once('=').ok_or("ID=RATING is expected, as in 260=5")?;
+    let rating = rating.parse().map_err(|_| format!("\"{rating}\" is not a number"))?;
+    Ok((id.into(), rating))
+}
+
+/// Values by name, or by index where the model has no names for a field's values.
+fn profile<'a>(model: &Model, given: &'a [(String, String)]) -> Result<Vec<(&'a str, Value<'a>)>> {
+    let contents = model.contents();
+    let value = |(name, value): &'a (String, String)| {
+        let fields = contents.config.user_fields.iter().zip(&contents.user_vocabularies);
+        let by_index = fields
+            .into_iter()
+            .any(|(field, names)| field.name == *name && names.is_none() && !field.is_numeric());
+        let value = if by_index {
+            let index = value.parse().with_context(|| {
+                format!(
+                    "user field \"{name}\": the model has no names for its values; an index is \
+                     expected, not \"{value}\""
+                )
+            });
+            Value::Index(index?)
+        } else {
+            Value::Name(value)
+        };
+        Ok((name.as_str(), value))
+    };
+    given.iter().map(value).collect()
+}
+
+/// The items of these ids.
+pub fn find<'a>(catalog: &Catalog, ids: impl IntoIterator<Item = &'a String>) -> Result<Vec<u32>> {
+    let find = |id: &String| {
+        catalog.find(id).with_context(|| format!("there is no item \"{id}\" in the catalogue"))
+    };
+    ids.into_iter().map(find).collect()
+}
