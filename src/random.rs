@@ -30,6 +30,8 @@ pub(crate) enum Purpose {
     ColdItems = 8,
     /// What the kinds of people begin with who know different items.
     Familiarity = 9,
+    /// What is asked at random when questions are compared.
+    Questions = 10,
 }
 
 /// The stream of `purpose`; `a` and `b` are its coordinates, for example the

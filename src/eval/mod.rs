@@ -1,6 +1,8 @@
 //! How good a model's scores are, beside simple predictors on the same ratings.
 
 mod baselines;
+mod evidence;
+mod interview;
 mod item_knn;
 mod metrics;
 mod report;
@@ -9,6 +11,10 @@ mod scenarios;
 mod sums;
 
 pub use baselines::Baselines;
+pub use evidence::{
+    EvidenceEvaluation, EvidenceOptions, EvidenceRow, Interviewer, QUESTIONS, World, WorldResult,
+    evaluate_evidence,
+};
 pub use item_knn::ItemKnn;
 pub use metrics::{mean_absolute_error, mean_squared_error, ndcg};
 pub use report::{Report, Section};

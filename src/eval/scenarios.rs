@@ -93,7 +93,7 @@ pub fn evaluate(
 
 /// Whether a model was trained on the same part of the data as is measured. Of
 /// weights made elsewhere nobody knows.
-fn check_inside(training: Option<&TrainingRecord>, dataset: &Dataset) -> Result<()> {
+pub(super) fn check_inside(training: Option<&TrainingRecord>, dataset: &Dataset) -> Result<()> {
     let refuse = |problem: &str| Err(Error::argument("model", problem));
     match training.map(|training| (training.inside, dataset.inside)) {
         Some((None, Some(_))) => refuse(

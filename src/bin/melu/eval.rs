@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use melu::eval::{EvalOptions, Evaluation, Given, Predictor, Report, ScenarioResult, evaluate};
+use melu::data::Dataset;
+use melu::eval::{
+    EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given, Interviewer,
+    Predictor, QUESTIONS, Report, ScenarioResult, evaluate, evaluate_evidence,
+};
 use melu::train::TrainingRecord;
 use melu::{Model, file};
 
@@ -62,6 +66,15 @@ pub struct Arguments {
     /// Write all of it to a page with plots, as one HTML file that needs no other.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Measure too what questions are worth: the error on other ratings of new
+    /// users after so many questions, chosen by each of several ways. In one world
+    /// they know what they rated and pass on the rest, in the other only that is
+    /// asked about. In JSON this is `evidence`: `worlds`, each with its `name`,
+    /// `users`, `draws` and `rows`, and those with `interviewer`, `questions`,
+    /// `answers`, `mae`, and how far that lies above the most popular's,
+    /// `mae_difference`, with the standard error over users, `mae_difference_se`.
+    #[arg(long)]
+    evidence: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -83,14 +96,66 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bar.set(done, of, if done == 0 { "fitting the baselines" } else { "tasks" });
     })?;
     drop(bar);
+    let evidence =
+        arguments.evidence.then(|| interview(arguments, &model, &dataset)).transpose()?;
     if let Some(path) = &arguments.report {
         let (model, dataset, evaluation, options) = (&model, &dataset, &evaluation, &options);
-        let report = Report { model, dataset, options, evaluation, sections: Vec::new() };
+        let sections =
+            evidence.iter().map(EvidenceEvaluation::section).collect::<Result<_, _>>()?;
+        let report = Report { model, dataset, options, evaluation, sections };
         let page = report.html()?;
         file::write_atomically(path, |file| file.write_all(page.as_bytes()))?;
         note(format_args!("{} is written", path.display()));
     }
-    if arguments.json { print_json(&evaluation) } else { print_all(&evaluation) }
+    if arguments.json {
+        let mut found = serde_json::to_value(&evaluation)?;
+        if let Some(evidence) = &evidence {
+            found["evidence"] = serde_json::to_value(evidence)?;
+        }
+        return print_json(&found);
+    }
+    print_all(&evaluation)?;
+    evidence.map_or(Ok(()), |evidence| print_evidence(&evidence))
+}
+
+fn interview(
+    arguments: &Arguments,
+    model: &Model,
+    dataset: &Dataset,
+) -> Result<EvidenceEvaluation> {
+    let &Arguments { draws, seed, threads, .. } = arguments;
+    let options = EvidenceOptions { draws, seed, threads };
+    let mut bar = terminal::Progress::new("asking");
+    Ok(evaluate_evidence(model, dataset, &options, |done, of| bar.set(done, of, "users"))?)
+}
+
+fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
+    print(
+        "What questions are worth to new users: error on ratings that are never asked about,\n\
+         below it how far it lies above that of the most popular (± standard error), and the\n\
+         answers, by number of questions:\n",
+    )?;
+    for result in &evaluation.worlds {
+        let heading = result.world.title();
+        print(format_args!("{heading} ({} users, {} draws)", result.users, result.draws))?;
+        let numbers: Vec<String> = QUESTIONS.iter().map(ToString::to_string).collect();
+        let header: Vec<&str> = [""].into_iter().chain(numbers.iter().map(|n| &**n)).collect();
+        let mut table = terminal::table(&header, |column| column > 0);
+        for rows in result.interviewers() {
+            let line = |name: &str, cell: &dyn Fn(&EvidenceRow) -> String| {
+                [name.to_owned()].into_iter().chain(rows.iter().map(cell)).collect::<Vec<_>>()
+            };
+            table.add_row(line(rows[0].interviewer.name(), &|row| format!("{:.4}", row.mae)));
+            if rows[0].interviewer != Interviewer::Popular {
+                table.add_row(line("", &|row| {
+                    format!("{:+.4} ± {:.4}", row.mae_difference, row.mae_difference_se)
+                }));
+            }
+            table.add_row(line("", &|row| format!("{:.1} answers", row.answers)));
+        }
+        print_table(&table)?;
+    }
+    Ok(())
 }
 
 fn print_all(evaluation: &Evaluation) -> Result<()> {

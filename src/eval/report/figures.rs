@@ -5,7 +5,10 @@ use std::ops::Range;
 use super::chart::{Axis, Chart, Line};
 use crate::Result;
 use crate::data::Scenario;
-use crate::eval::{Coverage, Given, Predictor, Row, ScenarioResult};
+use crate::eval::{
+    Coverage, EvidenceRow, Given, Interviewer, Predictor, QUESTIONS, Row, ScenarioResult,
+    WorldResult,
+};
 use crate::train::Epoch;
 
 /// Standard errors on either side of a difference that its band shows.
@@ -113,6 +116,57 @@ pub fn coverage(results: &[&ScenarioResult]) -> Result<String> {
     let y = around(found.chain([level - 0.1, level + 0.1]));
     let guides = vec![[(-0.25, level), (Given::ALL.len() as f64 - 0.75, level)]];
     Chart { x: given(), x_label: "ratings given".into(), y, decimals: 2, lines, guides }.svg()
+}
+
+/// A line for each interviewer but the `without` first, through a number of each
+/// row and with a band around it.
+fn interviewers(
+    result: &WorldResult,
+    without: usize,
+    figure: impl Fn(&EvidenceRow) -> (f64, f64),
+) -> Vec<Line> {
+    let line = |rows: &[EvidenceRow]| {
+        let place = |row: &EvidenceRow| QUESTIONS.iter().position(|other| *other == row.questions);
+        let asks = rows[0].interviewer;
+        Line {
+            label: asks.name().into(),
+            colour: match asks {
+                Interviewer::Adaptive => 0,
+                Interviewer::Greedy => 3,
+                Interviewer::Popular => 2,
+                Interviewer::Paper => 5,
+                Interviewer::Random => 6,
+            },
+            strong: asks == Interviewer::Adaptive,
+            points: rows
+                .iter()
+                .filter_map(|row| Some((place(row)? as f64, figure(row).0, figure(row).1)))
+                .collect(),
+        }
+    };
+    let mut lines: Vec<Line> = result.interviewers().skip(without).map(line).collect();
+    // The most important first, which is the last to be compared.
+    lines.reverse();
+    lines
+}
+
+/// A chart by number of questions.
+fn by_questions(lines: Vec<Line>, guides: Vec<[(f64, f64); 2]>) -> Result<String> {
+    let seen = lines.iter().flat_map(|line| &line.points).flat_map(|(_, y, b)| [y - b, y + b]);
+    let y = around(seen.chain(guides.iter().flatten().map(|(_, y)| *y)));
+    let x = Axis::Names(QUESTIONS.iter().map(ToString::to_string).collect());
+    Chart { x, x_label: "questions".into(), y, decimals: 3, lines, guides }.svg()
+}
+
+/// Mean absolute error by number of questions.
+pub fn interviews(result: &WorldResult) -> Result<String> {
+    by_questions(interviewers(result, 0, |row| (row.mae, 0.0)), Vec::new())
+}
+
+/// How much more the others err than who asks about the most popular items.
+pub fn interview_differences(result: &WorldResult) -> Result<String> {
+    let lines = interviewers(result, 1, |row| (row.mae_difference, BAND * row.mae_difference_se));
+    by_questions(lines, vec![[(-0.25, 0.0), (QUESTIONS.len() as f64 - 0.75, 0.0)]])
 }
 
 /// A training's course: one number of each epoch, if there are any. The epoch

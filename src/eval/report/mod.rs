@@ -1,6 +1,7 @@
 //! An evaluation as one page to look at, which needs nothing beside itself.
 
 mod chart;
+mod evidence;
 mod figures;
 mod tables;
 

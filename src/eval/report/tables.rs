@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::escape;
-use crate::eval::{Given, Predictor, Row, ScenarioResult};
+use crate::eval::{Given, Interviewer, Predictor, QUESTIONS, Row, ScenarioResult, WorldResult};
 
 /// A table with a header; each row's cells are HTML already.
 fn table(class: &str, caption: &str, header: &[String], rows: &[(bool, Vec<String>)]) -> String {
@@ -101,6 +101,29 @@ pub fn coverage(results: &[&ScenarioResult]) -> String {
     };
     let rows: Vec<_> = results.iter().map(row).collect();
     table("", "Coverage of the 80 % interval, by number of ratings given", &header, &rows)
+}
+
+/// What the questions of each interviewer are worth, by their number.
+pub fn interviews(result: &WorldResult) -> String {
+    let numbers = QUESTIONS.iter().map(ToString::to_string);
+    let header: Vec<String> = std::iter::once(String::new()).chain(numbers).collect();
+    let mut rows = Vec::new();
+    for of_one in result.interviewers() {
+        let asks = of_one[0].interviewer;
+        let cells = of_one.iter().map(|row| {
+            let difference = match asks {
+                Interviewer::Popular => String::new(),
+                _ => format!(
+                    "<br/><small>{:+.4} ± {:.4}</small>",
+                    row.mae_difference, row.mae_difference_se
+                ),
+            };
+            format!("{:.4}{difference}<br/><small>{:.1} answers</small>", row.mae, row.answers)
+        });
+        let cells = std::iter::once(escape(asks.name())).chain(cells).collect();
+        rows.push((asks == Interviewer::Adaptive, cells));
+    }
+    table("", "Mean absolute error by number of questions", &header, &rows)
 }
 
 /// Names and values.
