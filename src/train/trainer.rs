@@ -182,7 +182,7 @@ impl Trainer {
     /// The model: the best epoch's weights with the evidence candidates.
     ///
     /// # Errors
-    /// As [`Model::from_contents`].
+    /// As [`Model::from_contents`](crate::Model::from_contents).
     pub fn finish(self) -> Result<Contents> {
         let epoch = self.state.place.best.map_or(self.state.place.epoch, |(_, epoch)| epoch);
         let training = TrainingRecord {
