@@ -136,7 +136,7 @@ fn from_ratings_to_recommendations() {
         }
     }
 
-    let evidence = json(folder, "evidence new.melu --evidence paper -k 3 --json");
+    let evidence = json(folder, "evidence new.melu -k 3 --json");
     assert_eq!(keys(&evidence), ["items"]);
     let items = evidence["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);

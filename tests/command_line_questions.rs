@@ -101,7 +101,7 @@ fn the_program_asks_what_the_library_asks() {
 }
 
 #[test]
-fn evidence_is_greedy_where_the_model_knows_how_sure_it_is() {
+fn evidence_is_greedy_where_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     prepare(folder);
@@ -117,14 +117,13 @@ fn evidence_is_greedy_where_the_model_knows_how_sure_it_is() {
         .collect();
     let greedy = json_of(folder, "evidence model.melu -k 7 --evidence greedy");
     assert_eq!(greedy, read(&json!({ "items": expected })));
-    assert_eq!(json_of(folder, "evidence model.melu -k 7"), greedy);
-    let printed = succeeds(folder, "evidence model.melu -k 7");
+    let printed = succeeds(folder, "evidence model.melu -k 7 --evidence greedy");
     assert!(list.iter().all(|question| printed.contains(catalog.id(question.item).unwrap())));
 
-    let paper = json_of(folder, "evidence model.melu -k 7 --evidence paper");
+    let paper = json_of(folder, "evidence model.melu -k 7");
     assert!(paper["items"][0]["gradient_norm"].is_number());
-    assert_eq!(json_of(folder, "evidence model.melu -k 0")["items"], json!([]));
-    let all = json_of(folder, "evidence model.melu -k 100000");
+    assert_eq!(json_of(folder, "evidence model.melu -k 0 --evidence greedy")["items"], json!([]));
+    let all = json_of(folder, "evidence model.melu -k 100000 --evidence greedy");
     assert!(all["items"].as_array().unwrap().len() <= catalog.len());
 
     assert!(json_of(folder, "evidence paper.melu")["items"][0]["gradient_norm"].is_number());

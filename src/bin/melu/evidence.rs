@@ -26,10 +26,9 @@ pub struct Arguments {
     /// The weight file.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// How they are chosen: greedily where the model knows how sure it is, and by
-    /// the paper elsewhere and with --data, unless this says otherwise.
-    #[arg(long = "evidence", value_name = "HOW")]
-    method: Option<Method>,
+    /// How they are chosen; greedily only where the model knows how sure it is.
+    #[arg(long = "evidence", value_name = "HOW", default_value = "paper")]
+    method: Method,
     /// Compute the paper's anew from this data folder's training ratings.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -62,12 +61,10 @@ enum Method {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = Model::open(&arguments.model)?;
-    let greedy = match (arguments.method, &arguments.data) {
-        (Some(Method::Greedy), Some(_)) => bail!("--data is for the paper's evidence candidates"),
-        (Some(method), _) => method == Method::Greedy,
-        (None, data) => data.is_none() && model.has_deviations(),
-    };
-    if greedy {
+    if arguments.method == Method::Greedy {
+        if arguments.data.is_some() {
+            bail!("--data is for the paper's evidence candidates");
+        }
         let catalog = model.catalog()?.context("the model has no catalogue to choose from")?;
         return list_greedy(arguments, &catalog);
     }
