@@ -244,7 +244,7 @@ fn train(
                 if let Some(mae) = validation_mae {
                     validation = format!(", validation error {mae:.4}");
                 }
-                let mark = if best { ", as good as any" } else { "" };
+                let mark = if best { "" } else { ", worse than before" };
                 bar.note(format_args!(
                     "epoch {epoch}: loss {loss:.4}{validation}{mark}, {speed:.0} tasks a second"
                 ));
