@@ -7,8 +7,10 @@ use crate::config::VECTOR_NUMBERS;
 use crate::embedding::write_row;
 use crate::familiarity::Familiarity;
 use crate::file::{CatalogTable, ItemPrior, ItemVectors};
-use crate::schema::{ColumnBuilder, Entity, Value, encode_row};
+use crate::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
 use crate::{Error, Model, Result};
+
+const ROWS: &str = "the catalogue's rows";
 
 /// Items with their embeddings, known by index from 0.
 ///
@@ -75,6 +77,41 @@ impl Catalog {
         Self::build(model, table, 0)
     }
 
+    /// This catalogue's items, at their indices, and after them more.
+    ///
+    /// This catalogue stays as it is, and so do its users. Only the added items
+    /// are embedded; the others' rows are copied.
+    ///
+    /// # Errors
+    /// As [`Catalog::new`], also for an id that this catalogue has.
+    pub fn extend(&self, items: &[NewItem]) -> Result<Self> {
+        let added = Self::new(self.model(), items)?;
+        let refuse = |problem: String| Error::argument("items", problem);
+        if let Some(id) = added.table().ids.iter().find(|id| self.find(id).is_some()) {
+            return Err(refuse(format!("the catalogue has an item with the id \"{id}\"")));
+        }
+        let (old, new) = (&*self.0, &*added.0);
+        let start = old.by_id.len() as u32;
+        if start.checked_add(new.by_id.len() as u32).is_none() {
+            return Err(refuse("they are more than an index can count".into()));
+        }
+        let mut rows = Vec::new();
+        let size = old.rows.len() + new.rows.len();
+        rows.try_reserve_exact(size).map_err(Error::out_of_memory::<f32>(ROWS, size))?;
+        rows.extend_from_slice(&old.rows);
+        rows.extend_from_slice(&new.rows);
+        let table = old.table.join(&new.table);
+        let by_id = merge(&table.ids, &old.by_id, &new.by_id, start);
+        Ok(Self(Arc::new(Inner {
+            model: old.model.clone(),
+            familiarity: familiarity(&old.model, &table),
+            table,
+            by_id,
+            rows,
+            unknown_values: old.unknown_values + new.unknown_values,
+        })))
+    }
+
     fn build(model: &Model, mut table: CatalogTable, unknown_values: usize) -> Result<Self> {
         let refuse = |problem: String| Error::argument("items", problem);
         let config = model.config();
@@ -92,9 +129,7 @@ impl Catalog {
         let width = config.item_width().unwrap_or(0);
         let size = ids.len().saturating_mul(width);
         let mut rows = Vec::new();
-        rows.try_reserve_exact(size).map_err(|_| {
-            refuse(format!("{} of width {width} do not fit into memory", ids.len()))
-        })?;
+        rows.try_reserve_exact(size).map_err(Error::out_of_memory::<f32>(ROWS, size))?;
         rows.resize(size, 0.0);
         if table.vectors.is_none() {
             table.vectors = vectors(model, &table);
@@ -212,6 +247,21 @@ impl Catalog {
             None => Ok(()),
         }
     }
+}
+
+/// Two lists of items by their ids as one; those of the second begin at `start`.
+fn merge(ids: &Strings, first: &[u32], second: &[u32], start: u32) -> Vec<u32> {
+    let id = |item: u32| ids.get(item as usize);
+    let mut merged = Vec::with_capacity(first.len() + second.len());
+    let mut rest = first.iter().copied().peekable();
+    for item in second.iter().map(|item| start + item) {
+        while let Some(before) = rest.next_if(|&before| id(before) < id(item)) {
+            merged.push(before);
+        }
+        merged.push(item);
+    }
+    merged.extend(rest);
+    merged
 }
 
 /// The vectors of the items: the weight file's own of those that it has, and

@@ -1,5 +1,6 @@
 //! What can go wrong, in one type.
 
+use std::collections::TryReserveError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -92,6 +93,20 @@ pub enum Error {
         /// What is wrong with it, and what is expected.
         problem: String,
     },
+    /// Bytes that are not a saved user.
+    #[error("saved user: {problem}")]
+    SavedUser {
+        /// What is wrong, and what is expected.
+        problem: String,
+    },
+    /// Memory ran out. What was asked for is undone.
+    #[error("there is no memory for {bytes} bytes more: {work}")]
+    OutOfMemory {
+        /// What the memory was for.
+        work: &'static str,
+        /// How much was asked for.
+        bytes: usize,
+    },
     /// Numbers grew beyond what a float can hold.
     #[error("{work} diverged: {problem}")]
     Diverged {
@@ -110,6 +125,14 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// For `map_err` on an attempt to make room for `len` elements of `T`.
+    pub(crate) fn out_of_memory<T>(
+        work: &'static str,
+        len: usize,
+    ) -> impl FnOnce(TryReserveError) -> Self {
+        move |_| Self::OutOfMemory { work, bytes: len.saturating_mul(size_of::<T>()) }
     }
 
     pub(crate) fn argument(argument: &'static str, problem: impl Into<String>) -> Self {

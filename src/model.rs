@@ -1,7 +1,7 @@
 //! An opened weight file.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::buffer::{Buffer, SharedBytes};
 use crate::config::{Config, Local};
@@ -25,6 +25,7 @@ struct Inner {
     head: Network,
     item_means: Vec<Vec<f32>>,
     user_means: Vec<Vec<f32>>,
+    fingerprint: OnceLock<u64>,
 }
 
 impl Model {
@@ -46,7 +47,14 @@ impl Model {
     /// # Errors
     /// [`Error::WeightFile`] if they break the format.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
-        let bytes: SharedBytes = Arc::new(bytes);
+        Self::from_shared(Arc::new(bytes))
+    }
+
+    /// Opens a weight file's bytes where they lie.
+    ///
+    /// # Errors
+    /// [`Error::WeightFile`] if they break the format.
+    pub fn from_shared(bytes: SharedBytes) -> Result<Self> {
         Self::from_contents(file::read(bytes, "memory")?)
     }
 
@@ -112,7 +120,8 @@ impl Model {
                 return Err(refuse("who knows what does not fit the catalogue".into()));
             }
         }
-        Ok(Self(Arc::new(Inner { body, head, item_means, user_means, contents })))
+        let fingerprint = OnceLock::new();
+        Ok(Self(Arc::new(Inner { body, head, item_means, user_means, fingerprint, contents })))
     }
 
     /// Fields, sizes, loss and local update.
@@ -123,6 +132,14 @@ impl Model {
     /// All that the weight file holds.
     pub fn contents(&self) -> &Contents {
         &self.0.contents
+    }
+
+    /// A number that tells this model from others: a hash of all that scores
+    /// depend on.
+    ///
+    /// The first call reads the whole model.
+    pub fn fingerprint(&self) -> u64 {
+        *self.0.fingerprint.get_or_init(|| file::fingerprint(&self.0.contents))
     }
 
     /// Whether the model knows how far a rating may lie from its score: with the

@@ -1,7 +1,6 @@
 //! Scores, and the best of them.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 use crate::adapt::BLOCK;
 use crate::config::Local;
@@ -13,6 +12,7 @@ use crate::{Error, Result, User};
 /// Ordered best first: by falling score, then by index. A score that is not a
 /// number is worse than any other.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Recommendation {
     /// The item's index in the catalogue.
     pub item: u32,
@@ -147,43 +147,61 @@ impl User {
         filter: Filter,
         best: &mut Vec<Recommendation>,
     ) -> Result<()> {
+        best.clear();
+        best.resize(k.min(self.catalog.len()), Recommendation { item: 0, score: 0.0 });
+        let found = self.recommend_into(filter, best).inspect_err(|_| best.clear())?;
+        best.truncate(found);
+        Ok(())
+    }
+
+    /// [`User::recommend`] into a slice, as many as there is room for. Returns how
+    /// many it found; what comes after them is not touched.
+    ///
+    /// # Errors
+    /// [`Error::ItemIndex`] if an item to leave out is not in the catalogue.
+    pub fn recommend_into(&mut self, filter: Filter, best: &mut [Recommendation]) -> Result<usize> {
         self.catalog.check(filter.leave_out)?;
+        let rated: &[u32] = if filter.keep_rated { &[] } else { &self.rated };
         self.left_out.clear();
-        self.left_out.extend_from_slice(filter.leave_out);
-        if !filter.keep_rated {
-            self.left_out.extend_from_slice(&self.rated);
-        }
-        self.left_out.sort_unstable();
+        filter.leave_out.iter().chain(rated).for_each(|&item| self.left_out.insert(item));
 
         let len = self.catalog.len();
-        let k = k.min(len);
-        best.clear();
-        if k == 0 {
-            return Ok(());
-        }
-        best.reserve(k);
-        let mut worst_first = BinaryHeap::from(std::mem::take(best));
+        let k = best.len().min(len);
+        let best = &mut best[..k];
+        let mut found = 0;
         let mut scores = [0.0; BLOCK];
-        for start in (0..len).step_by(BLOCK) {
+        for start in (0..if k == 0 { 0 } else { len }).step_by(BLOCK) {
             let scores = &mut scores[..BLOCK.min(len - start)];
             self.score_block(Rows::From(start, scores.len()), scores);
             for (item, &score) in (start as u32..).zip(scores.iter()) {
                 let candidate = Recommendation { item, score };
-                let full = worst_first.len() == k;
-                if full && worst_first.peek().is_some_and(|worst| candidate >= *worst) {
-                    continue;
-                }
-                if self.left_out.binary_search(&item).is_ok() {
+                let full = found == k;
+                // Once it is full, `best` is a heap with the worst on top.
+                if full && candidate >= best[0] || self.left_out.contains(item) {
                     continue;
                 }
                 if full {
-                    worst_first.pop();
+                    best[0] = candidate;
+                    sift_down(best, 0);
+                    continue;
                 }
-                worst_first.push(candidate);
+                best[found] = candidate;
+                found += 1;
+                if found == k {
+                    heapify(best);
+                }
             }
         }
-        *best = worst_first.into_sorted_vec();
-        Ok(())
+        let best = &mut best[..found];
+        if found < k {
+            heapify(best);
+        }
+        // What is worst goes to the end, until the heap is used up.
+        for last in (1..found).rev() {
+            best.swap(0, last);
+            sift_down(&mut best[..last], 0);
+        }
+        Ok(found)
     }
 
     /// Scores one block of items, all of which are in the catalogue.
@@ -196,5 +214,21 @@ impl User {
         for (score, head) in scores.iter_mut().zip(activations.output(inputs.rows)) {
             *score = output.score(*head);
         }
+    }
+}
+
+/// Puts the worst on top, and so on below.
+fn heapify(best: &mut [Recommendation]) {
+    (0..best.len() / 2).rev().for_each(|parent| sift_down(best, parent));
+}
+
+/// Lets an element of a heap, whose children are heaps, sink to its place.
+fn sift_down(heap: &mut [Recommendation], mut parent: usize) {
+    while let Some(child) =
+        (2 * parent + 1..heap.len().min(2 * parent + 3)).max_by_key(|&child| heap[child])
+        && heap[child] > heap[parent]
+    {
+        heap.swap(child, parent);
+        parent = child;
     }
 }

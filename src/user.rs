@@ -4,32 +4,39 @@ use crate::adapt::{BLOCK, Posterior, Set, SupportSet, Workspace, local_update};
 use crate::config::Local;
 use crate::embedding::write_row;
 use crate::inputs::{InputBuffers, Rows};
+use crate::item_set::ItemSet;
 use crate::kernels::add_scaled;
+use crate::profile::Profile;
 use crate::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
 use crate::{Catalog, Error, Model, Result};
 
 /// A user of one catalogue, whose head adapts to their ratings.
 ///
-/// Owns its buffers, so that [`User::adapt`] and [`User::score`] allocate
-/// nothing but a longer list of ratings; keeps its catalogue alive. May move
-/// between threads, and is used by one at a time.
+/// Owns its buffers, so that [`User::adapt`], [`User::score`] and
+/// [`User::recommend_into`] allocate nothing, up to as many ratings as there is
+/// room for: see [`User::reserve`]. Keeps its catalogue alive. May move between
+/// threads, and is used by one at a time.
 #[derive(Clone, Debug)]
 pub struct User {
     pub(crate) catalog: Catalog,
+    pub(crate) profile: Profile,
     /// The user's part of the body's input, or of the head's.
     pub(crate) embedding: Vec<f32>,
-    unknown_values: usize,
+    pub(crate) unknown_values: usize,
     /// The head before any rating, where it is not the model's own.
     pub(crate) start: Option<Vec<f32>>,
     pub(crate) head: Vec<f32>,
     pub(crate) rated: Vec<u32>,
+    ratings: Vec<f32>,
+    /// Ratings that the user was loaded with, of items that the catalogue lacks.
+    pub(crate) absent: Vec<(Box<str>, f32)>,
     support: SupportSet,
     /// How sure the head is, with the ridge solver.
     pub(crate) posterior: Option<Posterior>,
     pub(crate) inputs: InputBuffers,
     pub(crate) workspace: Workspace,
-    /// Items to leave out of a recommendation, sorted.
-    pub(crate) left_out: Vec<u32>,
+    /// Items to leave out of a recommendation.
+    pub(crate) left_out: ItemSet,
 }
 
 impl User {
@@ -37,7 +44,7 @@ impl User {
     /// fields of which nothing is known are left out.
     ///
     /// # Errors
-    /// [`Error::UnknownField`] and [`Error::FieldValue`].
+    /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::OutOfMemory`].
     pub fn new(catalog: &Catalog, profile: &[(&str, Value)]) -> Result<Self> {
         let contents = catalog.model().contents();
         let fields = &contents.config.user_fields;
@@ -46,7 +53,8 @@ impl User {
         let unknown_values =
             encode_row(Entity::User, fields, &contents.user_vocabularies, profile, &mut columns)?;
         let columns: Vec<Column> = columns.into_iter().map(ColumnBuilder::finish).collect();
-        Ok(Self { unknown_values, ..Self::from_columns(catalog, &columns, 0)? })
+        let user = Self::from_columns(catalog, &columns, 0)?;
+        Ok(Self { unknown_values, profile: Profile::new(profile), ..user })
     }
 
     /// A user whose values were looked up before: a row of a data folder's
@@ -54,7 +62,7 @@ impl User {
     ///
     /// # Errors
     /// [`Error::Argument`] if the columns do not fit the model's fields or end
-    /// before the row.
+    /// before the row, and [`Error::OutOfMemory`].
     pub fn from_columns(catalog: &Catalog, columns: &[Column], row: usize) -> Result<Self> {
         let model = catalog.model();
         let contents = model.contents();
@@ -78,12 +86,15 @@ impl User {
         });
         let network = model.head_network();
         Ok(Self {
+            profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
             embedding,
             unknown_values: 0,
             head: start.as_deref().unwrap_or(model.head()).to_vec(),
             start,
             rated: Vec::new(),
+            ratings: Vec::new(),
+            absent: Vec::new(),
             support: SupportSet::default(),
             posterior: match model.config().local {
                 Local::Gradient(_) => None,
@@ -91,8 +102,25 @@ impl User {
             },
             inputs: InputBuffers::new(model),
             workspace: Workspace::new(network),
-            left_out: Vec::new(),
+            left_out: ItemSet::new(catalog.len())?,
         })
+    }
+
+    /// Makes room, so that [`User::adapt`] allocates nothing for up to so many
+    /// ratings.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]; the user is as before.
+    pub fn reserve(&mut self, ratings: usize) -> Result<()> {
+        let lists = Error::out_of_memory::<[f32; 2]>("a user's ratings", ratings);
+        let more = ratings.saturating_sub(self.rated.len());
+        self.rated
+            .try_reserve_exact(more)
+            .and_then(|()| self.ratings.try_reserve_exact(more))
+            .map_err(lists)?;
+        let network = self.catalog.model().head_network();
+        let factors = self.catalog.model().config().factors;
+        self.support.reserve(ratings, network.item_width(), factors > 0)
     }
 
     /// The catalogue that item indices refer to.
@@ -121,6 +149,12 @@ impl User {
         &self.rated
     }
 
+    /// The ratings that the head is adapted to, one for each of
+    /// [`User::rated`].
+    pub fn ratings(&self) -> &[f32] {
+        &self.ratings
+    }
+
     /// How many of the profile's values the model's vocabularies lack.
     pub fn unknown_values(&self) -> usize {
         self.unknown_values
@@ -134,11 +168,13 @@ impl User {
     ///
     /// # Errors
     /// [`Error::Argument`] if there is not one rating an item,
-    /// [`Error::ItemIndex`], [`Error::Rating`]: the user is as before.
+    /// [`Error::ItemIndex`], [`Error::Rating`], and [`Error::OutOfMemory`] for
+    /// more ratings than there is room for: the user is as before.
     /// [`Error::Diverged`] if the learning rate is too large for these
     /// ratings: the user is reset.
     pub fn adapt(&mut self, items: &[u32], ratings: &[f32]) -> Result<()> {
         self.check(items, ratings)?;
+        self.reserve(items.len())?;
         self.reset();
         let Self { catalog, embedding, inputs: buffers, support, .. } = self;
         let model = catalog.model();
@@ -177,6 +213,7 @@ impl User {
         };
         if solved && self.head.iter().all(|parameter| parameter.is_finite()) {
             self.rated.extend_from_slice(items);
+            self.ratings.extend_from_slice(ratings);
             return Ok(());
         }
         self.reset();
@@ -187,6 +224,8 @@ impl User {
     /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
         self.rated.clear();
+        self.ratings.clear();
+        self.absent.clear();
         self.support.clear();
         self.head.copy_from_slice(self.start.as_deref().unwrap_or(self.catalog.model().head()));
         if let Some(posterior) = &mut self.posterior {

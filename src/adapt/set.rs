@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::network::Inputs;
+use crate::{Error, Result};
 
 /// Rows that are computed together: a support set or catalogue of any size
 /// passes through the same few buffers, block by block.
@@ -64,6 +65,25 @@ impl SupportSet {
         self.offsets.clear();
         self.targets.clear();
         self.item_variances.clear();
+    }
+
+    /// Makes room for so many rows of this width in all, with offsets and
+    /// variances or without.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]; no row is lost.
+    pub fn reserve(&mut self, rows: usize, width: usize, vectors: bool) -> Result<()> {
+        let Self { items, offsets, targets, item_variances } = self;
+        let size = rows.saturating_mul(width);
+        let of_vectors = if vectors { rows } else { 0 };
+        let lists =
+            [(items, size), (targets, rows), (offsets, of_vectors), (item_variances, of_vectors)];
+        for (list, len) in lists {
+            let more = len.saturating_sub(list.len());
+            list.try_reserve_exact(more)
+                .map_err(Error::out_of_memory::<f32>("a user's ratings", len))?;
+        }
+        Ok(())
     }
 
     /// Adds rows.

@@ -1,6 +1,6 @@
 //! The configuration as JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -254,8 +254,7 @@ impl RawRate {
             Self::PerTensor(rates) => {
                 let names: Vec<String> =
                     (0..head.tensors()).map(|tensor| head.tensor_name(tensor)).collect();
-                let known: BTreeSet<&String> = names.iter().collect();
-                if let Some(unknown) = rates.keys().find(|key| !known.contains(key)) {
+                if let Some(unknown) = rates.keys().find(|key| !names.contains(key)) {
                     return Err(format!("local.rate names \"{unknown}\", which is no head tensor"));
                 }
                 let rate = |name: &String| {

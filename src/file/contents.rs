@@ -101,6 +101,30 @@ impl CatalogTable {
     }
 }
 
+impl CatalogTable {
+    /// These items, and then those of another table of the same model; their
+    /// titles are empty where only these have titles.
+    pub(crate) fn join(&self, others: &Self) -> Self {
+        let titles = self.titles.as_ref().map(|titles| match &others.titles {
+            Some(more) => titles.join(more),
+            None => titles.join(&others.ids.iter().map(|_| "").collect()),
+        });
+        let columns = self.columns.iter().zip(&others.columns);
+        let vectors = self.vectors.as_ref().zip(others.vectors.as_ref());
+        Self {
+            ids: self.ids.join(&others.ids),
+            titles,
+            columns: columns.map(|(column, more)| column.join(more)).collect(),
+            vectors: vectors.map(|(vectors, more)| ItemVectors {
+                vectors: [&*vectors.vectors, &*more.vectors].concat().into(),
+                bias: [&*vectors.bias, &*more.bias].concat().into(),
+                variance: [&*vectors.variance, &*more.variance].concat().into(),
+                raters: [&*vectors.raters, &*more.raters].concat().into(),
+            }),
+        }
+    }
+}
+
 /// What is known of items, each as a vector: from their raters, from their
 /// content, or both.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@
 compile_error!("weight files are little endian and mapped as they are");
 
 mod contents;
+mod fingerprint;
 mod mapping;
 mod priors;
 mod raw;
@@ -13,6 +14,7 @@ mod tensor;
 mod write;
 
 pub use contents::{CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
+pub(crate) use fingerprint::fingerprint;
 pub use mapping::map;
 pub use raw::RawFile;
 pub use read::read;

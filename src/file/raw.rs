@@ -43,12 +43,15 @@ impl<'a> RawFile<'a> {
             .map_err(|error| refuse(origin, "header", format!("no safetensors file: {error}")))?;
         // The header's length stands before it, in eight bytes.
         let start = 8 + header;
-        let tensors = parsed.tensors().into_iter().map(|(name, info)| {
+        // One by one: `collect` would bring a sort of its own into small libraries.
+        let (mut tensors, mut metadata) = (BTreeMap::new(), BTreeMap::new());
+        for (name, info) in parsed.tensors() {
             let range = start + info.data_offsets.0..start + info.data_offsets.1;
-            (name, Tensor { dtype: info.dtype, shape: info.shape.clone(), range })
-        });
-        let tensors = tensors.collect();
-        let metadata = parsed.metadata().clone().unwrap_or_default().into_iter().collect();
+            tensors.insert(name, Tensor { dtype: info.dtype, shape: info.shape.clone(), range });
+        }
+        for (key, value) in parsed.metadata().iter().flatten() {
+            metadata.insert(key.clone(), value.clone());
+        }
         Ok(Self { origin, bytes: Bytes(bytes), metadata, tensors })
     }
 

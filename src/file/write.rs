@@ -106,7 +106,8 @@ pub fn write_atomically(
     Ok(())
 }
 
-fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
+/// All tensors of a weight file.
+pub(super) fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
     let config = &contents.config;
     let mut tensors = Vec::new();
     for entity in [Entity::Item, Entity::User] {

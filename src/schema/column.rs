@@ -53,6 +53,25 @@ impl Column {
         }
     }
 
+    /// These rows, and then those of another column of the same field.
+    pub(crate) fn join(&self, others: &Self) -> Self {
+        match (self, others) {
+            (Self::Values { offsets, values }, Self::Values { offsets: ends, values: more }) => {
+                let end = values.len() as u64;
+                let ends = ends.iter().skip(1).map(|offset| end + offset);
+                Self::Values {
+                    offsets: offsets.iter().copied().chain(ends).collect(),
+                    values: [&**values, &**more].concat().into(),
+                }
+            }
+            (Self::Numbers(numbers), Self::Numbers(more)) => {
+                Self::Numbers([&**numbers, &**more].concat().into())
+            }
+            // Columns of one field are of one kind: `CatalogTable::check`.
+            _ => self.clone(),
+        }
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         match self {

@@ -49,6 +49,16 @@ impl Strings {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
     }
 
+    /// These strings, and then others.
+    pub(crate) fn join(&self, others: &Self) -> Self {
+        let end = self.bytes.len() as u64;
+        let offsets = others.offsets.iter().skip(1).map(|offset| end + offset);
+        Self {
+            offsets: self.offsets.iter().copied().chain(offsets).collect(),
+            bytes: [&*self.bytes, &*others.bytes].concat().into(),
+        }
+    }
+
     /// Where each string begins, and at the end where the last one ends.
     pub fn offsets(&self) -> &[u64] {
         &self.offsets
