@@ -66,6 +66,7 @@ pub mod embedding;
 mod error;
 mod evidence;
 pub mod familiarity;
+pub mod ffi;
 pub mod file;
 mod greedy;
 mod information;

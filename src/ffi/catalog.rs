@@ -1,0 +1,253 @@
+//! Items that can be scored.
+
+use super::arguments::{optional_output, output, slice};
+use super::call::call;
+use super::error::Failure;
+use super::handle::{Guarded, Handle, handle};
+use super::model::melu_model;
+use super::value::values;
+use super::{melu_error, melu_status, melu_str, melu_value};
+use crate::schema::Value;
+use crate::{Catalog, NewItem};
+
+/// Items with their embeddings, known by index from 0.
+///
+/// Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
+/// alive, and users keep it alive, so it may be freed before them. Threads: any number
+/// at once; it never changes. Cost: one row of some hundred floats an item.
+#[derive(Debug)]
+pub struct melu_catalog(Guarded<Catalog>);
+
+handle!(melu_catalog, Catalog);
+
+/// An item given by its field values: nobody need have rated it.
+///
+/// Owner: the caller; it is read during the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct melu_item {
+    /// What the program calls it; no two alike.
+    pub id: melu_str,
+    /// Its values.
+    pub values: *const melu_value,
+    /// How many values.
+    pub values_len: usize,
+}
+
+/// Makes a catalogue of items given by their field values.
+///
+/// `*catalog` is written, NULL after a failure. `*unknown_values` is written, if it is
+/// not NULL: how many names the model's vocabularies lack; they are left out.
+///
+/// Statuses: `INVALID_ARGUMENT`, also for an id that is there twice, `INVALID_UTF8`,
+/// `UNKNOWN_FIELD`, `FIELD_VALUE`, `OUT_OF_MEMORY`. Threads: any. Cost: embeds every
+/// item.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_new(
+    model: *const melu_model,
+    items: *const melu_item,
+    items_len: usize,
+    catalog: *mut *mut melu_catalog,
+    unknown_values: *mut usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(catalog, "catalog")?;
+            let unknown = optional_output(unknown_values, "unknown_values")?;
+            let given = GivenItems::read(items, items_len)?;
+            melu_model::with(model, "model", |model| {
+                let made = given.refer(|items| Catalog::new(model, items))?;
+                give(made, 0, out, unknown);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Makes a catalogue of another one's items, at their indices, and after them more.
+///
+/// The other catalogue stays as it is, and may be freed while its users go on; so a
+/// service swaps the two. `*extended` is written, NULL after a failure. A user moves to
+/// the new catalogue by `melu_user_save` and `melu_user_load`. `*unknown_values` is
+/// written, if it is not NULL: how many of the new items' names the vocabularies lack.
+///
+/// Statuses: as `melu_catalog_new`. Threads: any. Cost: embeds the new items, and copies
+/// the rows of the others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_extend(
+    catalog: *const melu_catalog,
+    items: *const melu_item,
+    items_len: usize,
+    extended: *mut *mut melu_catalog,
+    unknown_values: *mut usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(extended, "extended")?;
+            let unknown = optional_output(unknown_values, "unknown_values")?;
+            let given = GivenItems::read(items, items_len)?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                let made = given.refer(|items| catalog.extend(items))?;
+                give(made, catalog.unknown_values(), out, unknown);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Frees a catalogue; nothing if it is NULL. Nobody may use it meanwhile or after; its
+/// users go on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_free(catalog: *mut melu_catalog) {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe { Handle::free(catalog) }
+}
+
+/// How many items there are; 0 if `catalog` is NULL.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_len(catalog: *const melu_catalog) -> usize {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    let len = unsafe { melu_catalog::with(catalog, "catalog", |catalog| Ok(catalog.len())) };
+    len.unwrap_or(0)
+}
+
+/// The index of the item with an id.
+///
+/// `*item` is written.
+///
+/// Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `NOT_FOUND`. Threads: any. Cost: a
+/// binary search.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_find(
+    catalog: *const melu_catalog,
+    id: melu_str,
+    item: *mut u32,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(item, "item")?;
+            let id = id.text("id")?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                *out = catalog.find(id).ok_or_else(|| {
+                    let problem = format!("id: the catalogue has no item \"{id}\"");
+                    Failure::new(melu_status::NotFound, problem)
+                })?;
+                Ok(())
+            })
+        })
+    }
+}
+
+/// The id of the item at an index.
+///
+/// `*id` is written; it lives as long as the catalogue's handle.
+///
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`. Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_id(
+    catalog: *const melu_catalog,
+    item: u32,
+    id: *mut melu_str,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(id, "id")?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                *out = melu_str::new(catalog.id(item).ok_or_else(|| beyond(catalog, item))?);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// The title of the item at an index; empty where there is none, as of items that were
+/// given by their field values.
+///
+/// `*title` is written; it lives as long as the catalogue's handle.
+///
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`. Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_title(
+    catalog: *const melu_catalog,
+    item: u32,
+    title: *mut melu_str,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(title, "title")?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                catalog.id(item).ok_or_else(|| beyond(catalog, item))?;
+                *out = melu_str::new(catalog.title(item).unwrap_or_default());
+                Ok(())
+            })
+        })
+    }
+}
+
+fn beyond(catalog: &Catalog, item: u32) -> Failure {
+    let problem =
+        format!("item: index {item} is not below the catalogue's length {}", catalog.len());
+    Failure::new(melu_status::ItemIndex, problem)
+}
+
+fn give(
+    catalog: Catalog,
+    known_before: usize,
+    out: &mut *mut melu_catalog,
+    unknown: Option<&mut usize>,
+) {
+    if let Some(unknown) = unknown {
+        *unknown = catalog.unknown_values() - known_before;
+    }
+    *out = melu_catalog::into_raw(catalog);
+}
+
+/// Items as the core takes them.
+struct GivenItems<'a>(Vec<(&'a str, Vec<(&'a str, Value<'a>)>)>);
+
+impl<'a> GivenItems<'a> {
+    /// # Safety
+    /// `items` may be NULL or points to `len` items; what they point to may be read
+    /// for `'a`.
+    unsafe fn read(items: *const melu_item, len: usize) -> Result<Self, Failure> {
+        // SAFETY: the caller says so; all of an item's fields are plain data.
+        let items: &[melu_item] = unsafe { slice(items, len, "items") }?;
+        let mut given = Vec::new();
+        given.try_reserve_exact(len).map_err(|_| no_room(len))?;
+        for (place, item) in items.iter().enumerate() {
+            // SAFETY: the caller says so.
+            let id = unsafe { item.id.text(format_args!("items[{place}].id")) }?;
+            let name = format_args!("items[{place}].values");
+            // SAFETY: the caller says so.
+            given.push((id, unsafe { values(item.values, item.values_len, name) }?));
+        }
+        Ok(Self(given))
+    }
+
+    fn refer(
+        &self,
+        make: impl FnOnce(&[NewItem]) -> crate::Result<Catalog>,
+    ) -> Result<Catalog, Failure> {
+        let mut items = Vec::new();
+        items.try_reserve_exact(self.0.len()).map_err(|_| no_room(self.0.len()))?;
+        items.extend(self.0.iter().map(|(id, values)| NewItem { id, values }));
+        make(&items).map_err(Failure::of("items"))
+    }
+}
+
+fn no_room(items: usize) -> Failure {
+    let problem = format!("items: there is no memory for {items} items");
+    Failure::new(melu_status::OutOfMemory, problem)
+}

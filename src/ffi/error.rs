@@ -1,0 +1,115 @@
+//! What went wrong, in the caller's memory.
+
+use std::ffi::c_char;
+
+use super::melu_status;
+use crate::Error;
+
+/// Size of an error's message, its final NUL included.
+pub const MELU_ERROR_MESSAGE_SIZE: usize = 496;
+
+/// What went wrong, and where: a struct of the caller's, which need not be
+/// initialised.
+///
+/// Owner: the caller. Threads: whoever may use the struct. Cost: nothing unless a call
+/// fails; it holds no memory and needs no freeing.
+///
+/// Every function that takes one writes it, whether it fails or not.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct melu_error {
+    /// The status that the function returned.
+    pub status: melu_status,
+    /// Length in bytes of the whole message. If it is not below the size of `message`,
+    /// the message is cut.
+    pub length: usize,
+    /// The message: names the argument, file, field, index and value concerned. UTF-8,
+    /// ends with NUL, and is empty after success.
+    pub message: [c_char; MELU_ERROR_MESSAGE_SIZE],
+}
+
+/// Why a function fails: what a `melu_error` is written from.
+#[derive(Debug)]
+pub struct Failure {
+    pub status: melu_status,
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(status: melu_status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    /// For `map_err` on what the core says of an argument.
+    pub fn of(argument: &'static str) -> impl Fn(Error) -> Self {
+        move |error| {
+            let argument = match &error {
+                // Of the two lists of `adapt`, this error is about one.
+                Error::Rating { .. } if argument == "items" => "ratings",
+                _ => argument,
+            };
+            let message = match &error {
+                Error::Argument { problem, .. } => format!("{argument}: {problem}"),
+                error => format!("{argument}: {error}"),
+            };
+            Self::new(melu_status::from(&error), message)
+        }
+    }
+
+    /// The same, about one of several.
+    pub fn inside(self, place: impl std::fmt::Display) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(melu_status::from(&error), error.to_string())
+    }
+}
+
+impl melu_error {
+    /// Writes a status and a message, cut between characters if it is too long.
+    ///
+    /// # Safety
+    /// `error` is NULL, or may be written.
+    pub(super) unsafe fn write(error: *mut Self, status: melu_status, message: &str) {
+        if error.is_null() {
+            return;
+        }
+        let cut = message.floor_char_boundary(MELU_ERROR_MESSAGE_SIZE - 1);
+        // SAFETY: the caller says that it may be written; the fields are written
+        // through the pointer, as the struct need not be initialised. The message
+        // and its NUL fit by the line above.
+        unsafe {
+            (&raw mut (*error).status).write(status);
+            (&raw mut (*error).length).write(message.len());
+            let bytes = (&raw mut (*error).message).cast::<u8>();
+            bytes.copy_from_nonoverlapping(message.as_ptr(), cut);
+            bytes.add(cut).write(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let mut error = std::mem::MaybeUninit::<melu_error>::zeroed();
+        for len in [0, 1, 247, 248, 300] {
+            let message = "ä".repeat(len);
+            // SAFETY: it is memory of the right size, and zero is `MELU_STATUS_OK`.
+            let error = unsafe {
+                melu_error::write(error.as_mut_ptr(), melu_status::Io, &message);
+                error.assume_init_ref()
+            };
+            assert_eq!(error.status, melu_status::Io);
+            assert_eq!(error.length, 2 * len);
+            let bytes: Vec<u8> =
+                error.message.iter().map(|&c| c as u8).take_while(|&byte| byte != 0).collect();
+            assert_eq!(std::str::from_utf8(&bytes).unwrap(), "ä".repeat(len.min(247)));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The C ABI: what `include/melu.h` declares.
+//!
+//! The header is made from these files, one for each C type, and is where the
+//! functions are specified; their comments are written for readers of C. From
+//! Rust, [`Model`](crate::Model), [`Catalog`](crate::Catalog) and
+//! [`User`](crate::User) are the way in.
+//!
+//! The functions translate and do nothing else: pointers to slices, errors to
+//! statuses. `call` keeps panics inside and writes the error, and a handle that
+//! a panic came through refuses further use.
+//!
+//! What every function here asks of its caller, as the header says it: a
+//! pointer is NULL where that is allowed, or points to as many elements as the
+//! count beside it says, which stay as they are during the call; a handle was
+//! made by this library and not freed; a handle that is not const is used by
+//! one thread at a time.
+
+// The names are C's, so that a concept has one name on both sides.
+#![allow(non_camel_case_types)]
+#![allow(clippy::missing_safety_doc, reason = "the rule is the same for all, and stands above")]
+
+mod arguments;
+mod batch;
+mod call;
+mod catalog;
+mod error;
+mod handle;
+mod library;
+mod model;
+mod question;
+mod recommendation;
+mod status;
+mod string;
+mod user;
+mod value;
+
+pub use batch::melu_recommend_batch;
+pub use catalog::{
+    melu_catalog, melu_catalog_extend, melu_catalog_find, melu_catalog_free, melu_catalog_id,
+    melu_catalog_len, melu_catalog_new, melu_catalog_title, melu_item,
+};
+pub use error::{MELU_ERROR_MESSAGE_SIZE, melu_error};
+pub use library::{
+    MELU_ABI_VERSION, melu_abi_version, melu_kernel_name, melu_status_str, melu_version,
+};
+pub use model::{
+    melu_bytes_options, melu_evidence, melu_model, melu_model_catalog, melu_model_details,
+    melu_model_evidence, melu_model_free, melu_model_info, melu_model_open, melu_model_open_bytes,
+};
+pub use question::{
+    melu_question, melu_question_options, melu_questions, melu_questions_free, melu_questions_new,
+    melu_user_next_question,
+};
+pub use recommendation::{melu_recommend_options, melu_recommendation, melu_user_recommend};
+pub use status::melu_status;
+pub use string::melu_str;
+pub use user::{
+    MELU_ALL_ITEMS, melu_load_report, melu_user, melu_user_adapt, melu_user_free, melu_user_load,
+    melu_user_new, melu_user_reserve, melu_user_reset, melu_user_save, melu_user_score,
+};
+pub use value::{MELU_VALUE_INDEX, MELU_VALUE_NAME, MELU_VALUE_NUMBER, melu_value};

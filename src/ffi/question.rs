@@ -1,0 +1,169 @@
+//! The next best question for one user.
+
+use super::arguments::{self, output, slice};
+use super::call::call;
+use super::catalog::melu_catalog;
+use super::error::Failure;
+use super::handle::{Guarded, Handle, handle};
+use super::model::unavailable;
+use super::user::melu_user;
+use super::{melu_error, melu_status};
+use crate::{Asking, Questions};
+
+/// What questions to users of one catalogue are chosen with: the room that this needs,
+/// and nothing that is known of a user.
+///
+/// Owner: whoever made it; free it with `melu_questions_free`. Lifetime: keeps its
+/// catalogue alive. Threads: one at a time. It serves any number of users; make one for
+/// each thread. Cost: two floats an item, and a few matrices as wide as the head.
+#[derive(Debug)]
+pub struct melu_questions(Guarded<Questions>);
+
+handle!(melu_questions, Questions);
+
+/// What is known besides the ratings when a question is chosen.
+///
+/// Owner: the caller; it is read during the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct melu_question_options {
+    /// `sizeof(melu_question_options)`.
+    pub struct_size: usize,
+    /// Items that the user was asked about and did not know, in any order: they are not
+    /// asked again, and tell what else the user may not know.
+    pub unknown: *const u32,
+    /// How many items the user did not know.
+    pub unknown_len: usize,
+    /// Items that are not to be asked about, in any order.
+    pub leave_out: *const u32,
+    /// How many items are not to be asked about.
+    pub leave_out_len: usize,
+    /// The only items to ask about, where the program knows that the user knows them.
+    /// NULL: any item.
+    pub known: *const u32,
+    /// How many items the user is known to know.
+    pub known_len: usize,
+}
+
+impl arguments::Sized for melu_question_options {
+    const NAME: &'static str = "melu_question_options";
+}
+
+/// An item worth asking about.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct melu_question {
+    /// The item's index in the user's catalogue.
+    pub item: u32,
+    /// The chance that the user knows it.
+    pub known: f32,
+    /// By how much a rating of it would lower the mean variance of all scores, in the
+    /// head's units, squared.
+    pub reduction: f32,
+}
+
+/// Makes room for questions about a catalogue's items.
+///
+/// `*questions` is written, NULL after a failure.
+///
+/// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model does not know how sure it is
+/// (`deviations` of `melu_model_details`). Threads: any. Cost: reads the catalogue.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_questions_new(
+    catalog: *const melu_catalog,
+    questions: *mut *mut melu_questions,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(questions, "questions")?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                if !catalog.model().has_deviations() {
+                    return Err(unavailable("it does not know how sure it is of a user"));
+                }
+                let made = Questions::new(catalog).map_err(Failure::of("catalog"))?;
+                *out = melu_questions::into_raw(made);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Frees what questions are chosen with; nothing if it is NULL. Nobody may use it
+/// meanwhile or after.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_questions_free(questions: *mut melu_questions) {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe { Handle::free(questions) }
+}
+
+/// The item that the user is best asked about next, given what they rated.
+///
+/// `options` may be NULL: nothing else is known. `*question` is written.
+///
+/// Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
+/// `ITEM_INDEX`, `NOT_FOUND` if there is nothing left to ask. Threads: one at a time for
+/// the user, and for the questions. Cost: two passes over the catalogue.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_next_question(
+    user: *mut melu_user,
+    questions: *mut melu_questions,
+    options: *const melu_question_options,
+    question: *mut melu_question,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(question, "question")?;
+            let asking = asking(options)?;
+            melu_user::with_mut(user, "user", |user| {
+                let lists = [
+                    ("unknown", asking.unknown),
+                    ("leave_out", asking.leave_out),
+                    ("known", asking.known.unwrap_or_default()),
+                ];
+                for (name, items) in lists {
+                    user.catalog().check(items).map_err(Failure::of(name))?;
+                }
+                melu_questions::with_mut(questions, "questions", |questions| {
+                    let next = user.next_question(questions, asking);
+                    let next = next.map_err(Failure::of("questions"))?.ok_or_else(|| {
+                        let problem = "there is no item left to ask about";
+                        Failure::new(melu_status::NotFound, problem)
+                    })?;
+                    *out = melu_question {
+                        item: next.item,
+                        known: next.known,
+                        reduction: next.reduction,
+                    };
+                    Ok(())
+                })
+            })
+        })
+    }
+}
+
+/// What the options say.
+///
+/// # Safety
+/// As [`arguments::options`] and [`slice`] ask.
+unsafe fn asking<'a>(given: *const melu_question_options) -> Result<Asking<'a>, Failure> {
+    // SAFETY: the caller says so.
+    let given = unsafe { arguments::options(given) }?;
+    let Some(given) = given else { return Ok(Asking::default()) };
+    let melu_question_options { unknown, unknown_len, leave_out, leave_out_len, .. } = given;
+    let all = given.known.is_null() && given.known_len == 0;
+    // SAFETY: the caller says so.
+    unsafe {
+        Ok(Asking {
+            unknown: slice(unknown, unknown_len, "unknown")?,
+            leave_out: slice(leave_out, leave_out_len, "leave_out")?,
+            known: match all {
+                true => None,
+                false => Some(slice(given.known, given.known_len, "known")?),
+            },
+        })
+    }
+}

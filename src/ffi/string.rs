@@ -1,0 +1,42 @@
+//! Text on its way in and out.
+
+use std::ffi::c_char;
+use std::fmt::Display;
+
+use super::arguments::slice;
+use super::error::Failure;
+use super::melu_status;
+
+/// UTF-8 text that need not end with NUL.
+///
+/// Owner: whoever made the text; a `melu_str` only points to it. One that a function
+/// takes is read during the call and not kept. One that a function gives lives as long
+/// as the handle that it was asked of, and one that needs no handle for ever.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct melu_str {
+    /// The first byte; may be NULL if `len` is 0.
+    pub data: *const c_char,
+    /// Length in bytes.
+    pub len: usize,
+}
+
+impl melu_str {
+    /// The text, which lives for as long as it is borrowed.
+    pub(super) fn new(text: &str) -> Self {
+        Self { data: text.as_ptr().cast(), len: text.len() }
+    }
+
+    /// The text, if it is UTF-8.
+    ///
+    /// # Safety
+    /// The bytes that it points to may be read for `'a`.
+    pub(super) unsafe fn text<'a>(self, name: impl Display + Copy) -> Result<&'a str, Failure> {
+        // SAFETY: the caller says so.
+        let bytes = unsafe { slice(self.data.cast::<u8>(), self.len, name) }?;
+        std::str::from_utf8(bytes).map_err(|error| {
+            let problem = format!("{name} is not UTF-8 from byte {} on", error.valid_up_to());
+            Failure::new(melu_status::InvalidUtf8, problem)
+        })
+    }
+}

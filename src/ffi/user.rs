@@ -1,0 +1,304 @@
+//! One user: a profile, ratings, and the head adapted to them.
+
+use super::arguments::{self, optional_output, output, slice, slice_mut, write_sized};
+use super::call::call;
+use super::catalog::melu_catalog;
+use super::error::Failure;
+use super::handle::{Guarded, Handle, handle};
+use super::model::unavailable;
+use super::value::values;
+use super::{melu_error, melu_status, melu_value};
+use crate::adapt::BLOCK;
+use crate::{Loaded, User};
+
+/// In the place of a count of items: all items of the catalogue, in their order.
+/// (`cbindgen.toml` has it for C.)
+pub const MELU_ALL_ITEMS: usize = usize::MAX;
+
+/// So many ratings are adapted to without an allocation, if the caller says nothing.
+const ROOM_FOR_RATINGS: usize = 64;
+
+/// A user of one catalogue: a profile, ratings, and the head adapted to them.
+///
+/// Owner: whoever made it; free it with `melu_user_free`. Lifetime: keeps its catalogue
+/// and model alive. Threads: one at a time, but for functions that take it as const; as
+/// many users at once as there are threads. Cost: some tens of kilobytes, a row for each
+/// rating, and a bit for each item of the catalogue.
+#[derive(Debug)]
+pub struct melu_user(Guarded<User>);
+
+handle!(melu_user, User);
+
+/// What became of a user that was loaded.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct melu_load_report {
+    /// `sizeof(melu_load_report)`, set by the caller.
+    pub struct_size: usize,
+    /// Not 0: the user was saved by another model, and was adapted anew.
+    pub adapted_anew: u32,
+    /// How many of the user's ratings are of items that the catalogue lacks. They are
+    /// kept, and saved again, until the user is adapted or reset.
+    pub missing_items: usize,
+    /// How many of the profile's values the model does not know.
+    pub unknown_values: usize,
+}
+
+impl arguments::Sized for melu_load_report {
+    const NAME: &'static str = "melu_load_report";
+}
+
+/// Makes a user of whom a profile is known: values by field, in any order.
+///
+/// `*user` is written, NULL after a failure. `*unknown_values` is written, if it is not
+/// NULL: how many names the model's vocabularies lack; they are left out.
+///
+/// Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
+/// `OUT_OF_MEMORY`. Threads: any. Cost: allocates all that the user will need for up to
+/// 64 ratings; see `melu_user_reserve` for more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_new(
+    catalog: *const melu_catalog,
+    profile: *const melu_value,
+    profile_len: usize,
+    user: *mut *mut melu_user,
+    unknown_values: *mut usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(user, "user")?;
+            let unknown = optional_output(unknown_values, "unknown_values")?;
+            let profile = values(profile, profile_len, format_args!("profile"))?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                let mut made = User::new(catalog, &profile).map_err(Failure::of("profile"))?;
+                made.reserve(ROOM_FOR_RATINGS)?;
+                if let Some(unknown) = unknown {
+                    *unknown = made.unknown_values();
+                }
+                *out = melu_user::into_raw(made);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Frees a user; nothing if it is NULL. Nobody may use it meanwhile or after.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_free(user: *mut melu_user) {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe { Handle::free(user) }
+}
+
+/// Makes room, so that `melu_user_adapt` allocates nothing for up to so many ratings.
+///
+/// Statuses: `INVALID_ARGUMENT`, `OUT_OF_MEMORY`. Threads: one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_reserve(
+    user: *mut melu_user,
+    ratings: usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            melu_user::with_mut(user, "user", |user| {
+                user.reserve(ratings).map_err(Failure::of("ratings"))
+            })
+        })
+    }
+}
+
+/// Adapts the user to all of their ratings: what was adapted before is replaced.
+///
+/// `ratings[i]` is that of `items[i]`, in the training data's unit; with clicks, 0 or 1.
+/// An item that is there twice counts twice. No ratings are as good as
+/// `melu_user_reset`.
+///
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is as
+/// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds;
+/// nothing is allocated, up to as many ratings as there is room for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_adapt(
+    user: *mut melu_user,
+    items: *const u32,
+    ratings: *const f32,
+    ratings_len: usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let items = slice(items, ratings_len, "items")?;
+            let ratings = slice(ratings, ratings_len, "ratings")?;
+            melu_user::with_mut(user, "user", |user| {
+                user.adapt(items, ratings).map_err(Failure::of("items"))
+            })
+        })
+    }
+}
+
+/// Forgets the user's ratings, but not the profile.
+///
+/// Statuses: `INVALID_ARGUMENT`. Threads: one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_reset(
+    user: *mut melu_user,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            melu_user::with_mut(user, "user", |user| {
+                user.reset();
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Scores items: `scores[i]` is that of `items[i]`, a rating in the training data's
+/// unit, or a probability for a model of clicks.
+///
+/// With `items_len` `MELU_ALL_ITEMS`, `items` is not read, and the whole catalogue is
+/// scored. `deviations` may be NULL; else `deviations[i]` is the standard deviation of
+/// what the user would say of `items[i]`. Both lists have room for `capacity` numbers.
+/// `*needed` is written, if it is not NULL: how many scores there are.
+///
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, and `NOT_AVAILABLE` for
+/// deviations that the model does not know; no score is written then. Threads: one at a
+/// time. Cost: nothing is allocated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_score(
+    user: *mut melu_user,
+    items: *const u32,
+    items_len: usize,
+    scores: *mut f32,
+    deviations: *mut f32,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let needed = optional_output(needed, "needed")?;
+            melu_user::with_mut(user, "user", |user| {
+                let all = items_len == MELU_ALL_ITEMS;
+                let len = if all { user.catalog().len() } else { items_len };
+                if let Some(needed) = needed {
+                    *needed = len;
+                }
+                let items = if all { &[] } else { slice(items, len, "items")? };
+                user.catalog().check(items).map_err(Failure::of("items"))?;
+                if !deviations.is_null() && !user.model().has_deviations() {
+                    return Err(unavailable("it knows no deviations; pass NULL for them"));
+                }
+                check_capacity("scores", capacity, len)?;
+                let scores = slice_mut(scores, len, "scores")?;
+                if deviations.is_null() {
+                    let scored =
+                        if all { user.score_all(scores) } else { user.score(items, scores) };
+                    return scored.map_err(Failure::of("items"));
+                }
+                let deviations = slice_mut(deviations, len, "deviations")?;
+                let blocks = scores.chunks_mut(BLOCK).zip(deviations.chunks_mut(BLOCK));
+                for ((scores, deviations), start) in blocks.zip((0..).step_by(BLOCK)) {
+                    let places: [u32; BLOCK] = std::array::from_fn(|place| (start + place) as u32);
+                    let block = match items.get(start..start + scores.len()) {
+                        Some(listed) if !all => listed,
+                        _ => &places[..scores.len()],
+                    };
+                    user.score_with_deviations(block, scores, deviations)
+                        .map_err(Failure::of("items"))?;
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Saves a user: profile, ratings by item id, and the adapted head, versioned and
+/// checked.
+///
+/// `*bytes_len` is written: how many bytes there are. With a capacity of 0, `bytes` may
+/// be NULL, and the status `CAPACITY` comes with the length that is needed.
+///
+/// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is saved. Threads: any number at
+/// once, while nobody changes the user. Cost: the first call for a model reads all of
+/// it, for the fingerprint.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_save(
+    user: *const melu_user,
+    bytes: *mut u8,
+    bytes_capacity: usize,
+    bytes_len: *mut usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let len = output(bytes_len, "bytes_len")?;
+            melu_user::with(user, "user", |user| {
+                let saved = user.save();
+                *len = saved.len();
+                check_capacity("bytes", bytes_capacity, saved.len())?;
+                slice_mut(bytes, saved.len(), "bytes")?.copy_from_slice(&saved);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Loads a user into a catalogue of the model that saved them, or of another.
+///
+/// With the same model, the user scores the same bits at once. With another, the user
+/// is adapted anew from the ratings. `*user` is written, NULL after a failure. `report`
+/// may be NULL; else its `struct_size` is set by the caller, and the other members are
+/// written.
+///
+/// Statuses: `INVALID_ARGUMENT`, `SAVED_USER`, `OUT_OF_MEMORY`; with another model,
+/// `RATING` and `DIVERGED` if it cannot learn from the ratings. Threads: any. Cost: as
+/// `melu_user_new` and `melu_user_adapt`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_load(
+    catalog: *const melu_catalog,
+    bytes: *const u8,
+    bytes_len: usize,
+    user: *mut *mut melu_user,
+    report: *mut melu_load_report,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(user, "user")?;
+            let bytes = slice(bytes, bytes_len, "bytes")?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                let loaded = User::load(catalog, bytes).map_err(Failure::of("bytes"))?;
+                let Loaded { mut user, adapted_anew, missing_items } = loaded;
+                user.reserve(ROOM_FOR_RATINGS)?;
+                if !report.is_null() {
+                    let value = melu_load_report {
+                        struct_size: size_of::<melu_load_report>(),
+                        adapted_anew: u32::from(adapted_anew),
+                        missing_items,
+                        unknown_values: user.unknown_values(),
+                    };
+                    write_sized(report, value)?;
+                }
+                *out = melu_user::into_raw(user);
+                Ok(())
+            })
+        })
+    }
+}
+
+fn check_capacity(name: &str, capacity: usize, needed: usize) -> Result<(), Failure> {
+    if capacity >= needed {
+        return Ok(());
+    }
+    let problem = format!("{name}: there is room for {capacity} of {needed} elements");
+    Err(Failure::new(melu_status::Capacity, problem))
+}

@@ -1,0 +1,75 @@
+//! A field's value as C gives it.
+
+use std::fmt::Arguments;
+
+use super::arguments::slice;
+use super::error::Failure;
+use super::{melu_status, melu_str};
+use crate::schema::Value;
+
+/// A value is a name from the model's vocabulary, or a number written out.
+pub const MELU_VALUE_NAME: u32 = 0;
+/// A value is an index into the vocabulary, for models without names.
+pub const MELU_VALUE_INDEX: u32 = 1;
+/// A value is a number, for numeric fields.
+pub const MELU_VALUE_NUMBER: u32 = 2;
+
+/// One value of one field of a user or an item.
+///
+/// A field that takes several values is given once for each. A field of which nothing
+/// is known is left out. Owner: the caller; it is read during the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct melu_value {
+    /// The field's name.
+    pub field: melu_str,
+    /// Which of the next three counts: `MELU_VALUE_NAME`, which is 0, `MELU_VALUE_INDEX`
+    /// or `MELU_VALUE_NUMBER`.
+    pub kind: u32,
+    /// The value's index.
+    pub index: u32,
+    /// The value's name. One that the vocabulary lacks is left out, and counted.
+    pub name: melu_str,
+    /// The value as a number.
+    pub number: f32,
+}
+
+/// The values of a user or of one item.
+///
+/// # Safety
+/// `values` may be NULL or points to `len` values; what they point to may be
+/// read for `'a`.
+pub unsafe fn values<'a>(
+    values: *const melu_value,
+    len: usize,
+    name: Arguments,
+) -> Result<Vec<(&'a str, Value<'a>)>, Failure> {
+    // SAFETY: the caller says so; all of a value's fields are plain data.
+    let values = unsafe { slice(values, len, name) }?;
+    let mut named = Vec::new();
+    named.try_reserve_exact(len).map_err(|_| {
+        Failure::new(
+            melu_status::OutOfMemory,
+            format!("there is no memory for {len} values: {name}"),
+        )
+    })?;
+    for (place, value) in values.iter().enumerate() {
+        // SAFETY: the caller says so.
+        let field = unsafe { value.field.text(format_args!("{name}[{place}].field")) }?;
+        let value = match value.kind {
+            MELU_VALUE_NAME => {
+                // SAFETY: the caller says so.
+                let name = unsafe { value.name.text(format_args!("{name}[{place}].name")) }?;
+                Value::Name(name)
+            }
+            MELU_VALUE_INDEX => Value::Index(value.index),
+            MELU_VALUE_NUMBER => Value::Number(value.number),
+            kind => {
+                let problem = format!("{name}[{place}].kind is {kind}; 0, 1 or 2 is expected");
+                return Err(Failure::new(melu_status::InvalidArgument, problem));
+            }
+        };
+        named.push((field, value));
+    }
+    Ok(named)
+}

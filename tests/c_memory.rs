@@ -1,0 +1,315 @@
+//! What the C functions allocate, and what they do when memory runs out.
+
+mod c;
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr::{null, null_mut};
+
+use c::handles::{Handles, ok, outcome, text};
+use common::files::{bytes, sample, sample_with_vectors};
+use melu::ffi::*;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+    /// Allocations of this many bytes or more fail.
+    static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// The matrix products pack their factors into memory of this alignment or more, which
+/// they return at once; nothing else of melu asks for it.
+const PACKING: usize = 16;
+
+/// Counts allocations, and refuses large ones, each thread by itself.
+struct Watching;
+
+// SAFETY: the memory is the system's.
+unsafe impl GlobalAlloc for Watching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() < PACKING {
+            COUNT.set(COUNT.get() + 1);
+        }
+        if layout.size() >= LIMIT.get() {
+            return null_mut();
+        }
+        // SAFETY: as the caller asks.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as the caller asks.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static WATCHING: Watching = Watching;
+
+/// How often `work` allocates.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+/// Runs `work` while allocations of `limit` bytes or more fail.
+fn limited<R>(limit: usize, work: impl FnOnce() -> R) -> R {
+    LIMIT.set(limit);
+    let result = work();
+    LIMIT.set(usize::MAX);
+    result
+}
+
+/// A catalogue of so many items, made of the sample's.
+fn larger(handles: &mut Handles, items: usize) {
+    let ids: Vec<String> = (3..items).map(|index| format!("new {index}")).collect();
+    let items: Vec<melu_item> =
+        ids.iter().map(|id| melu_item { id: text(id), values: null(), values_len: 0 }).collect();
+    let mut extended = null_mut();
+    // SAFETY: the lists are as long as they say, and what is freed is not used again.
+    unsafe {
+        let (list, len) = (items.as_ptr(), items.len());
+        ok(|e| melu_catalog_extend(handles.catalog, list, len, &mut extended, null_mut(), e));
+        melu_catalog_free(handles.catalog);
+        melu_user_free(handles.user);
+        handles.catalog = extended;
+        ok(|e| melu_user_new(extended, null(), 0, &mut handles.user, null_mut(), e));
+    }
+}
+
+#[test]
+fn adapting_scoring_and_recommending_allocate_nothing() {
+    for (contents, deviations_known) in [(sample(), false), (sample_with_vectors(), true)] {
+        let file = bytes(&contents);
+        for items in [3, 64, 65, 1000, 20_000] {
+            let mut handles = Handles::new(&file);
+            larger(&mut handles, items);
+            let user = handles.user;
+            let all: Vec<u32> = (0..items as u32).collect();
+            let ratings: Vec<f32> = all.iter().map(|item| (item % 5) as f32 + 1.0).collect();
+            let (mut scores, mut deviations) = (vec![0.0f32; items], vec![0.0f32; items]);
+            let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; items];
+            let mut len = 0;
+            // The first call of all silences panics, for good.
+            // SAFETY: the lists are as long as they say.
+            unsafe {
+                ok(|e| melu_user_reserve(user, items.min(2000), e));
+                for rated in [0, 1, 20, 64, 65, 2000].into_iter().filter(|rated| *rated <= items) {
+                    let count = allocations(|| {
+                        assert_eq!(
+                            melu_user_adapt(
+                                user,
+                                all.as_ptr(),
+                                ratings.as_ptr(),
+                                rated,
+                                null_mut()
+                            ),
+                            melu_status::Ok
+                        );
+                    });
+                    assert_eq!(count, 0, "adapt, {items} items, {rated} ratings");
+                }
+                let deviations =
+                    if deviations_known { deviations.as_mut_ptr() } else { null_mut() };
+                for listed in [0, 1, 64, items, MELU_ALL_ITEMS] {
+                    let count = allocations(|| {
+                        let out = scores.as_mut_ptr();
+                        let status = melu_user_score(
+                            user,
+                            all.as_ptr(),
+                            listed,
+                            out,
+                            deviations,
+                            items,
+                            &mut len,
+                            null_mut(),
+                        );
+                        assert!(status == melu_status::Ok || listed == 64 && items == 3);
+                    });
+                    if listed != 64 || items >= 64 {
+                        assert_eq!(count, 0, "score, {listed} of {items} items");
+                    }
+                }
+                for capacity in [0, 1, 10, items] {
+                    for left_out in [0, items / 2, items] {
+                        let options = melu_recommend_options {
+                            struct_size: size_of::<melu_recommend_options>(),
+                            leave_out: all.as_ptr(),
+                            leave_out_len: left_out,
+                            keep_rated: 0,
+                        };
+                        let count = allocations(|| {
+                            let out = best.as_mut_ptr();
+                            let status = melu_user_recommend(
+                                user,
+                                &options,
+                                out,
+                                capacity.min(items),
+                                &mut len,
+                                null_mut(),
+                            );
+                            assert_eq!(status, melu_status::Ok);
+                        });
+                        assert_eq!(count, 0, "recommend {capacity} of {items} items");
+                    }
+                }
+                assert_eq!(allocations(|| _ = melu_user_reset(user, null_mut())), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_allocates_nothing_for_any_number_of_users() {
+    let mut handles = Handles::new(&bytes(&sample_with_vectors()));
+    larger(&mut handles, 500);
+    for count in [1, 10, 100] {
+        let mut users = vec![null_mut(); count];
+        for user in &mut users {
+            // SAFETY: the handles are not freed.
+            unsafe { ok(|e| melu_user_new(handles.catalog, null(), 0, user, null_mut(), e)) };
+        }
+        let offsets: Vec<usize> = (0..=count).map(|user| 5 * user).collect();
+        let items: Vec<u32> = (0..5 * count as u32).collect();
+        let ratings = vec![4.0; 5 * count];
+        let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; 20 * count];
+        let mut lens = vec![0; count];
+        let allocated = allocations(|| {
+            // SAFETY: the lists are as long as they say.
+            let status = unsafe {
+                melu_recommend_batch(
+                    users.as_ptr(),
+                    count,
+                    offsets.as_ptr(),
+                    items.as_ptr(),
+                    ratings.as_ptr(),
+                    ratings.len(),
+                    null(),
+                    best.as_mut_ptr(),
+                    20,
+                    lens.as_mut_ptr(),
+                    null_mut(),
+                )
+            };
+            assert_eq!(status, melu_status::Ok);
+        });
+        assert_eq!(allocated, 0, "{count} users");
+        assert_eq!(lens, vec![20; count]);
+        // SAFETY: they are not used any more.
+        users.iter().for_each(|user| unsafe { melu_user_free(*user) });
+    }
+}
+
+#[test]
+fn asking_allocates_nothing() {
+    let mut handles = Handles::new(&bytes(&sample_with_vectors()));
+    larger(&mut handles, 1000);
+    let mut questions = null_mut();
+    let mut question = melu_question { item: 0, known: 0.0, reduction: 0.0 };
+    // SAFETY: the handles are not freed meanwhile.
+    unsafe {
+        ok(|e| melu_questions_new(handles.catalog, &mut questions, e));
+        for _ in 0..3 {
+            let count = allocations(|| {
+                let user = handles.user;
+                let status =
+                    melu_user_next_question(user, questions, null(), &mut question, null_mut());
+                assert_eq!(status, melu_status::Ok);
+            });
+            assert_eq!(count, 0);
+        }
+        melu_questions_free(questions);
+    }
+}
+
+#[test]
+fn more_ratings_than_there_is_room_for_allocate_once() {
+    let mut handles = Handles::new(&bytes(&sample()));
+    larger(&mut handles, 500);
+    let items: Vec<u32> = (0..500).collect();
+    let ratings = vec![3.0; 500];
+    let adapt = || {
+        // SAFETY: the lists are as long as they say.
+        let status = unsafe {
+            melu_user_adapt(handles.user, items.as_ptr(), ratings.as_ptr(), 500, null_mut())
+        };
+        assert_eq!(status, melu_status::Ok);
+    };
+    assert!(allocations(adapt) > 0);
+    assert_eq!(allocations(adapt), 0);
+}
+
+/// Memory for what grows with a list, a catalogue or a file's bytes may be refused.
+#[test]
+fn out_of_memory_is_a_status_and_leaves_the_handle_usable() {
+    let file = bytes(&sample());
+    let mut handles = Handles::new(&file);
+    larger(&mut handles, 2000);
+    let expected = handles.scores();
+    let refused = |limit: usize, call: &dyn Fn(*mut melu_error) -> melu_status| {
+        let (status, message) = limited(limit, || outcome(call));
+        assert_eq!(status, melu_status::OutOfMemory, "{message}");
+        assert!(message.contains("memory"), "{message}");
+        assert_eq!(handles.scores(), expected);
+        ok(call);
+    };
+    let ids: Vec<String> = (0..2000).map(|index| format!("more {index}")).collect();
+    let values = vec![c::handles::named("genres", "war"); 500];
+    let item = |id| melu_item { id: text(id), values: null(), values_len: 0 };
+    let items: Vec<melu_item> = ids.iter().map(|id| item(id)).collect();
+    let many_values =
+        melu_item { id: text("many"), values: values.as_ptr(), values_len: values.len() };
+    let rated: Vec<u32> = (0..2000).collect();
+    let ratings = vec![3.0; 2000];
+    let (out, made) = (Cell::new(null_mut::<melu_catalog>()), Cell::new(null_mut::<melu_model>()));
+    let free = || {
+        // SAFETY: it is not used any more.
+        unsafe { melu_catalog_free(out.replace(null_mut())) };
+    };
+    // SAFETY: the lists are as long as they say.
+    unsafe {
+        refused(file.len(), &|e| {
+            let data = file.as_ptr().cast();
+            melu_model_open_bytes(data, file.len(), null(), made.as_ptr(), e)
+        });
+        melu_model_free(made.get());
+        // The list of items, their values, and the catalogue's rows.
+        for limit in [2000 * 15 * 4, 2000 * size_of::<melu_item>()] {
+            refused(limit, &|e| {
+                melu_catalog_new(handles.model, items.as_ptr(), 2000, out.as_ptr(), null_mut(), e)
+            });
+            free();
+        }
+        refused(500 * size_of::<melu_value>() / 2, &|e| {
+            melu_catalog_new(handles.model, &many_values, 1, out.as_ptr(), null_mut(), e)
+        });
+        free();
+        refused(4000 * 15 * 4, &|e| {
+            let (items, len) = (items.as_ptr(), items.len());
+            melu_catalog_extend(handles.catalog, items, len, out.as_ptr(), null_mut(), e)
+        });
+        free();
+        refused(4000, &|e| {
+            let status = melu_user_reserve(handles.user, 3000, e);
+            if status == melu_status::Ok {
+                melu_user_reset(handles.user, null_mut());
+            }
+            status
+        });
+        // A user whose ratings find no room is as before.
+        let (mut user, mut len) = (null_mut(), 0);
+        ok(|e| melu_user_new(handles.catalog, null(), 0, &mut user, null_mut(), e));
+        ok(|e| melu_user_adapt(user, [5].as_ptr(), [1.0].as_ptr(), 1, e));
+        let mut before = [melu_recommendation { item: 0, score: 0.0 }; 3];
+        ok(|e| melu_user_recommend(user, null(), before.as_mut_ptr(), 3, &mut len, e));
+        let (items, numbers) = (rated.as_ptr(), ratings.as_ptr());
+        let (status, message) =
+            limited(4000, || outcome(|e| melu_user_adapt(user, items, numbers, 2000, e)));
+        assert_eq!(status, melu_status::OutOfMemory, "{message}");
+        let mut after = [melu_recommendation { item: 0, score: 0.0 }; 3];
+        ok(|e| melu_user_recommend(user, null(), after.as_mut_ptr(), 3, &mut len, e));
+        assert_eq!(before, after);
+        melu_user_free(user);
+    }
+}
