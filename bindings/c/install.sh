@@ -1,0 +1,99 @@
+#!/bin/sh
+# Builds the C library and installs it: header, shared and static library, and what
+# pkg-config and CMake need to find them. The installed tree may be moved as a whole.
+#
+#     bindings/c/install.sh [--prefix DIR] [--libdir DIR]
+#
+# --prefix  where to install, /usr/local if not given
+# --libdir  where libraries go, below the prefix; lib if not given
+# DESTDIR   is put before the prefix, to make packages
+#
+# Needs cargo, and GNU binutils for Linux or another system with ELF.
+set -eu
+
+fail() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+prefix=/usr/local
+libdir=lib
+while [ $# -gt 0 ]; do
+    case $1 in
+        --prefix=* | --libdir=*) option=${1%%=*} value=${1#*=} ;;
+        --prefix | --libdir)
+            [ $# -gt 1 ] || fail "$1 needs a folder"
+            option=$1 value=$2
+            shift
+            ;;
+        *) fail "unknown argument $1; usage: install.sh [--prefix DIR] [--libdir DIR]" ;;
+    esac
+    shift
+    case $option in
+        --prefix) prefix=$value ;;
+        --libdir) libdir=$value ;;
+    esac
+done
+case $prefix in /*) ;; *) fail "the prefix $prefix must begin with /" ;; esac
+case $libdir in
+    /* | */ | "" | *..* | *//*) fail "the libdir $libdir must be a plain path below the prefix" ;;
+esac
+for tool in cargo nm ld objcopy ar; do
+    command -v "$tool" >/dev/null || fail "$tool is missing"
+done
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+abi=$(sed -n '/^\[package.metadata.capi.library\]/,$ s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+major=${abi%%.*}
+
+# Both kinds alone, without the Rust library: only then is all of it optimised as one.
+target=${CARGO_TARGET_DIR:-$root/target}
+built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/embedded
+mkdir -p "$built"
+natives=$built/melu-native-libraries
+(cd "$root" && cargo rustc --quiet --locked --profile embedded --no-default-features --lib \
+    --target-dir "$target" --crate-type cdylib,staticlib -- \
+    "--print=native-static-libs=$natives")
+# The compiler adds its own runtime, by the name that suits static linking or not.
+libraries=$(tr ' ' '\n' <"$natives" | grep '^-l' | grep -vx -e -lc -e -lgcc_s | awk '!seen[$0]++' |
+    tr '\n' ' ' | sed 's/ $//')
+
+# One object whose only global names are melu's, so that the archive can be linked
+# beside other archives that bring Rust's own library along.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+names=$(nm --defined-only --extern-only "$built/libmelu.a" 2>/dev/null |
+    awk '$3 ~ /^melu_/ { print $3 }' | sort -u)
+[ -n "$names" ] || fail "$built/libmelu.a has no function of melu's"
+roots=
+for name in $names; do
+    roots="$roots --undefined=$name"
+done
+# Without groups, for those that two archives share are kept once, by their names.
+# shellcheck disable=SC2086 # one argument a name
+ld --relocatable --gc-sections --force-group-allocation $roots -o "$work/melu.o" "$built/libmelu.a"
+objcopy --strip-unneeded --wildcard --keep-global-symbol='melu_*' "$work/melu.o"
+(cd "$work" && ar crsD libmelu.a melu.o)
+
+up=$(printf '%s' "$libdir" | sed 's|[^/][^/]*|..|g')
+cmake_libraries=$(printf '%s' "$libraries" | sed 's/-l//g; s/ /;/g')
+fill() {
+    sed -e "s|@VERSION@|$version|g" -e "s|@ABI@|$abi|g" -e "s|@MAJOR@|$major|g" \
+        -e "s|@LIBDIR@|$libdir|g" -e "s|@UP@|$up|g" \
+        -e "s|@LIBRARIES@|$libraries|g" -e "s|@CMAKE_LIBRARIES@|$cmake_libraries|g" "$here/$1.in"
+}
+
+base=${DESTDIR:-}$prefix
+lib=$base/$libdir
+install -d "$base/include" "$lib/pkgconfig" "$lib/cmake/melu"
+install -m 644 "$root/include/melu.h" "$base/include/melu.h"
+install -m 755 "$built/libmelu.so" "$lib/libmelu.so.$abi"
+ln -sf "libmelu.so.$abi" "$lib/libmelu.so.$major"
+ln -sf "libmelu.so.$major" "$lib/libmelu.so"
+install -m 644 "$work/libmelu.a" "$lib/libmelu.a"
+fill melu.pc >"$lib/pkgconfig/melu.pc"
+fill melu-config.cmake >"$lib/cmake/melu/melu-config.cmake"
+fill melu-config-version.cmake >"$lib/cmake/melu/melu-config-version.cmake"
+echo "melu $version is installed in $base"

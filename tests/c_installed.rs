@@ -1,0 +1,289 @@
+//! The installed C library: found by pkg-config and CMake, linked, run and checked.
+
+mod c;
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use c::{STRICT, have, installed, project, run};
+use common::files::{bytes, sample};
+use melu::{Filter, Model, User};
+
+const EXAMPLES: [&str; 3] = ["cold_start", "service", "mobile"];
+
+/// What the system's libraries are that the static one needs, as Rust tells them.
+const LIBS_PRIVATE: &str = "-lutil -lrt -lpthread -lm -ldl";
+
+/// A folder with a model in it.
+struct Work(tempfile::TempDir);
+
+impl Work {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("model.melu"), bytes(&sample())).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn model(&self) -> PathBuf {
+        self.path("model.melu")
+    }
+}
+
+fn pkg_config(prefix: &Path, arguments: &[&str]) -> Vec<String> {
+    let mut command = Command::new("pkg-config");
+    command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")).args(arguments).arg("melu");
+    run(&mut command).split_whitespace().map(String::from).collect()
+}
+
+/// A compiler, with a source file and what comes before it.
+fn compile(work: &Work, compiler: &str, source: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new(compiler);
+    command.current_dir(&work.0).args(STRICT).arg("-std=c99").args(options).arg(source);
+    command
+}
+
+fn example(name: &str) -> PathBuf {
+    project("bindings/c/examples").join(format!("{name}.c"))
+}
+
+/// Runs an example, and checks what it prints against the library in Rust.
+fn check_example(name: &str, mut command: Command, work: &Work) {
+    let catalog = Model::from_contents(sample()).unwrap().catalog().unwrap().unwrap();
+    let mut user = User::new(&catalog, &[]).unwrap();
+    let mut best = Vec::new();
+    let mut expected = String::new();
+    match name {
+        "service" => {
+            command.arg(work.model());
+            expected.push_str("2000 requests answered, 4 items\n");
+        }
+        "mobile" => {
+            command.stdin(Stdio::from(fs::File::open(work.model()).unwrap()));
+            user.adapt(&[2, 0], &[4.0, 4.0]).unwrap();
+            user.recommend(3, Filter::default(), &mut best).unwrap();
+            expected.push_str("back again, as before\n");
+            for best in best {
+                expected += &format!("{}\t{:.3}\n", catalog.id(best.item).unwrap(), best.score);
+            }
+            expected.push_str("the asset is given back\n");
+        }
+        _ => {
+            command.arg(work.model()).args(["region=e", "two:4.5", "one:2"]);
+            user = User::new(&catalog, &[("region", "e".into())]).unwrap();
+            user.adapt(&[1, 0], &[4.5, 2.0]).unwrap();
+            user.recommend(5, Filter::default(), &mut best).unwrap();
+            expected.push_str("recommended:\n");
+            for best in best {
+                let (id, title) =
+                    (catalog.id(best.item).unwrap(), catalog.title(best.item).unwrap());
+                expected += &format!("{id}\t{title}\t{:.3}\n", best.score);
+            }
+        }
+    }
+    assert_eq!(run(&mut command), expected, "{name}");
+}
+
+fn with_library_path(program: PathBuf, prefix: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", prefix.join("lib"));
+    command
+}
+
+#[test]
+fn examples_build_and_run_by_pkg_config() {
+    let Some(prefix) = installed().filter(|_| have("pkg-config")) else { return };
+    let work = Work::new();
+    let (flags, libraries) = (pkg_config(prefix, &["--cflags"]), pkg_config(prefix, &["--libs"]));
+    let private = pkg_config(prefix, &["--libs", "--static"]);
+    assert!(private.join(" ").ends_with(LIBS_PRIVATE), "{private:?}");
+    for name in EXAMPLES {
+        let mut shared = compile(&work, "cc", &example(name), &["-pthread", "-o", name]);
+        run(shared.args(&flags).args(&libraries));
+        check_example(name, with_library_path(work.path(name), prefix), &work);
+        // All of it static, the C library too.
+        let mut alone = compile(&work, "cc", &example(name), &["-pthread", "-static", "-o", name]);
+        run(alone.args(&flags).args(&private));
+        check_example(name, Command::new(work.path(name)), &work);
+    }
+    // What people see first: what to ask, and an error that names what is wrong.
+    let ask = run(Command::new(work.path("cold_start")).arg(work.model()));
+    assert!(ask.starts_with("ask about:\nthree\tDie Dritte\t1.000\n"), "{ask}");
+    let wrong = Command::new(work.path("cold_start")).arg("/no/such/file").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("/no/such/file"));
+}
+
+#[test]
+fn examples_build_and_run_by_cmake_from_wherever_the_tree_was_moved_to() {
+    let Some(prefix) = installed().filter(|_| have("cmake")) else { return };
+    let work = Work::new();
+    let moved = work.path("moved");
+    run(Command::new("cp").arg("-a").arg(prefix).arg(&moved));
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(project("bindings/c/examples")).arg("-B").arg(work.path("build"));
+    run(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", moved.display())));
+    run(Command::new("cmake").arg("--build").arg(work.path("build")));
+    for name in EXAMPLES {
+        for program in [name.to_string(), format!("{name}-static")] {
+            check_example(name, Command::new(work.path("build").join(program)), &work);
+        }
+    }
+    let rpath = run(Command::new("readelf").arg("-d").arg(work.path("build/mobile")));
+    assert!(rpath.contains("[libmelu.so.1]"), "{rpath}");
+    assert!(rpath.contains(moved.to_str().unwrap()), "{rpath}");
+}
+
+#[test]
+fn the_installed_tree_is_complete_under_any_prefix_and_destdir() {
+    if installed().is_none() {
+        return;
+    }
+    let work = Work::new();
+    let mut install = Command::new(project("bindings/c/install.sh"));
+    install.env("DESTDIR", work.path("package"));
+    run(install.args(["--prefix=/opt/melu", "--libdir", "lib/some-arch"]));
+    let prefix = work.path("package/opt/melu");
+    let lib = prefix.join("lib/some-arch");
+    for file in [
+        "libmelu.a",
+        "libmelu.so",
+        "libmelu.so.1",
+        "libmelu.so.1.0.0",
+        "pkgconfig/melu.pc",
+        "cmake/melu/melu-config.cmake",
+        "cmake/melu/melu-config-version.cmake",
+    ] {
+        assert!(lib.join(file).exists(), "{file}");
+    }
+    assert_eq!(fs::read_link(lib.join("libmelu.so")).unwrap(), Path::new("libmelu.so.1"));
+    assert_eq!(
+        fs::read(prefix.join("include/melu.h")).unwrap(),
+        fs::read(project("include/melu.h")).unwrap()
+    );
+    for file in ["pkgconfig/melu.pc", "cmake/melu/melu-config.cmake"] {
+        let text = fs::read_to_string(lib.join(file)).unwrap();
+        assert!(!text.contains('@') && !text.contains("/opt"), "{text}");
+    }
+    if have("pkg-config") {
+        let mut flags = Command::new("pkg-config");
+        flags.env("PKG_CONFIG_PATH", lib.join("pkgconfig")).args(["--cflags", "--libs", "melu"]);
+        let flags = run(&mut flags);
+        let mut command = compile(&work, "cc", &example("mobile"), &["-o", "mobile"]);
+        run(command.args(flags.split_whitespace()));
+    }
+    let wrong = Command::new(project("bindings/c/install.sh")).arg("--prefx").output().unwrap();
+    assert!(!wrong.status.success() && !wrong.stderr.is_empty());
+}
+
+/// The golden file's functions.
+fn golden_functions() -> Vec<String> {
+    let golden = fs::read_to_string(project("tests/golden/abi.txt")).unwrap();
+    let names = golden.lines().filter_map(|line| {
+        let declaration = line.strip_prefix("function ")?;
+        let name = declaration[..declaration.find('(')?].rsplit([' ', '*']).next()?;
+        Some(name.to_string())
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn only_the_functions_of_the_abi_are_exported() {
+    let Some(prefix) = installed() else { return };
+    for (library, options) in [("libmelu.so", &["-D"][..]), ("libmelu.a", &["--extern-only"])] {
+        let mut nm = Command::new("nm");
+        nm.args(options).arg("--defined-only").arg(prefix.join("lib").join(library));
+        let listed = run(&mut nm);
+        let mut names: Vec<&str> =
+            listed.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+        names.sort();
+        assert_eq!(names, golden_functions(), "{library}");
+    }
+}
+
+#[test]
+fn the_static_archive_links_beside_another_of_rust() {
+    let Some(prefix) = installed() else { return };
+    let work = Work::new();
+    let source = "
+        #[no_mangle]
+        pub extern \"C\" fn other(number: i32) -> i32 {
+            let caught = std::panic::catch_unwind(|| if number > 3 { panic!() } else { number });
+            std::panic::set_hook(Box::new(|_| {}));
+            caught.unwrap_or(-1)
+        }";
+    fs::write(work.path("other.rs"), source).unwrap();
+    let main = "#include <melu.h>\n#include <stdio.h>\nint other(int);\nint main(void) {\n\
+                melu_model *model;\n\
+                melu_status status = melu_model_open(melu_str_of(\"none\"), &model, NULL);\n\
+                printf(\"%d %d %d\\n\", other(3), other(4), (int)status);\n  return 0;\n}\n";
+    fs::write(work.path("main.c"), main).unwrap();
+    // That of this build, and a system's own, which is another version.
+    for compiler in ["rustc", "/usr/bin/rustc"] {
+        if Command::new(compiler).arg("--version").output().is_err() {
+            common::skipped(&format!("{compiler} is not here"));
+            continue;
+        }
+        let mut rustc = Command::new(compiler);
+        rustc.current_dir(&work.0).args(["--edition=2021", "--crate-type=staticlib", "-O"]);
+        run(rustc.arg("other.rs"));
+        // In both orders: neither may count on the other's names.
+        let (ours, other) = (prefix.join("lib/libmelu.a"), work.path("libother.a"));
+        for archives in [[&ours, &other], [&other, &ours]] {
+            let mut command = compile(&work, "cc", &work.path("main.c"), &["-o", "main"]);
+            command.arg("-I").arg(prefix.join("include")).args(archives);
+            run(command.args(LIBS_PRIVATE.split(' ')));
+            assert_eq!(run(&mut Command::new(work.path("main"))), "3 -1 4\n");
+        }
+    }
+}
+
+/// Memory errors, leaks and races, as those tools see them that look at compiled code.
+#[test]
+fn valgrind_finds_nothing() {
+    let Some(prefix) = installed().filter(|_| have("valgrind")) else { return };
+    let work = Work::new();
+    for name in EXAMPLES {
+        let lib = prefix.join("lib");
+        let mut command = compile(&work, "cc", &example(name), &["-g", "-pthread", "-o", name]);
+        run(command.arg("-I").arg(prefix.join("include")).arg("-L").arg(&lib).arg("-lmelu"));
+        let mut valgrind = Command::new("valgrind");
+        valgrind.env("LD_LIBRARY_PATH", lib).args([
+            "--quiet",
+            "--error-exitcode=99",
+            "--leak-check=full",
+            "--errors-for-leak-kinds=definite,indirect,possible",
+        ]);
+        valgrind.arg(work.path(name));
+        check_example(name, valgrind, &work);
+    }
+}
+
+#[test]
+fn the_sanitizers_find_nothing() {
+    let Some(prefix) = installed() else { return };
+    let work = Work::new();
+    // The library is not instrumented: of its atomic counters the tool sees nothing, and
+    // takes what they order for races. What the C side does is seen.
+    fs::write(work.path("suppress"), "called_from_lib:libmelu.so\n").unwrap();
+    for sanitizer in ["address,undefined", "thread"] {
+        for name in EXAMPLES {
+            let flag = format!("-fsanitize={sanitizer}");
+            let options = ["-g", "-pthread", &flag, "-fno-sanitize-recover=all", "-o", name];
+            let mut command = compile(&work, "gcc", &example(name), &options);
+            let lib = prefix.join("lib");
+            run(command.arg("-I").arg(prefix.join("include")).arg("-L").arg(&lib).arg("-lmelu"));
+            let mut program = with_library_path(work.path(name), prefix);
+            program
+                .env("TSAN_OPTIONS", format!("suppressions={}", work.path("suppress").display()));
+            check_example(name, program, &work);
+        }
+    }
+}
