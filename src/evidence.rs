@@ -32,11 +32,11 @@ impl User {
         let model = catalog.model();
         let start = start.as_deref().unwrap_or(model.head());
         let (network, output) = (model.head_network(), model.config().output);
-        let Workspace { activations, deltas, .. } = workspace;
+        let Workspace { activations, deltas, start: packed_start, .. } = workspace;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
         for ((items, ratings), norms) in blocks {
             let (inputs, _) = buffers.fill(catalog, embedding, Rows::Listed(items));
-            network.forward(start, inputs, activations);
+            network.forward(packed_start, inputs, activations);
             let heads = activations.output(inputs.rows);
             let derivatives = deltas.output_mut(inputs.rows);
             // The derivative of loss / |loss|, where |loss| is held constant.

@@ -1,10 +1,10 @@
 //! What an answer would tell of a user: by how much the ratings of the whole
 //! catalogue would become surer.
 
-use crate::adapt::BLOCK;
+use crate::adapt::{BLOCK, Workspace};
 use crate::config::Local;
 use crate::inputs::Rows;
-use crate::kernels::{Matrix, MatrixMut, dot, gemm};
+use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm};
 use crate::{Error, Model, Result, User};
 
 /// A user's features of the catalogue, how unsure the head is of them, and room
@@ -82,7 +82,7 @@ impl Information {
                 row.iter_mut().for_each(|feature| *feature *= share.sqrt() as f32);
             }
             let rows = Matrix::dense(rows, count, width);
-            gemm(rows.transposed(), rows, 1.0, MatrixMut::dense(moment, width, width));
+            gemm(rows.transposed(), rows, Start::Kept, MatrixMut::dense(moment, width, width));
         }
         match &user.posterior {
             Some(posterior) => posterior.covariance(work, covariance),
@@ -102,7 +102,7 @@ impl Information {
         gemm(
             Matrix::dense(features, count, width),
             Matrix::dense(sides, width, 2 * width),
-            0.0,
+            Start::Zero,
             MatrixMut::dense(products, count, 2 * width),
         );
         let pairs = features.chunks_exact(width).zip(products.chunks_exact(2 * width));
@@ -142,10 +142,15 @@ impl Information {
         }
         let single = Matrix::dense(single, width, width);
         let moment = Matrix::dense(moment, width, width);
-        gemm(moment, single, 0.0, MatrixMut::dense(product, width, width));
+        gemm(moment, single, Start::Zero, MatrixMut::dense(product, width, width));
         self.uncertainty = product.iter().step_by(width + 1).sum();
         let product = Matrix::dense(product, width, width);
-        gemm(single, product, 0.0, MatrixMut::new(&mut sides[width..], width, width, 2 * width));
+        gemm(
+            single,
+            product,
+            Start::Zero,
+            MatrixMut::new(&mut sides[width..], width, width, 2 * width),
+        );
     }
 }
 
@@ -154,11 +159,12 @@ impl User {
     /// scale, [BLOCK, the head's width], and the variance of a rating of each
     /// around what the best head says; returns how many.
     fn features(&mut self, rows: Rows, features: &mut [f32], noises: &mut [f32]) -> usize {
-        let Self { catalog, embedding, inputs: buffers, head, workspace, .. } = self;
+        self.pack_head();
+        let Self { catalog, embedding, inputs: buffers, workspace, .. } = self;
         let model = catalog.model();
         let (network, output) = (model.head_network(), model.config().output);
         let (inputs, item_variances) = buffers.fill(catalog, embedding, rows);
-        let activations = &mut workspace.activations;
+        let Workspace { activations, head, .. } = workspace;
         network.forward(head, inputs, activations);
         let scale = &model.contents().head_scale;
         let Local::Ridge(ridge) = &model.config().local else { return 0 };

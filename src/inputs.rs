@@ -2,7 +2,7 @@
 
 use crate::adapt::BLOCK;
 use crate::kernels::gather_rows;
-use crate::network::{Inputs, LayerRows, Network};
+use crate::network::{Inputs, LayerRows, Network, PackedNetwork};
 use crate::{Catalog, Model};
 
 /// Which rows of the catalogue.
@@ -31,34 +31,39 @@ pub struct InputBuffers {
     items: Vec<f32>,
     offsets: Vec<f32>,
     item_variances: Vec<f32>,
-    /// The body's layers' outputs.
-    body: LayerRows,
+    /// The body, for this user, and its layers' outputs.
+    body: PackedNetwork,
+    activations: LayerRows,
     /// What the head sees of each item, [BLOCK, its item width].
     features: Vec<f32>,
 }
 
 impl InputBuffers {
-    /// Room for one user of a model.
-    pub fn new(model: &Model) -> Self {
+    /// Room for one user of a model, who is described by `user`.
+    pub fn new(model: &Model, user: &[f32]) -> Self {
         let head_width = model.head_network().item_width();
-        let (item_width, body) = match model.body_network() {
+        let mut packed = PackedNetwork::default();
+        let (item_width, activations) = match model.body_network() {
             None => (head_width, LayerRows::default()),
-            Some(body) => (body.item_width(), LayerRows::new(body, BLOCK)),
+            Some(body) => {
+                packed.pack(body, model.body(), user);
+                (body.item_width(), LayerRows::new(body, BLOCK))
+            }
         };
         let features = if model.body_network().is_some() { BLOCK * head_width } else { 0 };
         Self {
             items: vec![0.0; BLOCK * item_width],
             offsets: vec![0.0; BLOCK],
             item_variances: vec![0.0; BLOCK],
-            body,
+            body: packed,
+            activations,
             features: vec![0.0; features],
         }
     }
 
     /// The head's inputs of at most [`BLOCK`] rows, and their items' variances.
     ///
-    /// `user` is what describes the user: the body's part of the input, or the
-    /// head's of a model without a body.
+    /// `user` is what describes the user, as when the room was made.
     pub fn fill<'a>(
         &'a mut self,
         catalog: &'a Catalog,
@@ -67,7 +72,7 @@ impl InputBuffers {
     ) -> (Inputs<'a>, &'a [f32]) {
         let model = catalog.model();
         let count = rows.len();
-        let Self { items, offsets, item_variances, body: activations, features } = self;
+        let Self { items, offsets, item_variances, body: packed, activations, features } = self;
         let width = items.len() / BLOCK;
         let items = match rows {
             Rows::From(first, _) => &catalog.rows()[first * width..][..count * width],
@@ -83,7 +88,7 @@ impl InputBuffers {
             None => Inputs { items, user, offsets, rows: count },
             Some(body) => {
                 let inputs = Inputs { items, user, offsets: &[], rows: count };
-                body.forward(model.body(), inputs, activations);
+                body.forward(packed, inputs, activations);
                 let factors = model.config().factors;
                 head_features(body, factors, items, activations, count, features);
                 let items = &features[..count * (factors + body.output_width())];

@@ -88,7 +88,9 @@ pub use catalog::{Catalog, NewItem};
 pub use error::{Error, Result};
 pub use evidence::EvidenceRanking;
 pub use greedy::greedy_evidence;
-pub use kernels::name as kernel_name;
+#[cfg(feature = "cli")]
+pub use kernels::kernel_peak;
+pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
 pub use question::{Asking, Question, Questions};
 pub use saved::Loaded;

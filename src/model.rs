@@ -7,6 +7,7 @@ use crate::buffer::{Buffer, SharedBytes};
 use crate::config::{Config, Local};
 use crate::embedding::mean_row;
 use crate::file::{self, Contents, EvidenceTable, ItemPrior};
+use crate::kernels::check_choice;
 use crate::network::Network;
 use crate::schema::{Entity, Field};
 use crate::{Catalog, Error, Result};
@@ -63,6 +64,7 @@ impl Model {
     /// # Errors
     /// [`Error::Argument`] if the parts do not fit each other.
     pub fn from_contents(contents: Contents) -> Result<Self> {
+        check_choice().map_err(|(variable, problem)| Error::argument(variable, problem))?;
         let refuse = |problem: String| Error::argument("contents", problem);
         contents.config.check().map_err(refuse)?;
         let body = contents.config.body_network().map_err(refuse)?;

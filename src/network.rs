@@ -9,7 +9,8 @@
 use std::ops::Range;
 
 use crate::kernels::{
-    Matrix, MatrixMut, add_to_rows, dot, gemm, relu, relu_mask, sum_of_squares, sum_rows,
+    Matrix, MatrixMut, Packed, Start, add_scaled_rows, gemm, layer as run_layer, relu_mask,
+    scale_by, sum_of_squares,
 };
 
 /// The layers of a network, and where its tensors lie in the flat slice.
@@ -62,6 +63,18 @@ impl<'a> Inputs<'a> {
         let width = self.items.len() / self.rows;
         self.items[row * width..][..width].iter().chain(self.user)
     }
+}
+
+/// A network's parameters as the way forward reads them, for one user.
+#[derive(Clone, Debug, Default)]
+pub struct PackedNetwork(Vec<PackedLayer>);
+
+#[derive(Clone, Debug)]
+struct PackedLayer {
+    /// The first layer's holds the items' part alone.
+    weight: Packed,
+    /// The first layer's holds the user's part of the sums as well.
+    bias: Vec<f32>,
 }
 
 /// A dense matrix [rows, layer outputs] for each layer.
@@ -191,37 +204,35 @@ impl Network {
         // The user's part is the same for all rows: computed into the first
         // row, then spread, then added to by the items' part.
         let width = first.outputs;
-        for (unit, sum) in sums.iter_mut().take(width).enumerate() {
-            let start = unit * first.inputs + self.item_width;
-            *sum = dot(&weight[start..start + self.user_width], inputs.user);
+        if let Some(sums) = sums.get_mut(..width) {
+            self.user_sums(weight, inputs.user, Start::Zero, sums);
         }
         for row in 1..inputs.rows {
             sums.copy_within(..width, row * width);
         }
         let sums = MatrixMut::dense(sums, inputs.rows, width);
-        gemm(items, self.item_part(weight).transposed(), 1.0, sums);
+        gemm(items, self.item_part(weight).transposed(), Start::Kept, sums);
+    }
+
+    /// The user's part of the first layer's sums, added to `start`.
+    fn user_sums(&self, weight: &[f32], user: &[f32], start: Start, sums: &mut [f32]) {
+        let (weight, outputs) = (self.user_part(weight), sums.len());
+        gemm(weight, Matrix::column(user), start, MatrixMut::dense(sums, outputs, 1));
     }
 
     /// Computes every layer's output.
-    pub fn forward(&self, parameters: &[f32], inputs: Inputs, activations: &mut LayerRows) {
+    pub fn forward(&self, packed: &PackedNetwork, inputs: Inputs, activations: &mut LayerRows) {
         let rows = inputs.rows;
         activations.resize(self, rows);
-        for (l, layer) in self.layers.iter().enumerate() {
+        for (l, (layer, packed)) in self.layers.iter().zip(&packed.0).enumerate() {
             let (before, sums) = activations.split(l);
-            let sums = &mut sums[..rows * layer.outputs];
-            match before {
-                None => self.first_layer(parameters, inputs, sums),
-                Some(previous) => gemm(
-                    Matrix::dense(previous, rows, layer.inputs),
-                    layer.weights(parameters).transposed(),
-                    0.0,
-                    MatrixMut::dense(sums, rows, layer.outputs),
-                ),
-            }
-            add_to_rows(sums, &parameters[layer.bias.clone()]);
-            if self.is_rectified(l) {
-                relu(sums);
-            }
+            let (before, width) = match before {
+                None => (inputs.items, self.item_width),
+                Some(before) => (before, layer.inputs),
+            };
+            let sums = MatrixMut::dense(sums, rows, layer.outputs);
+            let before = Matrix::dense(before, rows, width);
+            run_layer(before, &packed.weight, &packed.bias, self.is_rectified(l), sums);
         }
         for (sum, offset) in activations.output_mut(rows).iter_mut().zip(inputs.offsets) {
             *sum += offset;
@@ -245,7 +256,7 @@ impl Network {
             gemm(
                 Matrix::dense(deltas, rows, layer.outputs),
                 layer.weights(parameters),
-                0.0,
+                Start::Zero,
                 MatrixMut::dense(previous, rows, layer.inputs),
             );
             relu_mask(previous, &activations.0[l - 1]);
@@ -260,31 +271,89 @@ impl Network {
         deltas: &LayerRows,
         gradient: &mut [f32],
     ) {
-        self.add_first_gradient(inputs, &deltas.0[0], gradient);
-        self.add_outer_products(activations, deltas, inputs.rows, gradient);
-        for (layer, deltas) in self.layers.iter().zip(&deltas.0) {
-            let bias = &mut gradient[layer.bias.clone()];
-            sum_rows(bias, &deltas[..inputs.rows * layer.outputs]);
+        for (l, layer) in self.layers.iter().enumerate() {
+            let deltas = &deltas.0[l][..inputs.rows * layer.outputs];
+            self.add_products(l, inputs, activations, deltas, None, gradient);
+            add_scaled_rows(&mut gradient[layer.bias.clone()], 1.0, deltas);
         }
     }
 
-    /// The part of the gradient that is the first layer's weight.
-    fn add_first_gradient(&self, inputs: Inputs, delta: &[f32], gradient: &mut [f32]) {
-        let first = &self.layers[0];
-        let rows = inputs.rows;
-        let weight = &mut gradient[first.weight.clone()];
-        let deltas = Matrix::dense(delta, rows, first.outputs);
-        gemm(
-            deltas.transposed(),
-            Matrix::dense(inputs.items, rows, self.item_width),
-            1.0,
-            MatrixMut::new(weight, first.outputs, self.item_width, first.inputs),
-        );
-        for (unit, weight) in weight.chunks_exact_mut(first.inputs).enumerate() {
-            let sum: f32 = (0..rows).map(|row| delta[row * first.outputs + unit]).sum();
-            for (weight, user) in weight[self.item_width..].iter_mut().zip(inputs.user) {
-                *weight += sum * user;
+    /// A gradient step: `parameters = from - share * rate * gradient`, with a
+    /// rate for each tensor; without `from` it goes on from where they are.
+    ///
+    /// `deltas` are of no use afterwards.
+    #[expect(clippy::too_many_arguments, reason = "a step is all of these")]
+    pub fn step(
+        &self,
+        inputs: Inputs,
+        activations: &LayerRows,
+        deltas: &mut LayerRows,
+        share: f32,
+        rates: &[f32],
+        from: Option<&[f32]>,
+        parameters: &mut [f32],
+    ) {
+        let layers = self.layers.iter().zip(rates.as_chunks::<2>().0);
+        for (l, (layer, [weight_rate, bias_rate])) in layers.enumerate() {
+            let deltas = &mut deltas.0[l][..inputs.rows * layer.outputs];
+            let bias = &mut parameters[layer.bias.clone()];
+            if let Some(from) = from {
+                bias.copy_from_slice(&from[layer.bias.clone()]);
             }
+            add_scaled_rows(bias, -share * bias_rate, deltas);
+            scale_by(deltas, -share * weight_rate);
+            self.add_products(l, inputs, activations, deltas, from, parameters);
+        }
+    }
+
+    /// A layer's weight in `to` = that in `from` + `deltas^T input`; without
+    /// `from` it is added to what is there.
+    fn add_products(
+        &self,
+        l: usize,
+        inputs: Inputs,
+        activations: &LayerRows,
+        deltas: &[f32],
+        from: Option<&[f32]>,
+        to: &mut [f32],
+    ) {
+        let layer = &self.layers[l];
+        let (rows, outputs) = (inputs.rows, layer.outputs);
+        let transposed = Matrix::dense(deltas, rows, outputs).transposed();
+        let to = &mut to[layer.weight.clone()];
+        let from = from.map(|from| &from[layer.weight.clone()]);
+        // Some rows' columns from `place` on.
+        let start = |place: usize, rows: usize, width: usize| match from {
+            None => Start::Kept,
+            Some(from) => Start::Matrix(Matrix::new(&from[place..], rows, width, layer.inputs)),
+        };
+        if l > 0 {
+            let before = Matrix::dense(&activations.0[l - 1], rows, layer.inputs);
+            let to = MatrixMut::dense(to, outputs, layer.inputs);
+            return gemm(transposed, before, start(0, outputs, layer.inputs), to);
+        }
+        let items = Matrix::dense(inputs.items, rows, self.item_width);
+        let part = MatrixMut::new(to, outputs, self.item_width, layer.inputs);
+        gemm(transposed, items, start(0, outputs, self.item_width), part);
+        if self.user_width == 0 {
+            return;
+        }
+        // All rows have the same user: their deltas are summed first, so many
+        // units at a time.
+        let user = Matrix::dense(inputs.user, 1, self.user_width);
+        let mut sums = [0.0; 64];
+        for first in (0..outputs).step_by(sums.len()) {
+            let count = sums.len().min(outputs - first);
+            let sums = &mut sums[..count];
+            sums.fill(0.0);
+            for row in deltas.chunks_exact(outputs) {
+                for (sum, delta) in sums.iter_mut().zip(&row[first..]) {
+                    *sum += delta;
+                }
+            }
+            let place = first * layer.inputs + self.item_width;
+            let part = MatrixMut::new(&mut to[place..], count, self.user_width, layer.inputs);
+            gemm(Matrix::column(sums), user, start(place, count, self.user_width), part);
         }
     }
 
@@ -300,7 +369,7 @@ impl Network {
             gemm(
                 Matrix::dense(&deltas.0[l], rows, layer.outputs).transposed(),
                 Matrix::dense(&activations.0[l - 1], rows, layer.inputs),
-                1.0,
+                Start::Kept,
                 MatrixMut::dense(&mut gradient[layer.weight.clone()], layer.outputs, layer.inputs),
             );
         }
@@ -324,17 +393,19 @@ impl Network {
         gemm(
             Matrix::dense(deltas, rows, first.outputs),
             self.item_part(weight),
-            1.0,
+            Start::Kept,
             MatrixMut::dense(items, rows, self.item_width),
         );
-        let width = self.user_width;
+        if self.user_width == 0 {
+            return;
+        }
         let mut sums = vec![0.0; first.outputs];
-        sum_rows(&mut sums, deltas);
+        add_scaled_rows(&mut sums, 1.0, deltas);
         gemm(
             Matrix::dense(&sums, 1, first.outputs),
             self.user_part(weight),
-            1.0,
-            MatrixMut::dense(user, 1, width),
+            Start::Kept,
+            MatrixMut::dense(user, 1, self.user_width),
         );
     }
 
@@ -359,6 +430,46 @@ impl Network {
                 let delta = &deltas.0[l][row * layer.outputs..][..layer.outputs];
                 *norm += sum_of_squares(delta) * (input + 1.0);
                 input = sum_of_squares(&activations.0[l][row * layer.outputs..][..layer.outputs]);
+            }
+        }
+    }
+}
+
+impl PackedNetwork {
+    /// Room for a network's parameters.
+    pub fn new(network: &Network) -> Self {
+        let mut packed = Self::default();
+        packed.make_room(network);
+        packed
+    }
+
+    fn make_room(&mut self, network: &Network) {
+        if self.0.is_empty() {
+            let inputs = |l: usize, layer: &Layer| match l {
+                0 => network.item_width,
+                _ => layer.inputs,
+            };
+            self.0.extend(network.layers.iter().enumerate().map(|(l, layer)| PackedLayer {
+                weight: Packed::new(inputs(l, layer), layer.outputs),
+                bias: vec![0.0; layer.outputs],
+            }));
+        }
+    }
+
+    /// Takes over the parameters of a network, always of the same one, for a
+    /// user; allocates nothing but the first time.
+    pub fn pack(&mut self, network: &Network, parameters: &[f32], user: &[f32]) {
+        self.make_room(network);
+        for (l, (layer, packed)) in network.layers.iter().zip(&mut self.0).enumerate() {
+            let bias = &parameters[layer.bias.clone()];
+            if l == 0 {
+                let weight = &parameters[layer.weight.clone()];
+                packed.weight.pack(network.item_part(weight).transposed());
+                network.user_sums(weight, user, Start::Zero, &mut packed.bias);
+                add_scaled_rows(&mut packed.bias, 1.0, bias);
+            } else {
+                packed.weight.pack(layer.weights(parameters).transposed());
+                packed.bias.copy_from_slice(bias);
             }
         }
     }

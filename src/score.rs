@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::adapt::BLOCK;
+use crate::adapt::{BLOCK, Workspace};
 use crate::config::Local;
 use crate::inputs::Rows;
 use crate::{Error, Result, User};
@@ -21,9 +21,13 @@ pub struct Recommendation {
     pub score: f32,
 }
 
+/// What a score is worth: what is not a number is worth least.
+fn rank(score: f32) -> f32 {
+    if score.is_nan() { f32::NEG_INFINITY } else { score }
+}
+
 impl Ord for Recommendation {
     fn cmp(&self, other: &Self) -> Ordering {
-        let rank = |score: f32| if score.is_nan() { f32::NEG_INFINITY } else { score };
         // Adding 0 makes the two zeros one.
         let falling = (rank(other.score) + 0.0).total_cmp(&(rank(self.score) + 0.0));
         falling.then(self.item.cmp(&other.item))
@@ -169,27 +173,32 @@ impl User {
         let k = best.len().min(len);
         let best = &mut best[..k];
         let mut found = 0;
+        // What a score must be above to count, once there are `k`.
+        let mut bar = f32::NEG_INFINITY;
         let mut scores = [0.0; BLOCK];
         for start in (0..if k == 0 { 0 } else { len }).step_by(BLOCK) {
             let scores = &mut scores[..BLOCK.min(len - start)];
             self.score_block(Rows::From(start, scores.len()), scores);
             for (item, &score) in (start as u32..).zip(scores.iter()) {
-                let candidate = Recommendation { item, score };
                 let full = found == k;
-                // Once it is full, `best` is a heap with the worst on top.
-                if full && candidate >= best[0] || self.left_out.contains(item) {
+                // Of equal ones the first counts, and it was here before.
+                if full && rank(score) <= bar || self.left_out.contains(item) {
                     continue;
                 }
+                let candidate = Recommendation { item, score };
+                // Once it is full, `best` is a heap with the worst on top.
                 if full {
                     best[0] = candidate;
                     sift_down(best, 0);
-                    continue;
-                }
-                best[found] = candidate;
-                found += 1;
-                if found == k {
+                } else {
+                    best[found] = candidate;
+                    found += 1;
+                    if found < k {
+                        continue;
+                    }
                     heapify(best);
                 }
+                bar = rank(best[0].score);
             }
         }
         let best = &mut best[..found];
@@ -206,10 +215,11 @@ impl User {
 
     /// Scores one block of items, all of which are in the catalogue.
     fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
+        self.pack_head();
         let model = self.catalog.model();
         let (inputs, _) = self.inputs.fill(&self.catalog, &self.embedding, rows);
-        let activations = &mut self.workspace.activations;
-        model.head_network().forward(&self.head, inputs, activations);
+        let Workspace { activations, head, .. } = &mut self.workspace;
+        model.head_network().forward(head, inputs, activations);
         let output = &model.config().output;
         for (score, head) in scores.iter_mut().zip(activations.output(inputs.rows)) {
             *score = output.score(*head);

@@ -5,7 +5,7 @@ use crate::config::Local;
 use crate::embedding::write_row;
 use crate::inputs::{InputBuffers, Rows};
 use crate::item_set::ItemSet;
-use crate::kernels::add_scaled;
+use crate::kernels::{add_scaled, are_finite};
 use crate::profile::Profile;
 use crate::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
 use crate::{Catalog, Error, Model, Result};
@@ -35,6 +35,8 @@ pub struct User {
     pub(crate) posterior: Option<Posterior>,
     pub(crate) inputs: InputBuffers,
     pub(crate) workspace: Workspace,
+    /// Whether the workspace's packed head is the head.
+    head_is_packed: bool,
     /// Items to leave out of a recommendation.
     pub(crate) left_out: ItemSet,
 }
@@ -85,7 +87,10 @@ impl User {
             start
         });
         let network = model.head_network();
-        Ok(Self {
+        let inputs = InputBuffers::new(model, &embedding);
+        let first = start.as_deref().unwrap_or(model.head());
+        let workspace = Workspace::new(network, first, head_user(model, &embedding));
+        let mut user = Self {
             profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
             embedding,
@@ -100,10 +105,13 @@ impl User {
                 Local::Gradient(_) => None,
                 Local::Ridge(_) => Some(Posterior::new(network)),
             },
-            inputs: InputBuffers::new(model),
-            workspace: Workspace::new(network),
+            inputs,
+            workspace,
+            head_is_packed: true,
             left_out: ItemSet::new(catalog.len())?,
-        })
+        };
+        user.reserve(BLOCK)?;
+        Ok(user)
     }
 
     /// Makes room, so that [`User::adapt`] allocates nothing for up to so many
@@ -118,9 +126,15 @@ impl User {
             .try_reserve_exact(more)
             .and_then(|()| self.ratings.try_reserve_exact(more))
             .map_err(lists)?;
-        let network = self.catalog.model().head_network();
-        let factors = self.catalog.model().config().factors;
-        self.support.reserve(ratings, network.item_width(), factors > 0)
+        let model = self.catalog.model();
+        let (network, config) = (model.head_network(), model.config());
+        self.support.reserve(ratings, network.item_width(), config.factors > 0)?;
+        // Ridge regression takes its rows in blocks.
+        if let Local::Gradient(_) = config.local {
+            self.workspace.activations.resize(network, ratings);
+            self.workspace.deltas.resize(network, ratings);
+        }
+        Ok(())
     }
 
     /// The catalogue that item indices refer to.
@@ -191,9 +205,7 @@ impl User {
         let Self { head, start, posterior, workspace, .. } = self;
         let start = start.as_deref().unwrap_or(model.head());
         let network = model.head_network();
-        // With a body, the user's part is in its features.
-        let user = if model.body_network().is_some() { &[] } else { &**embedding };
-        let set = support.set(user);
+        let set = support.set(head_user(model, embedding));
         let solved = match (&config.local, posterior) {
             (Local::Ridge(ridge), Some(posterior)) => posterior.adapt(
                 network,
@@ -203,6 +215,7 @@ impl User {
                 set,
                 start,
                 head,
+                &workspace.start,
                 &mut workspace.activations,
             ),
             (Local::Gradient(steps), _) => {
@@ -211,7 +224,7 @@ impl User {
             }
             (Local::Ridge(_), None) => false,
         };
-        if solved && self.head.iter().all(|parameter| parameter.is_finite()) {
+        if solved && are_finite(&self.head) {
             self.rated.extend_from_slice(items);
             self.ratings.extend_from_slice(ratings);
             return Ok(());
@@ -227,9 +240,20 @@ impl User {
         self.ratings.clear();
         self.absent.clear();
         self.support.clear();
+        self.head_is_packed = false;
         self.head.copy_from_slice(self.start.as_deref().unwrap_or(self.catalog.model().head()));
         if let Some(posterior) = &mut self.posterior {
             posterior.reset();
+        }
+    }
+
+    /// Packs the head in the workspace, if it has changed since it was.
+    pub(crate) fn pack_head(&mut self) {
+        if !self.head_is_packed {
+            let model = self.catalog.model();
+            let user = head_user(model, &self.embedding);
+            self.workspace.head.pack(model.head_network(), &self.head, user);
+            self.head_is_packed = true;
         }
     }
 
@@ -245,4 +269,9 @@ impl User {
         }
         Ok(())
     }
+}
+
+/// The user's part of the head's input: with a body, it is in its features.
+fn head_user<'a>(model: &Model, embedding: &'a [f32]) -> &'a [f32] {
+    if model.body_network().is_some() { &[] } else { embedding }
 }

@@ -2,29 +2,34 @@
 
 use super::set::{BLOCK, Set};
 use crate::config::GradientSteps;
-use crate::kernels::add_scaled;
+use crate::kernels::pull_towards;
 use crate::loss::Output;
-use crate::network::{LayerRows, Network};
+use crate::network::{LayerRows, Network, PackedNetwork};
 
-/// Room for a block of rows and a gradient; made once, so that nothing is
-/// allocated while adapting or scoring.
+/// Room for rows and packed heads; made once, so that nothing is allocated while
+/// adapting or scoring but for more than [`BLOCK`] ratings.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     /// Every layer's output.
     pub activations: LayerRows,
     /// The loss's derivatives by every layer's sums.
     pub deltas: LayerRows,
-    /// The gradient by the head's parameters.
-    gradient: Vec<f32>,
+    /// The head where the user's local updates start.
+    pub start: PackedNetwork,
+    /// Room for the head as it stands; only its owner knows whether it does.
+    pub head: PackedNetwork,
 }
 
 impl Workspace {
-    /// Room for heads of these layers.
-    pub fn new(network: &Network) -> Self {
+    /// Room for heads of these layers, which start here for this user.
+    pub fn new(network: &Network, start: &[f32], user: &[f32]) -> Self {
+        let mut packed = PackedNetwork::new(network);
+        packed.pack(network, start, user);
         Self {
             activations: LayerRows::new(network, BLOCK),
             deltas: LayerRows::new(network, BLOCK),
-            gradient: vec![0.0; network.parameters()],
+            head: packed.clone(),
+            start: packed,
         }
     }
 }
@@ -35,7 +40,7 @@ impl Workspace {
 /// A step is `parameter -= rate * gradient` of the mean loss over the support
 /// set, for all of the head at once. With a pull, that step counts `n / (n +
 /// pull)` for `n` ratings, and the way back to the start the rest. An empty
-/// support set changes nothing.
+/// support set changes nothing. `workspace` was made for this start and user.
 pub fn local_update(
     network: &Network,
     output: &Output,
@@ -45,33 +50,36 @@ pub fn local_update(
     head: &mut [f32],
     workspace: &mut Workspace,
 ) {
-    head.copy_from_slice(start);
-    if support.inputs.rows == 0 {
+    let Set { inputs, targets, .. } = support;
+    if inputs.rows == 0 || local.steps == 0 {
+        head.copy_from_slice(start);
         return;
     }
-    let Workspace { activations, deltas, gradient } = workspace;
-    let share = 1.0 / support.inputs.rows as f32;
-    let (step, back) = local.shares(support.inputs.rows);
-    for _ in 0..local.steps {
-        gradient.fill(0.0);
-        for Set { inputs, targets, .. } in support.blocks() {
-            network.forward(head, inputs, activations);
-            let heads = activations.output(inputs.rows);
-            let derivatives = deltas.output_mut(inputs.rows);
-            for ((derivative, head), target) in derivatives.iter_mut().zip(heads).zip(targets) {
-                *derivative = share * output.loss.derivative(*head, *target);
+    let Workspace { activations, deltas, start: packed_start, head: packed_head } = workspace;
+    deltas.resize(network, inputs.rows);
+    let share = 1.0 / inputs.rows as f32;
+    let (step_share, back) = local.shares(inputs.rows);
+    for step in 0..local.steps {
+        let (packed, now) = match step {
+            0 => (&*packed_start, start),
+            _ => {
+                packed_head.pack(network, head, inputs.user);
+                (&*packed_head, &*head)
             }
-            network.backward(head, activations, inputs.rows, deltas);
-            network.add_gradient(inputs, activations, deltas, gradient);
+        };
+        network.forward(packed, inputs, activations);
+        let heads = activations.output(inputs.rows);
+        let derivatives = deltas.output_mut(inputs.rows);
+        for ((derivative, head), target) in derivatives.iter_mut().zip(heads).zip(targets) {
+            *derivative = share * output.loss.derivative(*head, *target);
         }
-        if back > 0.0 {
-            for (parameter, start) in head.iter_mut().zip(start) {
-                *parameter -= back * (*parameter - start);
-            }
+        network.backward(now, activations, inputs.rows, deltas);
+        // The first step need not copy the start: it goes on from there.
+        let from = (step == 0).then_some(start);
+        if step > 0 && back > 0.0 {
+            pull_towards(head, back, start);
         }
-        for (tensor, rate) in network.tensor_ranges().zip(&local.rates) {
-            add_scaled(&mut head[tensor.clone()], -step * rate, &gradient[tensor]);
-        }
+        network.step(inputs, activations, deltas, step_share, &local.rates, from, head);
     }
 }
 

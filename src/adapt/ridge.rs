@@ -11,7 +11,7 @@ use super::set::Set;
 use crate::config::Ridge;
 use crate::kernels::cholesky;
 use crate::loss::Output;
-use crate::network::{LayerRows, Network};
+use crate::network::{LayerRows, Network, PackedNetwork};
 
 /// What is known of a user's head: the posterior's precision, factorised.
 #[derive(Clone, Debug)]
@@ -65,13 +65,14 @@ impl Posterior {
         support: Set,
         start: &[f32],
         head: &mut [f32],
+        packed_start: &PackedNetwork,
         activations: &mut LayerRows,
     ) -> bool {
         let width = self.mean.len();
         self.mean.fill(0.0);
         self.factor.fill(0.0);
         for Set { inputs, targets, item_variances } in support.blocks() {
-            network.forward(start, inputs, activations);
+            network.forward(packed_start, inputs, activations);
             for (row, (said, target)) in
                 activations.output(inputs.rows).iter().zip(targets).enumerate()
             {

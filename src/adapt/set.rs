@@ -7,7 +7,7 @@ use crate::{Error, Result};
 
 /// Rows that are computed together: a support set or catalogue of any size
 /// passes through the same few buffers, block by block.
-pub const BLOCK: usize = 64;
+pub const BLOCK: usize = 96;
 
 /// A support or query set, or a part of one.
 #[derive(Clone, Copy, Debug)]

@@ -1,178 +1,324 @@
-//! General matrix multiplication on checked views.
+//! Products of matrices, tile by tile.
+//!
+//! An element of a product is one sum, whose terms are added in the order of
+//! `k`, wherever the element stands in a tile: its bits depend neither on the
+//! shape around it nor on where its row stands. A product of one column is a
+//! dot product a row instead, in an order that depends on `k` alone.
 
-/// A matrix that is read: a slice, its shape, and how far apart rows and
-/// columns lie.
+use std::mem::MaybeUninit;
+
+use super::level::Level;
+use super::matrix::{Matrix, MatrixMut};
+use super::pack::{Packed, pack_panel, vectors};
+use super::passes::dot_of;
+use super::simd::{Kernel, MOST_LANES, MOST_TILE_VECTORS, Simd};
+
+/// Rows of a tile, and of one that is at most half as wide as it may be.
+const TILE_ROWS: usize = 6;
+const TALL_TILE_ROWS: usize = 8;
+
+/// How many rows of `b` are packed on the stack at once.
+const STACK_ROWS: usize = 128;
+
+/// After so many terms the next rows of `a` are asked for: a cache line.
+const PREFETCHED: usize = 16;
+
+/// How many rows of `a` ahead they are.
+const ROWS_AHEAD: usize = 24;
+
+/// What a product is added to.
 #[derive(Clone, Copy, Debug)]
-pub struct Matrix<'a> {
-    data: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+pub enum Start<'a> {
+    /// Nothing: what the result held does not matter.
+    Zero,
+    /// What the result held.
+    Kept,
+    /// This row, in each row.
+    Row(&'a [f32]),
+    /// This matrix, whose rows have no gaps between their numbers.
+    Matrix(Matrix<'a>),
 }
 
-/// A row-major matrix that is written.
-#[derive(Debug)]
-pub struct MatrixMut<'a> {
-    data: &'a mut [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
+/// `c = a * b`, added to `start`.
+pub fn gemm(a: Matrix, b: Matrix, start: Start, c: MatrixMut) {
+    multiply(Level::current(), a, Right::Matrix(b), start, false, c);
 }
 
-/// Whether a row-major matrix of this shape lies inside `len` numbers.
-fn fits(len: usize, rows: usize, columns: usize, row_stride: usize) -> bool {
-    if rows == 0 || columns == 0 {
-        return true;
-    }
-    let last = (rows - 1).checked_mul(row_stride).and_then(|start| start.checked_add(columns));
-    columns <= row_stride && last.is_some_and(|end| end <= len)
+/// A layer: `c = a * b + bias`, and 0 for what is below it if `rectified`.
+pub fn layer(a: Matrix, b: &Packed, bias: &[f32], rectified: bool, c: MatrixMut) {
+    multiply(Level::current(), a, Right::Packed(b), Start::Row(bias), rectified, c);
 }
 
-impl<'a> Matrix<'a> {
-    /// A row-major matrix whose rows begin `row_stride` numbers apart.
-    pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
-        assert!(fits(data.len(), rows, columns, row_stride), "a matrix must lie inside its slice");
-        Self { data, rows, columns, row_stride, column_stride: 1 }
-    }
+/// The right factor.
+#[derive(Clone, Copy, Debug)]
+enum Right<'a> {
+    Matrix(Matrix<'a>),
+    /// Packed for the level that multiplies.
+    Packed(&'a Packed),
+}
 
-    /// A row-major matrix without gaps.
-    pub fn dense(data: &'a [f32], rows: usize, columns: usize) -> Self {
-        Self::new(data, rows, columns, columns)
+fn multiply(level: Level, a: Matrix, b: Right, start: Start, rectified: bool, c: MatrixMut) {
+    let (rows, columns) = match b {
+        Right::Matrix(b) => (b.rows, b.columns),
+        Right::Packed(b) => (b.rows(), b.columns()),
+    };
+    let start_fits = match start {
+        Start::Zero | Start::Kept => true,
+        Start::Row(row) => row.len() == c.columns,
+        Start::Matrix(start) => {
+            (start.rows, start.columns, start.column_stride) == (c.rows, c.columns, 1)
+        }
+    };
+    assert!(
+        a.rows == c.rows && columns == c.columns && a.columns == rows && start_fits,
+        "the shapes of a product must agree"
+    );
+    if let Right::Packed(b) = b {
+        assert!(b.level() == level, "a matrix must be packed for the level that multiplies");
+        assert!(a.column_stride == 1, "a layer's inputs must lie row by row");
     }
+    if c.rows > 0 && c.columns > 0 {
+        level.run(Multiply { a, b, start, rectified, c });
+    }
+}
 
-    /// The transpose, without moving a number.
-    pub fn transposed(self) -> Self {
-        Self {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
+/// A product whose shapes agree and that is not empty.
+struct Multiply<'a, 'b> {
+    a: Matrix<'a>,
+    b: Right<'a>,
+    start: Start<'a>,
+    rectified: bool,
+    c: MatrixMut<'b>,
+}
+
+impl Kernel for Multiply<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { a, b, start, rectified, c } = self;
+        let (m, k, n) = (c.rows, a.columns, c.columns);
+        let to = c.data.as_mut_ptr();
+        let (start, start_row) = match start {
+            Start::Zero => (std::ptr::null(), 0),
+            Start::Kept => (to.cast_const(), c.row_stride),
+            Start::Row(row) => (row.as_ptr(), 0),
+            Start::Matrix(matrix) => (matrix.data.as_ptr(), matrix.row_stride),
+        };
+        let column = match b {
+            Right::Packed(b) if n == 1 => Some(b.numbers()),
+            Right::Matrix(b) if n == 1 && b.row_stride == 1 => Some(&b.data[..k]),
+            _ => None,
+        };
+        if let (Some(column), 1) = (column, a.column_stride) {
+            for row in 0..m {
+                let left = if k == 0 { &[] } else { &a.data[row * a.row_stride..][..k] };
+                let sum = dot_of(simd, left, column);
+                // SAFETY: the view vouches for one number in each row of `c`, and
+                // `start` for as much where it is not null.
+                unsafe {
+                    let start = match start.is_null() {
+                        true => 0.0,
+                        false => *start.add(row * start_row),
+                    };
+                    let sum = start + sum;
+                    *to.add(row * c.row_stride) = if rectified { sum.max(0.0) } else { sum };
+                }
+            }
+            return;
+        }
+
+        let lanes = S::LANES;
+        let mut stack = Stack(MaybeUninit::uninit());
+        let panel = lanes * S::TILE_VECTORS;
+        for first in (0..n).step_by(panel) {
+            let width = panel.min(n - first);
+            let vectors = vectors::<S>(width);
+            let padded = vectors * lanes;
+            let mut done = 0;
+            loop {
+                // Rows `done..done + terms` of this panel's columns of `b`.
+                let (from, stride, terms) = match b {
+                    // SAFETY: a packed matrix holds its panels one after another,
+                    // `k` rows each; those before this one are all of full width.
+                    Right::Packed(b) => (unsafe { b.numbers().as_ptr().add(first * k) }, padded, k),
+                    // Whole vectors can be read where they lie.
+                    Right::Matrix(b) if b.column_stride == 1 && width == padded => {
+                        (b.data.as_ptr().wrapping_add(first), b.row_stride, k)
+                    }
+                    Right::Matrix(b) => {
+                        let terms = STACK_ROWS.min(k - done);
+                        let to = stack.0.as_mut_ptr().cast::<f32>();
+                        // SAFETY: at most STACK_ROWS rows of at most MOST_LANES *
+                        // MOST_TILE_VECTORS numbers are written; rows and columns
+                        // are the matrix's.
+                        unsafe {
+                            pack_panel(simd, b, done..done + terms, first..first + width, to)
+                        };
+                        (to.cast_const(), padded, terms)
+                    }
+                };
+                let (start, start_row) = match done {
+                    0 => (start, start_row),
+                    _ => (to.cast_const(), c.row_stride),
+                };
+                let tile = Tile {
+                    a: a.data.as_ptr().wrapping_add(done * a.column_stride),
+                    a_row: a.row_stride,
+                    a_column: a.column_stride,
+                    terms,
+                    b: from,
+                    b_row: stride,
+                    start: if start.is_null() { start } else { start.wrapping_add(first) },
+                    start_row,
+                    c: to.wrapping_add(first),
+                    c_row: c.row_stride,
+                    last: width - (vectors - 1) * lanes,
+                    rectified: rectified && done + terms == k,
+                };
+                // SAFETY: the views vouch for `m` rows of `a` and `c` (and of
+                // `start`, whose shape is `c`'s or one row with a stride of 0),
+                // the panel for `terms` rows of whole vectors, and `vectors` is
+                // what covers its columns, the last of them by `last`.
+                unsafe {
+                    match vectors {
+                        1 => tile.all_rows::<S, 1>(simd, m),
+                        2 => tile.all_rows::<S, 2>(simd, m),
+                        3 => tile.all_rows::<S, 3>(simd, m),
+                        _ => tile.all_rows::<S, 4>(simd, m),
+                    }
+                }
+                done += terms;
+                if done >= k {
+                    break;
+                }
+            }
         }
     }
 }
 
-impl<'a> MatrixMut<'a> {
-    /// A row-major matrix whose rows begin `row_stride` numbers apart.
-    pub fn new(data: &'a mut [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
-        assert!(fits(data.len(), rows, columns, row_stride), "a matrix must lie inside its slice");
-        Self { data, rows, columns, row_stride }
-    }
+/// Room for a panel of `b`.
+#[repr(align(64))]
+struct Stack(MaybeUninit<[f32; STACK_ROWS * MOST_LANES * MOST_TILE_VECTORS]>);
 
-    /// A row-major matrix without gaps.
-    pub fn dense(data: &'a mut [f32], rows: usize, columns: usize) -> Self {
-        Self::new(data, rows, columns, columns)
-    }
+/// A panel of a product; `a`, `start` and `c` point to where it begins.
+#[derive(Clone, Copy)]
+struct Tile {
+    a: *const f32,
+    a_row: usize,
+    a_column: usize,
+    /// How many products an element sums.
+    terms: usize,
+    b: *const f32,
+    b_row: usize,
+    /// Null for zeros.
+    start: *const f32,
+    start_row: usize,
+    c: *mut f32,
+    c_row: usize,
+    /// How many lanes of the last vector are columns of `c`.
+    last: usize,
+    rectified: bool,
 }
 
-/// `c = a * b + beta * c`; with `beta` 0, what `c` held does not matter.
-///
-/// The same shapes and numbers give the same bits on one machine.
-pub fn gemm(a: Matrix, b: Matrix, beta: f32, c: MatrixMut) {
-    assert!(
-        a.rows == c.rows && b.columns == c.columns && a.columns == b.rows,
-        "the shapes of a product must agree"
-    );
-    if c.rows == 0 || c.columns == 0 {
-        return;
+impl Tile {
+    /// # Safety
+    /// As of [`Tile::rows`], for `rows` rows.
+    #[inline(always)]
+    unsafe fn all_rows<S: Simd, const VECTORS: usize>(mut self, simd: S, rows: usize) {
+        if VECTORS > S::TILE_VECTORS {
+            return;
+        }
+        let mut left = rows;
+        // SAFETY: each call takes at most the rows that are left, and moves on
+        // behind them.
+        unsafe {
+            if 2 * VECTORS <= S::TILE_VECTORS {
+                while left >= TALL_TILE_ROWS {
+                    self.rows::<S, TALL_TILE_ROWS, VECTORS>(simd);
+                    left -= TALL_TILE_ROWS;
+                }
+            }
+            while left >= TILE_ROWS {
+                self.rows::<S, TILE_ROWS, VECTORS>(simd);
+                left -= TILE_ROWS;
+            }
+            match left {
+                5 => self.rows::<S, 5, VECTORS>(simd),
+                4 => self.rows::<S, 4, VECTORS>(simd),
+                3 => self.rows::<S, 3, VECTORS>(simd),
+                2 => self.rows::<S, 2, VECTORS>(simd),
+                1 => self.rows::<S, 1, VECTORS>(simd),
+                _ => {}
+            }
+        }
     }
-    // SAFETY: every view was checked by `fits` when it was made (a transpose
-    // swaps shape and strides together), the shapes agree by the assertion
-    // above, and `c` is an exclusive borrow, so it overlaps neither `a` nor
-    // `b`. Strides are below `isize::MAX` because slices are.
-    unsafe {
-        matrixmultiply::sgemm(
-            a.rows,
-            a.columns,
-            b.columns,
-            1.0,
-            a.data.as_ptr(),
-            a.row_stride as isize,
-            a.column_stride as isize,
-            b.data.as_ptr(),
-            b.row_stride as isize,
-            b.column_stride as isize,
-            beta,
-            c.data.as_mut_ptr(),
-            c.row_stride as isize,
-            1,
-        );
+
+    /// Computes some rows, and moves on to those after them.
+    ///
+    /// # Safety
+    /// `a` has `ROWS` rows of `terms` numbers, `b` has `terms` rows of `VECTORS`
+    /// vectors, and `c` has `ROWS` rows of `VECTORS` vectors, the last one
+    /// of `last` numbers; so has `start` if it is not null.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S) {
+        let Self { a, a_row, a_column, terms, b, b_row, start, start_row, c, c_row, .. } = *self;
+        let Self { last, rectified, .. } = *self;
+        let lanes = S::LANES;
+        let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
+        // SAFETY: all addresses are inside the rows and vectors that the caller
+        // vouches for; those that are only prefetched may lie anywhere.
+        unsafe {
+            if !start.is_null() {
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    for (vector, sum) in sums.iter_mut().enumerate() {
+                        let from = start.add(row * start_row + vector * lanes);
+                        *sum = match vector + 1 == VECTORS && last < lanes {
+                            true => simd.load_first(from, last),
+                            false => simd.load(from),
+                        };
+                    }
+                }
+            }
+            let mut term = 0;
+            while term < terms {
+                let end = terms.min(term + PREFETCHED);
+                for row in 0..ROWS {
+                    let ahead = (row + ROWS_AHEAD) * a_row + term * a_column;
+                    simd.prefetch(a.wrapping_add(ahead));
+                }
+                while term < end {
+                    let mut right = [simd.splat(0.0); VECTORS];
+                    for (vector, right) in right.iter_mut().enumerate() {
+                        *right = simd.load(b.add(term * b_row + vector * lanes));
+                    }
+                    for (row, sums) in sums.iter_mut().enumerate() {
+                        let left = simd.splat(*a.add(row * a_row + term * a_column));
+                        for (sum, right) in sums.iter_mut().zip(right) {
+                            *sum = simd.multiply_add(left, right, *sum);
+                        }
+                    }
+                    term += 1;
+                }
+            }
+            for (row, sums) in sums.into_iter().enumerate() {
+                for (vector, sum) in sums.into_iter().enumerate() {
+                    let sum = if rectified { simd.rectify(sum) } else { sum };
+                    let to = c.add(row * c_row + vector * lanes);
+                    match vector + 1 == VECTORS && last < lanes {
+                        true => simd.store_first(to, sum, last),
+                        false => simd.store(to, sum),
+                    }
+                }
+            }
+        }
+        self.a = a.wrapping_add(ROWS * a_row);
+        self.c = c.wrapping_add(ROWS * c_row);
+        if !start.is_null() {
+            self.start = start.wrapping_add(ROWS * start_row);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn naive(a: &[f64], b: &[f64], (m, k, n): (usize, usize, usize)) -> Vec<f64> {
-        let mut c = vec![0.0; m * n];
-        for i in 0..m {
-            for j in 0..n {
-                c[i * n + j] = (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();
-            }
-        }
-        c
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_three_loops(
-            (m, k, n) in (0usize..40, 0usize..40, 0usize..40),
-            gap in 0usize..5,
-            transpose_a: bool,
-            transpose_b: bool,
-            beta in prop::sample::select(vec![0.0f32, 1.0]),
-            seed: u32,
-        ) {
-            let mut state = seed;
-            let mut next = || {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 8) as f32 / 8_388_608.0 - 1.0
-            };
-            let plain = |rows: usize, columns: usize, next: &mut dyn FnMut() -> f32| {
-                (0..rows * columns).map(|_| next()).collect::<Vec<f32>>()
-            };
-            let (a, b) = (plain(m, k, &mut next), plain(k, n, &mut next));
-            let c = plain(m, n, &mut next);
-            // Lays a matrix out with gaps between its rows, transposed or not.
-            let lay = |data: &[f32], rows: usize, columns: usize, transpose: bool| {
-                let (outer, inner) = if transpose { (columns, rows) } else { (rows, columns) };
-                let mut laid = vec![f32::NAN; outer * (inner + gap)];
-                for i in 0..rows {
-                    for j in 0..columns {
-                        let (o, p) = if transpose { (j, i) } else { (i, j) };
-                        laid[o * (inner + gap) + p] = data[i * columns + j];
-                    }
-                }
-                laid
-            };
-            let (laid_a, laid_b) = (lay(&a, m, k, transpose_a), lay(&b, k, n, transpose_b));
-            let mut laid_c = lay(&c, m, n, false);
-            let view = |data, rows, columns, transpose: bool| if transpose {
-                Matrix::new(data, columns, rows, rows + gap).transposed()
-            } else {
-                Matrix::new(data, rows, columns, columns + gap)
-            };
-            gemm(
-                view(&laid_a, m, k, transpose_a),
-                view(&laid_b, k, n, transpose_b),
-                beta,
-                MatrixMut::new(&mut laid_c, m, n, n + gap),
-            );
-            let double = |data: &[f32]| data.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
-            let expected = naive(&double(&a), &double(&b), (m, k, n));
-            for i in 0..m {
-                for j in 0..n {
-                    let expected = expected[i * n + j] + f64::from(beta * c[i * n + j]);
-                    let found = f64::from(laid_c[i * (n + gap) + j]);
-                    prop_assert!((found - expected).abs() <= 1e-5, "{found} {expected}");
-                }
-                for p in n..n + gap {
-                    prop_assert!(laid_c[i * (n + gap) + p].is_nan(), "a gap was written");
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -1,36 +1,36 @@
 //! The arithmetic that everything else waits for.
 //!
-//! Nothing above this room knows how a product is computed, so that faster
-//! kernels need no change elsewhere.
+//! A kernel is written once, generic over [`simd::Simd`], and compiled for each
+//! level of instructions; [`level::Level`] says which of them run. Nothing above
+//! this room knows how a product is computed. Nothing here allocates but
+//! [`Packed::new`].
+//!
+//! On one level the same numbers give the same bits, wherever a row stands among
+//! others; between levels sums differ by rounding.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training inverts"))]
 pub mod cholesky;
 mod gemm;
+mod level;
+mod matrix;
+mod pack;
 mod passes;
+#[cfg(feature = "cli")]
+mod peak;
+mod portable;
+mod simd;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
-/// The instructions that products are computed with on this processor, as
-/// matrixmultiply chooses them.
-pub fn name() -> &'static str {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return "avx512";
-        }
-        if is_x86_feature_detected!("fma") && is_x86_feature_detected!("avx2") {
-            return "avx2";
-        }
-        if is_x86_feature_detected!("avx") {
-            return "avx";
-        }
-    }
-    #[cfg(target_arch = "aarch64")]
-    if std::arch::is_aarch64_feature_detected!("neon") {
-        return "neon";
-    }
-    "portable"
-}
-
-pub use gemm::{Matrix, MatrixMut, gemm};
+pub use gemm::{Start, gemm, layer};
+pub use level::{check_choice, kernel_name, kernel_names};
+pub use matrix::{Matrix, MatrixMut};
+pub use pack::Packed;
 pub use passes::{
-    add_scaled, add_to_rows, dot, gather_rows, relu, relu_mask, sum_of_squares, sum_rows,
+    add_scaled, add_scaled_rows, add_to_rows, are_finite, dot, gather_rows, pull_towards,
+    relu_mask, scale_by, sum_of_squares,
 };
+#[cfg(feature = "cli")]
+pub use peak::kernel_peak;

@@ -1,65 +1,151 @@
 //! Passes over vectors and the rows of matrices.
+//!
+//! Loops whose elements do not depend on each other are left to the compiler,
+//! which has no other order to choose; a sum's order is written out.
 
-/// The dot product of two slices of one length.
-pub fn dot(left: &[f32], right: &[f32]) -> f32 {
-    // Eight sums side by side, so that the order is fixed and the additions
-    // need not wait for each other.
-    let mut sums = [0.0f32; 8];
-    let (left, left_rest) = left.as_chunks::<8>();
-    let (right, right_rest) = right.as_chunks::<8>();
-    for (left, right) in left.iter().zip(right) {
-        for lane in 0..8 {
-            sums[lane] += left[lane] * right[lane];
+use super::level::Level;
+use super::simd::{Kernel, Simd};
+
+/// Makes a function of a body that is compiled for each level.
+macro_rules! pass {
+    (
+        $(#[$meta:meta])*
+        fn $name:ident<$life:lifetime>($simd:ident, $($argument:ident: $kind:ty),*) -> $output:ty
+        $body:block
+    ) => {
+        $(#[$meta])*
+        pub fn $name<$life>($($argument: $kind),*) -> $output {
+            struct Pass<$life>($($kind),*);
+            impl<$life> Kernel for Pass<$life> {
+                type Output = $output;
+
+                #[inline(always)]
+                fn run<S: Simd>(self, $simd: S) -> $output {
+                    let Self($($argument),*) = self;
+                    $body
+                }
+            }
+            Level::current().run(Pass($($argument),*))
+        }
+    };
+}
+
+pass! {
+    /// The dot product of two slices of one length.
+    fn dot<'a>(simd, left: &'a [f32], right: &'a [f32]) -> f32 {
+        dot_of(simd, left, right)
+    }
+}
+
+pass! {
+    /// The sum of the squares.
+    fn sum_of_squares<'a>(simd, vector: &'a [f32]) -> f32 {
+        dot_of(simd, vector, vector)
+    }
+}
+
+/// The dot product of two slices of one length, inside a kernel.
+#[inline(always)]
+pub fn dot_of<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
+    assert!(left.len() == right.len(), "the factors of a dot product must be of one length");
+    // Four sums side by side: no addition waits for the one before.
+    let mut sums = [simd.splat(0.0); 4];
+    let (lanes, len) = (S::LANES, left.len());
+    let (left, right) = (left.as_ptr(), right.as_ptr());
+    let mut place = 0;
+    // SAFETY: both slices hold `len` numbers, and every load ends at or before
+    // that: `place` and the lanes after it are compared with it.
+    unsafe {
+        while place + 4 * lanes <= len {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let from = place + part * lanes;
+                *sum =
+                    simd.multiply_add(simd.load(left.add(from)), simd.load(right.add(from)), *sum);
+            }
+            place += 4 * lanes;
+        }
+        for sum in &mut sums {
+            let count = lanes.min(len - place);
+            if count == lanes {
+                let (left, right) = (simd.load(left.add(place)), simd.load(right.add(place)));
+                *sum = simd.multiply_add(left, right, *sum);
+            } else if count > 0 {
+                let left = simd.load_first(left.add(place), count);
+                *sum = simd.multiply_add(left, simd.load_first(right.add(place), count), *sum);
+            }
+            place += count;
         }
     }
-    let rest: f32 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
-    sums.iter().sum::<f32>() + rest
+    simd.sum(simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3])))
 }
 
-/// The sum of the squares.
-pub fn sum_of_squares(vector: &[f32]) -> f32 {
-    dot(vector, vector)
-}
-
-/// `target += source`, element by element.
-fn add(target: &mut [f32], source: &[f32]) {
-    for (target, source) in target.iter_mut().zip(source) {
-        *target += source;
+pass! {
+    /// `target += scale * source`, element by element.
+    fn add_scaled<'a>(_simd, target: &'a mut [f32], scale: f32, source: &'a [f32]) -> () {
+        for (target, source) in target.iter_mut().zip(source) {
+            *target += scale * source;
+        }
     }
 }
 
-/// `target += scale * source`, element by element.
-pub fn add_scaled(target: &mut [f32], scale: f32, source: &[f32]) {
-    for (target, source) in target.iter_mut().zip(source) {
-        *target += scale * source;
+pass! {
+    /// `target *= scale`, element by element.
+    fn scale_by<'a>(_simd, target: &'a mut [f32], scale: f32) -> () {
+        for target in target {
+            *target *= scale;
+        }
     }
 }
 
-/// Adds `row` to each row of a dense matrix.
-pub fn add_to_rows(matrix: &mut [f32], row: &[f32]) {
-    for target in matrix.chunks_exact_mut(row.len()) {
-        add(target, row);
+pass! {
+    /// `target -= share * (target - towards)`, element by element.
+    fn pull_towards<'a>(_simd, target: &'a mut [f32], share: f32, towards: &'a [f32]) -> () {
+        for (target, towards) in target.iter_mut().zip(towards) {
+            *target -= share * (*target - towards);
+        }
     }
 }
 
-/// `sum += ` the sum of the rows of a dense matrix.
-pub fn sum_rows(sum: &mut [f32], matrix: &[f32]) {
-    for row in matrix.chunks_exact(sum.len()) {
-        add(sum, row);
+pass! {
+    /// Adds `row` to each row of a dense matrix.
+    fn add_to_rows<'a>(_simd, matrix: &'a mut [f32], row: &'a [f32]) -> () {
+        for target in matrix.chunks_exact_mut(row.len().max(1)) {
+            for (target, row) in target.iter_mut().zip(row) {
+                *target += row;
+            }
+        }
     }
 }
 
-/// The larger of each element and 0.
-pub fn relu(vector: &mut [f32]) {
-    for element in vector {
-        *element = element.max(0.0);
+pass! {
+    /// `sum += scale * ` the sum of the rows of a dense matrix.
+    fn add_scaled_rows<'a>(_simd, sum: &'a mut [f32], scale: f32, matrix: &'a [f32]) -> () {
+        for row in matrix.chunks_exact(sum.len().max(1)) {
+            for (sum, row) in sum.iter_mut().zip(row) {
+                *sum += scale * row;
+            }
+        }
     }
 }
 
-/// Sets `target` to 0 wherever `activation` is not above 0.
-pub fn relu_mask(target: &mut [f32], activation: &[f32]) {
-    for (target, activation) in target.iter_mut().zip(activation) {
-        *target = if *activation > 0.0 { *target } else { 0.0 };
+pass! {
+    /// Sets `target` to 0 wherever `activation` is not above 0.
+    fn relu_mask<'a>(_simd, target: &'a mut [f32], activation: &'a [f32]) -> () {
+        for (target, activation) in target.iter_mut().zip(activation) {
+            *target = if *activation > 0.0 { *target } else { 0.0 };
+        }
+    }
+}
+
+pass! {
+    /// Whether no number is infinite or not a number.
+    fn are_finite<'a>(_simd, vector: &'a [f32]) -> bool {
+        // Without a way out in the middle, so that it is done many at a time.
+        let mut finite = true;
+        for element in vector {
+            finite &= element.is_finite();
+        }
+        finite
     }
 }
 

@@ -22,9 +22,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapt::Set;
 use crate::config::GradientSteps;
-use crate::kernels::{Matrix, MatrixMut, add_scaled, add_to_rows, dot, gemm, relu_mask};
+use crate::kernels::{
+    Matrix, MatrixMut, Start, add_scaled, add_to_rows, dot, gemm, pull_towards, relu_mask, scale_by,
+};
 use crate::loss::Output;
-use crate::network::{LayerRows, Network};
+use crate::network::{LayerRows, Network, PackedNetwork};
 
 /// Whether the gradient passes through the local update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,7 @@ pub struct MetaGradient {
 #[derive(Clone, Debug, Default)]
 struct Step {
     head: Vec<f32>,
+    packed: PackedNetwork,
     activations: LayerRows,
     deltas: LayerRows,
 }
@@ -87,7 +90,8 @@ impl Step {
     /// Runs the head forward and the mean loss's derivatives back; returns the loss.
     fn run(&mut self, network: &Network, output: &Output, set: Set) -> f32 {
         let rows = set.inputs.rows;
-        network.forward(&self.head, set.inputs, &mut self.activations);
+        self.packed.pack(network, &self.head, set.inputs.user);
+        network.forward(&self.packed, set.inputs, &mut self.activations);
         self.deltas.resize(network, rows);
         let share = 1.0 / rows.max(1) as f32;
         let heads = self.activations.output(rows);
@@ -140,9 +144,7 @@ impl MetaGradient {
             self.head.fill(0.0);
             network.add_gradient(support.inputs, &step.activations, &step.deltas, &mut self.head);
             if back > 0.0 {
-                for (parameter, start) in self.query.head.iter_mut().zip(head) {
-                    *parameter -= back * (*parameter - start);
-                }
+                pull_towards(&mut self.query.head, back, head);
             }
             for (tensor, rate) in network.tensor_ranges().zip(&self.effective_rates) {
                 add_scaled(&mut self.query.head[tensor.clone()], -rate, &self.head[tensor]);
@@ -150,7 +152,7 @@ impl MetaGradient {
         }
 
         self.loss = self.query.run(network, output, query);
-        let Step { head: adapted, activations, deltas } = &self.query;
+        let Step { head: adapted, activations, deltas, .. } = &self.query;
         self.head.fill(0.0);
         network.add_gradient(query.inputs, activations, deltas, &mut self.head);
         let rows = query.inputs.rows;
@@ -168,7 +170,7 @@ impl MetaGradient {
                 // The derivative of pull / (n + pull).
                 self.pull += by_back * step_share / (support.inputs.rows as f32 + local.pull);
                 add_scaled(&mut self.start, back, &self.head);
-                self.head.iter_mut().for_each(|element| *element *= step_share);
+                scale_by(&mut self.head, step_share);
             }
             if order == Order::First {
                 continue;
@@ -184,8 +186,8 @@ impl MetaGradient {
 
             // What the embeddings get is subtracted as well: both of its parts
             // are negated before they are added.
-            negate(deltas.layer_mut(0));
-            negate(direction);
+            scale_by(deltas.layer_mut(0), -1.0);
+            scale_by(direction, -1.0);
             let (items, user) = (&mut self.support_items, &mut self.user);
             network.add_input_gradient(&step.head, deltas, rows, items, user);
             network.add_input_gradient(direction, &step.deltas, rows, items, user);
@@ -199,7 +201,7 @@ impl Tangents {
     fn set_direction(&mut self, network: &Network, rates: &[f32], v: &[f32]) {
         copy(&mut self.direction, v);
         for (tensor, rate) in network.tensor_ranges().zip(rates) {
-            self.direction[tensor].iter_mut().for_each(|element| *element *= rate);
+            scale_by(&mut self.direction[tensor], *rate);
         }
     }
 
@@ -223,7 +225,7 @@ impl Tangents {
                 gemm(
                     Matrix::dense(inputs, rows, layer.inputs),
                     layer.weights(v).transposed(),
-                    0.0,
+                    Start::Zero,
                     MatrixMut::dense(sums, rows, layer.outputs),
                 );
             }
@@ -233,14 +235,13 @@ impl Tangents {
             let rows_of = deltas.chunks_exact(layer.outputs);
             self.products.push(rows_of.map(|row| dot(row, bias)).sum());
 
-            let rate = rates[2 * l];
-            sums.iter_mut().for_each(|sum| *sum *= rate);
+            scale_by(sums, rates[2 * l]);
             add_to_rows(sums, &self.direction[layer.bias.clone()]);
             if let Some(previous) = before {
                 gemm(
                     Matrix::dense(previous, rows, layer.inputs),
                     layer.weights(&step.head).transposed(),
-                    1.0,
+                    Start::Kept,
                     MatrixMut::dense(sums, rows, layer.outputs),
                 );
             }
@@ -267,13 +268,13 @@ impl Tangents {
             gemm(
                 Matrix::dense(deltas, rows, layer.outputs),
                 layer.weights(&step.head),
-                0.0,
+                Start::Zero,
                 MatrixMut::dense(previous, rows, layer.inputs),
             );
             gemm(
                 Matrix::dense(step.deltas.layer(l), rows, layer.outputs),
                 layer.weights(&self.direction),
-                1.0,
+                Start::Kept,
                 MatrixMut::dense(previous, rows, layer.inputs),
             );
             relu_mask(previous, step.activations.layer(l - 1));
@@ -289,8 +290,4 @@ fn zero(vector: &mut Vec<f32>, len: usize) {
 fn copy(vector: &mut Vec<f32>, source: &[f32]) {
     vector.clear();
     vector.extend_from_slice(source);
-}
-
-fn negate(vector: &mut [f32]) {
-    vector.iter_mut().for_each(|element| *element = -*element);
 }

@@ -15,7 +15,7 @@ use crate::adapt::Set;
 use crate::config::Ridge;
 use crate::kernels::cholesky;
 use crate::loss::Output;
-use crate::network::{LayerRows, Network};
+use crate::network::{LayerRows, Network, PackedNetwork};
 
 /// One task's gradients, and room to compute them in.
 ///
@@ -36,6 +36,7 @@ pub struct RidgeGradient {
     pub query_items: Vec<f32>,
     /// By the user's part of the head's inputs, through both sets.
     pub user: Vec<f32>,
+    packed: PackedNetwork,
     activations: LayerRows,
     /// The support set's rows in units of `scale`, [rows, width].
     rows: Vec<f64>,
@@ -105,8 +106,9 @@ impl RidgeGradient {
         support: Set,
     ) {
         let width = head.len();
-        let Self { activations, rows, ratings, factor, weights, .. } = self;
-        network.forward(head, support.inputs, activations);
+        let Self { packed, activations, rows, ratings, factor, weights, .. } = self;
+        packed.pack(network, head, support.inputs.user);
+        network.forward(packed, support.inputs, activations);
         let said = activations.output(support.inputs.rows);
         ratings.clear();
         ratings.extend(said.iter().zip(support.targets).enumerate().map(
@@ -152,7 +154,8 @@ impl RidgeGradient {
         let adapted: Vec<f32> = (head.iter().zip(scale).zip(&self.weights))
             .map(|((start, scale), weight)| (f64::from(*start) + f64::from(*scale) * weight) as f32)
             .collect();
-        network.forward(&adapted, query.inputs, &mut self.activations);
+        self.packed.pack(network, &adapted, query.inputs.user);
+        network.forward(&self.packed, query.inputs, &mut self.activations);
         let mut loss = 0.0;
         for (row, (said, target)) in
             self.activations.output(count).iter().zip(query.targets).enumerate()

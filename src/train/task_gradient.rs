@@ -11,7 +11,7 @@ use crate::data::Task;
 use crate::embedding::write_row;
 use crate::inputs::head_features;
 use crate::kernels::{add_scaled, relu_mask, sum_of_squares};
-use crate::network::{Inputs, LayerRows, Network};
+use crate::network::{Inputs, LayerRows, Network, PackedNetwork};
 
 /// What all tasks of a batch share: the parameters as they stand.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,7 @@ pub struct TaskGradient {
     pub support: SetGradient,
     pub query: SetGradient,
     user_row: Vec<f32>,
+    packed_body: PackedNetwork,
     start: Vec<f32>,
     steps: MetaGradient,
     ridge: RidgeGradient,
@@ -85,8 +86,9 @@ impl TaskGradient {
         let user = match &set.body {
             None => &*self.user_row,
             Some(body) => {
-                self.support.forward(set, body, &parameters.body, &self.user_row);
-                self.query.forward(set, body, &parameters.body, &self.user_row);
+                self.packed_body.pack(body, &parameters.body, &self.user_row);
+                self.support.forward(set, body, &self.packed_body);
+                self.query.forward(set, body, &self.packed_body);
                 &[]
             }
         };
@@ -177,11 +179,11 @@ impl SetGradient {
     }
 
     /// What the head sees of the items, by way of the body.
-    fn forward(&mut self, set: &TrainingSet, body: &Network, weights: &[f32], user: &[f32]) {
+    fn forward(&mut self, set: &TrainingSet, body: &Network, packed: &PackedNetwork) {
         let (rows, factors) = (self.targets.len(), set.config.factors);
         let Self { item_rows, activations, features, .. } = self;
-        let inputs = Inputs { items: item_rows, user, offsets: &[], rows };
-        body.forward(weights, inputs, activations);
+        let inputs = Inputs { items: item_rows, user: &[], offsets: &[], rows };
+        body.forward(packed, inputs, activations);
         features.resize(rows * (factors + body.output_width()), 0.0);
         head_features(body, factors, item_rows, activations, rows, features);
     }

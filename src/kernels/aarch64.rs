@@ -1,0 +1,68 @@
+//! NEON.
+
+use std::arch::aarch64::*;
+
+use super::simd::Simd;
+
+/// Four numbers at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Neon(());
+
+impl Neon {
+    /// # Safety
+    /// The processor has NEON.
+    #[inline(always)]
+    pub unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Simd for Neon {
+    type Vector = float32x4_t;
+
+    const LANES: usize = 4;
+    const TILE_VECTORS: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, number: f32) -> float32x4_t {
+        // SAFETY: `self` is the proof that the processor has NEON.
+        unsafe { vdupq_n_f32(number) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: as in `splat`.
+        unsafe { vaddq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        // SAFETY: as in `splat`.
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+
+    #[inline(always)]
+    fn rectify(self, a: float32x4_t) -> float32x4_t {
+        // Of a NaN and a number, the instruction takes the number.
+        // SAFETY: as in `splat`.
+        unsafe { vmaxnmq_f32(a, vdupq_n_f32(0.0)) }
+    }
+
+    #[inline(always)]
+    fn sum(self, a: float32x4_t) -> f32 {
+        // SAFETY: as in `splat`.
+        unsafe { vaddvq_f32(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> float32x4_t {
+        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        unsafe { vld1q_f32(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, vector: float32x4_t) {
+        // SAFETY: as in `load`.
+        unsafe { vst1q_f32(to, vector) }
+    }
+}

@@ -1,0 +1,171 @@
+//! Which instructions this process computes with: chosen once, when they are
+//! first needed.
+
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "aarch64")]
+use super::aarch64::Neon;
+use super::portable::Portable;
+use super::simd::Kernel;
+#[cfg(target_arch = "x86_64")]
+use super::x86_64::{Avx2, Avx512};
+
+/// The environment variable that forces a level, for tests and measurements.
+const VARIABLE: &str = "MELU_KERNEL";
+
+/// Instructions that this processor has: there is no value of a level that it
+/// lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level(Instructions);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Instructions {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    Portable,
+}
+
+impl Level {
+    /// The levels of this processor, best first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let levels = [
+            #[cfg(target_arch = "x86_64")]
+            (
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma"),
+                Instructions::Avx512,
+            ),
+            #[cfg(target_arch = "x86_64")]
+            (
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+                Instructions::Avx2,
+            ),
+            #[cfg(target_arch = "aarch64")]
+            (std::arch::is_aarch64_feature_detected!("neon"), Instructions::Neon),
+            (true, Instructions::Portable),
+        ];
+        levels.into_iter().filter(|(has, _)| *has).map(|(_, instructions)| Self(instructions))
+    }
+
+    /// The level of this process: the best one, unless the environment names
+    /// another that the processor has.
+    pub fn current() -> Self {
+        *chosen().as_ref().unwrap_or(&Self(Instructions::Portable))
+    }
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon => "neon",
+            Instructions::Portable => "portable",
+        }
+    }
+
+    /// Runs a kernel that is compiled for the level.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            // SAFETY: there is a value of a level only where `available` found
+            // the processor to have it. So for the others.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => unsafe { avx512(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Instructions::Avx2 => unsafe { avx2(kernel) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Instructions::Neon => unsafe { neon(kernel) },
+            Instructions::Portable => kernel.run(Portable),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: whoever calls this vouches for these very features.
+    kernel.run(unsafe { Avx512::new() })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: whoever calls this vouches for these very features.
+    kernel.run(unsafe { Avx2::new() })
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn neon<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: whoever calls this vouches for this very feature.
+    kernel.run(unsafe { Neon::new() })
+}
+
+fn chosen() -> &'static Result<Level, String> {
+    static CHOSEN: OnceLock<Result<Level, String>> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        choose(std::env::var_os(VARIABLE).map(|name| name.to_string_lossy().into()))
+    })
+}
+
+/// The level of this name, or the best one of all.
+fn choose(name: Option<String>) -> Result<Level, String> {
+    let mut levels = Level::available();
+    let found = match &name {
+        Some(name) if !name.is_empty() => levels.find(|level| level.name() == name),
+        _ => levels.next(),
+    };
+    found.ok_or_else(|| {
+        let names: Vec<&str> = Level::available().map(Level::name).collect();
+        let name = name.unwrap_or_default();
+        format!("is \"{name}\"; this processor has {}", names.join(", "))
+    })
+}
+
+/// The instructions that this process computes with: `avx512`, `avx2`, `neon` or
+/// `portable`.
+///
+/// The processor's best ones are chosen once, when they are first needed. The
+/// environment variable `MELU_KERNEL` forces others, for tests and measurements;
+/// a name that it does not know fails [`Model::open`](crate::Model::open). May be
+/// called from any thread.
+pub fn kernel_name() -> &'static str {
+    Level::current().name()
+}
+
+/// All that [`kernel_name`] can be on this processor, best first.
+pub fn kernel_names() -> Vec<&'static str> {
+    Level::available().map(Level::name).collect()
+}
+
+/// What is wrong with the environment's choice, in words, and its variable.
+pub fn check_choice() -> Result<(), (&'static str, String)> {
+    chosen().as_ref().map(|_| ()).map_err(|problem| (VARIABLE, problem.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_chosen_by_name() {
+        let best = Level::available().next().unwrap();
+        assert_eq!(choose(None), Ok(best));
+        assert_eq!(choose(Some(String::new())), Ok(best));
+        for level in Level::available() {
+            assert_eq!(choose(Some(level.name().into())), Ok(level));
+        }
+        let problem = choose(Some("mmx".into())).unwrap_err();
+        assert!(problem.contains("\"mmx\"") && problem.contains("portable"), "{problem}");
+    }
+}

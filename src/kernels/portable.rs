@@ -1,0 +1,53 @@
+//! The level that every processor has: plain arithmetic, four numbers at once.
+
+use super::simd::Simd;
+
+/// What any compiler can do without being told of the processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable;
+
+impl Simd for Portable {
+    type Vector = [f32; 4];
+
+    const LANES: usize = 4;
+    const TILE_VECTORS: usize = 2;
+
+    #[inline(always)]
+    fn splat(self, number: f32) -> [f32; 4] {
+        [number; 4]
+    }
+
+    #[inline(always)]
+    fn add(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]]
+    }
+
+    // Without an instruction for it, a sum that is rounded once is a call.
+    #[inline(always)]
+    fn multiply_add(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        [a[0] * b[0] + c[0], a[1] * b[1] + c[1], a[2] * b[2] + c[2], a[3] * b[3] + c[3]]
+    }
+
+    #[inline(always)]
+    fn rectify(self, a: [f32; 4]) -> [f32; 4] {
+        [a[0].max(0.0), a[1].max(0.0), a[2].max(0.0), a[3].max(0.0)]
+    }
+
+    #[inline(always)]
+    fn sum(self, a: [f32; 4]) -> f32 {
+        (a[0] + a[2]) + (a[1] + a[3])
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for four numbers; an array of them may
+        // begin wherever a number may.
+        unsafe { from.cast::<[f32; 4]>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, vector: [f32; 4]) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[f32; 4]>().write(vector) }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a kernel may ask of a processor: a kernel is written once, for any
+//! [`Simd`], and compiled for each level.
+
+/// One level's vector instructions.
+///
+/// A value of the type is the proof that the processor has them, so that only
+/// what takes pointers is unsafe. All functions are inlined into a kernel's
+/// entry point, which is compiled for the level.
+pub trait Simd: Copy {
+    /// So many numbers side by side.
+    type Vector: Copy;
+
+    /// How many numbers a vector holds: at most [`MOST_LANES`].
+    const LANES: usize;
+
+    /// How many vectors a tile of a product is wide, at most
+    /// [`MOST_TILE_VECTORS`]: with six rows, as many sums as there are registers
+    /// for.
+    const TILE_VECTORS: usize;
+
+    /// The same number in each lane.
+    fn splat(self, number: f32) -> Self::Vector;
+
+    /// `a + b`.
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// `a * b + c`, rounded once on every level but the portable one.
+    fn multiply_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+
+    /// The larger of each element and 0; 0 for what is not a number.
+    fn rectify(self, a: Self::Vector) -> Self::Vector;
+
+    /// The sum of all lanes.
+    fn sum(self, a: Self::Vector) -> f32;
+
+    /// # Safety
+    /// [`Simd::LANES`] numbers can be read at `from`.
+    unsafe fn load(self, from: *const f32) -> Self::Vector;
+
+    /// # Safety
+    /// [`Simd::LANES`] numbers can be written at `to`.
+    unsafe fn store(self, to: *mut f32, vector: Self::Vector);
+
+    /// `count` numbers, and 0 in the lanes after them.
+    ///
+    /// # Safety
+    /// `count` is at most [`Simd::LANES`], and so many numbers can be read at
+    /// `from`.
+    #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::Vector {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: `count` is at most LANES, which is at most MOST_LANES; the
+        // caller vouches for `from`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
+            self.load(lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `count` lanes.
+    ///
+    /// # Safety
+    /// `count` is at most [`Simd::LANES`], and so many numbers can be written
+    /// at `to`.
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, vector: Self::Vector, count: usize) {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: as in `load_first`.
+        unsafe {
+            self.store(lanes.as_mut_ptr(), vector);
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
+        }
+    }
+
+    /// Asks for the cache line of an address, which may lie anywhere.
+    #[inline(always)]
+    fn prefetch(self, _address: *const f32) {}
+
+    /// Writes the transpose of [`TRANSPOSED`] x [`TRANSPOSED`] numbers; rows
+    /// lie `from_stride` and `to_stride` numbers apart.
+    ///
+    /// # Safety
+    /// So many rows of so many numbers can be read at `from` and written at
+    /// `to`.
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        for i in 0..TRANSPOSED {
+            for j in 0..TRANSPOSED {
+                // SAFETY: both are below TRANSPOSED.
+                unsafe { *to.add(j * to_stride + i) = *from.add(i * from_stride + j) };
+            }
+        }
+    }
+}
+
+/// The widest vector of any level.
+pub const MOST_LANES: usize = 16;
+
+/// The widest tile of any level.
+pub const MOST_TILE_VECTORS: usize = 4;
+
+/// The edge of the square that [`Simd::transpose`] transposes.
+pub const TRANSPOSED: usize = 8;
+
+/// Work that can be compiled for each level.
+pub trait Kernel {
+    /// What it computes.
+    type Output;
+
+    /// Does it. Implementations are `#[inline(always)]`, or they would not be
+    /// compiled for the level.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}

@@ -1,0 +1,239 @@
+//! AVX-512, and AVX2 with FMA.
+//!
+//! The functions here are inlined into entry points that are compiled for the
+//! level; a value of a level's type exists only where the processor has it.
+
+use std::arch::x86_64::*;
+
+use super::simd::Simd;
+
+/// Sixteen numbers at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512(());
+
+/// Eight numbers at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2(());
+
+impl Avx512 {
+    /// # Safety
+    /// The processor has AVX-512F, AVX2 and FMA.
+    #[inline(always)]
+    pub unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Avx2 {
+    /// # Safety
+    /// The processor has AVX2 and FMA.
+    #[inline(always)]
+    pub unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Simd for Avx512 {
+    type Vector = __m512;
+
+    const LANES: usize = 16;
+    const TILE_VECTORS: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, number: f32) -> __m512 {
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
+        unsafe { _mm512_set1_ps(number) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn rectify(self, a: __m512) -> __m512 {
+        // Of a NaN and another, the instruction takes the second.
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_max_ps(a, _mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    fn sum(self, a: __m512) -> f32 {
+        // SAFETY: as in `splat`; AVX-512F implies AVX2.
+        unsafe {
+            let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(a)));
+            sum(_mm256_add_ps(_mm512_castps512_ps256(a), high))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, vector: __m512) {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_storeu_ps(to, vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> __m512 {
+        // SAFETY: as in `load`; lanes that the mask leaves out are not read.
+        unsafe { _mm512_maskz_loadu_ps(first(count), from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, vector: __m512, count: usize) {
+        // SAFETY: as in `load`; lanes that the mask leaves out are not written.
+        unsafe { _mm512_mask_storeu_ps(to, first(count), vector) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, address: *const f32) {
+        // SAFETY: as in `splat`; a prefetch reads nothing that could fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        // SAFETY: AVX-512F implies AVX2; the caller vouches for the rest.
+        unsafe { transpose(from, from_stride, to, to_stride) }
+    }
+}
+
+impl Simd for Avx2 {
+    type Vector = __m256;
+
+    const LANES: usize = 8;
+    const TILE_VECTORS: usize = 2;
+
+    #[inline(always)]
+    fn splat(self, number: f32) -> __m256 {
+        // SAFETY: `self` is the proof that the processor has AVX2 and FMA.
+        unsafe { _mm256_set1_ps(number) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn rectify(self, a: __m256) -> __m256 {
+        // Of a NaN and another, the instruction takes the second.
+        // SAFETY: as in `splat`.
+        unsafe { _mm256_max_ps(a, _mm256_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    fn sum(self, a: __m256) -> f32 {
+        // SAFETY: as in `splat`.
+        unsafe { sum(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m256 {
+        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, vector: __m256) {
+        // SAFETY: as in `load`.
+        unsafe { _mm256_storeu_ps(to, vector) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, address: *const f32) {
+        // SAFETY: as in `splat`; a prefetch reads nothing that could fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        // SAFETY: `self` is the proof that the processor has AVX2; the caller
+        // vouches for the rest.
+        unsafe { transpose(from, from_stride, to, to_stride) }
+    }
+}
+
+/// A mask of the first `count` lanes, at most 16.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    ((1u32 << count) - 1) as __mmask16
+}
+
+/// The sum of all lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sum(a: __m256) -> f32 {
+    let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+/// Writes the transpose of 8 x 8 numbers.
+///
+/// # Safety
+/// As of [`Simd::transpose`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    // Rows i and i + 4 share a register, so that what is left to do stays
+    // within its halves: a 4 x 4 transpose in each.
+    let half = |row: usize, column: usize| {
+        // SAFETY: the caller vouches for 8 rows of 8 numbers; `row` is below 4
+        // and `column` 0 or 4, so that both loads lie in them.
+        unsafe {
+            let low = _mm_loadu_ps(from.add(row * from_stride + column));
+            let high = _mm_loadu_ps(from.add((row + 4) * from_stride + column));
+            _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high)
+        }
+    };
+    for column in [0, 4] {
+        let rows = [half(0, column), half(1, column), half(2, column), half(3, column)];
+        let ab_low = _mm256_unpacklo_ps(rows[0], rows[1]);
+        let ab_high = _mm256_unpackhi_ps(rows[0], rows[1]);
+        let cd_low = _mm256_unpacklo_ps(rows[2], rows[3]);
+        let cd_high = _mm256_unpackhi_ps(rows[2], rows[3]);
+        let columns = [
+            _mm256_shuffle_ps::<0b01_00_01_00>(ab_low, cd_low),
+            _mm256_shuffle_ps::<0b11_10_11_10>(ab_low, cd_low),
+            _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
+            _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
+        ];
+        for (place, vector) in columns.into_iter().enumerate() {
+            // SAFETY: the caller vouches for 8 rows of 8 numbers at `to`, and
+            // `column + place` is below 8.
+            unsafe { _mm256_storeu_ps(to.add((column + place) * to_stride), vector) };
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is promised of the arithmetic: no allocation once a user exists, and the
+//! same numbers from each level of instructions.
+
+#![cfg(feature = "train")]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::process::Command;
+
+use common::{Tensors, unit};
+use melu::config::Config;
+use melu::data::{SynthOptions, World};
+use melu::schema::Value;
+use melu::train::{Solver, TrainOptions, Trainer};
+use melu::{Catalog, Filter, Model, NewItem, User, kernel_name, kernel_names};
+
+thread_local! {
+    /// How often this thread has asked for memory.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: everything is handed on to the system's allocator; counting touches
+// only a number of this thread that needs neither memory nor a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often some work asks for memory.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+fn trained(options: &TrainOptions) -> Model {
+    let world = SynthOptions { users: 80, items: 120, ratings_per_user: 30, ..Default::default() };
+    let dataset = World::generate(&world).unwrap().dataset().unwrap();
+    let options = TrainOptions { epochs: 1, ..options.clone() };
+    let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
+    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    Model::from_contents(trainer.finish().unwrap()).unwrap()
+}
+
+#[test]
+fn nothing_is_allocated_once_a_user_exists() {
+    assert!(allocations(|| drop(std::hint::black_box(vec![0u8; 9]))) > 0, "nothing is counted");
+    let gradient = TrainOptions { solver: Solver::Gradient, ..TrainOptions::default() };
+    for options in [TrainOptions::default(), gradient, TrainOptions::paper()] {
+        let model = trained(&options);
+        let catalog = model.catalog().unwrap().unwrap();
+        let mut user = User::new(&catalog, &[("age", Value::Name("25-34"))]).unwrap();
+        let items: Vec<u32> = (0..40).collect();
+        let ratings: Vec<f32> = (0..40).map(|item| (item % 5) as f32 + 0.5).collect();
+        let mut scores = vec![0.0; catalog.len()];
+        let mut best = Vec::with_capacity(20);
+        let count = allocations(|| {
+            for count in [5, 40, 1, 20] {
+                user.adapt(&items[..count], &ratings[..count]).unwrap();
+                user.score_all(&mut scores).unwrap();
+                user.score(&items, &mut scores[..40]).unwrap();
+                let filter = Filter { leave_out: &items[..7], keep_rated: false };
+                user.recommend(20, filter, &mut best).unwrap();
+                user.reset();
+                user.recommend(3, Filter::default(), &mut best).unwrap();
+            }
+        });
+        assert_eq!(count, 0, "{:?}", model.config().local);
+    }
+}
+
+/// Heads and scores of a generated model, computed with this process's level.
+fn numbers() -> Vec<f32> {
+    let json = r#"{
+        "item_fields": [{"name": "kind", "kind": "one", "size": 300},
+                        {"name": "year", "kind": "one", "size": 9}],
+        "user_fields": [{"name": "region", "kind": "one", "size": 3}],
+        "embedding_dim": 19, "hidden": [70, 33], "loss": "mse",
+        "output": {"scale": 1.0, "offset": 3.0}, "local": {"steps": 3, "rate": 0.01}
+    }"#;
+    let config = Config::from_json(json).unwrap();
+    let tensors = Tensors::generate(&config, 5, |tensor| if tensor < 3 { 1.0 } else { 0.3 });
+    let model = Model::from_contents(tensors.contents(&config)).unwrap();
+    let values: Vec<[(&str, Value); 2]> = (0..300)
+        .map(|item| [("kind", Value::Index(item)), ("year", Value::Index(item % 9))])
+        .collect();
+    let ids: Vec<String> = (0..300).map(|item| item.to_string()).collect();
+    let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, values });
+    let catalog = Catalog::new(&model, &items.collect::<Vec<_>>()).unwrap();
+    let mut user = User::new(&catalog, &[("region", Value::Index(1))]).unwrap();
+    let rated: Vec<u32> = (0..23).map(|item| item * 13).collect();
+    let ratings: Vec<f32> = (0..23).map(|i| 3.0 + 2.0 * unit(9, 0, i) as f32).collect();
+    user.adapt(&rated, &ratings).unwrap();
+    let mut scores = vec![0.0; 300];
+    user.score_all(&mut scores).unwrap();
+    scores.extend_from_slice(user.head());
+    scores
+}
+
+/// Not a test by itself: what the one below runs for each level.
+#[test]
+#[ignore = "prints numbers for another test"]
+fn print_numbers() {
+    println!("level {}", kernel_name());
+    numbers().iter().for_each(|number| println!("number {}", number.to_bits()));
+}
+
+#[test]
+fn the_levels_agree() {
+    let expected = numbers();
+    for level in kernel_names() {
+        let program = std::env::current_exe().unwrap();
+        let output = Command::new(program)
+            .args(["--ignored", "--exact", "print_numbers", "--nocapture"])
+            .env("MELU_KERNEL", level)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.lines().any(|line| line.ends_with(&format!("level {level}"))), "{text}");
+        let found: Vec<f32> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("number "))
+            .map(|bits| f32::from_bits(bits.parse().unwrap()))
+            .collect();
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            let allowed = 1e-5 * expected.abs().max(1.0);
+            assert!((found - expected).abs() <= allowed, "{level}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_level_that_there_is_not_is_refused() {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program)
+        .args(["--ignored", "--exact", "print_numbers"])
+        .env("MELU_KERNEL", "mmx")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success());
+    assert!(text.contains("MELU_KERNEL") && text.contains("mmx"), "{text}");
+}
