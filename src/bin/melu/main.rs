@@ -1,6 +1,7 @@
 //! The command line: see `melu --help`.
 
 mod ask;
+mod bench;
 mod demo;
 mod eval;
 mod evidence;
@@ -43,6 +44,7 @@ enum Command {
     Recommend(recommend::Arguments),
     Inspect(inspect::InspectArguments),
     Verify(inspect::VerifyArguments),
+    Bench(bench::Arguments),
 }
 
 impl Command {
@@ -58,6 +60,7 @@ impl Command {
             Self::Recommend(arguments) => recommend::run(arguments),
             Self::Inspect(arguments) => inspect::inspect(arguments),
             Self::Verify(arguments) => inspect::verify(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
         }
     }
 }

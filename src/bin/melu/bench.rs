@@ -1,0 +1,287 @@
+//! `melu bench`: how fast a model is on this machine, and how fast it could be.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use melu::config::Local;
+use melu::loss::Loss;
+use melu::network::Network;
+use melu::schema::{FieldKind, Value};
+use melu::{Catalog, Filter, Model, NewItem, User, kernel_name, kernel_names, kernel_peak};
+use serde_json::{Value as Json, json};
+
+use crate::terminal::{print, print_json, print_table, table};
+
+/// How long the machine's peak is measured, before and after everything else.
+const PEAK_TIME: Duration = Duration::from_millis(100);
+
+/// Fewer runs than this have no 99th percentile.
+const FEWEST_RUNS: usize = 100;
+
+/// How many items a recommendation has.
+const RECOMMENDED: usize = 20;
+
+/// Measure how long adapting, scoring and recommending take.
+///
+/// One thread computes, once with each of the instructions that the processor
+/// has. The peak is that of fused multiplications and additions, measured
+/// here and now. Other programs disturb: close them, and trust shares more
+/// than times.
+#[derive(Args)]
+pub struct Arguments {
+    /// The weight file.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// A catalogue of so many made-up items; again for more. Without it, the
+    /// model's own catalogue and one of 100,000 are measured.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..))]
+    items: Vec<u32>,
+    /// Adapt to so many ratings; again for more.
+    #[arg(
+        long,
+        value_name = "N",
+        default_values_t = [5, 20],
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    ratings: Vec<u32>,
+    /// How long each row is measured at least.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
+    seconds: f64,
+    /// Measure the best instructions alone, or those that MELU_KERNEL names.
+    #[arg(long)]
+    one_kernel: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    if !(arguments.seconds.is_finite() && (0.0..=3600.0).contains(&arguments.seconds)) {
+        bail!("--seconds is {}; 0 to 3600 is expected", arguments.seconds);
+    }
+    let mut report = measure(arguments)?;
+    if !arguments.one_kernel {
+        let others = kernel_names().into_iter().filter(|name| *name != kernel_name());
+        let others: Result<Vec<Json>> = others.map(|name| measure_apart(arguments, name)).collect();
+        report["others"] = others?.into();
+    }
+    if arguments.json {
+        return print_json(&report);
+    }
+    for report in [&report].into_iter().chain(report["others"].as_array().into_iter().flatten()) {
+        print_report(report)?;
+    }
+    Ok(())
+}
+
+/// Measures other instructions in a process of its own: a process chooses once.
+fn measure_apart(arguments: &Arguments, kernel: &str) -> Result<Json> {
+    let mut command = Command::new(std::env::current_exe().context("the program's own path")?);
+    command.arg("bench").arg(&arguments.model).args(["--json", "--one-kernel"]);
+    command.args(["--seconds", &arguments.seconds.to_string()]);
+    for (option, counts) in [("--items", &arguments.items), ("--ratings", &arguments.ratings)] {
+        for count in counts {
+            command.args([option, &count.to_string()]);
+        }
+    }
+    command.env("MELU_KERNEL", kernel).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().context("the program could not be run again")?;
+    if !output.status.success() {
+        bail!("measuring {kernel} failed");
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn measure(arguments: &Arguments) -> Result<Json> {
+    let model = Model::open(&arguments.model)?;
+    let mut peak = kernel_peak(PEAK_TIME);
+    let catalogs = if arguments.items.is_empty() {
+        let made_up = made_up(&model, 100_000)?;
+        model.catalog()?.into_iter().chain([made_up]).collect()
+    } else {
+        arguments.items.iter().map(|count| made_up(&model, *count)).collect::<Result<Vec<_>>>()?
+    };
+    let least = Duration::from_secs_f64(arguments.seconds);
+    let mut rows = Vec::new();
+    for (place, catalog) in catalogs.iter().enumerate() {
+        let items = catalog.len();
+        let mut user = User::new(catalog, &[])?;
+        // Adapting does not depend on the catalogue.
+        let counts = if place == 0 { &*arguments.ratings } else { &[] };
+        for count in counts.iter().map(|count| *count as usize) {
+            let (rated, ratings) = rated(&model, items, count);
+            let times = times(least, || user.adapt(&rated, &ratings))?;
+            rows.push(row(
+                "adapt",
+                json!({ "ratings": count }),
+                times,
+                adapt_operations(&model, count),
+            ));
+        }
+        let operations = items as f64 * item_operations(&model);
+        let mut scores = vec![0.0; items];
+        let (rated, ratings) = rated(&model, items, 20);
+        user.adapt(&rated, &ratings)?;
+        let score = times(least, || user.score_all(&mut scores))?;
+        rows.push(row("score", json!({ "items": items }), score, operations));
+        let mut best = Vec::new();
+        let recommend = times(least, || user.recommend(RECOMMENDED, Filter::default(), &mut best))?;
+        let of = json!({ "items": items, "k": RECOMMENDED });
+        rows.push(row("recommend", of, recommend, operations));
+        let both = times(least, || {
+            user.adapt(&rated, &ratings)?;
+            user.recommend(RECOMMENDED, Filter::default(), &mut best)
+        })?;
+        let of = json!({ "ratings": rated.len(), "items": items, "k": RECOMMENDED });
+        let operations = operations + adapt_operations(&model, rated.len());
+        rows.push(row("adapt_and_recommend", of, both, operations));
+    }
+    peak = peak.max(kernel_peak(PEAK_TIME));
+    for row in &mut rows {
+        let reached = row["gflops"].as_f64().unwrap_or(0.0) * 1e9;
+        row["share_of_peak"] = (reached / peak).into();
+    }
+    Ok(json!({
+        "kernel": kernel_name(),
+        "threads": 1,
+        "peak_gflops": peak / 1e9,
+        "rows": rows,
+    }))
+}
+
+/// Items that hold some value of each field.
+fn made_up(model: &Model, count: u32) -> Result<Catalog> {
+    let fields = &model.config().item_fields;
+    let ids: Vec<String> = (0..count).map(|item| item.to_string()).collect();
+    // Multiplying by a large odd number strews the values.
+    let value = |item: u32, place: usize| match fields[place].kind {
+        FieldKind::Numeric { mean, .. } => Value::Number(mean),
+        _ => {
+            let strewn = (item + 1).wrapping_mul(2_654_435_761).rotate_left(place as u32);
+            Value::Index(strewn % fields[place].size as u32)
+        }
+    };
+    let values: Vec<Vec<(&str, Value)>> = (0..count)
+        .map(|item| {
+            let fields = fields.iter().enumerate();
+            fields.map(|(place, field)| (field.name.as_str(), value(item, place))).collect()
+        })
+        .collect();
+    let items: Vec<NewItem> =
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+    Ok(Catalog::new(model, &items)?)
+}
+
+/// So many items of a catalogue, and ratings of them.
+fn rated(model: &Model, items: usize, count: usize) -> (Vec<u32>, Vec<f32>) {
+    let output = model.config().output;
+    let rating = |place: usize| match output.loss {
+        Loss::Bce => (place % 2) as f32,
+        _ => output.offset + output.scale * ((place % 5) as f32 - 2.0) / 2.0,
+    };
+    let item = |place: usize| (place * 7919 % items.max(1)) as u32;
+    ((0..count).map(item).collect(), (0..count).map(rating).collect())
+}
+
+/// How long each run takes, in microseconds, shortest first.
+fn times(least: Duration, mut work: impl FnMut() -> melu::Result<()>) -> Result<Vec<f64>> {
+    work()?;
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < FEWEST_RUNS || begin.elapsed() < least {
+        let start = Instant::now();
+        work()?;
+        times.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+fn row(work: &str, of: Json, times: Vec<f64>, operations: f64) -> Json {
+    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+    let median = at(0.5);
+    let mut row = json!({
+        "work": work,
+        "best_us": at(0.0),
+        "median_us": median,
+        "p99_us": at(0.99),
+        "gflops": operations / median / 1e3,
+    });
+    if let (Some(row), Json::Object(of)) = (row.as_object_mut(), of) {
+        row.extend(of);
+    }
+    row
+}
+
+/// Multiplications and additions that one item's score takes.
+fn item_operations(model: &Model) -> f64 {
+    model.body_network().into_iter().chain([model.head_network()]).map(forward).sum()
+}
+
+/// Those of one row on the way forward; the user's part is computed once.
+fn forward(network: &Network) -> f64 {
+    products(network, 0).sum()
+}
+
+/// Those of each layer's product from this layer on.
+fn products(network: &Network, from: usize) -> impl Iterator<Item = f64> {
+    network.layers().iter().enumerate().skip(from).map(|(l, layer)| {
+        let inputs = if l == 0 { network.item_width() } else { layer.inputs };
+        2.0 * (inputs * layer.outputs) as f64
+    })
+}
+
+/// Those of adapting to so many ratings.
+fn adapt_operations(model: &Model, ratings: usize) -> f64 {
+    let (head, count) = (model.head_network(), ratings as f64);
+    match &model.config().local {
+        Local::Gradient(steps) => {
+            // Forward, back to the layers before, and the weights' gradients.
+            let row = 2.0 * forward(head) + products(head, 1).sum::<f64>();
+            let user = head.layers().first().map_or(0, |layer| layer.outputs) * head.user_width();
+            let body = model.body_network().map_or(0.0, forward);
+            count * body + steps.steps as f64 * (count * row + 2.0 * user as f64)
+        }
+        Local::Ridge(_) => {
+            // The precision, half of which is its own mirror image; its factor;
+            // two triangles solved.
+            let width = head.parameters() as f64;
+            count * (item_operations(model) + width * (width + 1.0))
+                + width.powi(3) / 3.0
+                + 2.0 * width * width
+        }
+    }
+}
+
+fn print_report(report: &Json) -> Result<()> {
+    let text = |value: &Json| value.as_str().unwrap_or_default().replace('_', " ");
+    let number = |value: &Json| value.as_f64().unwrap_or_default();
+    print(format_args!(
+        "{}, 1 thread; peak {:.0} Gflop/s",
+        text(&report["kernel"]),
+        number(&report["peak_gflops"])
+    ))?;
+    let mut rows = table(
+        &["work", "ratings", "items", "median us", "p99 us", "items/s", "Gflop/s", "of the peak"],
+        |column| column > 0,
+    );
+    for row in report["rows"].as_array().into_iter().flatten() {
+        let count = |key: &str| row[key].as_u64().map_or(String::new(), |count| count.to_string());
+        let median = number(&row["median_us"]);
+        let items = row["items"].as_f64();
+        rows.add_row([
+            text(&row["work"]),
+            count("ratings"),
+            count("items"),
+            format!("{median:.1}"),
+            format!("{:.1}", number(&row["p99_us"])),
+            items.map_or(String::new(), |items| format!("{:.2} M", items / median)),
+            format!("{:.1}", number(&row["gflops"])),
+            format!("{:.0} %", 100.0 * number(&row["share_of_peak"])),
+        ]);
+    }
+    print_table(&rows)
+}
