@@ -17,19 +17,13 @@ thread_local! {
     static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// The matrix products pack their factors into memory of this alignment or more, which
-/// they return at once; nothing else of melu asks for it.
-const PACKING: usize = 16;
-
 /// Counts allocations, and refuses large ones, each thread by itself.
 struct Watching;
 
 // SAFETY: the memory is the system's.
 unsafe impl GlobalAlloc for Watching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() < PACKING {
-            COUNT.set(COUNT.get() + 1);
-        }
+        COUNT.set(COUNT.get() + 1);
         if layout.size() >= LIMIT.get() {
             return null_mut();
         }
