@@ -77,6 +77,16 @@ struct PackedLayer {
     bias: Vec<f32>,
 }
 
+/// What is in parameters, or in a gradient, before a gradient is added.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Begin<'a> {
+    Zero,
+    /// What they hold.
+    Kept,
+    /// These parameters.
+    At(&'a [f32]),
+}
+
 /// A dense matrix [rows, layer outputs] for each layer.
 ///
 /// Holds the layers' outputs (after ReLU but for the last), or the loss's
@@ -263,69 +273,71 @@ impl Network {
         }
     }
 
-    /// `gradient += ` the gradient by the parameters, summed over rows.
-    pub fn add_gradient(
+    /// The gradient by the parameters, summed over rows, added to where it
+    /// begins.
+    pub(crate) fn gradient(
         &self,
         inputs: Inputs,
         activations: &LayerRows,
         deltas: &LayerRows,
+        begin: Begin,
         gradient: &mut [f32],
     ) {
         for (l, layer) in self.layers.iter().enumerate() {
             let deltas = &deltas.0[l][..inputs.rows * layer.outputs];
-            self.add_products(l, inputs, activations, deltas, None, gradient);
+            self.products(l, inputs, activations, deltas, begin, gradient);
+            begin.copy(&layer.bias, gradient);
             add_scaled_rows(&mut gradient[layer.bias.clone()], 1.0, deltas);
         }
     }
 
-    /// A gradient step: `parameters = from - share * rate * gradient`, with a
-    /// rate for each tensor; without `from` it goes on from where they are.
+    /// A gradient step from where it begins: `parameters = begin - share * rate *
+    /// gradient`, with a rate for each tensor.
     ///
-    /// `deltas` are of no use afterwards.
+    /// Each layer's `deltas` are multiplied by minus its weight's rate and share.
     #[expect(clippy::too_many_arguments, reason = "a step is all of these")]
-    pub fn step(
+    pub(crate) fn step(
         &self,
         inputs: Inputs,
         activations: &LayerRows,
         deltas: &mut LayerRows,
         share: f32,
         rates: &[f32],
-        from: Option<&[f32]>,
+        begin: Begin,
         parameters: &mut [f32],
     ) {
         let layers = self.layers.iter().zip(rates.as_chunks::<2>().0);
         for (l, (layer, [weight_rate, bias_rate])) in layers.enumerate() {
             let deltas = &mut deltas.0[l][..inputs.rows * layer.outputs];
-            let bias = &mut parameters[layer.bias.clone()];
-            if let Some(from) = from {
-                bias.copy_from_slice(&from[layer.bias.clone()]);
-            }
-            add_scaled_rows(bias, -share * bias_rate, deltas);
+            begin.copy(&layer.bias, parameters);
+            add_scaled_rows(&mut parameters[layer.bias.clone()], -share * bias_rate, deltas);
             scale_by(deltas, -share * weight_rate);
-            self.add_products(l, inputs, activations, deltas, from, parameters);
+            self.products(l, inputs, activations, deltas, begin, parameters);
         }
     }
 
-    /// A layer's weight in `to` = that in `from` + `deltas^T input`; without
-    /// `from` it is added to what is there.
-    fn add_products(
+    /// A layer's weight in `to` = where it begins + `deltas^T input`.
+    fn products(
         &self,
         l: usize,
         inputs: Inputs,
         activations: &LayerRows,
         deltas: &[f32],
-        from: Option<&[f32]>,
+        begin: Begin,
         to: &mut [f32],
     ) {
         let layer = &self.layers[l];
         let (rows, outputs) = (inputs.rows, layer.outputs);
         let transposed = Matrix::dense(deltas, rows, outputs).transposed();
         let to = &mut to[layer.weight.clone()];
-        let from = from.map(|from| &from[layer.weight.clone()]);
         // Some rows' columns from `place` on.
-        let start = |place: usize, rows: usize, width: usize| match from {
-            None => Start::Kept,
-            Some(from) => Start::Matrix(Matrix::new(&from[place..], rows, width, layer.inputs)),
+        let start = |place: usize, rows: usize, width: usize| match begin {
+            Begin::Zero => Start::Zero,
+            Begin::Kept => Start::Kept,
+            Begin::At(parameters) => {
+                let from = &parameters[layer.weight.clone()][place..];
+                Start::Matrix(Matrix::new(from, rows, width, layer.inputs))
+            }
         };
         if l > 0 {
             let before = Matrix::dense(&activations.0[l - 1], rows, layer.inputs);
@@ -358,7 +370,7 @@ impl Network {
     }
 
     /// `gradient += deltas^T activations` for the weights of all layers but the first.
-    pub fn add_outer_products(
+    pub(crate) fn add_outer_products(
         &self,
         activations: &LayerRows,
         deltas: &LayerRows,
@@ -431,6 +443,16 @@ impl Network {
                 *norm += sum_of_squares(delta) * (input + 1.0);
                 input = sum_of_squares(&activations.0[l][row * layer.outputs..][..layer.outputs]);
             }
+        }
+    }
+}
+
+impl Begin<'_> {
+    fn copy(&self, range: &Range<usize>, to: &mut [f32]) {
+        match self {
+            Self::Zero => to[range.clone()].fill(0.0),
+            Self::Kept => {}
+            Self::At(parameters) => to[range.clone()].copy_from_slice(&parameters[range.clone()]),
         }
     }
 }
@@ -510,9 +532,9 @@ impl LayerRows {
         self.0.last().map_or(&[], |matrix| &matrix[..len])
     }
 
-    /// A layer's matrix, to be written.
-    pub fn layer_mut(&mut self, layer: usize) -> &mut [f32] {
-        &mut self.0[layer]
+    /// Takes over all of another's numbers.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.0.clone_from(&other.0);
     }
 
     /// The matrix before a layer's, if there is one, and the layer's, to be written.

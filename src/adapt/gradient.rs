@@ -4,7 +4,7 @@ use super::set::{BLOCK, Set};
 use crate::config::GradientSteps;
 use crate::kernels::pull_towards;
 use crate::loss::Output;
-use crate::network::{LayerRows, Network, PackedNetwork};
+use crate::network::{Begin, LayerRows, Network, PackedNetwork};
 
 /// Room for rows and packed heads; made once, so that nothing is allocated while
 /// adapting or scoring but for more than [`BLOCK`] ratings.
@@ -75,11 +75,11 @@ pub fn local_update(
         }
         network.backward(now, activations, inputs.rows, deltas);
         // The first step need not copy the start: it goes on from there.
-        let from = (step == 0).then_some(start);
+        let begin = if step == 0 { Begin::At(start) } else { Begin::Kept };
         if step > 0 && back > 0.0 {
             pull_towards(head, back, start);
         }
-        network.step(inputs, activations, deltas, step_share, &local.rates, from, head);
+        network.step(inputs, activations, deltas, step_share, &local.rates, begin, head);
     }
 }
 

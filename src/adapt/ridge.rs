@@ -85,12 +85,9 @@ impl Posterior {
                 for ((element, feature), scale) in self.row.iter_mut().zip(features).zip(scale) {
                     *element = precision * f64::from(*scale) * f64::from(*feature);
                 }
-                for (i, &element) in self.row.iter().enumerate() {
-                    let sums = &mut self.factor[i * width..][..=i];
-                    for (sum, other) in sums.iter_mut().zip(&self.row) {
-                        *sum += element * other;
-                    }
-                    self.mean[i] += element * precision * f64::from(residual);
+                cholesky::add_square(&mut self.factor, &self.row);
+                for (mean, element) in self.mean.iter_mut().zip(&self.row) {
+                    *mean += element * precision * f64::from(residual);
                 }
             }
         }

@@ -5,7 +5,12 @@
 //! triangle is read and written; what stands above it does not matter. All
 //! inner loops run along rows, so that they vectorise.
 
+use super::level::Level;
+use super::passes::pass;
+use super::simd::{Kernel, Simd};
+
 /// The dot product of two slices of one length.
+#[inline(always)]
 fn dot(left: &[f64], right: &[f64]) -> f64 {
     // Eight sums side by side: the order is fixed, and no addition waits for
     // the one before.
@@ -17,75 +22,103 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
             sums[lane] += left[lane] * right[lane];
         }
     }
-    let rest: f64 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
-    sums.iter().sum::<f64>() + rest
+    for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
+        *sum += left * right;
+    }
+    let four = [sums[0] + sums[4], sums[1] + sums[5], sums[2] + sums[6], sums[3] + sums[7]];
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// `target += scale * source`, element by element.
+#[inline(always)]
 fn add_scaled(target: &mut [f64], scale: f64, source: &[f64]) {
     for (target, source) in target.iter_mut().zip(source) {
         *target += scale * source;
     }
 }
 
-/// Replaces a matrix by the factor L of `L L^T`, in its lower triangle.
-///
-/// `false` if the matrix is not positive definite, or not finite; what is left
-/// in it then is of no use.
-#[must_use]
-pub fn factorise(matrix: &mut [f64], n: usize) -> bool {
-    for i in 0..n {
-        let (above, row) = matrix.split_at_mut(i * n);
-        let row = &mut row[..=i];
-        for (j, other) in above.chunks_exact(n).enumerate() {
-            row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
+pass! {
+    /// `matrix += row row^T`, in its lower triangle; the row's length is the
+    /// matrix's.
+    fn add_square<'a>(_simd, matrix: &'a mut [f64], row: &'a [f64]) -> () {
+        let n = row.len();
+        for (i, (sums, scale)) in matrix.chunks_exact_mut(n.max(1)).zip(row).enumerate() {
+            add_scaled(&mut sums[..=i], *scale, &row[..=i]);
         }
-        let square = row[i] - dot(&row[..i], &row[..i]);
-        // A comparison that NaN fails too.
-        if !(square > 0.0 && square.is_finite()) {
-            return false;
-        }
-        row[i] = square.sqrt();
     }
-    true
 }
 
-/// Replaces the right side of `L x = b` by x, given the factor L.
-pub fn solve_lower(factor: &[f64], n: usize, x: &mut [f64]) {
-    for (i, row) in factor.chunks_exact(n.max(1)).enumerate() {
-        x[i] = (x[i] - dot(&row[..i], &x[..i])) / row[i];
+pass! {
+    /// Replaces a matrix by the factor L of `L L^T`, in its lower triangle.
+    ///
+    /// `false` if the matrix is not positive definite, or not finite; what is left
+    /// in it then is of no use.
+    #[must_use]
+    fn factorise<'a>(_simd, matrix: &'a mut [f64], n: usize) -> bool {
+        for i in 0..n {
+            let (above, row) = matrix.split_at_mut(i * n);
+            let row = &mut row[..=i];
+            for (j, other) in above.chunks_exact(n).enumerate() {
+                row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
+            }
+            let square = row[i] - dot(&row[..i], &row[..i]);
+            // A comparison that NaN fails too.
+            if !(square > 0.0 && square.is_finite()) {
+                return false;
+            }
+            row[i] = square.sqrt();
+        }
+        true
+    }
+}
+
+pass! {
+    /// Replaces the right side of `L x = b` by x, given the factor L.
+    fn solve_lower<'a>(_simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
+        for (i, row) in factor.chunks_exact(n.max(1)).enumerate() {
+            x[i] = (x[i] - dot(&row[..i], &x[..i])) / row[i];
+        }
+    }
+}
+
+pass! {
+    /// Replaces the right side of `L^T x = b` by x, given the factor L.
+    fn solve_upper<'a>(_simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
+        for (i, row) in factor.chunks_exact(n.max(1)).enumerate().rev() {
+            let (before, x) = x.split_at_mut(i);
+            x[0] /= row[i];
+            add_scaled(before, -x[0], &row[..i]);
+        }
     }
 }
 
 /// Replaces the right side of `A x = b` by x, given A's factor.
 pub fn solve(factor: &[f64], n: usize, x: &mut [f64]) {
     solve_lower(factor, n, x);
-    for (i, row) in factor.chunks_exact(n.max(1)).enumerate().rev() {
-        let (before, x) = x.split_at_mut(i);
-        x[0] /= row[i];
-        add_scaled(before, -x[0], &row[..i]);
-    }
+    solve_upper(factor, n, x);
 }
 
-/// Writes the lower triangle of A's inverse into `inverse`, and replaces A's
-/// factor L by its own inverse.
-pub fn invert(factor: &mut [f64], n: usize, inverse: &mut [f64]) {
-    for i in 0..n {
-        let (above, row) = factor.split_at_mut(i * n);
-        let row = &mut row[..=i];
-        // Elements from `k` on are still the factor's when their turn comes.
-        for (k, other) in above.chunks_exact(n).enumerate() {
-            let scale = std::mem::take(&mut row[k]);
-            add_scaled(&mut row[..=k], scale, &other[..=k]);
+pass! {
+    /// Writes the lower triangle of A's inverse into `inverse`, and replaces A's
+    /// factor L by its own inverse.
+    fn invert<'a>(_simd, factor: &'a mut [f64], n: usize, inverse: &'a mut [f64]) -> () {
+        for i in 0..n {
+            let (above, row) = factor.split_at_mut(i * n);
+            let row = &mut row[..=i];
+            // Elements from `k` on are still the factor's when their turn comes.
+            for (k, other) in above.chunks_exact(n).enumerate() {
+                let scale = std::mem::take(&mut row[k]);
+                add_scaled(&mut row[..=k], scale, &other[..=k]);
+            }
+            let pivot = 1.0 / row[i];
+            row[..i].iter_mut().for_each(|element| *element *= -pivot);
+            row[i] = pivot;
         }
-        let pivot = 1.0 / row[i];
-        row[..i].iter_mut().for_each(|element| *element *= -pivot);
-        row[i] = pivot;
-    }
-    inverse.fill(0.0);
-    for (k, row) in factor.chunks_exact(n.max(1)).enumerate() {
-        for i in 0..=k {
-            add_scaled(&mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
+        inverse.fill(0.0);
+        for (k, row) in factor.chunks_exact(n.max(1)).enumerate() {
+            for i in 0..=k {
+                add_scaled(&mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
+            }
         }
     }
 }

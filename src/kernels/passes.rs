@@ -29,6 +29,7 @@ macro_rules! pass {
         }
     };
 }
+pub(super) use pass;
 
 pass! {
     /// The dot product of two slices of one length.
@@ -107,11 +108,11 @@ pass! {
 }
 
 pass! {
-    /// Adds `row` to each row of a dense matrix.
-    fn add_to_rows<'a>(_simd, matrix: &'a mut [f32], row: &'a [f32]) -> () {
+    /// Adds `scale * row` to each row of a dense matrix.
+    fn add_to_rows<'a>(_simd, matrix: &'a mut [f32], scale: f32, row: &'a [f32]) -> () {
         for target in matrix.chunks_exact_mut(row.len().max(1)) {
             for (target, row) in target.iter_mut().zip(row) {
-                *target += row;
+                *target += scale * row;
             }
         }
     }

@@ -1,11 +1,13 @@
 //! One global update: a batch of tasks, their gradients, and Adam.
 
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 
 use super::adam::{EmbeddingUpdate, Moments, Step};
 use super::options::TrainOptions;
 use super::parameters::Parameters;
-use super::task_gradient::{Shared, TaskGradient};
+use super::task_gradient::{Scratch, Shared, TaskGradient};
 use super::training_set::{TaskRows, TrainingSet};
 use crate::data::Task;
 use crate::embedding::Mix;
@@ -40,6 +42,8 @@ impl Optimiser {
 #[derive(Debug)]
 pub struct Batch {
     tasks: Vec<TaskGradient>,
+    /// Each thread's own, which its cache holds.
+    scratch: Vec<Mutex<Scratch>>,
     embeddings: Vec<EmbeddingUpdate>,
 }
 
@@ -49,6 +53,7 @@ impl Batch {
         let embeddings = set.fields().map(|field| EmbeddingUpdate::new(field.size, width));
         Self {
             tasks: (0..size).map(|_| TaskGradient::default()).collect(),
+            scratch: (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect(),
             embeddings: embeddings.collect(),
         }
     }
@@ -79,8 +84,12 @@ impl Batch {
             head_scale: &head_scale,
             means: &means,
         };
+        let scratch = &self.scratch;
         gradients.par_iter_mut().zip(tasks).for_each(|(gradient, (task, rows))| {
-            gradient.compute(shared, task, rows);
+            let thread = rayon::current_thread_index().unwrap_or(0) % scratch.len();
+            // What a task leaves there means nothing to the next one.
+            let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            gradient.compute(shared, task, rows, &mut scratch);
             if let Some(longest) = options.longest_gradient {
                 gradient.shorten(longest);
             }

@@ -15,8 +15,8 @@
 //! The last two are one derivative of the whole gradient computation along the
 //! direction `w` (Pearlmutter 1994): a forward and a backward pass in which
 //! every quantity carries its rate of change. No Hessian is ever formed, and
-//! the cost is that of two ordinary gradients. First order leaves both out
-//! (FOMAML).
+//! the cost is that of two ordinary gradients. It is taken along `-w`, so that
+//! all of it is added. First order leaves both out (FOMAML).
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ use crate::kernels::{
     Matrix, MatrixMut, Start, add_scaled, add_to_rows, dot, gemm, pull_towards, relu_mask, scale_by,
 };
 use crate::loss::Output;
-use crate::network::{LayerRows, Network, PackedNetwork};
+use crate::network::{Begin, LayerRows, Network, PackedNetwork};
 
 /// Whether the gradient passes through the local update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,28 +69,29 @@ pub struct MetaGradient {
 /// What one step's gradient was computed from.
 #[derive(Clone, Debug, Default)]
 struct Step {
+    /// Empty for the first step, which starts from the model's own.
     head: Vec<f32>,
     packed: PackedNetwork,
     activations: LayerRows,
     deltas: LayerRows,
+    /// The deltas of each layer times minus the rate of its weight.
+    scaled: LayerRows,
 }
 
-/// Rates of change along the direction that is carried back.
+/// Rates of change along `-w`.
 #[derive(Clone, Debug, Default)]
 struct Tangents {
-    direction: Vec<f32>,
     /// Each tensor's `<v, g>`, where `v` is carried back and `g` the gradient.
     products: Vec<f32>,
-    hessian_product: Vec<f32>,
     activations: LayerRows,
     deltas: LayerRows,
 }
 
 impl Step {
     /// Runs the head forward and the mean loss's derivatives back; returns the loss.
-    fn run(&mut self, network: &Network, output: &Output, set: Set) -> f32 {
+    fn run(&mut self, network: &Network, output: &Output, head: &[f32], set: Set) -> f32 {
         let rows = set.inputs.rows;
-        self.packed.pack(network, &self.head, set.inputs.user);
+        self.packed.pack(network, head, set.inputs.user);
         network.forward(&self.packed, set.inputs, &mut self.activations);
         self.deltas.resize(network, rows);
         let share = 1.0 / rows.max(1) as f32;
@@ -101,7 +102,7 @@ impl Step {
             *derivative = share * output.loss.derivative(*head, *target);
             loss += share * output.loss.value(*head, *target);
         }
-        network.backward(&self.head, &self.activations, rows, &mut self.deltas);
+        network.backward(head, &self.activations, rows, &mut self.deltas);
         loss
     }
 }
@@ -129,87 +130,102 @@ impl MetaGradient {
         zero(&mut self.support_items, support.inputs.rows * network.item_width());
         zero(&mut self.query_items, query.inputs.rows * network.item_width());
         zero(&mut self.user, network.user_width());
-        zero(&mut self.head, network.parameters());
-        zero(&mut self.start, network.parameters());
+        self.head.resize(network.parameters(), 0.0);
         self.pull = 0.0;
         let (step_share, back) = local.shares(support.inputs.rows.max(1));
+        if back > 0.0 {
+            zero(&mut self.start, network.parameters());
+        }
         self.effective_rates.clear();
         self.effective_rates.extend(local.rates.iter().map(|rate| step_share * rate));
 
-        copy(&mut self.query.head, head);
-        for step in &mut self.steps[..steps] {
-            copy(&mut step.head, &self.query.head);
-            step.run(network, output, support);
-            // `self.head` serves as the local gradient on the way forward.
-            self.head.fill(0.0);
-            network.add_gradient(support.inputs, &step.activations, &step.deltas, &mut self.head);
-            if back > 0.0 {
-                pull_towards(&mut self.query.head, back, head);
-            }
-            for (tensor, rate) in network.tensor_ranges().zip(&self.effective_rates) {
-                add_scaled(&mut self.query.head[tensor.clone()], -rate, &self.head[tensor]);
-            }
+        self.query.head.resize(network.parameters(), 0.0);
+        for place in 0..steps {
+            // The head at this step lies in it, and the next one's in the next.
+            let (now, after) = self.steps.split_at_mut(place + 1);
+            let step = &mut now[place];
+            let next = match after.first_mut() {
+                Some(next) if place + 1 < steps => &mut next.head,
+                _ => &mut self.query.head,
+            };
+            next.resize(network.parameters(), 0.0);
+            let now = std::mem::take(&mut step.head);
+            let at = if place == 0 { head } else { &*now };
+            step.run(network, output, at, support);
+            let begin = if place > 0 && back > 0.0 {
+                next.copy_from_slice(at);
+                pull_towards(next, back, head);
+                Begin::Kept
+            } else {
+                Begin::At(at)
+            };
+            let Step { activations, deltas, scaled, .. } = step;
+            scaled.copy_from(deltas);
+            let (inputs, rates) = (support.inputs, &local.rates);
+            network.step(inputs, activations, scaled, step_share, rates, begin, next);
+            step.head = now;
         }
 
-        self.loss = self.query.run(network, output, query);
-        let Step { head: adapted, activations, deltas, .. } = &self.query;
-        self.head.fill(0.0);
-        network.add_gradient(query.inputs, activations, deltas, &mut self.head);
+        let adapted = std::mem::take(&mut self.query.head);
+        let at = if steps == 0 { head } else { &*adapted };
+        self.loss = self.query.run(network, output, at, query);
+        let Step { activations, deltas, .. } = &self.query;
+        network.gradient(query.inputs, activations, deltas, Begin::Zero, &mut self.head);
         let rows = query.inputs.rows;
-        network.add_input_gradient(adapted, deltas, rows, &mut self.query_items, &mut self.user);
+        network.add_input_gradient(at, deltas, rows, &mut self.query_items, &mut self.user);
+        self.query.head = adapted;
 
-        for step in self.steps[..steps].iter().rev() {
-            self.tangents.set_direction(network, &self.effective_rates, &self.head);
-            self.tangents.forward(network, step, support, &self.head, &self.effective_rates);
+        for (place, step) in self.steps[..steps].iter().enumerate().rev() {
+            let at = if place == 0 { head } else { &*step.head };
+            self.tangents.forward(network, step, at, support, &self.head, &self.effective_rates);
             let products = &self.tangents.products;
             add_scaled(&mut self.rates, -step_share, products);
             if back > 0.0 {
                 let moved = |(v, (now, start)): (&f32, (&f32, &f32))| v * (now - start);
-                let way = self.head.iter().zip(step.head.iter().zip(head)).map(moved);
+                let way = self.head.iter().zip(at.iter().zip(head)).map(moved);
                 let by_back = dot(products, &local.rates) - way.sum::<f32>();
                 // The derivative of pull / (n + pull).
                 self.pull += by_back * step_share / (support.inputs.rows as f32 + local.pull);
                 add_scaled(&mut self.start, back, &self.head);
+            }
+            if order == Order::Second {
+                self.tangents.backward(network, output, step, at, support, &self.head);
+                let Tangents { deltas, .. } = &self.tangents;
+                let rows = support.inputs.rows;
+                let (items, user) = (&mut self.support_items, &mut self.user);
+                network.add_input_gradient(at, deltas, rows, items, user);
+                network.add_input_gradient(&self.head, &step.scaled, rows, items, user);
+            }
+            if back > 0.0 {
                 scale_by(&mut self.head, step_share);
             }
-            if order == Order::First {
-                continue;
+            if order == Order::Second {
+                let Tangents { activations, deltas, .. } = &self.tangents;
+                let inputs = support.inputs;
+                network.gradient(inputs, &step.activations, deltas, Begin::Kept, &mut self.head);
+                network.add_outer_products(activations, &step.deltas, inputs.rows, &mut self.head);
             }
-            self.tangents.backward(network, output, step, support);
-            let Tangents { direction, hessian_product, activations, deltas, .. } =
-                &mut self.tangents;
-            zero(hessian_product, network.parameters());
-            network.add_gradient(support.inputs, &step.activations, deltas, hessian_product);
-            let rows = support.inputs.rows;
-            network.add_outer_products(activations, &step.deltas, rows, hessian_product);
-            add_scaled(&mut self.head, -1.0, hessian_product);
-
-            // What the embeddings get is subtracted as well: both of its parts
-            // are negated before they are added.
-            scale_by(deltas.layer_mut(0), -1.0);
-            scale_by(direction, -1.0);
-            let (items, user) = (&mut self.support_items, &mut self.user);
-            network.add_input_gradient(&step.head, deltas, rows, items, user);
-            network.add_input_gradient(direction, &step.deltas, rows, items, user);
         }
-        add_scaled(&mut self.head, 1.0, &self.start);
+        if back > 0.0 {
+            add_scaled(&mut self.head, 1.0, &self.start);
+        }
     }
 }
 
 impl Tangents {
-    /// `direction = rate * v`, tensor by tensor.
-    fn set_direction(&mut self, network: &Network, rates: &[f32], v: &[f32]) {
-        copy(&mut self.direction, v);
-        for (tensor, rate) in network.tensor_ranges().zip(rates) {
-            scale_by(&mut self.direction[tensor], *rate);
-        }
-    }
-
-    /// The outputs' rates of change when the head moves along the direction.
+    /// The outputs' rates of change when the head moves along `-w`.
     ///
     /// On the way, `<v, g>` of each tensor falls out: a weight's is the sum
     /// over rows of `delta . (v input)`.
-    fn forward(&mut self, network: &Network, step: &Step, support: Set, v: &[f32], rates: &[f32]) {
+    fn forward(
+        &mut self,
+        network: &Network,
+        step: &Step,
+        head: &[f32],
+        support: Set,
+        v: &[f32],
+        rates: &[f32],
+    ) {
         self.products.clear();
         let rows = support.inputs.rows;
         self.activations.resize(network, rows);
@@ -235,12 +251,12 @@ impl Tangents {
             let rows_of = deltas.chunks_exact(layer.outputs);
             self.products.push(rows_of.map(|row| dot(row, bias)).sum());
 
-            scale_by(sums, rates[2 * l]);
-            add_to_rows(sums, &self.direction[layer.bias.clone()]);
+            scale_by(sums, -rates[2 * l]);
+            add_to_rows(sums, -rates[2 * l + 1], bias);
             if let Some(previous) = before {
                 gemm(
                     Matrix::dense(previous, rows, layer.inputs),
-                    layer.weights(&step.head).transposed(),
+                    layer.weights(head).transposed(),
                     Start::Kept,
                     MatrixMut::dense(sums, rows, layer.outputs),
                 );
@@ -252,7 +268,15 @@ impl Tangents {
     }
 
     /// The deltas' rates of change, from those of the outputs.
-    fn backward(&mut self, network: &Network, output: &Output, step: &Step, support: Set) {
+    fn backward(
+        &mut self,
+        network: &Network,
+        output: &Output,
+        step: &Step,
+        head: &[f32],
+        support: Set,
+        v: &[f32],
+    ) {
         let rows = support.inputs.rows;
         let share = 1.0 / rows as f32;
         let heads = step.activations.output(rows).iter().zip(support.targets);
@@ -267,13 +291,13 @@ impl Tangents {
             let previous = &mut previous[..rows * layer.inputs];
             gemm(
                 Matrix::dense(deltas, rows, layer.outputs),
-                layer.weights(&step.head),
+                layer.weights(head),
                 Start::Zero,
                 MatrixMut::dense(previous, rows, layer.inputs),
             );
             gemm(
-                Matrix::dense(step.deltas.layer(l), rows, layer.outputs),
-                layer.weights(&self.direction),
+                Matrix::dense(step.scaled.layer(l), rows, layer.outputs),
+                layer.weights(v),
                 Start::Kept,
                 MatrixMut::dense(previous, rows, layer.inputs),
             );
@@ -285,9 +309,4 @@ impl Tangents {
 fn zero(vector: &mut Vec<f32>, len: usize) {
     vector.clear();
     vector.resize(len, 0.0);
-}
-
-fn copy(vector: &mut Vec<f32>, source: &[f32]) {
-    vector.clear();
-    vector.extend_from_slice(source);
 }

@@ -125,10 +125,9 @@ impl RidgeGradient {
             for ((element, feature), scale) in row.iter_mut().zip(features).zip(scale) {
                 *element = rating.precision * f64::from(*scale) * f64::from(*feature);
             }
-            for (i, &element) in row.iter().enumerate() {
-                weights[i] += element * rating.precision * rating.residual;
-                let sums = &mut factor[i * width..][..=i];
-                sums.iter_mut().zip(&*row).for_each(|(sum, other)| *sum += element * other);
+            cholesky::add_square(factor, row);
+            for (weight, element) in weights.iter_mut().zip(&*row) {
+                *weight += element * rating.precision * rating.residual;
             }
         }
         factor.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);

@@ -10,8 +10,8 @@ use crate::config::Local;
 use crate::data::Task;
 use crate::embedding::write_row;
 use crate::inputs::head_features;
-use crate::kernels::{add_scaled, relu_mask, sum_of_squares};
-use crate::network::{Inputs, LayerRows, Network, PackedNetwork};
+use crate::kernels::{add_scaled, relu_mask, scale_by, sum_of_squares};
+use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
 
 /// What all tasks of a batch share: the parameters as they stand.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +40,13 @@ pub struct TaskGradient {
     pub support: SetGradient,
     pub query: SetGradient,
     user_row: Vec<f32>,
-    packed_body: PackedNetwork,
     start: Vec<f32>,
+}
+
+/// Room to compute one task after another in.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    packed_body: PackedNetwork,
     steps: MetaGradient,
     ridge: RidgeGradient,
 }
@@ -65,7 +70,7 @@ impl TaskGradient {
     /// Computes one task's gradients; all of the public fields are replaced.
     ///
     /// `rows` says how training describes the task's items.
-    pub fn compute(&mut self, shared: Shared, task: &Task, rows: &TaskRows) {
+    pub fn compute(&mut self, shared: Shared, task: &Task, rows: &TaskRows, scratch: &mut Scratch) {
         let Shared { set, parameters, .. } = shared;
         let item_fields = set.config.item_fields.len();
         let user_embeddings = &parameters.embeddings[item_fields..];
@@ -78,17 +83,20 @@ impl TaskGradient {
         self.query.fill(shared, &task.query, &rows.query);
         zero(&mut self.body, parameters.body.len());
         zero(&mut self.user, set.user_width);
+        let moved = set.user_start(user);
         self.start.clear();
-        self.start.extend_from_slice(&parameters.head);
-        let start = set.user_start(user);
-        add_scaled(&mut self.start[..start.len()], 1.0, start);
+        if !moved.is_empty() {
+            self.start.extend_from_slice(&parameters.head);
+            add_scaled(&mut self.start[..moved.len()], 1.0, moved);
+        }
+        let start = if moved.is_empty() { &parameters.head } else { &self.start };
 
         let user = match &set.body {
             None => &*self.user_row,
             Some(body) => {
-                self.packed_body.pack(body, &parameters.body, &self.user_row);
-                self.support.forward(set, body, &self.packed_body);
-                self.query.forward(set, body, &self.packed_body);
+                scratch.packed_body.pack(body, &parameters.body, &self.user_row);
+                self.support.forward(set, body, &scratch.packed_body);
+                self.query.forward(set, body, &scratch.packed_body);
                 &[]
             }
         };
@@ -97,8 +105,8 @@ impl TaskGradient {
         self.solver.clear();
         let (support_items, query_items) = match shared.local {
             Local::Gradient(local) => {
-                let steps = &mut self.steps;
-                steps.compute(network, output, local, &self.start, shared.order, support, query);
+                let steps = &mut scratch.steps;
+                steps.compute(network, output, local, start, shared.order, support, query);
                 self.loss = steps.loss;
                 self.head.clone_from(&steps.head);
                 self.solver.extend(steps.rates.iter().chain([&steps.pull]));
@@ -108,8 +116,8 @@ impl TaskGradient {
                 (&steps.support_items, &steps.query_items)
             }
             Local::Ridge(local) => {
-                let (ridge, scale) = (&mut self.ridge, shared.head_scale);
-                ridge.compute(network, output, local, &self.start, scale, support, query);
+                let (ridge, scale) = (&mut scratch.ridge, shared.head_scale);
+                ridge.compute(network, output, local, start, scale, support, query);
                 self.loss = ridge.loss;
                 self.head.clone_from(&ridge.head);
                 self.solver.extend(ridge.scale.iter().chain([&ridge.item_variance]));
@@ -145,7 +153,7 @@ impl TaskGradient {
         if norm > longest {
             let scale = longest / norm;
             for vector in [body, head, solver, user, &mut support.items, &mut query.items] {
-                vector.iter_mut().for_each(|element| *element *= scale);
+                scale_by(vector, scale);
             }
         }
     }
@@ -221,10 +229,11 @@ impl SetGradient {
         }
         relu_mask(deltas, self.activations.last(rows * outputs));
         body.backward(weights, &self.activations, rows, &mut self.deltas);
-        body.add_gradient(
+        body.gradient(
             Inputs { items: &self.item_rows, user, offsets: &[], rows },
             &self.activations,
             &self.deltas,
+            Begin::Kept,
             by_body,
         );
         zero(&mut self.items, rows * body.item_width());

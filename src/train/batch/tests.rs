@@ -81,9 +81,9 @@ fn check(case: &Case) -> Report {
         means: &means,
     };
     // Whatever was computed before must leave no trace.
-    let mut gradient = TaskGradient::default();
-    gradient.compute(shared, &task, &rows);
-    gradient.compute(shared, &task, &rows);
+    let (mut gradient, mut scratch) = (TaskGradient::default(), Scratch::default());
+    gradient.compute(shared, &task, &rows, &mut scratch);
+    gradient.compute(shared, &task, &rows, &mut scratch);
 
     let loss = answers["query_loss"].as_f64().unwrap();
     report.check("query loss", f64::from(gradient.loss), loss, loss);
