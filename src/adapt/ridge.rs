@@ -7,7 +7,7 @@
 //! rating's standard deviation, the posterior precision is `A^T A + I` (ridge
 //! regression; Bishop 2006, section 3.3).
 
-use super::set::Set;
+use super::set::{BLOCK, Set};
 use crate::config::Ridge;
 use crate::kernels::cholesky;
 use crate::loss::Output;
@@ -20,7 +20,8 @@ pub struct Posterior {
     factor: Vec<f64>,
     /// The posterior mean in units of `scale`, less the start.
     mean: Vec<f64>,
-    row: Vec<f64>,
+    /// Room for the rows of a block, [BLOCK, width].
+    rows: Vec<f64>,
 }
 
 impl Posterior {
@@ -30,7 +31,7 @@ impl Posterior {
         let mut posterior = Self {
             factor: vec![0.0; width * width],
             mean: vec![0.0; width],
-            row: vec![0.0; width],
+            rows: vec![0.0; BLOCK * width],
         };
         posterior.reset();
         posterior
@@ -80,16 +81,13 @@ impl Posterior {
                 let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
                 let variance = ridge.noise * variance + ridge.item_variance * item_variance;
                 let precision = 1.0 / f64::from(variance).sqrt();
-                // The bias is the weight of a feature that is always 1.
-                let features = inputs.row(row).chain([&1.0]);
-                for ((element, feature), scale) in self.row.iter_mut().zip(features).zip(scale) {
-                    *element = precision * f64::from(*scale) * f64::from(*feature);
-                }
-                cholesky::add_square(&mut self.factor, &self.row);
-                for (mean, element) in self.mean.iter_mut().zip(&self.row) {
-                    *mean += element * precision * f64::from(residual);
+                let elements = &mut self.rows[row * width..][..width];
+                inputs.write_scaled(row, precision, scale, elements);
+                for (mean, element) in self.mean.iter_mut().zip(elements) {
+                    *mean += *element * precision * f64::from(residual);
                 }
             }
+            cholesky::add_squares(&mut self.factor, width, &self.rows[..inputs.rows * width]);
         }
         self.add_identity();
         if !cholesky::factorise(&mut self.factor, width) {
@@ -109,13 +107,14 @@ impl Posterior {
     ///
     /// `features` are the item's, one less than the head has numbers.
     pub fn variance(&mut self, scale: &[f32], features: &[f32]) -> f64 {
+        let row = &mut self.rows[..self.mean.len()];
         for ((element, feature), scale) in
-            self.row.iter_mut().zip(features.iter().chain([&1.0])).zip(scale)
+            row.iter_mut().zip(features.iter().chain([&1.0])).zip(scale)
         {
             *element = f64::from(*scale) * f64::from(*feature);
         }
-        cholesky::solve_lower(&self.factor, self.mean.len(), &mut self.row);
-        self.row.iter().map(|element| element * element).sum()
+        cholesky::solve_lower(&self.factor, self.mean.len(), row);
+        row.iter().map(|element| element * element).sum()
     }
 
     /// Writes the covariance in units of `scale`, [width, width]; `work` is room

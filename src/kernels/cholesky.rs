@@ -2,8 +2,8 @@
 //! precision and in place.
 //!
 //! A matrix is `n * n` numbers, row-major and without gaps. Only its lower
-//! triangle is read and written; what stands above it does not matter. All
-//! inner loops run along rows, so that they vectorise.
+//! triangle is read; what stands above it does not matter. All inner loops run
+//! along rows, so that they vectorise.
 
 use super::level::Level;
 use super::passes::pass;
@@ -38,37 +38,95 @@ fn add_scaled(target: &mut [f64], scale: f64, source: &[f64]) {
 }
 
 pass! {
-    /// `matrix += row row^T`, in its lower triangle; the row's length is the
-    /// matrix's.
-    fn add_square<'a>(_simd, matrix: &'a mut [f64], row: &'a [f64]) -> () {
-        let n = row.len();
-        for (i, (sums, scale)) in matrix.chunks_exact_mut(n.max(1)).zip(row).enumerate() {
-            add_scaled(&mut sums[..=i], *scale, &row[..=i]);
+    /// `matrix += rows^T rows`, in its lower triangle; `rows` are of `n` numbers,
+    /// one after another.
+    fn add_squares<'a>(_simd, matrix: &'a mut [f64], n: usize, rows: &'a [f64]) -> () {
+        let n = n.max(1);
+        let mut fours = rows.chunks_exact(4 * n);
+        for four in &mut fours {
+            let (a, rest) = four.split_at(n);
+            let (b, rest) = rest.split_at(n);
+            let (c, d) = rest.split_at(n);
+            for (i, sums) in matrix.chunks_exact_mut(n).enumerate() {
+                let [by_a, by_b, by_c, by_d] = [a[i], b[i], c[i], d[i]];
+                let pairs = a[..=i].iter().zip(&b[..=i]).zip(c[..=i].iter().zip(&d[..=i]));
+                for (sum, ((a, b), (c, d))) in sums[..=i].iter_mut().zip(pairs) {
+                    *sum += (by_a * a + by_b * b) + (by_c * c + by_d * d);
+                }
+            }
+        }
+        for row in fours.remainder().chunks_exact(n) {
+            for (i, (sums, scale)) in matrix.chunks_exact_mut(n).zip(row).enumerate() {
+                add_scaled(&mut sums[..=i], *scale, &row[..=i]);
+            }
         }
     }
 }
 
+/// So many columns of a row of the factor are summed side by side.
+const COLUMNS: usize = 32;
+
 pass! {
-    /// Replaces a matrix by the factor L of `L L^T`, in its lower triangle.
+    /// Replaces a matrix by the factor L of `L L^T`, in its lower triangle; the
+    /// rest of it is room to compute in.
     ///
     /// `false` if the matrix is not positive definite, or not finite; what is left
     /// in it then is of no use.
     #[must_use]
     fn factorise<'a>(_simd, matrix: &'a mut [f64], n: usize) -> bool {
-        for i in 0..n {
-            let (above, row) = matrix.split_at_mut(i * n);
-            let row = &mut row[..=i];
-            for (j, other) in above.chunks_exact(n).enumerate() {
-                row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
+        // Row `k` of `L^T` is computed at once, and lies above the diagonal: its
+        // elements do not wait for each other, as those of a row of L would.
+        for k in 0..n {
+            let (above, rest) = matrix.split_at_mut(k * n);
+            // What is right of the diagonal is what is below it.
+            for column in k + 1..n {
+                rest[column] = rest[(column - k) * n + k];
             }
-            let square = row[i] - dot(&row[..i], &row[..i]);
+            let row = &mut rest[..n];
+            let mut end = n;
+            // From the right in whole blocks; the first may begin before the
+            // diagonal, where what it computes is left out.
+            while end > k && end >= COLUMNS {
+                subtract_block(above, n, k, end - COLUMNS, row);
+                end -= COLUMNS;
+            }
+            if end > k {
+                for earlier in above.chunks_exact(n) {
+                    add_scaled(&mut row[k..end], -earlier[k], &earlier[k..end]);
+                }
+            }
             // A comparison that NaN fails too.
+            let square = row[k];
             if !(square > 0.0 && square.is_finite()) {
                 return false;
             }
-            row[i] = square.sqrt();
+            let pivot = square.sqrt();
+            row[k] = pivot;
+            let share = 1.0 / pivot;
+            row[k + 1..].iter_mut().for_each(|element| *element *= share);
+            for column in k + 1..n {
+                rest[(column - k) * n + k] = rest[column];
+            }
         }
         true
+    }
+}
+
+/// Subtracts from a block of columns of row `k` what the rows above it say.
+#[inline(always)]
+fn subtract_block(above: &[f64], n: usize, k: usize, first: usize, row: &mut [f64]) {
+    let mut sums = [0.0; COLUMNS];
+    for earlier in above.chunks_exact(n) {
+        let scale = earlier[k];
+        if let Some((block, _)) = earlier[first..].split_first_chunk::<COLUMNS>() {
+            for lane in 0..COLUMNS {
+                sums[lane] += scale * block[lane];
+            }
+        }
+    }
+    let skipped = k.saturating_sub(first);
+    for (element, sum) in row[first + skipped..].iter_mut().zip(&sums[skipped..]) {
+        *element -= sum;
     }
 }
 
@@ -211,6 +269,20 @@ mod tests {
                     let product: f64 = (0..n).map(|k| matrix[i * n + k] * element(k)).sum();
                     let expected = if i == j { 1.0 } else { 0.0 };
                     prop_assert!((product - expected).abs() < 1e-8, "{product} {expected}");
+                }
+            }
+        }
+
+        #[test]
+        fn squares_are_added_to_the_lower_triangle(n in 1usize..40, count in 0usize..12, seed: u32) {
+            let rows = numbers(count * n, seed);
+            let begun = numbers(n * n, !seed);
+            let mut matrix = lower(&begun, n);
+            add_squares(&mut matrix, n, &rows);
+            for i in 0..n {
+                for j in 0..=i {
+                    let sum: f64 = rows.chunks(n).map(|row| row[i] * row[j]).sum();
+                    prop_assert!((matrix[i * n + j] - begun[i * n + j] - sum).abs() < 1e-12);
                 }
             }
         }

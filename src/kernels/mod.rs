@@ -28,9 +28,11 @@ pub use gemm::{Start, gemm, layer};
 pub use level::{check_choice, kernel_name, kernel_names};
 pub use matrix::{Matrix, MatrixMut};
 pub use pack::Packed;
+#[cfg(feature = "train")]
+pub use passes::add_to_rows;
 pub use passes::{
-    add_scaled, add_scaled_rows, add_to_rows, are_finite, dot, gather_rows, pull_towards,
-    relu_mask, scale_by, sum_of_squares,
+    add_scaled, add_scaled_rows, are_finite, dot, gather_rows, pull_towards, relu_mask, scale_by,
+    sum_of_squares,
 };
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;

@@ -108,6 +108,7 @@ pass! {
 }
 
 pass! {
+    #[cfg(feature = "train")]
     /// Adds `scale * row` to each row of a dense matrix.
     fn add_to_rows<'a>(_simd, matrix: &'a mut [f32], scale: f32, row: &'a [f32]) -> () {
         for target in matrix.chunks_exact_mut(row.len().max(1)) {

@@ -15,6 +15,9 @@ const ROUNDS: usize = 2_000;
 /// with the instructions of [`kernel_name`](crate::kernel_name), measured for
 /// this long: fused multiplications and additions of single precision that wait
 /// neither for memory nor for each other.
+///
+/// The level `portable` has no fused instruction; there it is less than what
+/// kernels reach whose multiplications need not wait for additions.
 pub fn kernel_peak(measured_for: Duration) -> f64 {
     let begin = Instant::now();
     let mut best = 0.0f64;

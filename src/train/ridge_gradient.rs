@@ -120,16 +120,12 @@ impl RidgeGradient {
         zero(rows, ratings.len() * width);
         zero(factor, width * width);
         for (index, (row, rating)) in rows.chunks_exact_mut(width).zip(&*ratings).enumerate() {
-            // The bias is the weight of a feature that is always 1.
-            let features = support.inputs.row(index).chain([&1.0]);
-            for ((element, feature), scale) in row.iter_mut().zip(features).zip(scale) {
-                *element = rating.precision * f64::from(*scale) * f64::from(*feature);
-            }
-            cholesky::add_square(factor, row);
+            support.inputs.write_scaled(index, rating.precision, scale, row);
             for (weight, element) in weights.iter_mut().zip(&*row) {
                 *weight += element * rating.precision * rating.residual;
             }
         }
+        cholesky::add_squares(factor, width, rows);
         factor.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
         if cholesky::factorise(factor, width) {
             cholesky::solve(factor, width, weights);

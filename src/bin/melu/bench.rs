@@ -48,7 +48,7 @@ pub struct Arguments {
     )]
     ratings: Vec<u32>,
     /// How long each row is measured at least.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, allow_negative_numbers = true)]
     seconds: f64,
     /// Measure the best instructions alone, or those that MELU_KERNEL names.
     #[arg(long)]

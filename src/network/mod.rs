@@ -6,12 +6,18 @@
 //! for each rating. All rows of a batch belong to one user, whose half of the
 //! first layer is therefore computed once.
 
+mod packed;
+mod rows;
+
 use std::ops::Range;
 
 use crate::kernels::{
-    Matrix, MatrixMut, Packed, Start, add_scaled_rows, gemm, layer as run_layer, relu_mask,
-    scale_by, sum_of_squares,
+    Matrix, MatrixMut, Start, add_scaled_rows, gemm, layer as run_layer, relu_mask, scale_by,
+    sum_of_squares,
 };
+
+pub use packed::PackedNetwork;
+pub use rows::LayerRows;
 
 /// The layers of a network, and where its tensors lie in the flat slice.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +64,22 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
+    /// Writes `share * scale * feature` for each of a row's features, and last
+    /// for the bias, the weight of a feature that is always 1.
+    pub(crate) fn write_scaled(&self, row: usize, share: f64, scale: &[f32], to: &mut [f64]) {
+        let width = self.items.len() / self.rows;
+        let parts = [&self.items[row * width..][..width], self.user, &[1.0]];
+        let (mut scale, mut to) = (scale, to);
+        for features in parts {
+            let (now, after) = to.split_at_mut(features.len());
+            let (scales, other_scales) = scale.split_at(features.len());
+            for ((to, scale), feature) in now.iter_mut().zip(scales).zip(features) {
+                *to = share * f64::from(*scale) * f64::from(*feature);
+            }
+            (scale, to) = (other_scales, after);
+        }
+    }
+
     /// All of one row: the item's part, then the user's.
     pub fn row(&self, row: usize) -> impl Iterator<Item = &'a f32> + use<'a> {
         let width = self.items.len() / self.rows;
@@ -65,34 +87,16 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// A network's parameters as the way forward reads them, for one user.
-#[derive(Clone, Debug, Default)]
-pub struct PackedNetwork(Vec<PackedLayer>);
-
-#[derive(Clone, Debug)]
-struct PackedLayer {
-    /// The first layer's holds the items' part alone.
-    weight: Packed,
-    /// The first layer's holds the user's part of the sums as well.
-    bias: Vec<f32>,
-}
-
 /// What is in parameters, or in a gradient, before a gradient is added.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Begin<'a> {
+    #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training needs it"))]
     Zero,
     /// What they hold.
     Kept,
     /// These parameters.
     At(&'a [f32]),
 }
-
-/// A dense matrix [rows, layer outputs] for each layer.
-///
-/// Holds the layers' outputs (after ReLU but for the last), or the loss's
-/// derivatives by the layers' sums.
-#[derive(Clone, Debug, Default)]
-pub struct LayerRows(Vec<Vec<f32>>);
 
 impl Network {
     /// A head: hidden layers of these widths, and one output.
@@ -234,7 +238,7 @@ impl Network {
     pub fn forward(&self, packed: &PackedNetwork, inputs: Inputs, activations: &mut LayerRows) {
         let rows = inputs.rows;
         activations.resize(self, rows);
-        for (l, (layer, packed)) in self.layers.iter().zip(&packed.0).enumerate() {
+        for (l, (layer, packed)) in self.layers.iter().zip(packed.layers()).enumerate() {
             let (before, sums) = activations.split(l);
             let (before, width) = match before {
                 None => (inputs.items, self.item_width),
@@ -269,12 +273,13 @@ impl Network {
                 Start::Zero,
                 MatrixMut::dense(previous, rows, layer.inputs),
             );
-            relu_mask(previous, &activations.0[l - 1]);
+            relu_mask(previous, activations.layer(l - 1));
         }
     }
 
     /// The gradient by the parameters, summed over rows, added to where it
     /// begins.
+    #[cfg(feature = "train")]
     pub(crate) fn gradient(
         &self,
         inputs: Inputs,
@@ -284,7 +289,7 @@ impl Network {
         gradient: &mut [f32],
     ) {
         for (l, layer) in self.layers.iter().enumerate() {
-            let deltas = &deltas.0[l][..inputs.rows * layer.outputs];
+            let deltas = &deltas.layer(l)[..inputs.rows * layer.outputs];
             self.products(l, inputs, activations, deltas, begin, gradient);
             begin.copy(&layer.bias, gradient);
             add_scaled_rows(&mut gradient[layer.bias.clone()], 1.0, deltas);
@@ -308,7 +313,7 @@ impl Network {
     ) {
         let layers = self.layers.iter().zip(rates.as_chunks::<2>().0);
         for (l, (layer, [weight_rate, bias_rate])) in layers.enumerate() {
-            let deltas = &mut deltas.0[l][..inputs.rows * layer.outputs];
+            let deltas = &mut deltas.layer_mut(l)[..inputs.rows * layer.outputs];
             begin.copy(&layer.bias, parameters);
             add_scaled_rows(&mut parameters[layer.bias.clone()], -share * bias_rate, deltas);
             scale_by(deltas, -share * weight_rate);
@@ -340,7 +345,7 @@ impl Network {
             }
         };
         if l > 0 {
-            let before = Matrix::dense(&activations.0[l - 1], rows, layer.inputs);
+            let before = Matrix::dense(activations.layer(l - 1), rows, layer.inputs);
             let to = MatrixMut::dense(to, outputs, layer.inputs);
             return gemm(transposed, before, start(0, outputs, layer.inputs), to);
         }
@@ -370,6 +375,7 @@ impl Network {
     }
 
     /// `gradient += deltas^T activations` for the weights of all layers but the first.
+    #[cfg(feature = "train")]
     pub(crate) fn add_outer_products(
         &self,
         activations: &LayerRows,
@@ -379,8 +385,8 @@ impl Network {
     ) {
         for (l, layer) in self.layers.iter().enumerate().skip(1) {
             gemm(
-                Matrix::dense(&deltas.0[l], rows, layer.outputs).transposed(),
-                Matrix::dense(&activations.0[l - 1], rows, layer.inputs),
+                Matrix::dense(deltas.layer(l), rows, layer.outputs).transposed(),
+                Matrix::dense(activations.layer(l - 1), rows, layer.inputs),
                 Start::Kept,
                 MatrixMut::dense(&mut gradient[layer.weight.clone()], layer.outputs, layer.inputs),
             );
@@ -401,7 +407,7 @@ impl Network {
     ) {
         let first = &self.layers[0];
         let weight = &parameters[first.weight.clone()];
-        let deltas = &deltas.0[0][..rows * first.outputs];
+        let deltas = &deltas.layer(0)[..rows * first.outputs];
         gemm(
             Matrix::dense(deltas, rows, first.outputs),
             self.item_part(weight),
@@ -439,9 +445,10 @@ impl Network {
             let items = &inputs.items[row * self.item_width..][..self.item_width];
             let mut input = sum_of_squares(items) + user;
             for (l, layer) in self.layers.iter().enumerate() {
-                let delta = &deltas.0[l][row * layer.outputs..][..layer.outputs];
+                let delta = &deltas.layer(l)[row * layer.outputs..][..layer.outputs];
                 *norm += sum_of_squares(delta) * (input + 1.0);
-                input = sum_of_squares(&activations.0[l][row * layer.outputs..][..layer.outputs]);
+                input =
+                    sum_of_squares(&activations.layer(l)[row * layer.outputs..][..layer.outputs]);
             }
         }
     }
@@ -457,106 +464,9 @@ impl Begin<'_> {
     }
 }
 
-impl PackedNetwork {
-    /// Room for a network's parameters.
-    pub fn new(network: &Network) -> Self {
-        let mut packed = Self::default();
-        packed.make_room(network);
-        packed
-    }
-
-    fn make_room(&mut self, network: &Network) {
-        if self.0.is_empty() {
-            let inputs = |l: usize, layer: &Layer| match l {
-                0 => network.item_width,
-                _ => layer.inputs,
-            };
-            self.0.extend(network.layers.iter().enumerate().map(|(l, layer)| PackedLayer {
-                weight: Packed::new(inputs(l, layer), layer.outputs),
-                bias: vec![0.0; layer.outputs],
-            }));
-        }
-    }
-
-    /// Takes over the parameters of a network, always of the same one, for a
-    /// user; allocates nothing but the first time.
-    pub fn pack(&mut self, network: &Network, parameters: &[f32], user: &[f32]) {
-        self.make_room(network);
-        for (l, (layer, packed)) in network.layers.iter().zip(&mut self.0).enumerate() {
-            let bias = &parameters[layer.bias.clone()];
-            if l == 0 {
-                let weight = &parameters[layer.weight.clone()];
-                packed.weight.pack(network.item_part(weight).transposed());
-                network.user_sums(weight, user, Start::Zero, &mut packed.bias);
-                add_scaled_rows(&mut packed.bias, 1.0, bias);
-            } else {
-                packed.weight.pack(layer.weights(parameters).transposed());
-                packed.bias.copy_from_slice(bias);
-            }
-        }
-    }
-}
-
 impl Layer {
     /// The weight among `parameters`, as a matrix [outputs, inputs].
     pub fn weights<'a>(&self, parameters: &'a [f32]) -> Matrix<'a> {
         Matrix::dense(&parameters[self.weight.clone()], self.outputs, self.inputs)
-    }
-}
-
-impl LayerRows {
-    /// Room for `rows` rows of each layer of `shape`.
-    pub fn new(shape: &Network, rows: usize) -> Self {
-        let mut layers = Self::default();
-        layers.resize(shape, rows);
-        layers
-    }
-
-    /// Makes room for `rows` rows of each layer; nothing where there is enough.
-    pub fn resize(&mut self, shape: &Network, rows: usize) {
-        self.0.resize(shape.layers.len(), Vec::new());
-        for (matrix, layer) in self.0.iter_mut().zip(&shape.layers) {
-            if matrix.len() < rows * layer.outputs {
-                matrix.resize(rows * layer.outputs, 0.0);
-            }
-        }
-    }
-
-    /// A layer's matrix; only the rows in use mean anything.
-    pub fn layer(&self, layer: usize) -> &[f32] {
-        &self.0[layer]
-    }
-
-    /// So many numbers of the last layer's matrix; none of no layer.
-    pub fn last(&self, len: usize) -> &[f32] {
-        self.0.last().map_or(&[], |matrix| &matrix[..len])
-    }
-
-    /// Takes over all of another's numbers.
-    pub fn copy_from(&mut self, other: &Self) {
-        self.0.clone_from(&other.0);
-    }
-
-    /// The matrix before a layer's, if there is one, and the layer's, to be written.
-    pub fn split(&mut self, layer: usize) -> (Option<&[f32]>, &mut [f32]) {
-        let (before, after) = self.0.split_at_mut(layer);
-        (before.last().map(Vec::as_slice), &mut after[0])
-    }
-
-    /// The matrix before a layer's, to be written, and the layer's; `layer` is
-    /// not the first.
-    pub fn split_mut(&mut self, layer: usize) -> (&mut [f32], &[f32]) {
-        let (before, after) = self.0.split_at_mut(layer);
-        (&mut before[layer - 1], &after[0])
-    }
-
-    /// The last layer's column: the head's output, or the loss's derivative by it.
-    pub fn output(&self, rows: usize) -> &[f32] {
-        self.last(rows)
-    }
-
-    /// The last layer's column, to be written.
-    pub fn output_mut(&mut self, rows: usize) -> &mut [f32] {
-        self.0.last_mut().map_or(&mut [], |column| &mut column[..rows])
     }
 }
