@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the C library and installs it: header, shared and static library, and what
-# pkg-config and CMake need to find them. The installed tree may be moved as a whole.
+# Builds the C library and installs it: the headers for C and C++, shared and static
+# library, and what pkg-config and CMake need to find them. The installed tree may be moved as a whole.
 #
 #     bindings/c/install.sh [--prefix DIR] [--libdir DIR]
 #
@@ -89,6 +89,7 @@ base=${DESTDIR:-}$prefix
 lib=$base/$libdir
 install -d "$base/include" "$lib/pkgconfig" "$lib/cmake/melu"
 install -m 644 "$root/include/melu.h" "$base/include/melu.h"
+install -m 644 "$root/bindings/cpp/melu.hpp" "$base/include/melu.hpp"
 install -m 755 "$built/libmelu.so" "$lib/libmelu.so.$abi"
 ln -sf "libmelu.so.$abi" "$lib/libmelu.so.$major"
 ln -sf "libmelu.so.$major" "$lib/libmelu.so"

@@ -1,0 +1,834 @@
+// melu for C++17 and later: recommendations for people nobody knows yet.
+//
+//     melu::Model model = melu::Model::open("movies.melu");
+//     melu::Catalog catalog = model.catalog();
+//     melu::User user = catalog.user({{"age", "25-34"}});
+//
+//     std::array<melu::Evidence, 3> room;
+//     for (const melu::Evidence& ask : model.evidence(room))       // what to ask
+//       std::cout << catalog.title(ask.item) << '\n';
+//     user.adapt(items, ratings);                                  // the answers
+//
+//     std::array<melu::Recommendation, 10> best;
+//     for (auto [item, score] : user.recommend(best))
+//       std::cout << catalog.title(item) << ' ' << score << '\n';
+//
+// All of it is in this header, over melu.h, which specifies what each function does, its
+// errors, its cost and its units. What holds here:
+//
+// Errors.   A function that can fail throws melu::Error. Beside it is one that begins with
+//           try_ and returns melu::expected instead: std::expected where there is one,
+//           else one with the same members but value(). Without exceptions only those
+//           with try_ are there; they never throw. Nothing else differs.
+// Handles.  Model, Catalog, User and Questions own what they are of, and can be moved but
+//           not copied. Each keeps alive what it was made from, so they may go in any
+//           order. One that was moved from is refused as an invalid argument.
+// Threads.  A const member function may be called by any number of threads at once,
+//           another by one at a time, and none while the object is destroyed.
+// Lists.    Spans: std::span where there is one. An output is a span to write to, and the
+//           part of it that was written is returned. Nothing here allocates; what the
+//           C function behind it allocates, melu.h says.
+//
+// Translation units with different settings (exceptions, std::span, std::expected) may be
+// linked together, but cannot hand these types to each other: the linker refuses.
+
+#ifndef MELU_HPP
+#define MELU_HPP
+
+#include <melu.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <initializer_list>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#if __cplusplus > 201703L
+#include <version>
+#endif
+
+#ifdef __cpp_lib_span
+#include <span>
+#define MELU_CPP_SPAN std_span
+#else
+#define MELU_CPP_SPAN own_span
+#endif
+
+#ifdef __cpp_lib_expected
+#include <expected>
+#define MELU_CPP_EXPECTED std_expected
+#else
+#define MELU_CPP_EXPECTED own_expected
+#endif
+
+#ifdef __cpp_exceptions
+#define MELU_CPP_ERRORS exceptions
+#else
+#define MELU_CPP_ERRORS no_exceptions
+#endif
+
+namespace melu {
+// The classes differ with these settings, so their names do too.
+inline namespace MELU_CPP_SPAN {
+inline namespace MELU_CPP_EXPECTED {
+inline namespace MELU_CPP_ERRORS {
+
+#ifdef __cpp_lib_span
+template <class T>
+using span = std::span<T>;
+#else
+// What std::span is in C++20, as far as it is needed here.
+template <class T>
+class span {
+ public:
+  using element_type = T;
+  using value_type = std::remove_cv_t<T>;
+  using size_type = std::size_t;
+  using iterator = T*;
+
+  constexpr span() noexcept = default;
+  constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+  // Of whatever has data() and size(), or is an array; of a temporary only to read it.
+  template <class List,
+            class = std::enable_if_t<std::is_convertible_v<
+                std::remove_pointer_t<decltype(std::data(std::declval<List&>()))> (*)[],
+                T (*)[]>>,
+            class = std::enable_if_t<std::is_lvalue_reference_v<List> || std::is_const_v<T>>>
+  constexpr span(List&& list) noexcept : data_(std::data(list)), size_(std::size(list)) {}
+
+  [[nodiscard]] constexpr T* data() const noexcept { return data_; }
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] constexpr T* begin() const noexcept { return data_; }
+  [[nodiscard]] constexpr T* end() const noexcept { return data_ + size_; }
+  constexpr T& operator[](std::size_t index) const noexcept { return data_[index]; }
+  constexpr T& front() const noexcept { return data_[0]; }
+  constexpr T& back() const noexcept { return data_[size_ - 1]; }
+
+  [[nodiscard]] constexpr span first(std::size_t count) const noexcept { return {data_, count}; }
+  [[nodiscard]] constexpr span last(std::size_t count) const noexcept {
+    return {data_ + (size_ - count), count};
+  }
+  [[nodiscard]] constexpr span subspan(std::size_t offset, std::size_t count) const noexcept {
+    return {data_ + offset, count};
+  }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+#endif
+
+// Why a call failed; melu_status says when each of them comes.
+enum class Status : std::int32_t {
+  ok = MELU_STATUS_OK,
+  invalid_argument = MELU_STATUS_INVALID_ARGUMENT,
+  invalid_utf8 = MELU_STATUS_INVALID_UTF8,
+  capacity = MELU_STATUS_CAPACITY,
+  io = MELU_STATUS_IO,
+  weight_file = MELU_STATUS_WEIGHT_FILE,
+  unknown_field = MELU_STATUS_UNKNOWN_FIELD,
+  field_value = MELU_STATUS_FIELD_VALUE,
+  item_index = MELU_STATUS_ITEM_INDEX,
+  rating = MELU_STATUS_RATING,
+  diverged = MELU_STATUS_DIVERGED,
+  not_found = MELU_STATUS_NOT_FOUND,
+  not_available = MELU_STATUS_NOT_AVAILABLE,
+  saved_user = MELU_STATUS_SAVED_USER,
+  out_of_memory = MELU_STATUS_OUT_OF_MEMORY,
+  panic = MELU_STATUS_PANIC,
+};
+
+// What went wrong, and where: the message names the argument and the value. It holds no
+// memory beside itself, so copying it never fails.
+class Error final : public std::exception {
+ public:
+  explicit Error(const melu_error& error) noexcept : error_(error) {}
+
+  [[nodiscard]] Status status() const noexcept { return static_cast<Status>(error_.status); }
+  [[nodiscard]] std::string_view message() const noexcept { return error_.message; }
+  [[nodiscard]] const char* what() const noexcept override { return error_.message; }
+
+ private:
+  melu_error error_;
+};
+
+#ifdef __cpp_lib_expected
+using unexpected = std::unexpected<Error>;
+
+template <class T>
+using expected = std::expected<T, Error>;
+#else
+// The error of an expected.
+class unexpected {
+ public:
+  explicit unexpected(const Error& error) noexcept : error_(error) {}
+  [[nodiscard]] const Error& error() const noexcept { return error_; }
+
+ private:
+  Error error_;
+};
+
+// A value, or why there is none: what std::expected is in C++23, as far as it is needed
+// here. Like there, only has_value() says which of the two may be asked for.
+template <class T>
+class [[nodiscard]] expected {
+ public:
+  using value_type = T;
+  using error_type = Error;
+
+  expected(T value) noexcept : state_(std::in_place_index<0>, std::move(value)) {}
+  expected(const unexpected& failure) noexcept
+      : state_(std::in_place_index<1>, failure.error()) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  T& operator*() & noexcept { return *std::get_if<0>(&state_); }
+  const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  T* operator->() noexcept { return std::get_if<0>(&state_); }
+  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+
+  [[nodiscard]] const Error& error() const noexcept { return *std::get_if<1>(&state_); }
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+template <>
+class [[nodiscard]] expected<void> {
+ public:
+  using value_type = void;
+  using error_type = Error;
+
+  expected() noexcept = default;
+  expected(const unexpected& failure) noexcept : error_(failure.error()) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return !error_.has_value(); }
+  explicit operator bool() const noexcept { return has_value(); }
+  void operator*() const noexcept {}
+
+  [[nodiscard]] const Error& error() const noexcept { return *error_; }
+
+ private:
+  std::optional<Error> error_;
+};
+#endif
+
+namespace detail {
+
+inline melu_str c_string(std::string_view text) noexcept { return {text.data(), text.size()}; }
+
+inline std::string_view view(melu_str text) noexcept { return {text.data, text.len}; }
+
+inline unexpected failure(const melu_error& error) noexcept { return unexpected(Error(error)); }
+
+// What C cannot see, since it takes one length for both lists.
+inline unexpected wrong_length(const char* name, std::size_t found,
+                               std::size_t wanted) noexcept {
+  melu_error error;
+  error.status = MELU_STATUS_INVALID_ARGUMENT;
+  int length = std::snprintf(error.message, sizeof error.message,
+                             "%s has %zu elements; %zu are expected", name, found, wanted);
+  error.length = length < 0 ? 0 : static_cast<std::size_t>(length);
+  return failure(error);
+}
+
+#ifdef __cpp_exceptions
+template <class T>
+T value_or_throw(expected<T> result) {
+  if (!result) throw result.error();
+  return *std::move(result);
+}
+#endif
+
+// A handle of the C library, and nothing else.
+template <class T, void (*release)(T*)>
+class Handle {
+ public:
+  Handle(Handle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Handle& operator=(Handle&& other) noexcept {
+    if (this != &other) release(std::exchange(handle_, std::exchange(other.handle_, nullptr)));
+    return *this;
+  }
+  ~Handle() { release(handle_); }
+
+  // For the functions of melu.h; it stays this object's. NULL after a move.
+  [[nodiscard]] T* get() const noexcept { return handle_; }
+
+ protected:
+  explicit Handle(T* handle) noexcept : handle_(handle) {}
+
+ private:
+  T* handle_;
+};
+
+}  // namespace detail
+
+using Evidence = melu_evidence;
+using LoadReport = melu_load_report;
+using ModelDetails = melu_model_details;
+using Question = melu_question;
+using Recommendation = melu_recommendation;
+
+// One value of one field of a user or an item. It points to its texts, which must live
+// until the call that it is for has returned.
+struct Value : melu_value {
+  // A name from the model's vocabulary, or a number written out.
+  Value(std::string_view of, std::string_view value) noexcept
+      : melu_value{detail::c_string(of), MELU_VALUE_NAME, 0, detail::c_string(value), 0} {}
+
+  // A number, for numeric fields.
+  template <class Number, class = std::enable_if_t<std::is_arithmetic_v<Number>>>
+  Value(std::string_view of, Number value) noexcept
+      : melu_value{detail::c_string(of), MELU_VALUE_NUMBER, 0, {nullptr, 0},
+                   static_cast<float>(value)} {}
+
+  // An index into the vocabulary, for models without names.
+  [[nodiscard]] static Value of_index(std::string_view of, std::uint32_t place) noexcept {
+    Value value(of, std::string_view());
+    value.kind = MELU_VALUE_INDEX;
+    value.index = place;
+    return value;
+  }
+};
+
+// An item given by its field values: nobody need have rated it. It points to its id and
+// values, which must live until the call that it is for has returned.
+struct Item : melu_item {
+  explicit Item(std::string_view name, span<const Value> list = {}) noexcept
+      : melu_item{detail::c_string(name), list.data(), list.size()} {}
+};
+
+// Lists of them are handed to C as they are.
+static_assert(sizeof(Value) == sizeof(melu_value) && sizeof(Item) == sizeof(melu_item));
+
+// What a recommendation leaves out.
+struct RecommendOptions {
+  // Items that are left out, in any order.
+  span<const std::uint32_t> leave_out = {};
+  // What the user rated may be recommended; else it is left out too.
+  bool keep_rated = false;
+};
+
+// What is known besides the ratings when a question is chosen.
+struct QuestionOptions {
+  // Items that the user was asked about and did not know, in any order.
+  span<const std::uint32_t> unknown = {};
+  // Items that are not to be asked about, in any order.
+  span<const std::uint32_t> leave_out = {};
+  // The only items to ask about, where the program knows that the user knows them.
+  std::optional<span<const std::uint32_t>> known = std::nullopt;
+};
+
+// Answers of several users: user `u` gave those from `offsets[u]` to `offsets[u + 1]`.
+// Without any offsets, users keep what they are adapted to.
+struct Answers {
+  span<const std::size_t> offsets = {};
+  span<const std::uint32_t> items = {};
+  span<const float> ratings = {};
+};
+
+// Room for choosing questions to users of one catalogue. It serves any number of users,
+// one thread at a time; Catalog::questions makes one.
+class Questions : public detail::Handle<melu_questions, melu_questions_free> {
+ private:
+  friend class Catalog;
+  using Handle::Handle;
+};
+
+// A user of one catalogue: a profile, ratings, and the head adapted to them.
+// Catalog::user and Catalog::load make one.
+class User : public detail::Handle<melu_user, melu_user_free> {
+ public:
+  // Makes room, so that `adapt` allocates nothing for up to so many ratings.
+  [[nodiscard]] expected<void> try_reserve(std::size_t ratings) noexcept {
+    melu_error error;
+    if (melu_user_reserve(get(), ratings, &error)) return detail::failure(error);
+    return {};
+  }
+
+  // Adapts the user to all of their ratings, `ratings[i]` that of `items[i]`: what was
+  // adapted before is replaced.
+  [[nodiscard]] expected<void> try_adapt(span<const std::uint32_t> items,
+                                         span<const float> ratings) noexcept {
+    if (items.size() != ratings.size()) {
+      return detail::wrong_length("ratings", ratings.size(), items.size());
+    }
+    melu_error error;
+    if (melu_user_adapt(get(), items.data(), ratings.data(), ratings.size(), &error)) {
+      return detail::failure(error);
+    }
+    return {};
+  }
+
+  // Forgets the user's ratings, but not the profile.
+  [[nodiscard]] expected<void> try_reset() noexcept {
+    melu_error error;
+    if (melu_user_reset(get(), &error)) return detail::failure(error);
+    return {};
+  }
+
+  // Scores items: `scores[i]` is that of `items[i]`, and `deviations[i]`, if there is room
+  // for any, the standard deviation of what the user would say of it. Returns the scores.
+  [[nodiscard]] expected<span<float>> try_score(span<const std::uint32_t> items,
+                                                span<float> scores,
+                                                span<float> deviations = {}) noexcept {
+    return score_some(items.data(), items.size(), scores, deviations);
+  }
+
+  // Scores the whole catalogue, in its order.
+  [[nodiscard]] expected<span<float>> try_score_all(span<float> scores,
+                                                    span<float> deviations = {}) noexcept {
+    return score_some(nullptr, MELU_ALL_ITEMS, scores, deviations);
+  }
+
+  // The best items of the user's catalogue, best first, as many as there is room for.
+  [[nodiscard]] expected<span<Recommendation>> try_recommend(
+      span<Recommendation> best, const RecommendOptions& options = {}) noexcept;
+
+  // The item that the user is best asked about next; none if nothing is left to ask.
+  [[nodiscard]] expected<std::optional<Question>> try_next_question(
+      Questions& questions, const QuestionOptions& options = {}) noexcept;
+
+  // How many bytes `save` writes.
+  [[nodiscard]] expected<std::size_t> try_saved_size() const noexcept {
+    std::size_t size;
+    melu_error error;
+    melu_status status = melu_user_save(get(), nullptr, 0, &size, &error);
+    if (status != MELU_STATUS_OK && status != MELU_STATUS_CAPACITY) {
+      return detail::failure(error);
+    }
+    return size;
+  }
+
+  // Saves the user: profile, ratings by item id, and the adapted head.
+  [[nodiscard]] expected<span<std::byte>> try_save(span<std::byte> bytes) const noexcept {
+    std::size_t size;
+    melu_error error;
+    auto* data = reinterpret_cast<std::uint8_t*>(bytes.data());
+    if (melu_user_save(get(), data, bytes.size(), &size, &error)) return detail::failure(error);
+    return bytes.first(size);
+  }
+
+#ifdef __cpp_exceptions
+  void reserve(std::size_t ratings) { detail::value_or_throw(try_reserve(ratings)); }
+
+  void adapt(span<const std::uint32_t> items, span<const float> ratings) {
+    detail::value_or_throw(try_adapt(items, ratings));
+  }
+
+  void reset() { detail::value_or_throw(try_reset()); }
+
+  span<float> score(span<const std::uint32_t> items, span<float> scores,
+                    span<float> deviations = {}) {
+    return detail::value_or_throw(try_score(items, scores, deviations));
+  }
+
+  span<float> score_all(span<float> scores, span<float> deviations = {}) {
+    return detail::value_or_throw(try_score_all(scores, deviations));
+  }
+
+  [[nodiscard]] span<Recommendation> recommend(span<Recommendation> best,
+                                               const RecommendOptions& options = {}) {
+    return detail::value_or_throw(try_recommend(best, options));
+  }
+
+  [[nodiscard]] std::optional<Question> next_question(Questions& questions,
+                                                      const QuestionOptions& options = {}) {
+    return detail::value_or_throw(try_next_question(questions, options));
+  }
+
+  [[nodiscard]] std::size_t saved_size() const {
+    return detail::value_or_throw(try_saved_size());
+  }
+
+  [[nodiscard]] span<std::byte> save(span<std::byte> bytes) const {
+    return detail::value_or_throw(try_save(bytes));
+  }
+#endif
+
+ private:
+  friend class Catalog;
+  using Handle::Handle;
+
+  expected<span<float>> score_some(const std::uint32_t* items, std::size_t count,
+                                   span<float> scores, span<float> deviations) noexcept {
+    if (!deviations.empty() && deviations.size() != scores.size()) {
+      return detail::wrong_length("deviations", deviations.size(), scores.size());
+    }
+    std::size_t needed;
+    melu_error error;
+    float* second = deviations.empty() ? nullptr : deviations.data();
+    if (melu_user_score(get(), items, count, scores.data(), second, scores.size(), &needed,
+                        &error)) {
+      return detail::failure(error);
+    }
+    return scores.first(needed);
+  }
+};
+
+// A user is its handle, so that a list of users is a list of handles.
+static_assert(std::is_standard_layout_v<User> && sizeof(User) == sizeof(melu_user*));
+
+// Items with their embeddings, known by index from 0; it never changes.
+// Model::catalog makes one.
+class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
+ public:
+  // How many items there are.
+  [[nodiscard]] std::size_t size() const noexcept { return melu_catalog_len(get()); }
+
+  // The index of the item with an id; none if there is no such item.
+  [[nodiscard]] expected<std::optional<std::uint32_t>> try_find(
+      std::string_view id) const noexcept {
+    std::uint32_t item;
+    melu_error error;
+    melu_status status = melu_catalog_find(get(), detail::c_string(id), &item, &error);
+    if (status == MELU_STATUS_NOT_FOUND) return std::optional<std::uint32_t>();
+    if (status != MELU_STATUS_OK) return detail::failure(error);
+    return std::optional<std::uint32_t>(item);
+  }
+
+  // The id of an item; it lives as long as this catalogue.
+  [[nodiscard]] expected<std::string_view> try_id(std::uint32_t item) const noexcept {
+    melu_str id;
+    melu_error error;
+    if (melu_catalog_id(get(), item, &id, &error)) return detail::failure(error);
+    return detail::view(id);
+  }
+
+  // The title of an item, empty where there is none; it lives as long as this catalogue.
+  [[nodiscard]] expected<std::string_view> try_title(std::uint32_t item) const noexcept {
+    melu_str title;
+    melu_error error;
+    if (melu_catalog_title(get(), item, &title, &error)) return detail::failure(error);
+    return detail::view(title);
+  }
+
+  // A catalogue of these items, at their indices, and after them more. A user moves to it
+  // by `save` and `load`. `unknown_values` may be null, here and below; else it says how
+  // many names the model's vocabularies lack.
+  [[nodiscard]] expected<Catalog> try_extend(
+      span<const Item> items, std::size_t* unknown_values = nullptr) const noexcept {
+    melu_catalog* extended;
+    melu_error error;
+    if (melu_catalog_extend(get(), items.data(), items.size(), &extended, unknown_values,
+                            &error)) {
+      return detail::failure(error);
+    }
+    return Catalog(extended);
+  }
+
+  // A user of whom a profile is known: values by field, in any order.
+  [[nodiscard]] expected<User> try_user(
+      span<const Value> profile = {}, std::size_t* unknown_values = nullptr) const noexcept {
+    melu_user* user;
+    melu_error error;
+    if (melu_user_new(get(), profile.data(), profile.size(), &user, unknown_values, &error)) {
+      return detail::failure(error);
+    }
+    return User(user);
+  }
+  [[nodiscard]] expected<User> try_user(
+      std::initializer_list<Value> profile,
+      std::size_t* unknown_values = nullptr) const noexcept {
+    return try_user(span<const Value>(profile.begin(), profile.size()), unknown_values);
+  }
+
+  // A user that was saved, by a user of this model or of another. `report` may be null;
+  // else it is written.
+  [[nodiscard]] expected<User> try_load(span<const std::byte> bytes,
+                                        LoadReport* report = nullptr) const noexcept {
+    melu_user* user;
+    melu_error error;
+    if (report) report->struct_size = sizeof *report;
+    auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    if (melu_user_load(get(), data, bytes.size(), &user, report, &error)) {
+      return detail::failure(error);
+    }
+    return User(user);
+  }
+
+  // Room for choosing questions to users of this catalogue.
+  [[nodiscard]] expected<Questions> try_questions() const noexcept {
+    melu_questions* questions;
+    melu_error error;
+    if (melu_questions_new(get(), &questions, &error)) return detail::failure(error);
+    return Questions(questions);
+  }
+
+#ifdef __cpp_exceptions
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view id) const {
+    return detail::value_or_throw(try_find(id));
+  }
+
+  [[nodiscard]] std::string_view id(std::uint32_t item) const {
+    return detail::value_or_throw(try_id(item));
+  }
+
+  [[nodiscard]] std::string_view title(std::uint32_t item) const {
+    return detail::value_or_throw(try_title(item));
+  }
+
+  [[nodiscard]] Catalog extend(span<const Item> items,
+                               std::size_t* unknown_values = nullptr) const {
+    return detail::value_or_throw(try_extend(items, unknown_values));
+  }
+
+  [[nodiscard]] User user(span<const Value> profile = {},
+                          std::size_t* unknown_values = nullptr) const {
+    return detail::value_or_throw(try_user(profile, unknown_values));
+  }
+  [[nodiscard]] User user(std::initializer_list<Value> profile,
+                          std::size_t* unknown_values = nullptr) const {
+    return detail::value_or_throw(try_user(profile, unknown_values));
+  }
+
+  [[nodiscard]] User load(span<const std::byte> bytes, LoadReport* report = nullptr) const {
+    return detail::value_or_throw(try_load(bytes, report));
+  }
+
+  [[nodiscard]] Questions questions() const { return detail::value_or_throw(try_questions()); }
+#endif
+
+ private:
+  friend class Model;
+  using Handle::Handle;
+};
+
+// A meta-trained model: an opened weight file.
+class Model : public detail::Handle<melu_model, melu_model_free> {
+ public:
+  // Opens a weight file by its path, which is UTF-8, and checks all of it.
+  [[nodiscard]] static expected<Model> try_open(std::string_view path) noexcept {
+    melu_model* model;
+    melu_error error;
+    if (melu_model_open(detail::c_string(path), &model, &error)) return detail::failure(error);
+    return Model(model);
+  }
+
+  // Opens a weight file that lies in memory; the bytes are copied.
+  [[nodiscard]] static expected<Model> try_open_bytes(span<const std::byte> bytes) noexcept {
+    return open_with(bytes, nullptr);
+  }
+
+  // Opens a weight file that lies in memory, where the bytes must stay unchanged until
+  // the model and all that was made from it is gone. Then `release`, which may be null,
+  // is called with `context`, by whichever thread that is.
+  [[nodiscard]] static expected<Model> try_open_borrowed(
+      span<const std::byte> bytes, void (*release)(void* context) = nullptr,
+      void* context = nullptr) noexcept {
+    melu_bytes_options options = {sizeof options, 1, release, context};
+    return open_with(bytes, &options);
+  }
+
+  // What the model is like.
+  [[nodiscard]] expected<ModelDetails> try_details() const noexcept {
+    ModelDetails details = {};
+    details.struct_size = sizeof details;
+    melu_error error;
+    if (melu_model_info(get(), &details, &error)) return detail::failure(error);
+    return details;
+  }
+
+  // The items that a new user is best asked about, best first.
+  [[nodiscard]] expected<span<Evidence>> try_evidence(span<Evidence> best) const noexcept {
+    std::size_t count;
+    melu_error error;
+    if (melu_model_evidence(get(), best.data(), best.size(), &count, &error)) {
+      return detail::failure(error);
+    }
+    return best.first(count);
+  }
+
+  // A catalogue of the weight file's own items.
+  [[nodiscard]] expected<Catalog> try_catalog() const noexcept {
+    melu_catalog* catalog;
+    melu_error error;
+    if (melu_model_catalog(get(), &catalog, &error)) return detail::failure(error);
+    return Catalog(catalog);
+  }
+
+  // A catalogue of items given by their field values.
+  [[nodiscard]] expected<Catalog> try_catalog(
+      span<const Item> items, std::size_t* unknown_values = nullptr) const noexcept {
+    melu_catalog* catalog;
+    melu_error error;
+    if (melu_catalog_new(get(), items.data(), items.size(), &catalog, unknown_values,
+                         &error)) {
+      return detail::failure(error);
+    }
+    return Catalog(catalog);
+  }
+
+#ifdef __cpp_exceptions
+  [[nodiscard]] static Model open(std::string_view path) {
+    return detail::value_or_throw(try_open(path));
+  }
+
+  [[nodiscard]] static Model open_bytes(span<const std::byte> bytes) {
+    return detail::value_or_throw(try_open_bytes(bytes));
+  }
+
+  [[nodiscard]] static Model open_borrowed(span<const std::byte> bytes,
+                                           void (*release)(void* context) = nullptr,
+                                           void* context = nullptr) {
+    return detail::value_or_throw(try_open_borrowed(bytes, release, context));
+  }
+
+  [[nodiscard]] ModelDetails details() const { return detail::value_or_throw(try_details()); }
+
+  [[nodiscard]] span<Evidence> evidence(span<Evidence> best) const {
+    return detail::value_or_throw(try_evidence(best));
+  }
+
+  [[nodiscard]] Catalog catalog() const { return detail::value_or_throw(try_catalog()); }
+
+  [[nodiscard]] Catalog catalog(span<const Item> items,
+                                std::size_t* unknown_values = nullptr) const {
+    return detail::value_or_throw(try_catalog(items, unknown_values));
+  }
+#endif
+
+ private:
+  using Handle::Handle;
+
+  static expected<Model> open_with(span<const std::byte> bytes,
+                                   const melu_bytes_options* options) noexcept {
+    melu_model* model;
+    melu_error error;
+    if (melu_model_open_bytes(bytes.data(), bytes.size(), options, &model, &error)) {
+      return detail::failure(error);
+    }
+    return Model(model);
+  }
+};
+
+namespace detail {
+
+inline melu_recommend_options c_options(const RecommendOptions& options) noexcept {
+  return {sizeof(melu_recommend_options), options.leave_out.data(), options.leave_out.size(),
+          options.keep_rated};
+}
+
+}  // namespace detail
+
+inline expected<span<Recommendation>> User::try_recommend(
+    span<Recommendation> best, const RecommendOptions& options) noexcept {
+  melu_recommend_options given = detail::c_options(options);
+  std::size_t count;
+  melu_error error;
+  if (melu_user_recommend(get(), &given, best.data(), best.size(), &count, &error)) {
+    return detail::failure(error);
+  }
+  return best.first(count);
+}
+
+inline expected<std::optional<Question>> User::try_next_question(
+    Questions& questions, const QuestionOptions& options) noexcept {
+  melu_question_options given = {};
+  given.struct_size = sizeof given;
+  given.unknown = options.unknown.data();
+  given.unknown_len = options.unknown.size();
+  given.leave_out = options.leave_out.data();
+  given.leave_out_len = options.leave_out.size();
+  // To C, NULL is any item, and an empty list none.
+  const std::uint32_t none = 0;
+  if (options.known) {
+    given.known = options.known->empty() ? &none : options.known->data();
+    given.known_len = options.known->size();
+  }
+  Question question;
+  melu_error error;
+  melu_status status =
+      melu_user_next_question(get(), questions.get(), &given, &question, &error);
+  if (status == MELU_STATUS_NOT_FOUND) return std::optional<Question>();
+  if (status != MELU_STATUS_OK) return detail::failure(error);
+  return std::optional<Question>(question);
+}
+
+// Adapts and recommends for many users in one call, by their handles.
+//
+// `best` is divided equally between them: that of user `u` begins at `u` times
+// best.size() / users.size(). `counts[u]` is how many were written for user `u`; it is 0
+// from the first user on with whom something is wrong.
+[[nodiscard]] inline expected<void> try_recommend_batch(
+    span<melu_user* const> users, const Answers& answers, span<Recommendation> best,
+    span<std::size_t> counts, const RecommendOptions& options = {}) noexcept {
+  if (counts.size() != users.size()) {
+    return detail::wrong_length("counts", counts.size(), users.size());
+  }
+  if (!answers.offsets.empty() && answers.offsets.size() != users.size() + 1) {
+    return detail::wrong_length("offsets", answers.offsets.size(), users.size() + 1);
+  }
+  if (answers.items.size() != answers.ratings.size()) {
+    return detail::wrong_length("ratings", answers.ratings.size(), answers.items.size());
+  }
+  std::size_t capacity = users.empty() ? 0 : best.size() / users.size();
+  if (capacity * users.size() != best.size()) {
+    return detail::wrong_length("best", best.size(), capacity * users.size());
+  }
+  melu_recommend_options given = detail::c_options(options);
+  melu_error error;
+  const std::size_t* offsets = answers.offsets.empty() ? nullptr : answers.offsets.data();
+  if (melu_recommend_batch(users.data(), users.size(), offsets, answers.items.data(),
+                           answers.ratings.data(), answers.ratings.size(), &given, best.data(),
+                           capacity, counts.data(), &error)) {
+    return detail::failure(error);
+  }
+  return {};
+}
+
+// The same for users that lie one after another.
+[[nodiscard]] inline expected<void> try_recommend_batch(
+    span<User> users, const Answers& answers, span<Recommendation> best,
+    span<std::size_t> counts, const RecommendOptions& options = {}) noexcept {
+  span<melu_user* const> handles(reinterpret_cast<melu_user* const*>(users.data()),
+                                 users.size());
+  return try_recommend_batch(handles, answers, best, counts, options);
+}
+
+#ifdef __cpp_exceptions
+inline void recommend_batch(span<melu_user* const> users, const Answers& answers,
+                            span<Recommendation> best, span<std::size_t> counts,
+                            const RecommendOptions& options = {}) {
+  detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
+}
+
+inline void recommend_batch(span<User> users, const Answers& answers, span<Recommendation> best,
+                            span<std::size_t> counts, const RecommendOptions& options = {}) {
+  detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
+}
+#endif
+
+// The library's version, as in "0.1.0".
+[[nodiscard]] inline std::string_view version() noexcept { return detail::view(melu_version()); }
+
+// What a status means in a few words.
+[[nodiscard]] inline std::string_view message(Status status) noexcept {
+  return detail::view(melu_status_str(static_cast<std::int32_t>(status)));
+}
+
+// The instructions that this processor's scores are computed with, as in "avx2".
+[[nodiscard]] inline std::string_view kernel_name() noexcept {
+  return detail::view(melu_kernel_name());
+}
+
+}  // namespace MELU_CPP_ERRORS
+}  // namespace MELU_CPP_EXPECTED
+}  // namespace MELU_CPP_SPAN
+}  // namespace melu
+
+#undef MELU_CPP_SPAN
+#undef MELU_CPP_EXPECTED
+#undef MELU_CPP_ERRORS
+
+#endif  // MELU_HPP

@@ -1,0 +1,190 @@
+//! `melu.hpp` in an installed library: its tests, for all compilers, standards and
+//! sanitizers, and what programs build on it.
+
+mod c;
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use c::{STRICT, have, installed, project, run};
+use common::files::{bytes, sample, sample_with_vectors};
+
+/// Whether pkg-config knows a package; if not, says what is skipped, as `have` does.
+fn have_package(package: &str) -> bool {
+    if !have("pkg-config") {
+        return false;
+    }
+    if Command::new("pkg-config").args(["--exists", package]).status().unwrap().success() {
+        return true;
+    }
+    let missing = format!("{package} is not here");
+    assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
+    common::skipped(&missing);
+    false
+}
+
+/// The folder with the models that the C++ tests read.
+fn models() -> &'static Path {
+    static MODELS: OnceLock<PathBuf> = OnceLock::new();
+    MODELS.get_or_init(|| {
+        let folder = work("models");
+        fs::write(folder.join("sample.melu"), bytes(&sample())).unwrap();
+        fs::write(folder.join("sample_with_vectors.melu"), bytes(&sample_with_vectors())).unwrap();
+        folder
+    })
+}
+
+/// An empty folder below that of the test's build.
+fn work(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cpp").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Builds a CMake project, and returns the folder with its programs.
+fn cmake(source: &Path, name: &str, options: &[&str]) -> PathBuf {
+    let build = work(name);
+    run(Command::new("cmake").arg("-S").arg(source).arg("-B").arg(&build).args(options));
+    run(Command::new("cmake").arg("--build").arg(&build));
+    build
+}
+
+fn prefix_path(prefix: &Path) -> String {
+    format!("-DCMAKE_PREFIX_PATH={}", prefix.display())
+}
+
+/// Builds the C++ tests with a compiler and a standard, and runs them.
+fn check(compiler: &str, standard: &str, sanitizer: Option<&str>) -> Option<PathBuf> {
+    let prefix = installed()?;
+    if !have("cmake") || !have(compiler) || !have_package("gtest_main") {
+        return None;
+    }
+    let flags = sanitizer.map_or(String::new(), |sanitizer| {
+        format!("-g -O1 -fsanitize={sanitizer} -fno-sanitize-recover=all")
+    });
+    let build = cmake(
+        &project("bindings/cpp/tests"),
+        &format!("{compiler}-{standard}-{}", sanitizer.unwrap_or("plain")),
+        &[
+            &prefix_path(prefix),
+            &format!("-DCMAKE_CXX_COMPILER={compiler}"),
+            &format!("-DCMAKE_CXX_STANDARD={standard}"),
+            &format!("-DCMAKE_CXX_FLAGS={flags}"),
+        ],
+    );
+    // The library is not instrumented: of its atomic counters the tool sees nothing, and
+    // takes what they order for races. What the C++ side does is seen.
+    let suppressions = build.join("suppressions");
+    fs::write(&suppressions, "called_from_lib:libmelu.so\n").unwrap();
+    for program in ["throwing", "not_throwing"] {
+        // Linked statically, the library has no name that could be excepted.
+        if sanitizer == Some("thread") && program == "not_throwing" {
+            continue;
+        }
+        let mut tests = Command::new(build.join(program));
+        tests.env("MELU_TEST_MODELS", models());
+        tests.env("TSAN_OPTIONS", format!("suppressions={}", suppressions.display()));
+        let said = run(&mut tests);
+        assert!(said.contains("[  PASSED  ]"), "{said}");
+    }
+    Some(build)
+}
+
+#[test]
+fn cpp_17_by_gcc_and_cycles_take_no_memory() {
+    let Some(build) = check("g++", "17", None) else { return };
+    for model in ["sample.melu", "sample_with_vectors.melu"] {
+        let model = models().join(model);
+        println!("{}", run(Command::new(build.join("cycles")).arg(model).arg("20000")));
+    }
+}
+
+#[test]
+fn cpp_20_by_gcc() {
+    check("g++", "20", None);
+}
+
+#[test]
+fn cpp_23_by_gcc() {
+    check("g++", "23", None);
+}
+
+#[test]
+fn cpp_17_by_clang() {
+    check("clang++", "17", None);
+}
+
+#[test]
+fn cpp_20_by_clang() {
+    check("clang++", "20", None);
+}
+
+#[test]
+fn cpp_23_by_clang() {
+    check("clang++", "23", None);
+}
+
+#[test]
+fn addresses_and_undefined_behaviour() {
+    check("g++", "17", Some("address,undefined"));
+}
+
+#[test]
+fn threads() {
+    check("g++", "20", Some("thread"));
+}
+
+/// Every setting that makes `melu.hpp` another one, in one program.
+#[test]
+fn translation_units_with_different_settings_link_together() {
+    let Some(prefix) = installed() else { return };
+    if !have("g++") {
+        return;
+    }
+    let folder = work("mixed");
+    let settings: [&[&str]; 4] = [
+        &["-std=c++17"],
+        &["-std=c++17", "-fno-exceptions", "-fno-rtti"],
+        &["-std=c++20"],
+        &["-std=c++23"],
+    ];
+    let mut link = Command::new("g++");
+    link.current_dir(&folder);
+    let mut main = String::new();
+    for (unit, options) in settings.iter().enumerate() {
+        let source = format!(
+            "#include <array>\n#include <melu.hpp>\n\
+             float score_{unit}(const char* path);\n\
+             float score_{unit}(const char* path) {{\n\
+             melu::expected<melu::Model> model = melu::Model::try_open(path);\n\
+             melu::expected<melu::User> user = model->try_catalog()->try_user();\n\
+             std::array<float, 3> scores;\n\
+             std::array<std::uint32_t, 1> wrong = {{9}};\n\
+             bool refused = !user->try_score(wrong, scores) && !melu::Model::try_open({unit} ? \
+             \"none\" : \"\");\n\
+             return refused && user->try_score_all(scores) ? scores[2] : {unit}.5f;\n}}\n"
+        );
+        let name = format!("unit_{unit}");
+        fs::write(folder.join(format!("{name}.cpp")), source).unwrap();
+        let mut compile = Command::new("g++");
+        compile.current_dir(&folder).args(STRICT).args(*options).arg("-c");
+        run(compile.arg("-I").arg(prefix.join("include")).arg(format!("{name}.cpp")));
+        link.arg(format!("{name}.o"));
+        main += &format!("float score_{unit}(const char* path);\n");
+    }
+    main += "int main(int, char** argv) {\nfloat score = score_0(argv[1]);\nreturn !(true";
+    for unit in 1..settings.len() {
+        main += &format!(" && score_{unit}(argv[1]) == score");
+    }
+    main += ");\n}\n";
+    fs::write(folder.join("main.cpp"), main).unwrap();
+    link.args(["main.cpp", "-o", "mixed", "-L"]).arg(prefix.join("lib")).arg("-lmelu");
+    run(&mut link);
+    let mut mixed = Command::new(folder.join("mixed"));
+    mixed.env("LD_LIBRARY_PATH", prefix.join("lib"));
+    run(mixed.arg(models().join("sample.melu")));
+}
