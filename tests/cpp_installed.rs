@@ -5,12 +5,16 @@ mod c;
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use c::{STRICT, have, installed, project, run};
 use common::files::{bytes, sample, sample_with_vectors};
+use melu::{Filter, Model, User};
+use serde_json::{Value as Json, json};
 
 /// Whether pkg-config knows a package; if not, says what is skipped, as `have` does.
 fn have_package(package: &str) -> bool {
@@ -187,4 +191,161 @@ fn translation_units_with_different_settings_link_together() {
     let mut mixed = Command::new(folder.join("mixed"));
     mixed.env("LD_LIBRARY_PATH", prefix.join("lib"));
     run(mixed.arg(models().join("sample.melu")));
+}
+
+/// The README's blocks of C++ and of CMake.
+fn readme(language: &str) -> Vec<String> {
+    let text = fs::read_to_string(project("README.md")).unwrap();
+    let (_, section) = text.split_once("## From C++\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let fence = format!("```{language}\n");
+    let blocks = section.split(&fence).skip(1);
+    blocks.map(|block| block.split_once("```").unwrap().0.to_string()).collect()
+}
+
+/// What the sample model recommends to a user without a profile.
+fn recommended(items: &[u32], ratings: &[f32]) -> Vec<(String, f32)> {
+    let catalog = Model::from_contents(sample()).unwrap().catalog().unwrap().unwrap();
+    let mut user = User::new(&catalog, &[]).unwrap();
+    user.adapt(items, ratings).unwrap();
+    let mut best = Vec::new();
+    user.recommend(20, Filter::default(), &mut best).unwrap();
+    best.iter().map(|best| (catalog.id(best.item).unwrap().to_string(), best.score)).collect()
+}
+
+/// Builds and runs the README's program, found in one of three ways.
+fn check_readme(name: &str, prefix: &Path, find: impl Fn(&str) -> String) {
+    let source = work(&format!("{name}-source"));
+    fs::write(source.join("app.cpp"), &readme("cpp")[0]).unwrap();
+    let lists = &readme("cmake")[0];
+    assert!(lists.contains("find_package(melu REQUIRED)\n"), "{lists}");
+    fs::write(source.join("CMakeLists.txt"), find(lists)).unwrap();
+    let build = cmake(&source, name, &[&prefix_path(prefix)]);
+    fs::copy(models().join("sample.melu"), build.join("world.melu")).unwrap();
+    let said = run(Command::new("./app").current_dir(&build));
+    let expected = recommended(&[0, 2], &[5.0, 1.5]);
+    assert_eq!(said.lines().count(), expected.len(), "{said}");
+    for (line, (id, score)) in said.lines().zip(expected) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[0], id);
+        let printed: f32 = words.last().unwrap().parse().unwrap();
+        assert!((printed - score).abs() <= 1e-5 * score.abs(), "{said}: {score}");
+    }
+}
+
+#[test]
+fn the_readme_works_by_find_package_add_subdirectory_and_fetch_content() {
+    let Some(prefix) = installed() else { return };
+    if !have("cmake") {
+        return;
+    }
+    check_readme("find-package", prefix, str::to_string);
+    // What is installed elsewhere must not be what is found.
+    let nothing = work("nothing");
+    let found = "find_package(melu REQUIRED)\n";
+    let root = project("");
+    check_readme("add-subdirectory", &nothing, |lists| {
+        let path = root.join("bindings/cpp");
+        lists.replace(found, &format!("add_subdirectory(\"{}\" melu)\n", path.display()))
+    });
+    check_readme("fetch-content", &nothing, |lists| {
+        let fetch = readme("cmake")[1].replace("/where/melu/is", root.to_str().unwrap());
+        lists.replace(found, &fetch)
+    });
+}
+
+#[test]
+fn benchmarks_run() {
+    let Some(prefix) = installed() else { return };
+    if !have("cmake") || !have_package("benchmark") {
+        return;
+    }
+    let source = project("bindings/cpp/benchmarks");
+    let build = cmake(&source, "benchmarks", &[&prefix_path(prefix)]);
+    let mut benchmark = Command::new(build.join("melu_benchmark"));
+    benchmark.arg(models().join("sample.melu")).arg("--benchmark_min_time=0.001");
+    let said = run(&mut benchmark);
+    for name in ["adapt", "score", "score_all", "recommend", "batch"] {
+        for language in ["c", "cpp"] {
+            assert!(said.contains(&format!("\n{name}_{language} ")), "{said}");
+        }
+    }
+}
+
+/// A program that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Sends a request, and returns the status and the body.
+fn request(address: &str, what: &str, body: &str) -> (u32, Json) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!("{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{answer}: {error}")))
+}
+
+#[test]
+fn the_service_answers() {
+    let Some(prefix) = installed() else { return };
+    if !have("cmake") || !have_package("cpp-httplib") || !have_package("nlohmann_json") {
+        return;
+    }
+    let lines = fs::read_to_string(project("bindings/cpp/examples/service.cpp")).unwrap();
+    assert!(lines.lines().count() < 150);
+    let build = cmake(&project("bindings/cpp/examples"), "examples", &[&prefix_path(prefix)]);
+    let mut service = Command::new(build.join("service"));
+    service.arg(models().join("sample.melu")).arg("0").stdout(Stdio::piped());
+    let mut service = Running(service.spawn().unwrap());
+    let mut said = String::new();
+    BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let address = said.trim().strip_prefix("listening on http://").unwrap();
+
+    let (status, body) = request(address, "GET /questions", "");
+    assert_eq!((status, &body["items"][0]["item"]), (200, &json!("three")), "{body}");
+
+    // Twenty answers, of items that the catalogue has.
+    let items: Vec<u32> = (0..20).map(|i| i % 2).collect();
+    let ratings: Vec<f32> = (0..20).map(|i| 1.0 + (i % 5) as f32).collect();
+    let answers = items.iter().zip(&ratings).map(|(item, rating)| {
+        let id = ["one", "two"][*item as usize];
+        json!({"item": id, "rating": rating})
+    });
+    let answers: Vec<Json> = answers.collect();
+    let post = "POST /recommendations";
+    let (status, body) = request(address, post, &json!({"answers": answers}).to_string());
+    assert_eq!(status, 200, "{body}");
+    let found = body["items"].as_array().unwrap().iter().map(|item| {
+        (item["item"].as_str().unwrap().to_string(), item["score"].as_f64().unwrap() as f32)
+    });
+    assert_eq!(found.collect::<Vec<_>>(), recommended(&items, &ratings));
+
+    let with_profile = json!({"answers": [], "profile": {"region": "e"}, "count": 2});
+    let (status, body) = request(address, post, &with_profile.to_string());
+    assert_eq!((status, body["items"].as_array().unwrap().len()), (200, 2), "{body}");
+
+    for (wrong, word) in [
+        (r#"{"answers": [{"item": "four", "rating": 1}]}"#, "four"),
+        (r#"{"answers": [{"item": "one"}]}"#, "rating"),
+        (r#"{"answers": [{"item": "one", "rating": 1e60}]}"#, "finite"),
+        (r#"{"answers": [], "profile": {"planet": "e"}}"#, "planet"),
+        (r#"{"answers": [], "profile": {"region": null}}"#, "string"),
+        (r#"{"answers": [], "count": 0}"#, "count"),
+        ("[]", "array"),
+        ("{", "parse"),
+    ] {
+        let (status, body) = request(address, post, wrong);
+        assert_eq!(status, 400, "{wrong}: {body}");
+        assert!(body["error"].as_str().unwrap().contains(word), "{wrong}: {body}");
+    }
 }

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <new>
 
-std::size_t allocations;
+thread_local std::size_t allocations;
 
 void* operator new(std::size_t size) {
   allocations++;
