@@ -162,10 +162,11 @@ fn the_installed_tree_is_complete_under_any_prefix_and_destdir() {
         assert!(lib.join(file).exists(), "{file}");
     }
     assert_eq!(fs::read_link(lib.join("libmelu.so")).unwrap(), Path::new("libmelu.so.1"));
-    assert_eq!(
-        fs::read(prefix.join("include/melu.h")).unwrap(),
-        fs::read(project("include/melu.h")).unwrap()
-    );
+    for header in ["include/melu.h", "bindings/cpp/melu.hpp"] {
+        let name = Path::new(header).file_name().unwrap();
+        let installed = fs::read(prefix.join("include").join(name)).unwrap();
+        assert_eq!(installed, fs::read(project(header)).unwrap(), "{header}");
+    }
     for file in ["pkgconfig/melu.pc", "cmake/melu/melu-config.cmake"] {
         let text = fs::read_to_string(lib.join(file)).unwrap();
         assert!(!text.contains('@') && !text.contains("/opt"), "{text}");
