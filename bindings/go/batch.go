@@ -1,0 +1,139 @@
+package melu
+
+// #include "native.h"
+// #cgo noescape go_recommend_batch
+// #cgo nocallback go_recommend_batch
+import "C"
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+)
+
+// How many users one call into C serves: what such a call costs is lost among so many,
+// and a context is looked at between calls.
+const batchStep = 32
+
+// Batch adapts and recommends for many users at once, so that the cost of calling C is
+// paid for all of them together. The zero value is ready for use.
+//
+// One goroutine at a time may use a batch and the users in it. A batch that is cleared
+// and filled again allocates nothing once it has been as large before.
+type Batch struct {
+	users    []*User
+	pointers []*C.melu_user
+	offsets  []C.size_t
+	items    []uint32
+	ratings  []float32
+	best     []Recommendation
+	lengths  []C.size_t
+	k        int
+}
+
+// Len is how many users are in the batch.
+func (b *Batch) Len() int { return len(b.users) }
+
+// Clear takes all users out, and keeps the room. Results of the batch are no longer valid.
+func (b *Batch) Clear() {
+	clear(b.users)
+	b.users, b.offsets, b.lengths = b.users[:0], b.offsets[:0], b.lengths[:0]
+	b.items, b.ratings = b.items[:0], b.ratings[:0]
+}
+
+// Add puts a user into the batch, who is to be adapted to all of their ratings as by
+// [User.Adapt]. The lists are copied. No user may be in a batch twice.
+//
+// Errors: [ErrInvalidArgument] for lists of different lengths.
+func (b *Batch) Add(user *User, items []uint32, ratings []float32) error {
+	if len(items) != len(ratings) {
+		return invalidArgument("%d items have %d ratings", len(items), len(ratings))
+	}
+	if len(b.offsets) == 0 {
+		b.offsets = append(b.offsets, 0)
+	}
+	b.users = append(b.users, user)
+	b.items = append(b.items, items...)
+	b.ratings = append(b.ratings, ratings...)
+	b.offsets = append(b.offsets, C.size_t(len(b.items)))
+	return nil
+}
+
+// Recommend adapts each user of the batch to their ratings and finds the k best items for
+// each, with the same filter for all; [Batch.Best] has them.
+//
+// It stops when ctx is done, between users, and returns its error. It stops at the first
+// failure too: errors are those of [User.Adapt] and [User.AppendBest], and name the user.
+// The users before are done then, and the others have no recommendations.
+func (b *Batch) Recommend(ctx context.Context, k int, filter Filter) error {
+	b.lengths = slices.Grow(b.lengths[:0], len(b.users))[:len(b.users)]
+	clear(b.lengths)
+	widest := 0
+	for _, user := range b.users {
+		widest = max(widest, user.items)
+	}
+	b.k = max(0, min(k, widest))
+	b.best = slices.Grow(b.best[:0], b.k*len(b.users))[:b.k*len(b.users)]
+	for start := 0; start < len(b.users); start += batchStep {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := b.step(start, min(start+batchStep, len(b.users)), &filter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step serves the users from start to end by one call.
+func (b *Batch) step(start, end int, filter *Filter) error {
+	b.pointers = b.pointers[:0]
+	for _, user := range b.users[start:end] {
+		pointer, err := user.handle.use()
+		if err != nil {
+			return err
+		}
+		b.pointers = append(b.pointers, pointer)
+	}
+	first, last := b.offsets[start], b.offsets[end]
+	for i := start; i <= end; i++ {
+		b.offsets[i] -= first
+	}
+	var native C.melu_error
+	status := C.go_recommend_batch(unsafe.SliceData(b.pointers), C.size_t(end-start),
+		&b.offsets[start], indices(b.items[first:last]), floats(b.ratings[first:last]),
+		last-first, indices(filter.LeaveOut), C.size_t(len(filter.LeaveOut)),
+		filter.keepRated(), recommendations(b.best[b.k*start:b.k*end]), C.size_t(b.k),
+		&b.lengths[start], &native)
+	for i := start; i <= end; i++ {
+		b.offsets[i] += first
+	}
+	runtime.KeepAlive(b.users)
+	err := check(status, &native)
+	if err != nil {
+		failure := err.(*Error)
+		failure.Message = renumber(failure.Message, start)
+	}
+	return err
+}
+
+// renumber makes the user that a message names, who is counted from a step's first, one
+// of the whole batch.
+func renumber(message string, start int) string {
+	before, rest, found := strings.Cut(message, "users[")
+	number, after, closed := strings.Cut(rest, "]")
+	place, err := strconv.Atoi(number)
+	if !found || !closed || err != nil {
+		return message
+	}
+	return before + "users[" + strconv.Itoa(start+place) + "]" + after
+}
+
+// Best is what was recommended to the user who was added i-th, best first. It is valid
+// until the batch is used again.
+func (b *Batch) Best(i int) []Recommendation {
+	return b.best[b.k*i:][:b.lengths[i]:b.lengths[i]]
+}

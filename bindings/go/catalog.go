@@ -1,0 +1,170 @@
+package melu
+
+// #include "native.h"
+// #cgo noescape melu_model_catalog
+// #cgo nocallback melu_model_catalog
+// #cgo noescape melu_catalog_new
+// #cgo nocallback melu_catalog_new
+// #cgo noescape melu_catalog_extend
+// #cgo nocallback melu_catalog_extend
+// #cgo noescape go_catalog_find
+// #cgo nocallback go_catalog_find
+// #cgo noescape melu_catalog_id
+// #cgo nocallback melu_catalog_id
+// #cgo noescape melu_catalog_title
+// #cgo nocallback melu_catalog_title
+// #cgo nocallback melu_catalog_len
+import "C"
+
+import "unsafe"
+
+// Catalog is a list of items with their embeddings, known by index from 0.
+//
+// Any number of goroutines may use it at once; it never changes. Make one, and share it.
+// Users keep what they need of it, so it may be closed before them.
+type Catalog struct {
+	shared  shared[*C.melu_catalog]
+	length  int
+	unknown int
+}
+
+func freeCatalog(pointer *C.melu_catalog) { C.melu_catalog_free(pointer) }
+
+func newCatalog(pointer *C.melu_catalog, unknown C.size_t) *Catalog {
+	catalog := &Catalog{length: int(C.melu_catalog_len(pointer)), unknown: int(unknown)}
+	catalog.shared.own(pointer, freeCatalog)
+	return catalog
+}
+
+// Catalog makes a catalogue of the weight file's own items, embedding every one.
+//
+// Errors: [ErrNotAvailable] if the file has no items, [ErrOutOfMemory].
+func (m *Model) Catalog() (*Catalog, error) {
+	model, err := m.shared.use()
+	if err != nil {
+		return nil, err
+	}
+	defer m.shared.done()
+	var pointer *C.melu_catalog
+	var native C.melu_error
+	if err := check(C.melu_model_catalog(model, &pointer, &native), &native); err != nil {
+		return nil, err
+	}
+	return newCatalog(pointer, 0), nil
+}
+
+// NewCatalog makes a catalogue of items given by their field values.
+//
+// Errors: [ErrInvalidArgument], also for an id that is there twice, [ErrInvalidUTF8],
+// [ErrUnknownField], [ErrFieldValue], [ErrOutOfMemory].
+func (m *Model) NewCatalog(items []Item) (*Catalog, error) {
+	model, err := m.shared.use()
+	if err != nil {
+		return nil, err
+	}
+	defer m.shared.done()
+	lists := newNative(items, nil)
+	defer lists.pinner.Unpin()
+	var pointer *C.melu_catalog
+	var unknown C.size_t
+	var native C.melu_error
+	status := C.melu_catalog_new(model, unsafe.SliceData(lists.items), C.size_t(len(items)),
+		&pointer, &unknown, &native)
+	if err := check(status, &native); err != nil {
+		return nil, err
+	}
+	return newCatalog(pointer, unknown), nil
+}
+
+// Extend makes a catalogue of this one's items, at their indices, and after them more.
+//
+// This catalogue stays as it is, and may be closed while its users go on; so a service
+// swaps the two. A user moves to the new one by [User.AppendBinary] and
+// [Catalog.LoadUser].
+//
+// Errors: as [Model.NewCatalog].
+func (c *Catalog) Extend(items []Item) (*Catalog, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return nil, err
+	}
+	defer c.shared.done()
+	lists := newNative(items, nil)
+	defer lists.pinner.Unpin()
+	var pointer *C.melu_catalog
+	var unknown C.size_t
+	var native C.melu_error
+	status := C.melu_catalog_extend(catalog, unsafe.SliceData(lists.items),
+		C.size_t(len(items)), &pointer, &unknown, &native)
+	if err := check(status, &native); err != nil {
+		return nil, err
+	}
+	return newCatalog(pointer, unknown), nil
+}
+
+// Close frees the catalogue, after the calls that are using it; its users go on. Closing
+// it again does nothing. The error is always nil.
+func (c *Catalog) Close() error {
+	c.shared.close(freeCatalog)
+	return nil
+}
+
+// Len is how many items there are.
+func (c *Catalog) Len() int { return c.length }
+
+// UnknownValues is how many names of the items that the catalogue was made or extended
+// with the model's vocabularies lack; they were left out.
+func (c *Catalog) UnknownValues() int { return c.unknown }
+
+// Find returns the index of the item with an id, by a binary search.
+//
+// Errors: [ErrNotFound], [ErrInvalidUTF8].
+func (c *Catalog) Find(id string) (uint32, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return 0, err
+	}
+	defer c.shared.done()
+	var item C.uint32_t
+	var native C.melu_error
+	text := (*C.char)(unsafe.Pointer(unsafe.StringData(id)))
+	status := C.go_catalog_find(catalog, text, C.size_t(len(id)), &item, &native)
+	return uint32(item), check(status, &native)
+}
+
+// ID returns the id of the item at an index.
+//
+// Errors: [ErrItemIndex].
+func (c *Catalog) ID(item uint32) (string, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return "", err
+	}
+	defer c.shared.done()
+	var text C.melu_str
+	var native C.melu_error
+	status := C.melu_catalog_id(catalog, C.uint32_t(item), &text, &native)
+	if err := check(status, &native); err != nil {
+		return "", err
+	}
+	return goString(text), nil
+}
+
+// Title returns the title of the item at an index; it is empty where there is none, as
+// of items that were given by their field values.
+//
+// Errors: [ErrItemIndex].
+func (c *Catalog) Title(item uint32) (string, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return "", err
+	}
+	defer c.shared.done()
+	var text C.melu_str
+	var native C.melu_error
+	status := C.melu_catalog_title(catalog, C.uint32_t(item), &text, &native)
+	if err := check(status, &native); err != nil {
+		return "", err
+	}
+	return goString(text), nil
+}

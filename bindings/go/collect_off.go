@@ -1,0 +1,7 @@
+//go:build !melu_collect
+
+package melu
+
+func beforeCall[P comparable](P) {}
+
+func freed[P comparable](P) {}

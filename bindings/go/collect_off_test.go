@@ -1,0 +1,5 @@
+//go:build !melu_collect
+
+package melu
+
+const Collecting = false

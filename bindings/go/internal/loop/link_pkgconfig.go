@@ -1,0 +1,6 @@
+//go:build !melu_vendored
+
+package loop
+
+// #cgo pkg-config: melu
+import "C"

@@ -1,0 +1,6 @@
+//go:build !melu_vendored
+
+package melu
+
+// #cgo pkg-config: melu
+import "C"

@@ -1,0 +1,51 @@
+/*
+ * melu's functions as Go calls them: strings and options in pieces, since a struct that
+ * holds a Go pointer would have to be pinned.
+ */
+#ifndef MELU_GO_NATIVE_H
+#define MELU_GO_NATIVE_H
+
+#include <melu.h>
+
+static inline melu_status go_model_open(const char *path, size_t path_len, melu_model **model,
+                                        melu_error *error) {
+  melu_str text = {path, path_len};
+  return melu_model_open(text, model, error);
+}
+
+static inline melu_status go_catalog_find(const melu_catalog *catalog, const char *id,
+                                          size_t id_len, uint32_t *item, melu_error *error) {
+  melu_str text = {id, id_len};
+  return melu_catalog_find(catalog, text, item, error);
+}
+
+static inline melu_status go_user_recommend(melu_user *user, const uint32_t *leave_out,
+                                            size_t leave_out_len, uint32_t keep_rated,
+                                            melu_recommendation *best, size_t best_capacity,
+                                            size_t *best_len, melu_error *error) {
+  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated};
+  return melu_user_recommend(user, &options, best, best_capacity, best_len, error);
+}
+
+static inline melu_status go_user_next_question(
+    melu_user *user, melu_questions *questions, const uint32_t *unknown, size_t unknown_len,
+    const uint32_t *leave_out, size_t leave_out_len, const uint32_t *known, size_t known_len,
+    melu_question *question, melu_error *error) {
+  melu_question_options options = {sizeof options, unknown, unknown_len, leave_out,
+                                   leave_out_len,  known,   known_len};
+  return melu_user_next_question(user, questions, &options, question, error);
+}
+
+static inline melu_status go_recommend_batch(melu_user *const *users, size_t users_len,
+                                             const size_t *offsets, const uint32_t *items,
+                                             const float *ratings, size_t ratings_len,
+                                             const uint32_t *leave_out, size_t leave_out_len,
+                                             uint32_t keep_rated, melu_recommendation *best,
+                                             size_t best_capacity, size_t *best_lens,
+                                             melu_error *error) {
+  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated};
+  return melu_recommend_batch(users, users_len, offsets, items, ratings, ratings_len, &options,
+                              best, best_capacity, best_lens, error);
+}
+
+#endif /* MELU_GO_NATIVE_H */

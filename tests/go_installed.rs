@@ -1,0 +1,116 @@
+//! The Go package, as its users have it: linked with an installed library, and with the
+//! archive that its script puts beside it.
+
+mod c;
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use c::{have, installed, project, run};
+use common::files::{bytes, sample_with_vectors};
+
+/// Whether there is a Go that can build the package; if not, says what is skipped, or
+/// fails where nothing may be.
+fn have_go() -> bool {
+    let version = Command::new("go").arg("version").output();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let minor = version.as_deref().ok().and_then(|version| {
+        version.split_once("go1.")?.1.split(['.', ' ', 'r']).next()?.parse::<u32>().ok()
+    });
+    if minor.is_some_and(|minor| minor >= 24) {
+        return true;
+    }
+    let missing = format!("Go 1.24 or later is not here: {version:?}");
+    assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
+    common::skipped(&missing);
+    false
+}
+
+fn package() -> PathBuf {
+    project("bindings/go")
+}
+
+fn with_library(program: &str, prefix: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(package())
+        .env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"))
+        .env("LD_LIBRARY_PATH", prefix.join("lib"))
+        .env("GOFLAGS", "-buildvcs=false");
+    command
+}
+
+fn go(prefix: &Path, arguments: &[&str]) -> Command {
+    let mut command = with_library("go", prefix);
+    command.args(arguments);
+    command
+}
+
+fn ready() -> Option<&'static Path> {
+    if !have_go() || !have("pkg-config") {
+        return None;
+    }
+    installed()
+}
+
+#[test]
+fn the_model_of_the_go_tests_is_the_sample() {
+    let model = bytes(&sample_with_vectors());
+    let path = package().join("testdata/sample.melu");
+    if fs::read(&path).ok().as_ref() != Some(&model) {
+        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sample.melu");
+        fs::write(&made, model).unwrap();
+        panic!("the format has changed: cp {} {}", made.display(), path.display());
+    }
+}
+
+#[test]
+fn the_package_is_formatted_and_vetted() {
+    let Some(prefix) = ready() else { return };
+    assert_eq!(run(Command::new("gofmt").arg("-l").arg(package())), "");
+    for tags in ["", "melu_collect"] {
+        run(&mut go(prefix, &["vet", "-tags", tags, "./..."]));
+        if have("staticcheck") {
+            let mut staticcheck = with_library("staticcheck", prefix);
+            run(staticcheck.args(["-tags", tags, "./..."]));
+        }
+    }
+}
+
+#[test]
+fn go_tests_pass_with_the_installed_library() {
+    let Some(prefix) = ready() else { return };
+    run(go(prefix, &["test", "-count=1", "./..."]).env("GODEBUG", "cgocheck=1"));
+}
+
+#[test]
+fn go_tests_pass_with_the_race_detector() {
+    let Some(prefix) = ready() else { return };
+    run(&mut go(prefix, &["test", "-race", "-count=1", "./..."]));
+}
+
+#[test]
+fn go_tests_pass_when_all_pointers_are_checked() {
+    let Some(prefix) = ready() else { return };
+    run(go(prefix, &["test", "-count=1", "./..."]).env("GOEXPERIMENT", "cgocheck2"));
+}
+
+#[test]
+fn go_tests_pass_when_garbage_is_collected_before_each_call() {
+    let Some(prefix) = ready() else { return };
+    run(&mut go(prefix, &["test", "-tags", "melu_collect", "-count=1", "./..."]));
+}
+
+#[test]
+fn a_program_links_with_the_vendored_archive_alone() {
+    let Some(prefix) = ready() else { return };
+    run(Command::new(package().join("vendor.sh")).arg("--prefix").arg(prefix));
+    let mut test = Command::new("go");
+    test.current_dir(package())
+        .env("PKG_CONFIG", "/nonexistent/pkg-config")
+        .env("GOFLAGS", "-buildvcs=false")
+        .args(["test", "-tags", "melu_vendored", "-count=1", "./..."]);
+    run(&mut test);
+}
