@@ -3,57 +3,16 @@
 mod c;
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr::{null, null_mut};
 
 use c::handles::{Handles, ok, outcome, text};
+use common::allocations::{Watching, allocations, limited};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::*;
 
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-    /// Allocations of this many bytes or more fail.
-    static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-/// Counts allocations, and refuses large ones, each thread by itself.
-struct Watching;
-
-// SAFETY: the memory is the system's.
-unsafe impl GlobalAlloc for Watching {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        if layout.size() >= LIMIT.get() {
-            return null_mut();
-        }
-        // SAFETY: as the caller asks.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as the caller asks.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
 static WATCHING: Watching = Watching;
-
-/// How often `work` allocates.
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = COUNT.get();
-    work();
-    COUNT.get() - before
-}
-
-/// Runs `work` while allocations of `limit` bytes or more fail.
-fn limited<R>(limit: usize, work: impl FnOnce() -> R) -> R {
-    LIMIT.set(limit);
-    let result = work();
-    LIMIT.set(usize::MAX);
-    result
-}
 
 /// A catalogue of so many items, made of the sample's.
 fn larger(handles: &mut Handles, items: usize) {

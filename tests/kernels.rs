@@ -5,11 +5,10 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::process::Command;
 
+use common::allocations::{Watching, allocations};
 use common::{Tensors, unit};
 use melu::config::Config;
 use melu::data::{SynthOptions, World};
@@ -17,43 +16,8 @@ use melu::schema::Value;
 use melu::train::{Solver, TrainOptions, Trainer};
 use melu::{Catalog, Filter, Model, NewItem, User, kernel_name, kernel_names};
 
-thread_local! {
-    /// How often this thread has asked for memory.
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is handed on to the system's allocator; counting touches
-// only a number of this thread that needs neither memory nor a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How often some work asks for memory.
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
+static WATCHING: Watching = Watching;
 
 fn trained(options: &TrainOptions) -> Model {
     let world = SynthOptions { users: 80, items: 120, ratings_per_user: 30, ..Default::default() };

@@ -23,4 +23,5 @@ pub use ratings::Rating;
 pub use settings::{TableKind, TaskRules};
 pub use synth::{SynthOptions, World};
 pub use table::{Table, TableField};
+pub(crate) use tasks::items_and_ratings;
 pub use tasks::{Rated, Scenario, Task, UserRatings, tasks};

@@ -66,6 +66,11 @@ pub struct Rated {
     pub value: f32,
 }
 
+/// The same as lists, one rating an item.
+pub(crate) fn items_and_ratings(rated: &[Rated]) -> (Vec<u32>, Vec<f32>) {
+    rated.iter().map(|rated| (rated.item, rated.value)).unzip()
+}
+
 /// One user's ratings within one scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserRatings {

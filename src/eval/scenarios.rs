@@ -7,7 +7,7 @@ use super::baselines::Baselines;
 use super::item_knn::ItemKnn;
 use super::results::{Coverage, Evaluation, Given, Predictor, ScenarioResult};
 use super::sums::{Sums, Table, Totals, Within};
-use crate::data::{Dataset, Rated, Scenario, Task, UserRatings, tasks};
+use crate::data::{Dataset, Scenario, Task, UserRatings, items_and_ratings, tasks};
 use crate::file::CatalogTable;
 use crate::loss::Loss;
 use crate::schema::{Column, Entity};
@@ -170,7 +170,7 @@ impl Bench {
 
     fn task(&self, task: &Task) -> Result<(Table, Within)> {
         let mut user = User::from_columns(&self.catalog, &self.user_columns, task.user as usize)?;
-        let (items, ratings) = unzip(&task.query);
+        let (items, ratings) = items_and_ratings(&task.query);
         let mut unadapted = vec![0.0; items.len()];
         user.score(&items, &mut unadapted)?;
         let mut predictions = vec![0.0; items.len()];
@@ -181,7 +181,7 @@ impl Bench {
             for predictor in Predictor::ALL {
                 match predictor {
                     Predictor::Melu => {
-                        let (items_given, ratings_given) = unzip(support);
+                        let (items_given, ratings_given) = items_and_ratings(support);
                         user.adapt(&items_given, &ratings_given)?;
                         user.score(&items, &mut predictions)?;
                         if self.deviations {
@@ -228,8 +228,4 @@ fn within_intervals(
             distances().zip(&deviations).filter(|(d, deviation)| *d <= quantile * **deviation);
         within.count() as u64
     }))
-}
-
-fn unzip(rated: &[Rated]) -> (Vec<u32>, Vec<f32>) {
-    rated.iter().map(|rated| (rated.item, rated.value)).unzip()
 }

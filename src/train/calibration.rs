@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::data::Task;
+use crate::data::{Task, items_and_ratings};
 use crate::loss::Loss;
 use crate::schema::Column;
 use crate::{Catalog, Result, User};
@@ -26,8 +26,7 @@ pub fn calibration(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -
     }
     let ratios = |task: &Task| {
         let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
-        let (items, ratings): (Vec<u32>, Vec<f32>) =
-            task.support.iter().map(|rated| (rated.item, rated.value)).unzip();
+        let (items, ratings) = items_and_ratings(&task.support);
         user.adapt(&items, &ratings)?;
         let items: Vec<u32> = task.query.iter().map(|rated| rated.item).collect();
         let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);

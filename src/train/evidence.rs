@@ -4,7 +4,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 use super::training_set::raters;
-use crate::data::{Dataset, Scenario, Task, tasks};
+use crate::data::{Dataset, Scenario, Task, items_and_ratings, tasks};
 use crate::file::EvidenceTable;
 use crate::schema::{Column, Entity};
 use crate::{Catalog, Error, EvidenceRanking, Result, User};
@@ -68,8 +68,7 @@ pub(super) fn rank(
 ) -> Result<EvidenceTable> {
     let norms = |task: &Task| {
         let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
-        let (items, ratings): (Vec<u32>, Vec<f32>) =
-            task.support.iter().map(|rated| (rated.item, rated.value)).unzip();
+        let (items, ratings) = items_and_ratings(&task.support);
         let mut norms = vec![0.0; items.len()];
         user.gradient_norms(&items, &ratings, &mut norms)?;
         Ok((items, norms))

@@ -16,10 +16,10 @@ use super::options::TrainOptions;
 use super::parameters::Parameters;
 use super::training_set::TrainingSet;
 use crate::config::Local;
-use crate::data::{Dataset, Rated, Task};
+use crate::data::{Dataset, Task, items_and_ratings};
 use crate::file::Contents;
 use crate::schema::Column;
-use crate::{Catalog, Error, Result, User};
+use crate::{Catalog, Error, Model, Result, User};
 
 /// An epoch whose error is at most so many times the least so far counts as the
 /// best: on a few users held back, less than that is chance, and later weights
@@ -196,7 +196,7 @@ impl Trainer {
         let training = json!(training).to_string();
         let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
         let mut contents = self.set.contents(parameters, training);
-        let (catalog, _) = self.set.catalogs(contents.clone())?;
+        let catalog = catalog(contents.clone())?;
         let TrainingSet { user_columns, fixed_tasks, raters, validation, .. } = &self.set;
         let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
         contents.evidence = Some(evidence);
@@ -251,7 +251,8 @@ impl Trainer {
             return Ok(None);
         }
         let contents = self.set.contents(&self.state.parameters, String::new());
-        let (known, cold) = self.set.catalogs(contents)?;
+        let cold = self.set.as_if_unrated(&contents).map(catalog).transpose()?;
+        let known = catalog(contents)?;
         self.pool.install(|| {
             let error = |catalog| mean_error(catalog, user_columns, validation);
             let known = error(&known)?;
@@ -262,16 +263,21 @@ impl Trainer {
     }
 }
 
+fn catalog(contents: Contents) -> Result<Catalog> {
+    let catalog = Model::from_contents(contents)?.catalog()?;
+    catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
+}
+
 /// The mean over tasks of the mean absolute error after adapting, by the same
 /// code as any program that uses the model.
 fn mean_error(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<f64> {
     let error = |task: &Task| {
         let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
-        let (items, ratings) = unzip(&task.support);
+        let (items, ratings) = items_and_ratings(&task.support);
         // A head that diverges is an error of the unadapted one: the rates are
         // still being learned.
         let _ = user.adapt(&items, &ratings);
-        let (items, ratings) = unzip(&task.query);
+        let (items, ratings) = items_and_ratings(&task.query);
         let mut scores = vec![0.0; items.len()];
         user.score(&items, &mut scores)?;
         let errors = scores.iter().zip(&ratings);
@@ -280,10 +286,6 @@ fn mean_error(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Res
     };
     let errors = tasks.par_iter().map(error).collect::<Result<Vec<f64>>>()?;
     Ok(errors.iter().sum::<f64>() / errors.len() as f64)
-}
-
-fn unzip(rated: &[Rated]) -> (Vec<u32>, Vec<f32>) {
-    rated.iter().map(|rated| (rated.item, rated.value)).unzip()
 }
 
 /// What a checkpoint is good for: the same data with the same options.

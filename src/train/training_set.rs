@@ -17,7 +17,7 @@ use crate::loss::{Loss, Output};
 use crate::network::Network;
 use crate::random::{Purpose, generator};
 use crate::schema::{Column, Entity, Field, Vocabulary};
-use crate::{Catalog, Error, Model, Result};
+use crate::{Error, Result};
 
 /// At most this many ratings of one user are known in a task drawn anew: more
 /// than people give, and one prolific user does not outweigh many others.
@@ -271,20 +271,12 @@ impl TrainingSet {
         embeddings.iter().enumerate().map(mean).collect()
     }
 
-    /// A model as the users held back see it: its catalogue, and the same as if
-    /// nobody had rated its items, if that makes a difference.
-    pub fn catalogs(&self, mut contents: Contents) -> Result<(Catalog, Option<Catalog>)> {
-        let catalog = |contents| {
-            let catalog = Model::from_contents(contents)?.catalog()?;
-            catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
-        };
-        let known = catalog(contents.clone())?;
-        let cold = self.vectors(true).map(|vectors| {
-            contents.catalog =
-                Some(CatalogTable { vectors: Some(vectors.clone()), ..self.catalog.clone() });
-            catalog(contents)
-        });
-        Ok((known, cold.transpose()?))
+    /// The same contents as if nobody had rated the items, where that makes a
+    /// difference.
+    pub fn as_if_unrated(&self, contents: &Contents) -> Option<Contents> {
+        let vectors = self.vectors(true)?.clone();
+        let catalog = CatalogTable { vectors: Some(vectors), ..self.catalog.clone() };
+        Some(Contents { catalog: Some(catalog), ..contents.clone() })
     }
 
     /// Who knows what, from who rated what.

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod allocations;
 pub mod estimator;
 pub mod files;
 pub mod golden;
