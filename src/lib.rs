@@ -72,6 +72,7 @@ mod greedy;
 mod information;
 mod inputs;
 mod item_set;
+mod json;
 mod kernels;
 pub mod loss;
 mod model;

@@ -1,5 +1,7 @@
 //! What a prediction costs, and how the head's units meet the ratings'.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// The loss of one prediction, in the head's own units.
@@ -13,6 +15,19 @@ pub enum Loss {
     SmoothL1,
     /// Binary cross-entropy on the head's logit, for clicks.
     Bce,
+}
+
+impl FromStr for Loss {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "mse" => Ok(Self::Mse),
+            "smooth_l1" => Ok(Self::SmoothL1),
+            "bce" => Ok(Self::Bce),
+            _ => Err(format!("loss is \"{name}\"; mse, smooth_l1 or bce is expected")),
+        }
+    }
 }
 
 /// The slope of the logistic curve at which a click counts as surprising as it

@@ -49,13 +49,15 @@ abi=$(sed -n '/^\[package.metadata.capi.library\]/,$ s/^version = "\(.*\)"/\1/p'
 major=${abi%%.*}
 
 # Both kinds alone, without the Rust library: only then is all of it optimised as one.
+# What is small enough to inline is left as small: this takes a tenth of the size and no
+# time, for the kernels' parts are always inlined.
 target=${CARGO_TARGET_DIR:-$root/target}
 built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/embedded
 mkdir -p "$built"
 natives=$built/melu-native-libraries
 (cd "$root" && cargo rustc --quiet --locked --profile embedded --no-default-features --lib \
     --target-dir "$target" --crate-type cdylib,staticlib -- \
-    "--print=native-static-libs=$natives")
+    -Cllvm-args=-inline-threshold=20 "--print=native-static-libs=$natives")
 # The compiler adds its own runtime, by the name that suits static linking or not.
 libraries=$(tr ' ' '\n' <"$natives" | grep '^-l' | grep -vx -e -lc -e -lgcc_s | awk '!seen[$0]++' |
     tr '\n' ' ' | sed 's/ $//')
@@ -74,6 +76,22 @@ done
 # Without groups, for those that two archives share are kept once, by their names.
 # shellcheck disable=SC2086 # one argument a name
 ld --relocatable --gc-sections --force-group-allocation $roots -o "$work/melu.o" "$built/libmelu.a"
+# A section for each function has done its work: headers and names were a quarter of it.
+# Rust's own bitcode would make linkers take this for an object of LLVM's.
+cat >"$work/merge.ld" <<'SCRIPT'
+SECTIONS {
+    .text 0 : { *(.text .text.*) }
+    .rodata 0 : { *(.rodata .rodata.*) }
+    .data.rel.ro 0 : { *(.data.rel.ro .data.rel.ro.*) }
+    .data 0 : { *(.data .data.*) }
+    .bss 0 : { *(.bss .bss.*) }
+    .tbss 0 : { *(.tbss .tbss.*) }
+    .gcc_except_table 0 : { *(.gcc_except_table .gcc_except_table.*) }
+    /DISCARD/ : { *(.llvmbc .llvmcmd) }
+}
+SCRIPT
+ld --relocatable --script="$work/merge.ld" -o "$work/merged.o" "$work/melu.o"
+mv "$work/merged.o" "$work/melu.o"
 objcopy --strip-unneeded --wildcard --keep-global-symbol='melu_*' "$work/melu.o"
 (cd "$work" && ar crsD libmelu.a melu.o)
 

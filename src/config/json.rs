@@ -1,10 +1,9 @@
 //! The configuration as JSON.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 
 use super::{Config, GradientSteps, Local, Ridge};
+use crate::json::{Json, Object};
 use crate::loss::{Loss, Output};
 use crate::network::Network;
 use crate::schema::{Entity, Field, FieldKind};
@@ -15,7 +14,7 @@ impl Config {
     /// # Errors
     /// The key that is unknown or missing, or the value that cannot be: in words.
     pub fn from_json(json: &str) -> Result<Self, String> {
-        let raw: RawConfig = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let raw = RawConfig::read(Json::parse(json)?.object("it")?)?;
         let config = Self {
             item_fields: fields(Entity::Item, raw.item_fields)?,
             user_fields: fields(Entity::User, raw.user_fields)?,
@@ -72,44 +71,96 @@ fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
     raw.into_iter().map(field).collect()
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct RawConfig {
     item_fields: Vec<RawField>,
     user_fields: Vec<RawField>,
     embedding_dim: usize,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     factors: usize,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     body: Vec<usize>,
     hidden: Vec<usize>,
     loss: Loss,
-    #[serde(default)]
     output: RawOutput,
     local: RawLocal,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct RawField {
     name: String,
     kind: RawKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     mean: Option<f32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     std: Option<f32>,
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[serde(skip_serializing_if = "is_yes")]
     embedded: bool,
+}
+
+impl RawConfig {
+    fn read(mut json: Object) -> Result<Self, String> {
+        let fields = |json: Json, name: &str| {
+            let read = |(place, field): (usize, Json)| {
+                let field = field.object(name).and_then(RawField::read);
+                field.map_err(|problem| format!("{name}, number {place}: {problem}"))
+            };
+            json.list(name)?.into_iter().enumerate().map(read).collect::<Result<_, _>>()
+        };
+        let (scale, offset) = (1.0, 0.0);
+        let read = Self {
+            item_fields: fields(json.need("item_fields")?, "item_fields")?,
+            user_fields: fields(json.need("user_fields")?, "user_fields")?,
+            embedding_dim: json.need("embedding_dim")?.count("embedding_dim")?,
+            factors: json.maybe("factors", Json::count)?.unwrap_or(0),
+            body: json.maybe("body", Json::counts)?.unwrap_or_default(),
+            hidden: json.need("hidden")?.counts("hidden")?,
+            loss: json.need("loss")?.text("loss")?.parse()?,
+            output: json.maybe("output", RawOutput::read)?.unwrap_or(RawOutput { scale, offset }),
+            local: RawLocal::read(json.need("local")?.object("local")?)
+                .map_err(|problem| format!("local: {problem}"))?,
+        };
+        json.finish()?;
+        Ok(read)
+    }
+}
+
+impl RawField {
+    fn read(mut json: Object) -> Result<Self, String> {
+        let read = Self {
+            name: json.need("name")?.text("name")?,
+            kind: match json.need("kind")?.text("kind")?.as_str() {
+                "one" => RawKind::One,
+                "multi" => RawKind::Multi,
+                "numeric" => RawKind::Numeric,
+                other => {
+                    return Err(format!("kind is \"{other}\"; one, multi or numeric is expected"));
+                }
+            },
+            size: json.maybe("size", Json::count)?,
+            mean: json.maybe("mean", Json::number)?,
+            std: json.maybe("std", Json::number)?,
+            embedded: json.maybe("embedded", Json::flag)?.unwrap_or(true),
+        };
+        json.finish()?;
+        Ok(read)
+    }
+}
+
+impl RawOutput {
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let mut json = json.object(name)?;
+        let scale = json.need("scale")?.number("output.scale")?;
+        let offset = json.need("offset")?.number("output.offset")?;
+        json.finish()?;
+        Ok(Self { scale, offset })
+    }
 }
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn is_yes(flag: &bool) -> bool {
@@ -127,7 +178,7 @@ impl From<&Field> for RawField {
     }
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum RawKind {
     One,
@@ -135,54 +186,68 @@ enum RawKind {
     Numeric,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct RawOutput {
     scale: f32,
     offset: f32,
 }
 
-impl Default for RawOutput {
-    fn default() -> Self {
-        Self { scale: 1.0, offset: 0.0 }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct RawLocal {
-    #[serde(default)]
     solver: Solver,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<RawRate>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pull: Option<f32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     noise: Option<f32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     item_variance: Option<f32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     calibration: Option<f32>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Solver {
-    #[default]
     Gradient,
     Ridge,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
 enum RawRate {
     One(f32),
-    PerTensor(BTreeMap<String, f32>),
+    PerTensor(#[serde(serialize_with = "as_object")] Vec<(String, f32)>),
+}
+
+fn as_object<S: Serializer>(pairs: &[(String, f32)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, rate)| (name, rate)))
 }
 
 impl RawLocal {
+    fn read(mut json: Object) -> Result<Self, String> {
+        let read = Self {
+            solver: match json.maybe("solver", Json::text)?.as_deref() {
+                None | Some("gradient") => Solver::Gradient,
+                Some("ridge") => Solver::Ridge,
+                Some(other) => {
+                    return Err(format!("solver is \"{other}\"; gradient or ridge is expected"));
+                }
+            },
+            steps: json.maybe("steps", Json::count)?,
+            rate: json.maybe("rate", RawRate::read)?,
+            pull: json.maybe("pull", Json::number)?,
+            noise: json.maybe("noise", Json::number)?,
+            item_variance: json.maybe("item_variance", Json::number)?,
+            calibration: json.maybe("calibration", Json::number)?,
+        };
+        json.finish()?;
+        Ok(read)
+    }
+
     fn into_local(self, head: &Network) -> Result<Local, String> {
         let Self { solver, steps, rate, pull, noise, item_variance, calibration } = self;
         let ridge = (noise, item_variance, calibration);
@@ -238,6 +303,15 @@ impl RawLocal {
 }
 
 impl RawRate {
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let Json::Object(rates) = json else { return Ok(Self::One(json.number(name)?)) };
+        let rate = |(name, rate): (String, Json)| {
+            let rate = rate.number(&format!("local.rate of {name}"))?;
+            Ok((name, rate))
+        };
+        Ok(Self::PerTensor(rates.into_pairs().map(rate).collect::<Result<_, String>>()?))
+    }
+
     fn new(rates: &[f32], head: &Network) -> Self {
         match rates.first() {
             Some(first) if rates.iter().all(|rate| rate == first) => Self::One(*first),
@@ -254,11 +328,12 @@ impl RawRate {
             Self::PerTensor(rates) => {
                 let names: Vec<String> =
                     (0..head.tensors()).map(|tensor| head.tensor_name(tensor)).collect();
-                if let Some(unknown) = rates.keys().find(|key| !names.contains(key)) {
+                if let Some((unknown, _)) = rates.iter().find(|(name, _)| !names.contains(name)) {
                     return Err(format!("local.rate names \"{unknown}\", which is no head tensor"));
                 }
                 let rate = |name: &String| {
-                    rates.get(name).copied().ok_or(format!("local.rate lacks \"{name}\""))
+                    let found = rates.iter().find(|(other, _)| other == name);
+                    found.map(|(_, rate)| *rate).ok_or(format!("local.rate lacks \"{name}\""))
                 };
                 names.iter().map(rate).collect()
             }

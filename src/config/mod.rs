@@ -2,8 +2,6 @@
 
 mod json;
 
-use std::collections::BTreeSet;
-
 use crate::loss::{Loss, Output};
 use crate::network::Network;
 use crate::schema::{Entity, Field};
@@ -174,15 +172,16 @@ impl Config {
 }
 
 fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {
-    let mut names = BTreeSet::new();
+    let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1] && !pair[0].is_empty()) {
+        return Err(format!("{entity} field \"{}\" stands there twice", pair[0]));
+    }
     for (place, field) in fields.iter().enumerate() {
         let name = &field.name;
         let refuse = |problem: String| Err(format!("{entity} field \"{name}\" {problem}"));
         if name.is_empty() {
             return Err(format!("{entity} field {place} has no name"));
-        }
-        if !names.insert(name) {
-            return refuse("stands there twice".into());
         }
         if entity == Entity::Item && (name == "ids" || name == "titles") {
             return refuse("has a name that the catalogue keeps for itself".into());

@@ -1,36 +1,35 @@
 //! Priors in a weight file: what their terms read in the metadata, what that is
 //! worth in tensors.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::read::floats;
 use super::{Contents, ItemPrior, RawFile, TensorData};
 use crate::Result;
 use crate::config::Config;
+use crate::json::Json;
 use crate::prior::{Input, Prior, Term};
 use crate::schema::{Entity, Field};
 
 const KEY: &str = "melu.priors";
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Serialize)]
 struct RawPriors {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<RawItemPrior>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<Vec<RawTerm>>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct RawItemPrior {
     variance: f32,
     terms: Vec<RawTerm>,
 }
 
 /// What a term reads, with fields by name.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
 enum RawTerm {
     Values(String),
     Pair([String; 2]),
@@ -38,7 +37,60 @@ enum RawTerm {
     Shared(String),
 }
 
+impl RawPriors {
+    fn parse(json: &str) -> Result<Self, String> {
+        let mut json = Json::parse(json)?.object("it")?;
+        let item = json.maybe("item", RawItemPrior::read)?;
+        let user = json.maybe("user", RawTerm::list)?;
+        json.finish()?;
+        Ok(Self { item, user })
+    }
+}
+
+impl RawItemPrior {
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let mut json = json.object(name)?;
+        let variance = json.need("variance")?.number("item.variance")?;
+        let terms = RawTerm::list(json.need("terms")?, "item.terms")?;
+        json.finish()?;
+        Ok(Self { variance, terms })
+    }
+}
+
 impl RawTerm {
+    fn list(json: Json, name: &str) -> Result<Vec<Self>, String> {
+        json.list(name)?.into_iter().map(|term| Self::read(term, name)).collect()
+    }
+
+    /// An object of one key, which says what kind of term it is.
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let mut pairs = json.object(name)?.into_pairs();
+        let (Some((kind, value)), None) = (pairs.next(), pairs.next()) else {
+            return Err(format!("{name} has a term of more or less than one key"));
+        };
+        match kind.as_str() {
+            "values" => Ok(Self::Values(value.text(&kind)?)),
+            "shared" => Ok(Self::Shared(value.text(&kind)?)),
+            "pair" => {
+                let fields = value.list(&kind)?.into_iter().map(|field| field.text(&kind));
+                let fields = fields.collect::<Result<Vec<_>, _>>()?;
+                let expected = |_| format!("a pair of {name} does not have two fields");
+                Ok(Self::Pair(fields.try_into().map_err(expected)?))
+            }
+            "number" => {
+                let mut json = value.object(&kind)?;
+                let field = json.need("field")?.text("field")?;
+                let lowest = json.need("lowest")?.number("lowest")?;
+                let highest = json.need("highest")?.number("highest")?;
+                json.finish()?;
+                Ok(Self::Number { field, lowest, highest })
+            }
+            _ => Err(format!(
+                "{name} has a term \"{kind}\"; values, pair, number or shared is expected"
+            )),
+        }
+    }
+
     fn new(input: &Input, fields: &[Field]) -> Self {
         let name = |place: &usize| fields[*place].name.clone();
         match input {
@@ -90,9 +142,7 @@ pub fn push<'a>(tensors: &mut Vec<TensorData<'a>>, entity: Entity, prior: &'a Pr
 pub fn read(file: &mut RawFile, config: &Config) -> Result<(Option<ItemPrior>, Option<Prior>)> {
     let raw = match file.metadata(KEY) {
         None => RawPriors::default(),
-        Some(json) => {
-            serde_json::from_str(json).map_err(|error| file.refuse(KEY, error.to_string()))?
-        }
+        Some(json) => RawPriors::parse(json).map_err(|error| file.refuse(KEY, error))?,
     };
     let problem = match (config.factors, &raw.item, &raw.user) {
         (0, None, None) | (1.., Some(_), _) => None,

@@ -1,12 +1,10 @@
 //! Tensors as they are handed to the writer.
 
-use safetensors::Dtype;
-
 /// A tensor to be written.
 #[derive(Clone, Debug)]
 pub struct TensorData<'a> {
     pub(super) name: String,
-    pub(super) dtype: Dtype,
+    pub(super) dtype: &'static str,
     pub(super) shape: Vec<usize>,
     pub(super) bytes: &'a [u8],
 }
@@ -14,23 +12,23 @@ pub struct TensorData<'a> {
 /// A type of number that a tensor can have.
 pub trait Element: bytemuck::Pod {
     /// What safetensors calls it.
-    const DTYPE: Dtype;
+    const DTYPE: &'static str;
 }
 
 impl Element for f32 {
-    const DTYPE: Dtype = Dtype::F32;
+    const DTYPE: &'static str = "F32";
 }
 
 impl Element for u32 {
-    const DTYPE: Dtype = Dtype::U32;
+    const DTYPE: &'static str = "U32";
 }
 
 impl Element for u64 {
-    const DTYPE: Dtype = Dtype::U64;
+    const DTYPE: &'static str = "U64";
 }
 
 impl Element for u8 {
-    const DTYPE: Dtype = Dtype::U8;
+    const DTYPE: &'static str = "U8";
 }
 
 impl<'a> TensorData<'a> {

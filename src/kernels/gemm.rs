@@ -17,6 +17,9 @@ use super::simd::{Kernel, MOST_LANES, MOST_TILE_VECTORS, Simd};
 const TILE_ROWS: usize = 6;
 const TALL_TILE_ROWS: usize = 8;
 
+/// Rows of the fallback's tiles, beside those of one row.
+const FALLBACK_TILE_ROWS: usize = 4;
+
 /// How many rows of `b` are packed on the stack at once.
 const STACK_ROWS: usize = 128;
 
@@ -233,6 +236,17 @@ impl Tile {
         // SAFETY: each call takes at most the rows that are left, and moves on
         // behind them.
         unsafe {
+            if S::IS_FALLBACK {
+                while left >= FALLBACK_TILE_ROWS {
+                    self.rows::<S, FALLBACK_TILE_ROWS, VECTORS>(simd);
+                    left -= FALLBACK_TILE_ROWS;
+                }
+                while left > 0 {
+                    self.rows::<S, 1, VECTORS>(simd);
+                    left -= 1;
+                }
+                return;
+            }
             if 2 * VECTORS <= S::TILE_VECTORS {
                 while left >= TALL_TILE_ROWS {
                     self.rows::<S, TALL_TILE_ROWS, VECTORS>(simd);

@@ -11,6 +11,7 @@ impl Simd for Portable {
 
     const LANES: usize = 4;
     const TILE_VECTORS: usize = 2;
+    const IS_FALLBACK: bool = true;
 
     #[inline(always)]
     fn splat(self, number: f32) -> [f32; 4] {

@@ -18,6 +18,10 @@ pub trait Simd: Copy {
     /// for.
     const TILE_VECTORS: usize;
 
+    /// Whether other levels compute on nearly all machines, so that little code
+    /// counts for more than speed.
+    const IS_FALLBACK: bool = false;
+
     /// The same number in each lane.
     fn splat(self, number: f32) -> Self::Vector;
 

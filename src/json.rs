@@ -1,0 +1,256 @@
+//! What a JSON text says, to be taken apart key by key.
+//!
+//! Deriving a reader for each structure would make the embedded library a
+//! tenth larger; this is one reader for all of them.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// A JSON value.
+#[derive(Debug)]
+pub enum Json {
+    Null,
+    Flag(bool),
+    /// A whole number, 0 or more.
+    Count(u64),
+    /// Any other number.
+    Number(f64),
+    Text(String),
+    List(Vec<Json>),
+    Object(Object),
+}
+
+/// A JSON object, whose keys are each taken once.
+#[derive(Debug)]
+pub struct Object(Vec<(String, Option<Json>)>);
+
+impl Json {
+    /// Reads a text that is JSON as a whole.
+    ///
+    /// # Errors
+    /// Line, column and problem, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// An object. `name` is what the message calls it, here and below.
+    pub fn object(self, name: &str) -> Result<Object, String> {
+        match self {
+            Self::Object(object) => Ok(object),
+            other => Err(other.unexpected(name, "an object")),
+        }
+    }
+
+    /// A list.
+    pub fn list(self, name: &str) -> Result<Vec<Self>, String> {
+        match self {
+            Self::List(list) => Ok(list),
+            other => Err(other.unexpected(name, "a list")),
+        }
+    }
+
+    /// A text.
+    pub fn text(self, name: &str) -> Result<String, String> {
+        match self {
+            Self::Text(text) => Ok(text),
+            other => Err(other.unexpected(name, "a text")),
+        }
+    }
+
+    /// True or false.
+    pub fn flag(self, name: &str) -> Result<bool, String> {
+        match self {
+            Self::Flag(flag) => Ok(flag),
+            other => Err(other.unexpected(name, "true or false")),
+        }
+    }
+
+    /// A number, rounded to single precision.
+    pub fn number(self, name: &str) -> Result<f32, String> {
+        match self {
+            Self::Count(number) => Ok(number as f32),
+            Self::Number(number) => Ok(number as f32),
+            other => Err(other.unexpected(name, "a number")),
+        }
+    }
+
+    /// A whole number, 0 or more.
+    pub fn count(self, name: &str) -> Result<usize, String> {
+        let count = match &self {
+            Self::Count(number) => usize::try_from(*number).ok(),
+            _ => None,
+        };
+        count.ok_or_else(|| self.unexpected(name, "a whole number of 0 or more"))
+    }
+
+    /// A list of whole numbers, 0 or more.
+    pub fn counts(self, name: &str) -> Result<Vec<usize>, String> {
+        self.list(name)?.into_iter().map(|number| number.count(name)).collect()
+    }
+
+    fn unexpected(&self, name: &str, expected: &str) -> String {
+        let found = match self {
+            Self::Null => "null",
+            Self::Flag(_) => "true or false",
+            Self::Count(number) => return format!("{name} is {number}; {expected} is expected"),
+            Self::Number(number) => return format!("{name} is {number}; {expected} is expected"),
+            Self::Text(text) => return format!("{name} is \"{text}\"; {expected} is expected"),
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
+        };
+        format!("{name} is {found}; {expected} is expected")
+    }
+}
+
+impl Object {
+    /// Takes a key's value.
+    pub fn take(&mut self, key: &str) -> Option<Json> {
+        let place = self.0.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
+        self.0[place].1.take()
+    }
+
+    /// Takes the value of a key that must be there.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn need(&mut self, key: &str) -> Result<Json, String> {
+        self.take(key).ok_or_else(|| format!("the key \"{key}\" is missing"))
+    }
+
+    /// Takes a key's value as `read` has it; `None` if the key is not there.
+    ///
+    /// # Errors
+    /// Those of `read`, to which the key is handed as the name.
+    pub fn maybe<T>(
+        &mut self,
+        key: &str,
+        read: fn(Json, &str) -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
+        self.take(key).map(|value| read(value, key)).transpose()
+    }
+
+    /// Refuses what was not taken, so that nothing is silently ignored.
+    ///
+    /// # Errors
+    /// Names a key that is left.
+    pub fn finish(self) -> Result<(), String> {
+        match self.0.iter().find(|(_, value)| value.is_some()) {
+            Some((key, _)) => Err(format!("the key \"{key}\" is unknown")),
+            None => Ok(()),
+        }
+    }
+
+    /// All keys that were not taken, and their values, in the order of the keys.
+    pub fn into_pairs(self) -> impl Iterator<Item = (String, Json)> {
+        self.0.into_iter().filter_map(|(key, value)| Some((key, value?)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Json;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Json, E> {
+        Ok(Json::Flag(flag))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Json, E> {
+        Ok(Json::Count(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Json, E> {
+        Ok(Json::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Json, E> {
+        Ok(Json::Number(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = values.next_element()? {
+            list.push(value);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Json, A::Error> {
+        let mut object = Vec::new();
+        while let Some(Json::Text(key)) = pairs.next_key()? {
+            object.push((key, Some(pairs.next_value()?)));
+        }
+        object.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        match object.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => {
+                Err(A::Error::custom(format_args!("the key \"{}\" is given twice", pair[0].0)))
+            }
+            None => Ok(Json::Object(Object(object))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_taken_once_and_the_rest_is_refused() {
+        let text = r#"{"width": 3, "names": ["a", "é"], "deep": {"rate": -2.5e-1, "on": true}}"#;
+        let mut object = Json::parse(text).unwrap().object("it").unwrap();
+        assert_eq!(object.need("width").unwrap().count("width"), Ok(3));
+        assert_eq!(object.need("width").unwrap_err(), "the key \"width\" is missing");
+        let names = object.need("names").unwrap().list("names").unwrap();
+        let names: Vec<_> = names.into_iter().map(|name| name.text("names").unwrap()).collect();
+        assert_eq!(names, ["a", "é"]);
+        let mut deep = object.need("deep").unwrap().object("deep").unwrap();
+        assert!(object.finish().is_ok());
+        assert_eq!(deep.maybe("rate", Json::number), Ok(Some(-0.25)));
+        assert_eq!(deep.maybe("off", Json::flag), Ok(None));
+        assert_eq!(deep.finish().unwrap_err(), "the key \"on\" is unknown");
+    }
+
+    #[test]
+    fn other_kinds_of_values_are_refused_by_name() {
+        let count = |text| Json::parse(text).unwrap().count("width");
+        assert_eq!(count("0"), Ok(0));
+        assert_eq!(count("18446744073709551615"), Ok(usize::MAX));
+        for text in ["-1", "2.5", "2.0", "18446744073709551616", "null", "\"3\"", "[3]"] {
+            let problem = count(text).unwrap_err();
+            assert!(problem.starts_with("width is "), "{text}: {problem}");
+        }
+        assert!(Json::parse("true").unwrap().object("it").unwrap_err().contains("an object"));
+    }
+
+    #[test]
+    fn what_is_no_json_or_says_a_thing_twice_is_refused() {
+        let doubled = Json::parse(r#"{"a": 1, "b": 2, "a": 3}"#).unwrap_err();
+        assert!(doubled.contains("\"a\" is given twice"), "{doubled}");
+        for text in ["", "{", "{} {}", "{\"a\"}", "[1,]", "nul", "\"\u{1}\"", "1e999"] {
+            assert!(Json::parse(text).is_err(), "{text}");
+        }
+        // Neither the stack nor the time that a hostile text can use up.
+        assert!(Json::parse(&"[".repeat(1 << 20)).is_err());
+        let keys: Vec<String> = (0..200_000).map(|key| format!("\"{key}\":0")).collect();
+        assert!(Json::parse(&format!("{{{}}}", keys.join(","))).is_ok());
+    }
+}
