@@ -1,18 +1,17 @@
 //! `melu bench`: how fast a model is on this machine, and how fast it could be.
 
+mod work;
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use melu::config::Local;
-use melu::loss::Loss;
-use melu::network::Network;
-use melu::schema::{FieldKind, Value};
-use melu::{Catalog, Filter, Model, NewItem, User, kernel_name, kernel_names, kernel_peak};
+use melu::{Catalog, Filter, Model, User, kernel_name, kernel_names, kernel_peak};
 use serde_json::{Value as Json, json};
 
+use self::work::{adapt_operations, item_operations, made_up, rated};
 use crate::terminal::{print, print_json, print_table, table};
 
 /// How long the machine's peak is measured, before and after everything else.
@@ -98,11 +97,11 @@ fn measure_apart(arguments: &Arguments, kernel: &str) -> Result<Json> {
 fn measure(arguments: &Arguments) -> Result<Json> {
     let model = Model::open(&arguments.model)?;
     let mut peak = kernel_peak(PEAK_TIME);
-    let catalogs = if arguments.items.is_empty() {
+    let catalogs: Vec<Catalog> = if arguments.items.is_empty() {
         let made_up = made_up(&model, 100_000)?;
         model.catalog()?.into_iter().chain([made_up]).collect()
     } else {
-        arguments.items.iter().map(|count| made_up(&model, *count)).collect::<Result<Vec<_>>>()?
+        arguments.items.iter().map(|count| made_up(&model, *count)).collect::<melu::Result<_>>()?
     };
     let least = Duration::from_secs_f64(arguments.seconds);
     let mut rows = Vec::new();
@@ -152,40 +151,6 @@ fn measure(arguments: &Arguments) -> Result<Json> {
     }))
 }
 
-/// Items that hold some value of each field.
-fn made_up(model: &Model, count: u32) -> Result<Catalog> {
-    let fields = &model.config().item_fields;
-    let ids: Vec<String> = (0..count).map(|item| item.to_string()).collect();
-    // Multiplying by a large odd number strews the values.
-    let value = |item: u32, place: usize| match fields[place].kind {
-        FieldKind::Numeric { mean, .. } => Value::Number(mean),
-        _ => {
-            let strewn = (item + 1).wrapping_mul(2_654_435_761).rotate_left(place as u32);
-            Value::Index(strewn % fields[place].size as u32)
-        }
-    };
-    let values: Vec<Vec<(&str, Value)>> = (0..count)
-        .map(|item| {
-            let fields = fields.iter().enumerate();
-            fields.map(|(place, field)| (field.name.as_str(), value(item, place))).collect()
-        })
-        .collect();
-    let items: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
-    Ok(Catalog::new(model, &items)?)
-}
-
-/// So many items of a catalogue, and ratings of them.
-fn rated(model: &Model, items: usize, count: usize) -> (Vec<u32>, Vec<f32>) {
-    let output = model.config().output;
-    let rating = |place: usize| match output.loss {
-        Loss::Bce => (place % 2) as f32,
-        _ => output.offset + output.scale * ((place % 5) as f32 - 2.0) / 2.0,
-    };
-    let item = |place: usize| (place * 7919 % items.max(1)) as u32;
-    ((0..count).map(item).collect(), (0..count).map(rating).collect())
-}
-
 /// How long each run takes, in microseconds, shortest first.
 fn times(least: Duration, mut work: impl FnMut() -> melu::Result<()>) -> Result<Vec<f64>> {
     work()?;
@@ -214,46 +179,6 @@ fn row(work: &str, of: Json, times: Vec<f64>, operations: f64) -> Json {
         row.extend(of);
     }
     row
-}
-
-/// Multiplications and additions that one item's score takes.
-fn item_operations(model: &Model) -> f64 {
-    model.body_network().into_iter().chain([model.head_network()]).map(forward).sum()
-}
-
-/// Those of one row on the way forward; the user's part is computed once.
-fn forward(network: &Network) -> f64 {
-    products(network, 0).sum()
-}
-
-/// Those of each layer's product from this layer on.
-fn products(network: &Network, from: usize) -> impl Iterator<Item = f64> {
-    network.layers().iter().enumerate().skip(from).map(|(l, layer)| {
-        let inputs = if l == 0 { network.item_width() } else { layer.inputs };
-        2.0 * (inputs * layer.outputs) as f64
-    })
-}
-
-/// Those of adapting to so many ratings.
-fn adapt_operations(model: &Model, ratings: usize) -> f64 {
-    let (head, count) = (model.head_network(), ratings as f64);
-    match &model.config().local {
-        Local::Gradient(steps) => {
-            // Forward, back to the layers before, and the weights' gradients.
-            let row = 2.0 * forward(head) + products(head, 1).sum::<f64>();
-            let user = head.layers().first().map_or(0, |layer| layer.outputs) * head.user_width();
-            let body = model.body_network().map_or(0.0, forward);
-            count * body + steps.steps as f64 * (count * row + 2.0 * user as f64)
-        }
-        Local::Ridge(_) => {
-            // The precision, half of which is its own mirror image; its factor;
-            // two triangles solved.
-            let width = head.parameters() as f64;
-            count * (item_operations(model) + width * (width + 1.0))
-                + width.powi(3) / 3.0
-                + 2.0 * width * width
-        }
-    }
 }
 
 fn print_report(report: &Json) -> Result<()> {

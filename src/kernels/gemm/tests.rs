@@ -1,3 +1,4 @@
+use ndarray::{Array2, ArrayView2, ShapeBuilder};
 use proptest::prelude::*;
 
 use super::*;
@@ -150,6 +151,97 @@ proptest! {
             multiply(level, row, right, Start::Zero, false, MatrixMut::dense(&mut one, 1, n));
             let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&all[place * n..][..n]), bits(&one), "{}", level.name());
+        }
+    }
+}
+
+/// The strides of a matrix's rows and columns, and where it begins.
+fn strides(laid: &Laid) -> (&[f32], usize, usize) {
+    let data = &laid.data[laid.offset..];
+    match laid.transposed {
+        true => (data, 1, laid.rows + laid.gap),
+        false => (data, laid.columns + laid.gap, 1),
+    }
+}
+
+/// `matrixmultiply`'s product in double precision, of the numbers or their sizes.
+fn by_matrixmultiply(a: &Laid, b: &Laid, number: impl Fn(f32) -> f64) -> Vec<f64> {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let double = |laid| {
+        let (data, row, column) = strides(laid);
+        let data: Vec<f64> = data.iter().map(|x| number(*x)).collect();
+        (data, row as isize, column as isize)
+    };
+    let ((a, a_row, a_column), (b, b_row, b_column)) = (double(a), double(b));
+    let mut c = vec![f64::NAN; m * n];
+    // SAFETY: `Laid` made room for all elements at these strides, and `c` has
+    // `m` rows of `n`.
+    unsafe {
+        matrixmultiply::dgemm(
+            m,
+            k,
+            n,
+            1.0,
+            a.as_ptr(),
+            a_row,
+            a_column,
+            b.as_ptr(),
+            b_row,
+            b_column,
+            0.0,
+            c.as_mut_ptr(),
+            n as isize,
+            1,
+        );
+    }
+    c
+}
+
+/// `ndarray`'s product.
+fn by_ndarray(a: &Laid, b: &Laid) -> Array2<f32> {
+    let view = |laid| {
+        let (data, row, column) = strides(laid);
+        let shape = (laid.rows, laid.columns).strides((row, column));
+        ArrayView2::from_shape(shape, data).unwrap()
+    };
+    view(a).dot(&view(b))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    /// Larger ones than three loops have patience for.
+    #[test]
+    fn every_level_agrees_with_matrixmultiply_and_ndarray(
+        (m, k, n) in (1usize..400, 1usize..400, 1usize..400),
+        gaps in prop::array::uniform2(0usize..9),
+        offsets in prop::array::uniform2(0usize..17),
+        transposed in prop::array::uniform2(any::<bool>()),
+        packed: bool,
+        mut seed: u32,
+    ) {
+        let (a, b) = (numbers(m * k, &mut seed), numbers(k * n, &mut seed));
+        let a = Laid::new(&a, (m, k), gaps[0], offsets[0], transposed[0] && !packed);
+        let b = Laid::new(&b, (k, n), gaps[1], offsets[1], transposed[1]);
+        let (products, peer) = (by_matrixmultiply(&a, &b, f64::from), by_ndarray(&a, &b));
+        let sizes = by_matrixmultiply(&a, &b, |x| f64::from(x.abs()));
+        for level in Level::available() {
+            let mut room = Packed::for_level(level, k, n);
+            let right = if packed {
+                room.pack(b.view());
+                Right::Packed(&room)
+            } else {
+                Right::Matrix(b.view())
+            };
+            let mut c = vec![f32::NAN; m * n];
+            multiply(level, a.view(), right, Start::Zero, false, MatrixMut::dense(&mut c, m, n));
+            for (((found, product), size), peer) in c.iter().zip(&products).zip(&sizes).zip(&peer) {
+                let (found, allowed) = (f64::from(*found), 1e-5 * (1.0 + size));
+                let name = level.name();
+                prop_assert!((found - product).abs() <= allowed, "{name}: {found} {product}");
+                let peer = f64::from(*peer);
+                prop_assert!((found - peer).abs() <= 2.0 * allowed, "{name}: {found} {peer}");
+            }
         }
     }
 }

@@ -1,0 +1,56 @@
+//! The best of a catalogue, with the paper's model.
+
+mod common;
+
+use common::measure::{Goal, Work, criterion, measure, measure_beside, sized};
+use common::work::{adapt_operations, item_operations, rated};
+use common::{models, models::FILMS};
+use criterion::SamplingMode;
+use melu::Filter;
+
+/// How many items a recommendation has.
+const BEST: usize = 20;
+
+fn main() {
+    let mut criterion = criterion();
+    let model = models::paper(1);
+
+    let items = sized(FILMS) as usize;
+    let mut group = criterion.benchmark_group("recommend");
+    let operations = items as f64 * item_operations(&model) + adapt_operations(&model, 20);
+    let work = Work { elements: 1, operations, goal: Goal::Microseconds(560.0) };
+    measure(&mut group, format!("adapt 20 ratings, best {BEST} of {items}"), work, || {
+        let catalog = models::catalog(&model, items as u32);
+        let mut user = models::user(&catalog, 0);
+        let (rated, ratings) = rated(&model, items, 20);
+        let mut best = Vec::with_capacity(BEST);
+        move || {
+            user.adapt(&rated, &ratings).expect("the ratings fit");
+            user.recommend(BEST, Filter::default(), &mut best).expect("nothing is left out");
+        }
+    });
+
+    let items = sized(1_000_000) as usize;
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    let operations = items as f64 * item_operations(&model);
+    let work = Work { elements: items, operations, goal: Goal::ShareOfPeak(0.75) };
+    let name = format!("best {BEST} of {items}");
+    let best = measure_beside(&mut group, name, work, || {
+        let catalog = models::catalog(&model, items as u32);
+        let mut user = models::user(&catalog, 0);
+        let mut scoring = user.clone();
+        let mut scores = vec![0.0; items];
+        let mut best = Vec::with_capacity(BEST);
+        let recommend = move || {
+            user.recommend(BEST, Filter::default(), &mut best).expect("nothing is left out");
+        };
+        (recommend, move || scoring.score_all(&mut scores).expect("the scores fit"))
+    });
+    if let Some((recommending, scoring)) = best {
+        let more = 100.0 * (recommending / scoring - 1.0);
+        let verdict = if more < 5.0 { "met" } else { "MISSED" };
+        println!("{:24}{more:+.1} % beside scoring alone; goal below 5 %: {verdict}", "");
+    }
+    group.finish();
+    criterion.final_summary();
+}
