@@ -2,7 +2,7 @@
 //! 20 of 3,706, on one thread. It tells the processor's time and the memory as it goes.
 //!
 //! ```sh
-//! cargo bench --bench million_users               # some ten minutes
+//! cargo bench --bench million_users               # ten minutes or more
 //! cargo bench --bench million_users -- 100000     # fewer users
 //! ```
 //!
