@@ -11,24 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use c::{STRICT, have, installed, project, run};
+use c::{STRICT, have, have_package, installed, project, run};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::{Filter, Model, User};
 use serde_json::{Value as Json, json};
-
-/// Whether pkg-config knows a package; if not, says what is skipped, as `have` does.
-fn have_package(package: &str) -> bool {
-    if !have("pkg-config") {
-        return false;
-    }
-    if Command::new("pkg-config").args(["--exists", package]).status().unwrap().success() {
-        return true;
-    }
-    let missing = format!("{package} is not here");
-    assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
-    common::skipped(&missing);
-    false
-}
 
 /// The folder with the models that the C++ tests read.
 fn models() -> &'static Path {
@@ -265,7 +251,7 @@ fn benchmarks_run() {
     let mut benchmark = Command::new(build.join("melu_benchmark"));
     benchmark.arg(models().join("sample.melu")).arg("--benchmark_min_time=0.001");
     let said = run(&mut benchmark);
-    for name in ["adapt", "score", "score_all", "recommend", "batch"] {
+    for name in ["call", "adapt", "score", "score_all", "recommend", "one_by_one", "batch"] {
         for language in ["c", "cpp"] {
             assert!(said.contains(&format!("\n{name}_{language} ")), "{said}");
         }

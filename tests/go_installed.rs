@@ -8,25 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use c::{have, installed, project, run};
+use c::go::have_go;
+use c::{have, have_package, installed, project, run};
 use common::files::{bytes, sample_with_vectors};
-
-/// Whether there is a Go that can build the package; if not, says what is skipped, or
-/// fails where nothing may be.
-fn have_go() -> bool {
-    let version = Command::new("go").arg("version").output();
-    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let minor = version.as_deref().ok().and_then(|version| {
-        version.split_once("go1.")?.1.split(['.', ' ', 'r']).next()?.parse::<u32>().ok()
-    });
-    if minor.is_some_and(|minor| minor >= 24) {
-        return true;
-    }
-    let missing = format!("Go 1.24 or later is not here: {version:?}");
-    assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
-    common::skipped(&missing);
-    false
-}
 
 fn package() -> PathBuf {
     project("bindings/go")
@@ -101,6 +85,29 @@ fn go_tests_pass_when_all_pointers_are_checked() {
 fn go_tests_pass_when_garbage_is_collected_before_each_call() {
     let Some(prefix) = ready() else { return };
     run(&mut go(prefix, &["test", "-tags", "melu_collect", "-count=1", "./..."]));
+}
+
+#[test]
+fn the_comparison_with_c_runs() {
+    if ready().is_none()
+        || !["cmake", "python3"].into_iter().all(have)
+        || !have_package("benchmark")
+    {
+        return;
+    }
+    let mut compare = Command::new(project("bindings/compare.py"));
+    compare.arg(package().join("testdata/sample.melu"));
+    let said = run(compare.args(["--rounds", "1", "--seconds", "0.001", "--json"]));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let rows = said["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 7);
+    for row in rows {
+        for language in ["c_ns", "cpp_ns", "go_ns"] {
+            assert!(row[language].as_f64().unwrap() > 0.0, "{row}");
+        }
+        // How many there are, Go's own tests count: a turn or two count what Go itself needs.
+        assert!(row["go_allocations"].is_u64(), "{row}");
+    }
 }
 
 #[test]

@@ -5,185 +5,138 @@ import (
 	"context"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/melu-rs/melu/bindings/go"
-	"github.com/melu-rs/melu/bindings/go/internal/loop"
 )
 
-// The benchmarks take the model that MELU_MODEL names; the tests' own is far smaller than
-// any in use.
-func benchmarked() string { return cmp.Or(os.Getenv("MELU_MODEL"), sample) }
+// The benchmarks do what those of bindings/cpp do; bindings/compare.py runs both in turn.
+const (
+	perUser = 20  // What a user answers, and what is recommended.
+	crowd   = 256 // Users one by one and in a batch.
+)
 
-// answers are 20 items and their ratings, or as many as there are items.
-func answers(b *testing.B, catalog *melu.Catalog) ([]uint32, []float32) {
-	n := min(20, catalog.Len())
-	items, ratings := make([]uint32, n), make([]float32, n)
-	for i := range n {
-		items[i], ratings[i] = uint32(i*catalog.Len()/n), float32(1+i%5)
-	}
-	details := must[melu.Details](b)(modelOf(b).Details())
-	if details.Clicks {
-		for i := range n {
-			ratings[i] = float32(i % 2)
-		}
-	}
-	return items, ratings
+// setting is a model's catalogue with some users, and what each of them answers.
+type setting struct {
+	catalog *melu.Catalog
+	users   []*melu.User
+	items   [][]uint32
+	ratings [][]float32
 }
 
-func modelOf(b *testing.B) *melu.Model {
-	model := must[*melu.Model](b)(melu.Open(benchmarked()))
+// set opens the model that MELU_MODEL names; the tests' own is far smaller than any in use.
+// The first user is adapted.
+func set(b *testing.B, users int) *setting {
+	model := must[*melu.Model](b)(melu.Open(cmp.Or(os.Getenv("MELU_MODEL"), sample)))
 	b.Cleanup(func() { model.Close() })
-	return model
-}
-
-func usersOf(b *testing.B) (*melu.Catalog, []*melu.User) {
-	catalog := must[*melu.Catalog](b)(modelOf(b).Catalog())
-	users := make([]*melu.User, loop.Users)
-	for i := range users {
-		users[i] = newUser(b, catalog)
+	clicks := must[melu.Details](b)(model.Details()).Clicks
+	its := &setting{catalog: must[*melu.Catalog](b)(model.Catalog())}
+	b.Cleanup(func() { its.catalog.Close() })
+	for user := range users {
+		items, ratings := make([]uint32, perUser), make([]float32, perUser)
+		for answer := range perUser {
+			i := user*perUser + answer
+			items[answer], ratings[answer] = uint32(i*37%its.catalog.Len()), float32(1+i%5)
+			if clicks {
+				ratings[answer] = float32(i % 2)
+			}
+		}
+		its.items, its.ratings = append(its.items, items), append(its.ratings, ratings)
+		its.users = append(its.users, newUser(b, its.catalog))
 	}
-	return catalog, users
-}
-
-func BenchmarkCallIntoC(b *testing.B) {
-	for b.Loop() {
-		loop.Nothing()
-	}
-}
-
-// The next three do the same for 256 users; each has the time of 256.
-
-func BenchmarkAdaptAndRecommend256InC(b *testing.B) {
-	items, ratings := answers(b, must[*melu.Catalog](b)(modelOf(b).Catalog()))
-	if err := loop.Open(benchmarked()); err != nil {
+	if err := its.users[0].Adapt(its.items[0], its.ratings[0]); err != nil {
 		b.Fatal(err)
 	}
-	defer loop.Close()
 	b.ReportAllocs()
+	return its
+}
+
+// A call that has nothing to do: what calling C costs.
+func BenchmarkCall(b *testing.B) {
+	its := set(b, 1)
 	for b.Loop() {
-		if err := loop.Run(loop.Users, items, ratings); err != nil {
+		if _, err := its.users[0].AppendScores(nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
-	perUser(b)
-}
-
-func BenchmarkAdaptAndRecommend256OneByOne(b *testing.B) {
-	catalog, users := usersOf(b)
-	items, ratings := answers(b, catalog)
-	best := make([]melu.Recommendation, 0, loop.Best)
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, user := range users {
-			err := user.Adapt(items, ratings)
-			if err == nil {
-				best, err = user.AppendBest(best[:0], loop.Best, melu.Filter{})
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	perUser(b)
-}
-
-func BenchmarkAdaptAndRecommend256Batch(b *testing.B) {
-	catalog, users := usersOf(b)
-	items, ratings := answers(b, catalog)
-	var batch melu.Batch
-	inBatch(b, &batch, users, items, ratings) // makes the room
-	b.ReportAllocs()
-	for b.Loop() {
-		inBatch(b, &batch, users, items, ratings)
-	}
-	perUser(b)
-}
-
-func inBatch(b *testing.B, batch *melu.Batch, users []*melu.User, items []uint32, ratings []float32) {
-	batch.Clear()
-	for _, user := range users {
-		if err := batch.Add(user, items, ratings); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := batch.Recommend(context.Background(), loop.Best, melu.Filter{}); err != nil {
-		b.Fatal(err)
-	}
-}
-
-// Takes turns between the three, so that a busy machine is busy for all of them, and
-// tells the shortest time of each.
-func BenchmarkBesideC(b *testing.B) {
-	catalog, users := usersOf(b)
-	items, ratings := answers(b, catalog)
-	if err := loop.Open(benchmarked()); err != nil {
-		b.Fatal(err)
-	}
-	defer loop.Close()
-	best := make([]melu.Recommendation, 0, loop.Best)
-	var batch melu.Batch
-	ways := []struct {
-		name string
-		run  func()
-	}{
-		{"C-ns/user", func() {
-			if err := loop.Run(loop.Users, items, ratings); err != nil {
-				b.Fatal(err)
-			}
-		}},
-		{"single-ns/user", func() {
-			for _, user := range users {
-				err := user.Adapt(items, ratings)
-				if err == nil {
-					best, err = user.AppendBest(best[:0], loop.Best, melu.Filter{})
-				}
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-		}},
-		{"batch-ns/user", func() { inBatch(b, &batch, users, items, ratings) }},
-	}
-	shortest := make([]time.Duration, len(ways))
-	for b.Loop() {
-		for i, way := range ways {
-			start := time.Now()
-			way.run()
-			if took := time.Since(start); shortest[i] == 0 || took < shortest[i] {
-				shortest[i] = took
-			}
-		}
-	}
-	for i, way := range ways {
-		b.ReportMetric(float64(shortest[i].Nanoseconds())/loop.Users, way.name)
-	}
-}
-
-func perUser(b *testing.B) {
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*loop.Users), "ns/user")
 }
 
 func BenchmarkAdapt(b *testing.B) {
-	catalog, users := usersOf(b)
-	items, ratings := answers(b, catalog)
-	b.ReportAllocs()
+	its := set(b, 1)
 	for b.Loop() {
-		if err := users[0].Adapt(items, ratings); err != nil {
+		if err := its.users[0].Adapt(its.items[0], its.ratings[0]); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkScore(b *testing.B) {
-	catalog, users := usersOf(b)
-	items, _ := answers(b, catalog)
-	scores := make([]float32, 0, len(items))
-	b.ReportAllocs()
+	its := set(b, 1)
+	scores := make([]float32, 0, perUser)
 	for b.Loop() {
 		var err error
-		if scores, err = users[0].AppendScores(scores[:0], items); err != nil {
+		if scores, err = its.users[0].AppendScores(scores[:0], its.items[0]); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkScoreAll(b *testing.B) {
+	its := set(b, 1)
+	scores := make([]float32, 0, its.catalog.Len())
+	for b.Loop() {
+		var err error
+		if scores, err = its.users[0].AppendAllScores(scores[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRecommend(b *testing.B) {
+	its := set(b, 1)
+	best := make([]melu.Recommendation, 0, perUser)
+	for b.Loop() {
+		var err error
+		if best, err = its.users[0].AppendBest(best[:0], perUser, melu.Filter{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The next two do the same for 256 users; each has the time of 256.
+
+func BenchmarkOneByOne(b *testing.B) {
+	its := set(b, crowd)
+	best := make([]melu.Recommendation, 0, perUser*crowd)
+	for b.Loop() {
+		best = best[:0]
+		for i, user := range its.users {
+			err := user.Adapt(its.items[i], its.ratings[i])
+			if err == nil {
+				best, err = user.AppendBest(best, perUser, melu.Filter{})
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func BenchmarkBatch(b *testing.B) {
+	its := set(b, crowd)
+	var batch melu.Batch
+	run := func() {
+		batch.Clear()
+		for i, user := range its.users {
+			if err := batch.Add(user, its.items[i], its.ratings[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := batch.Recommend(context.Background(), perUser, melu.Filter{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	run() // Makes the room.
+	for b.Loop() {
+		run()
 	}
 }

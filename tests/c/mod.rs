@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod go;
 pub mod handles;
 
 use std::fs;
@@ -16,6 +17,20 @@ pub fn have(tool: &str) -> bool {
         return true;
     }
     let missing = format!("{tool} is not here");
+    assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
+    crate::common::skipped(&missing);
+    false
+}
+
+/// Whether pkg-config knows a package; if not, says what is skipped, as `have` does.
+pub fn have_package(package: &str) -> bool {
+    if !have("pkg-config") {
+        return false;
+    }
+    if Command::new("pkg-config").args(["--exists", package]).status().unwrap().success() {
+        return true;
+    }
+    let missing = format!("{package} is not here");
     assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
     crate::common::skipped(&missing);
     false

@@ -1,5 +1,6 @@
 // Each C function beside its C++ wrapper: a user who answered 20 questions, the whole
-// catalogue, the 20 best, and batches of 256 users.
+// catalogue, the 20 best, and 256 users one by one and in a batch. bindings/go has the
+// same benchmarks, and bindings/compare.py runs both in turn.
 //
 //     melu_benchmark MODEL [--benchmark_...]
 
@@ -22,7 +23,7 @@ struct Setting {
     for (std::size_t user = 0; user < count; user++) users.push_back(catalog->user());
     for (std::size_t i = 0; i < count * answers; i++) {
       items.push_back(static_cast<std::uint32_t>(i * 37 % catalog->size()));
-      ratings.push_back(static_cast<float>(1 + i % 5));
+      ratings.push_back(static_cast<float>(clicks ? i % 2 : 1 + i % 5));
     }
     for (std::size_t user = 0; user <= count; user++) offsets.push_back(user * answers);
     users.front().adapt(melu::span<const std::uint32_t>(items.data(), answers),
@@ -30,6 +31,7 @@ struct Setting {
   }
 
   static std::optional<melu::Catalog> catalog;
+  static bool clicks;
 
   std::vector<melu::User> users;
   std::vector<std::size_t> offsets;
@@ -41,11 +43,34 @@ struct Setting {
 };
 
 std::optional<melu::Catalog> Setting::catalog;
+bool Setting::clicks;
 
 void check(melu_status status, const melu_error& error) {
   if (status == MELU_STATUS_OK) return;
   std::fprintf(stderr, "%s\n", error.message);
   std::exit(1);
+}
+
+// A call that has nothing to do.
+
+void call_c(benchmark::State& state) {
+  Setting its(1);
+  melu_user* user = its.users[0].get();
+  std::size_t needed;
+  melu_error error;
+  for (auto _ : state) {
+    check(melu_user_score(user, its.items.data(), 0, its.scores.data(), nullptr,
+                          its.scores.size(), &needed, &error),
+          error);
+    benchmark::DoNotOptimize(needed);
+  }
+}
+
+void call_cpp(benchmark::State& state) {
+  Setting its(1);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(its.users[0].score({}, its.scores).size());
+  }
 }
 
 void adapt_c(benchmark::State& state) {
@@ -126,6 +151,38 @@ void recommend_cpp(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(its.users[0].recommend(room).size());
 }
 
+// The next four do the same for 256 users; each has the time of 256.
+
+void one_by_one_c(benchmark::State& state) {
+  Setting its(batch);
+  std::vector<melu_user*> users;
+  for (melu::User& user : its.users) users.push_back(user.get());
+  melu_error error;
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < batch; i++) {
+      check(melu_user_adapt(users[i], &its.items[i * answers], &its.ratings[i * answers],
+                            answers, &error),
+            error);
+      check(melu_user_recommend(users[i], nullptr, &its.best[i * most], most, &its.counts[i],
+                                &error),
+            error);
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch));
+}
+
+void one_by_one_cpp(benchmark::State& state) {
+  Setting its(batch);
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < batch; i++) {
+      its.users[i].adapt({&its.items[i * answers], answers},
+                         {&its.ratings[i * answers], answers});
+      its.counts[i] = its.users[i].recommend({&its.best[i * most], most}).size();
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch));
+}
+
 void batch_c(benchmark::State& state) {
   Setting its(batch);
   std::vector<melu_user*> users;
@@ -149,6 +206,8 @@ void batch_cpp(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch));
 }
 
+BENCHMARK(call_c);
+BENCHMARK(call_cpp);
 BENCHMARK(adapt_c);
 BENCHMARK(adapt_cpp);
 BENCHMARK(adapt_cpp_expected);
@@ -158,6 +217,8 @@ BENCHMARK(score_all_c);
 BENCHMARK(score_all_cpp);
 BENCHMARK(recommend_c);
 BENCHMARK(recommend_cpp);
+BENCHMARK(one_by_one_c)->Unit(benchmark::kMicrosecond);
+BENCHMARK(one_by_one_cpp)->Unit(benchmark::kMicrosecond);
 BENCHMARK(batch_c)->Unit(benchmark::kMicrosecond);
 BENCHMARK(batch_cpp)->Unit(benchmark::kMicrosecond);
 
@@ -175,5 +236,6 @@ int main(int argc, char** argv) {
     return 1;
   }
   Setting::catalog.emplace(model->catalog());
+  Setting::clicks = model->details().clicks;
   benchmark::RunSpecifiedBenchmarks();
 }
