@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use c::go::have_go;
+use c::go::{have_go, module, release};
 use c::{have, have_package, installed, project, run};
 use common::files::{bytes, sample_with_vectors};
 
@@ -111,13 +111,33 @@ fn the_comparison_with_c_runs() {
 }
 
 #[test]
-fn a_program_links_with_the_vendored_archive_alone() {
-    let Some(prefix) = ready() else { return };
-    run(Command::new(package().join("vendor.sh")).arg("--prefix").arg(prefix));
-    let mut test = Command::new("go");
-    test.current_dir(package())
-        .env("PKG_CONFIG", "/nonexistent/pkg-config")
-        .env("GOFLAGS", "-buildvcs=false")
-        .args(["test", "-tags", "melu_vendored", "-count=1", "./..."]);
-    run(&mut test);
+fn a_release_can_be_got_vendored_and_linked_without_anything_installed() {
+    let Some(prefix) = ready().filter(|_| have("git")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let release = release(folder.path(), prefix);
+    let program = folder.path().join("program");
+    fs::create_dir(&program).unwrap();
+    let main = format!(
+        "package main\n\nimport (\n\t\"fmt\"\n\n\t\"{}\"\n)\n\n\
+         func main() {{ fmt.Println(melu.Version(), melu.Kernel()) }}\n",
+        module()
+    );
+    fs::write(program.join("main.go"), main).unwrap();
+    let go = |arguments: &[&str]| run(release.go(arguments).current_dir(&program));
+    go(&["mod", "init", "example.com/program"]);
+    go(&["get", &module()]);
+    // The package's own tests, from where the module was unpacked.
+    go(&["test", "-tags", "melu_vendored", "-count=1", &module()]);
+    let said = format!("{} {}", env!("CARGO_PKG_VERSION"), melu::kernel_name());
+    assert_eq!(go(&["run", "-tags", "melu_vendored", "."]).trim(), said);
+    go(&["mod", "vendor"]);
+    assert_eq!(go(&["run", "-mod=vendor", "-tags", "melu_vendored", "."]).trim(), said);
+}
+
+#[test]
+fn the_licences_are_those_of_the_project() {
+    // Go takes nothing along from above a module's folder.
+    for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        assert_eq!(fs::read(package().join(name)).unwrap(), fs::read(project(name)).unwrap());
+    }
 }

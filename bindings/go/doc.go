@@ -32,10 +32,10 @@
 //
 // # Linking
 //
-// The package needs cgo and the C library: found by pkg-config, or, with the build tag
-// melu_vendored, in the folder native of this module, where vendor.sh puts it. The build
-// tag melu_collect collects garbage before each call into C, to find mistakes in this
-// package.
+// The package needs cgo and the C library: with the build tag melu_vendored, the static one
+// that comes with this module, which becomes part of the program; without it, an installed
+// one that pkg-config finds. The build tag melu_collect collects garbage before each call
+// into C, to find mistakes in this package.
 package melu
 
 // #include "native.h"

@@ -2,7 +2,11 @@
 
 package melu
 
-// #cgo CFLAGS: -I${SRCDIR}/native/include
-// #cgo linux,amd64 LDFLAGS: ${SRCDIR}/native/linux_amd64/libmelu.a -lutil -lrt -lpthread -lm -ldl
-// #cgo linux,arm64 LDFLAGS: ${SRCDIR}/native/linux_arm64/libmelu.a -lutil -lrt -lpthread -lm -ldl
-import "C"
+import (
+	// #cgo CFLAGS: -I${SRCDIR}/internal/native
+	// #cgo linux,amd64 LDFLAGS: ${SRCDIR}/internal/native/libmelu_linux_amd64.a -lutil -lrt -lpthread -lm -ldl
+	// #cgo linux,arm64 LDFLAGS: ${SRCDIR}/internal/native/libmelu_linux_arm64.a -lutil -lrt -lpthread -lm -ldl
+	"C"
+
+	_ "github.com/melu-rs/melu/bindings/go/internal/native"
+)

@@ -1,9 +1,12 @@
 #!/bin/sh
-# Puts the static library and its header beside the Go package, where the build tag
+# Puts the static library and its header into the Go package, where the build tag
 # melu_vendored looks for them. Needs what bindings/c/install.sh does, or an installed
 # library:
 #
 #     vendor.sh [--prefix=DIR]
+#
+# The same Rust and binutils make the same bytes, wherever the repository and cargo's
+# folder are.
 set -eu
 
 fail() {
@@ -30,12 +33,16 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ -z "$prefix" ]; then
     prefix=$work
-    "$here/../c/install.sh" --prefix "$prefix"
+    # Where other packages' sources lie is written into the messages of their panics.
+    cargo_home=${CARGO_HOME:-$HOME/.cargo}
+    RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$cargo_home=/cargo" \
+        "$here/../c/install.sh" --prefix "$prefix"
 fi
 [ -f "$prefix/lib/libmelu.a" ] || fail "$prefix/lib/libmelu.a is not there"
 
-platform=$(go env GOOS)_$(go env GOARCH)
-install -d "$here/native/include" "$here/native/$platform"
-install -m 644 "$prefix/include/melu.h" "$here/native/include/melu.h"
-install -m 644 "$prefix/lib/libmelu.a" "$here/native/$platform/libmelu.a"
-echo "the library is in $here/native/$platform"
+native=$here/internal/native
+archive=libmelu_$(go env GOOS)_$(go env GOARCH).a
+install -m 644 "$prefix/include/melu.h" "$native/melu.h"
+install -m 644 "$prefix/lib/libmelu.a" "$native/$archive"
+(cd "$native" && sha256sum melu.h ./*.a | sed 's|\./||' >SHA256SUMS)
+echo "the library is in $native/$archive"
