@@ -179,16 +179,6 @@ fn translation_units_with_different_settings_link_together() {
     run(mixed.arg(models().join("sample.melu")));
 }
 
-/// The README's blocks of C++ and of CMake.
-fn readme(language: &str) -> Vec<String> {
-    let text = fs::read_to_string(project("README.md")).unwrap();
-    let (_, section) = text.split_once("## From C++\n").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let fence = format!("```{language}\n");
-    let blocks = section.split(&fence).skip(1);
-    blocks.map(|block| block.split_once("```").unwrap().0.to_string()).collect()
-}
-
 /// What the sample model recommends to a user without a profile.
 fn recommended(items: &[u32], ratings: &[f32]) -> Vec<(String, f32)> {
     let catalog = Model::from_contents(sample()).unwrap().catalog().unwrap().unwrap();
@@ -197,47 +187,6 @@ fn recommended(items: &[u32], ratings: &[f32]) -> Vec<(String, f32)> {
     let mut best = Vec::new();
     user.recommend(20, Filter::default(), &mut best).unwrap();
     best.iter().map(|best| (catalog.id(best.item).unwrap().to_string(), best.score)).collect()
-}
-
-/// Builds and runs the README's program, found in one of three ways.
-fn check_readme(name: &str, prefix: &Path, find: impl Fn(&str) -> String) {
-    let source = work(&format!("{name}-source"));
-    fs::write(source.join("app.cpp"), &readme("cpp")[0]).unwrap();
-    let lists = &readme("cmake")[0];
-    assert!(lists.contains("find_package(melu REQUIRED)\n"), "{lists}");
-    fs::write(source.join("CMakeLists.txt"), find(lists)).unwrap();
-    let build = cmake(&source, name, &[&prefix_path(prefix)]);
-    fs::copy(models().join("sample.melu"), build.join("world.melu")).unwrap();
-    let said = run(Command::new("./app").current_dir(&build));
-    let expected = recommended(&[0, 2], &[5.0, 1.5]);
-    assert_eq!(said.lines().count(), expected.len(), "{said}");
-    for (line, (id, score)) in said.lines().zip(expected) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(words[0], id);
-        let printed: f32 = words.last().unwrap().parse().unwrap();
-        assert!((printed - score).abs() <= 1e-5 * score.abs(), "{said}: {score}");
-    }
-}
-
-#[test]
-fn the_readme_works_by_find_package_add_subdirectory_and_fetch_content() {
-    let Some(prefix) = installed() else { return };
-    if !have("cmake") {
-        return;
-    }
-    check_readme("find-package", prefix, str::to_string);
-    // What is installed elsewhere must not be what is found.
-    let nothing = work("nothing");
-    let found = "find_package(melu REQUIRED)\n";
-    let root = project("");
-    check_readme("add-subdirectory", &nothing, |lists| {
-        let path = root.join("bindings/cpp");
-        lists.replace(found, &format!("add_subdirectory(\"{}\" melu)\n", path.display()))
-    });
-    check_readme("fetch-content", &nothing, |lists| {
-        let fetch = readme("cmake")[1].replace("/where/melu/is", root.to_str().unwrap());
-        lists.replace(found, &fetch)
-    });
 }
 
 #[test]
