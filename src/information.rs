@@ -1,7 +1,7 @@
 //! What an answer would tell of a user: by how much the ratings of the whole
 //! catalogue would become surer.
 
-use crate::adapt::{BLOCK, Workspace};
+use crate::adapt::BLOCK;
 use crate::config::Local;
 use crate::inputs::Rows;
 use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm};
@@ -164,7 +164,7 @@ impl User {
         let model = catalog.model();
         let (network, output) = (model.head_network(), model.config().output);
         let (inputs, item_variances) = buffers.fill(catalog, embedding, rows);
-        let Workspace { activations, head, .. } = workspace;
+        let (head, activations) = workspace.packed_head();
         network.forward(head, inputs, activations);
         let scale = &model.contents().head_scale;
         let Local::Ridge(ridge) = &model.config().local else { return 0 };

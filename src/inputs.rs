@@ -1,7 +1,7 @@
 //! From a user and some items to the head's inputs.
 
 use crate::adapt::BLOCK;
-use crate::kernels::gather_rows;
+use crate::kernels::{MatrixMut, copy_columns, gather_rows};
 use crate::network::{Inputs, LayerRows, Network, PackedNetwork};
 use crate::{Catalog, Model};
 
@@ -42,20 +42,16 @@ impl InputBuffers {
     /// Room for one user of a model, who is described by `user`.
     pub fn new(model: &Model, user: &[f32]) -> Self {
         let head_width = model.head_network().item_width();
-        let mut packed = PackedNetwork::default();
         let (item_width, activations) = match model.body_network() {
             None => (head_width, LayerRows::default()),
-            Some(body) => {
-                packed.pack(body, model.body(), user);
-                (body.item_width(), LayerRows::new(body, BLOCK))
-            }
+            Some(body) => (body.item_width(), LayerRows::new(body, BLOCK)),
         };
         let features = if model.body_network().is_some() { BLOCK * head_width } else { 0 };
         Self {
             items: vec![0.0; BLOCK * item_width],
             offsets: vec![0.0; BLOCK],
             item_variances: vec![0.0; BLOCK],
-            body: packed,
+            body: model.packed_body(user).unwrap_or_default(),
             activations,
             features: vec![0.0; features],
         }
@@ -88,11 +84,16 @@ impl InputBuffers {
             None => Inputs { items, user, offsets, rows: count },
             Some(body) => {
                 let inputs = Inputs { items, user, offsets: &[], rows: count };
-                body.forward(packed, inputs, activations);
-                let factors = model.config().factors;
-                head_features(body, factors, items, activations, count, features);
-                let items = &features[..count * (factors + body.output_width())];
-                Inputs { items, user: &[], offsets, rows: count }
+                let (factors, outputs) = (model.config().factors, body.output_width());
+                let stride = factors + outputs;
+                let features = &mut features[..count * stride];
+                if factors > 0 {
+                    copy_columns(factors, items, width, features, stride);
+                }
+                let part = features.get_mut(factors..).unwrap_or_default();
+                let part = MatrixMut::new(part, count, outputs, stride);
+                body.forward_into(packed, inputs, activations, part);
+                Inputs { items: features, user: &[], offsets, rows: count }
             }
         };
         (inputs, item_variances)

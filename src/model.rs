@@ -8,7 +8,7 @@ use crate::config::{Config, Local};
 use crate::embedding::mean_row;
 use crate::file::{self, Contents, EvidenceTable, ItemPrior};
 use crate::kernels::check_choice;
-use crate::network::Network;
+use crate::network::{Network, PackedNetwork};
 use crate::schema::{Entity, Field};
 use crate::{Catalog, Error, Result};
 
@@ -23,7 +23,10 @@ pub struct Model(Arc<Inner>);
 struct Inner {
     contents: Contents,
     body: Option<Network>,
+    /// For somebody of whom nothing is known: see [`PackedNetwork::shared`].
+    packed_body: Option<PackedNetwork>,
     head: Network,
+    packed_head: PackedNetwork,
     item_means: Vec<Vec<f32>>,
     user_means: Vec<Vec<f32>>,
     fingerprint: OnceLock<u64>,
@@ -122,8 +125,20 @@ impl Model {
                 return Err(refuse("who knows what does not fit the catalogue".into()));
             }
         }
-        let fingerprint = OnceLock::new();
-        Ok(Self(Arc::new(Inner { body, head, item_means, user_means, fingerprint, contents })))
+        let nobody = |network: &Network| vec![0.0; network.user_width()];
+        let packed_head = PackedNetwork::of(&head, &contents.head, &nobody(&head));
+        let packed_body =
+            body.as_ref().map(|body| PackedNetwork::of(body, &contents.body, &nobody(body)));
+        Ok(Self(Arc::new(Inner {
+            body,
+            packed_body,
+            head,
+            packed_head,
+            item_means,
+            user_means,
+            fingerprint: OnceLock::new(),
+            contents,
+        })))
     }
 
     /// Fields, sizes, loss and local update.
@@ -168,6 +183,23 @@ impl Model {
     /// The head that every new user starts from.
     pub fn head(&self) -> &[f32] {
         &self.0.contents.head
+    }
+
+    /// The head as the way forward reads it, for a user: from `start`, or from the
+    /// model's own, whose memory all users share.
+    pub(crate) fn packed_head(&self, start: Option<&[f32]>, user: &[f32]) -> PackedNetwork {
+        let (network, head) = (self.head_network(), self.head());
+        match start {
+            None => self.0.packed_head.shared(network, head, user),
+            Some(start) => PackedNetwork::of(network, start, user),
+        }
+    }
+
+    /// The body as the way forward reads it, for a user; most of its memory is
+    /// shared by all of them. `None` for a model without a body.
+    pub(crate) fn packed_body(&self, user: &[f32]) -> Option<PackedNetwork> {
+        let (network, packed) = self.0.body.as_ref().zip(self.0.packed_body.as_ref())?;
+        Some(packed.shared(network, self.body(), user))
     }
 
     /// The weight file's own items, ready to be scored; `None` if it has none.

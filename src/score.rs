@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::adapt::{BLOCK, Workspace};
+use crate::adapt::BLOCK;
 use crate::config::Local;
 use crate::inputs::Rows;
 use crate::{Error, Result, User};
@@ -218,7 +218,7 @@ impl User {
         self.pack_head();
         let model = self.catalog.model();
         let (inputs, _) = self.inputs.fill(&self.catalog, &self.embedding, rows);
-        let Workspace { activations, head, .. } = &mut self.workspace;
+        let (head, activations) = self.workspace.packed_head();
         model.head_network().forward(head, inputs, activations);
         let output = &model.config().output;
         for (score, head) in scores.iter_mut().zip(activations.output(inputs.rows)) {

@@ -1,6 +1,6 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
-use crate::adapt::{BLOCK, Posterior, Set, SupportSet, Workspace, local_update};
+use crate::adapt::{BLOCK, PackedHead, Posterior, Set, SupportSet, Workspace, local_update};
 use crate::config::Local;
 use crate::embedding::write_row;
 use crate::inputs::{InputBuffers, Rows};
@@ -35,8 +35,6 @@ pub struct User {
     pub(crate) posterior: Option<Posterior>,
     pub(crate) inputs: InputBuffers,
     pub(crate) workspace: Workspace,
-    /// Whether the workspace's packed head is the head.
-    head_is_packed: bool,
     /// Items to leave out of a recommendation.
     pub(crate) left_out: ItemSet,
 }
@@ -88,8 +86,8 @@ impl User {
         });
         let network = model.head_network();
         let inputs = InputBuffers::new(model, &embedding);
-        let first = start.as_deref().unwrap_or(model.head());
-        let workspace = Workspace::new(network, first, head_user(model, &embedding));
+        let packed = model.packed_head(start.as_deref(), head_user(model, &embedding));
+        let workspace = Workspace::new(network, &model.config().local, packed);
         let mut user = Self {
             profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
@@ -107,7 +105,6 @@ impl User {
             },
             inputs,
             workspace,
-            head_is_packed: true,
             left_out: ItemSet::new(catalog.len())?,
         };
         user.reserve(BLOCK)?;
@@ -189,7 +186,7 @@ impl User {
     pub fn adapt(&mut self, items: &[u32], ratings: &[f32]) -> Result<()> {
         self.check(items, ratings)?;
         self.reserve(items.len())?;
-        self.reset();
+        self.forget_ratings();
         let Self { catalog, embedding, inputs: buffers, support, .. } = self;
         let model = catalog.model();
         let config = model.config();
@@ -206,6 +203,7 @@ impl User {
         let start = start.as_deref().unwrap_or(model.head());
         let network = model.head_network();
         let set = support.set(head_user(model, embedding));
+        workspace.packed = PackedHead::Nowhere;
         let solved = match (&config.local, posterior) {
             (Local::Ridge(ridge), Some(posterior)) => posterior.adapt(
                 network,
@@ -236,24 +234,28 @@ impl User {
 
     /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
-        self.rated.clear();
-        self.ratings.clear();
-        self.absent.clear();
-        self.support.clear();
-        self.head_is_packed = false;
+        self.forget_ratings();
+        self.workspace.packed = PackedHead::Start;
         self.head.copy_from_slice(self.start.as_deref().unwrap_or(self.catalog.model().head()));
         if let Some(posterior) = &mut self.posterior {
             posterior.reset();
         }
     }
 
-    /// Packs the head in the workspace, if it has changed since it was.
+    fn forget_ratings(&mut self) {
+        self.rated.clear();
+        self.ratings.clear();
+        self.absent.clear();
+        self.support.clear();
+    }
+
+    /// Packs the head, if it is not packed.
     pub(crate) fn pack_head(&mut self) {
-        if !self.head_is_packed {
+        if self.workspace.packed == PackedHead::Nowhere {
             let model = self.catalog.model();
             let user = head_user(model, &self.embedding);
             self.workspace.head.pack(model.head_network(), &self.head, user);
-            self.head_is_packed = true;
+            self.workspace.packed = PackedHead::Head;
         }
     }
 

@@ -1,7 +1,8 @@
 //! Full-batch gradient steps on the head (Lee et al. 2019, algorithm 1, line 6).
 
+use super::first_layer::FirstLayer;
 use super::set::{BLOCK, Set};
-use crate::config::GradientSteps;
+use crate::config::{GradientSteps, Local};
 use crate::kernels::pull_towards;
 use crate::loss::Output;
 use crate::network::{Begin, LayerRows, Network, PackedNetwork};
@@ -16,20 +17,47 @@ pub struct Workspace {
     pub deltas: LayerRows,
     /// The head where the user's local updates start.
     pub start: PackedNetwork,
-    /// Room for the head as it stands; only its owner knows whether it does.
+    /// Room for the head as it stands.
     pub head: PackedNetwork,
+    /// Where the head as it stands is packed: for its owner to say.
+    pub packed: PackedHead,
+    /// The first layer while several steps are taken.
+    first_layer: FirstLayer,
+}
+
+/// Which of a workspace's packed heads is a user's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackedHead {
+    /// The one where local updates start.
+    Start,
+    /// The other.
+    Head,
+    /// None of them.
+    Nowhere,
 }
 
 impl Workspace {
     /// Room for heads of these layers, which start here for this user.
-    pub fn new(network: &Network, start: &[f32], user: &[f32]) -> Self {
-        let mut packed = PackedNetwork::new(network);
-        packed.pack(network, start, user);
+    pub fn new(network: &Network, local: &Local, start: PackedNetwork) -> Self {
+        let first_layer = match local {
+            Local::Gradient(GradientSteps { steps: 2.., .. }) => FirstLayer::new(network),
+            _ => FirstLayer::default(),
+        };
         Self {
             activations: LayerRows::new(network, BLOCK),
             deltas: LayerRows::new(network, BLOCK),
-            head: packed.clone(),
-            start: packed,
+            head: PackedNetwork::new(network),
+            start,
+            packed: PackedHead::Start,
+            first_layer,
+        }
+    }
+
+    /// The user's head, which is packed, and room for its layers' outputs.
+    pub fn packed_head(&mut self) -> (&PackedNetwork, &mut LayerRows) {
+        match self.packed {
+            PackedHead::Start => (&self.start, &mut self.activations),
+            PackedHead::Head | PackedHead::Nowhere => (&self.head, &mut self.activations),
         }
     }
 }
@@ -55,31 +83,52 @@ pub fn local_update(
         head.copy_from_slice(start);
         return;
     }
-    let Workspace { activations, deltas, start: packed_start, head: packed_head } = workspace;
-    deltas.resize(network, inputs.rows);
-    let share = 1.0 / inputs.rows as f32;
-    let (step_share, back) = local.shares(inputs.rows);
+    let rows = inputs.rows;
+    let Workspace { activations, deltas, start: packed_start, head: packed_head, .. } = workspace;
+    let first_layer = &mut workspace.first_layer;
+    activations.resize(network, rows);
+    deltas.resize(network, rows);
+    let share = 1.0 / rows as f32;
+    let (step_share, back) = local.shares(rows);
+    // Whether the first layer is left for the end.
+    let apart = FirstLayer::pays(network, rows, local.steps);
+    let layers = usize::from(apart)..network.layers().len();
+    if apart {
+        first_layer.begin(network, packed_start, inputs);
+    }
     for step in 0..local.steps {
         let (packed, now) = match step {
             0 => (&*packed_start, start),
             _ => {
-                packed_head.pack(network, head, inputs.user);
+                packed_head.pack_layers(layers.clone(), network, head, inputs.user);
                 (&*packed_head, &*head)
             }
         };
-        network.forward(packed, inputs, activations);
-        let heads = activations.output(inputs.rows);
-        let derivatives = deltas.output_mut(inputs.rows);
+        if apart {
+            first_layer.forward(network, rows, activations);
+        }
+        network.forward_layers(layers.clone(), packed, inputs, activations);
+        let heads = activations.output(rows);
+        let derivatives = deltas.output_mut(rows);
         for ((derivative, head), target) in derivatives.iter_mut().zip(heads).zip(targets) {
             *derivative = share * output.loss.derivative(*head, *target);
         }
-        network.backward(now, activations, inputs.rows, deltas);
+        network.backward(now, activations, rows, deltas);
+        if apart {
+            let deltas = &deltas.layer(0)[..rows * network.layers()[0].outputs];
+            let rates = [step_share * local.rates[0], step_share * local.rates[1]];
+            first_layer.step(rows, deltas, rates, back);
+        }
         // The first step need not copy the start: it goes on from there.
         let begin = if step == 0 { Begin::At(start) } else { Begin::Kept };
         if step > 0 && back > 0.0 {
             pull_towards(head, back, start);
         }
-        network.step(inputs, activations, deltas, step_share, &local.rates, begin, head);
+        let rates = &local.rates;
+        network.step(layers.clone(), inputs, activations, deltas, step_share, rates, begin, head);
+    }
+    if apart {
+        first_layer.finish(network, inputs, start, head);
     }
 }
 

@@ -31,8 +31,8 @@ pub use pack::Packed;
 #[cfg(feature = "train")]
 pub use passes::add_to_rows;
 pub use passes::{
-    add_scaled, add_scaled_rows, are_finite, dot, gather_rows, pull_towards, relu_mask, scale_by,
-    sum_of_squares,
+    add_scaled, add_scaled_rows, are_finite, copy_columns, dot, gather_rows, pull_towards, rectify,
+    relu_mask, scale_by, sum_of_squares,
 };
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;

@@ -131,6 +131,15 @@ pass! {
 }
 
 pass! {
+    /// Sets what is not above 0 to 0.
+    fn rectify<'a>(_simd, vector: &'a mut [f32]) -> () {
+        for element in vector {
+            *element = if *element > 0.0 { *element } else { 0.0 };
+        }
+    }
+}
+
+pass! {
     /// Sets `target` to 0 wherever `activation` is not above 0.
     fn relu_mask<'a>(_simd, target: &'a mut [f32], activation: &'a [f32]) -> () {
         for (target, activation) in target.iter_mut().zip(activation) {
@@ -148,6 +157,35 @@ pass! {
             finite &= element.is_finite();
         }
         finite
+    }
+}
+
+pass! {
+    /// Copies so many columns of the first rows of a matrix into another: as many rows
+    /// as the other has. Rows lie so many numbers apart in both.
+    fn copy_columns<'a>(
+        simd, columns: usize, from: &'a [f32], from_stride: usize, to: &'a mut [f32], to_stride: usize
+    ) -> () {
+        let rows = from.chunks(from_stride.max(1)).zip(to.chunks_mut(to_stride.max(1)));
+        for (from, to) in rows {
+            let (from, to) = (&from[..columns], &mut to[..columns]);
+            if columns < S::LANES {
+                to.copy_from_slice(from);
+                continue;
+            }
+            // The last vector ends where the row does, and may begin in the one before.
+            let last = columns - S::LANES;
+            let mut place = 0;
+            loop {
+                // SAFETY: both rows hold `columns` numbers, and `place` is at most a
+                // vector before their end.
+                unsafe { simd.store(to.as_mut_ptr().add(place), simd.load(from.as_ptr().add(place))) };
+                if place == last {
+                    break;
+                }
+                place = last.min(place + S::LANES);
+            }
+        }
     }
 }
 

@@ -236,21 +236,67 @@ impl Network {
 
     /// Computes every layer's output.
     pub fn forward(&self, packed: &PackedNetwork, inputs: Inputs, activations: &mut LayerRows) {
+        activations.resize(self, inputs.rows);
+        self.forward_layers(0..self.layers.len(), packed, inputs, activations);
+    }
+
+    /// Computes every layer's output, the last one's into `last`.
+    pub(crate) fn forward_into(
+        &self,
+        packed: &PackedNetwork,
+        inputs: Inputs,
+        activations: &mut LayerRows,
+        last: MatrixMut,
+    ) {
+        activations.resize(self, inputs.rows);
+        let l = self.layers.len() - 1;
+        self.forward_layers(0..l, packed, inputs, activations);
+        let (before, _) = activations.split(l);
+        self.layer(l, packed, inputs, before, last);
+    }
+
+    /// Computes some layers' outputs, for which there is room, up to the last layer's.
+    pub(crate) fn forward_layers(
+        &self,
+        layers: Range<usize>,
+        packed: &PackedNetwork,
+        inputs: Inputs,
+        activations: &mut LayerRows,
+    ) {
         let rows = inputs.rows;
-        activations.resize(self, rows);
-        for (l, (layer, packed)) in self.layers.iter().zip(packed.layers()).enumerate() {
+        for l in layers {
             let (before, sums) = activations.split(l);
-            let (before, width) = match before {
-                None => (inputs.items, self.item_width),
-                Some(before) => (before, layer.inputs),
-            };
-            let sums = MatrixMut::dense(sums, rows, layer.outputs);
-            let before = Matrix::dense(before, rows, width);
-            run_layer(before, &packed.weight, &packed.bias, self.is_rectified(l), sums);
+            let sums = MatrixMut::dense(sums, rows, self.layers[l].outputs);
+            self.layer(l, packed, inputs, before, sums);
         }
         for (sum, offset) in activations.output_mut(rows).iter_mut().zip(inputs.offsets) {
             *sum += offset;
         }
+    }
+
+    /// Computes one layer's outputs from those of the layer before, or from the inputs.
+    fn layer(
+        &self,
+        l: usize,
+        packed: &PackedNetwork,
+        inputs: Inputs,
+        before: Option<&[f32]>,
+        outputs: MatrixMut,
+    ) {
+        let packed = &packed.layers()[l];
+        let before = match before {
+            None => Matrix::dense(inputs.items, inputs.rows, self.item_width),
+            Some(before) => Matrix::dense(before, inputs.rows, self.layers[l].inputs),
+        };
+        run_layer(before, &packed.weight, &packed.bias, self.is_rectified(l), outputs);
+    }
+
+    /// Computes the first layer's sums, before they are rectified.
+    pub(crate) fn first_sums(&self, packed: &PackedNetwork, inputs: Inputs, sums: &mut [f32]) {
+        let (first, rows) = (&packed.layers()[0], inputs.rows);
+        let items = Matrix::dense(inputs.items, rows, self.item_width);
+        let sums = MatrixMut::dense(sums, rows, self.layers[0].outputs);
+        run_layer(items, &first.weight, &first.bias, false, sums);
     }
 
     /// Carries the loss's derivatives back through the layers.
@@ -297,12 +343,13 @@ impl Network {
     }
 
     /// A gradient step from where it begins: `parameters = begin - share * rate *
-    /// gradient`, with a rate for each tensor.
+    /// gradient`, of some layers, with a rate for each tensor.
     ///
     /// Each layer's `deltas` are multiplied by minus its weight's rate and share.
     #[expect(clippy::too_many_arguments, reason = "a step is all of these")]
     pub(crate) fn step(
         &self,
+        layers: Range<usize>,
         inputs: Inputs,
         activations: &LayerRows,
         deltas: &mut LayerRows,
@@ -311,8 +358,8 @@ impl Network {
         begin: Begin,
         parameters: &mut [f32],
     ) {
-        let layers = self.layers.iter().zip(rates.as_chunks::<2>().0);
-        for (l, (layer, [weight_rate, bias_rate])) in layers.enumerate() {
+        for l in layers {
+            let (layer, weight_rate, bias_rate) = (&self.layers[l], rates[2 * l], rates[2 * l + 1]);
             let deltas = &mut deltas.layer_mut(l)[..inputs.rows * layer.outputs];
             begin.copy(&layer.bias, parameters);
             add_scaled_rows(&mut parameters[layer.bias.clone()], -share * bias_rate, deltas);
@@ -331,27 +378,35 @@ impl Network {
         begin: Begin,
         to: &mut [f32],
     ) {
-        let layer = &self.layers[l];
-        let (rows, outputs) = (inputs.rows, layer.outputs);
-        let transposed = Matrix::dense(deltas, rows, outputs).transposed();
-        let to = &mut to[layer.weight.clone()];
-        // Some rows' columns from `place` on.
-        let start = |place: usize, rows: usize, width: usize| match begin {
-            Begin::Zero => Start::Zero,
-            Begin::Kept => Start::Kept,
-            Begin::At(parameters) => {
-                let from = &parameters[layer.weight.clone()][place..];
-                Start::Matrix(Matrix::new(from, rows, width, layer.inputs))
-            }
-        };
-        if l > 0 {
-            let before = Matrix::dense(activations.layer(l - 1), rows, layer.inputs);
-            let to = MatrixMut::dense(to, outputs, layer.inputs);
-            return gemm(transposed, before, start(0, outputs, layer.inputs), to);
+        if l == 0 {
+            return self.first_products(inputs, deltas, begin, to);
         }
-        let items = Matrix::dense(inputs.items, rows, self.item_width);
-        let part = MatrixMut::new(to, outputs, self.item_width, layer.inputs);
-        gemm(transposed, items, start(0, outputs, self.item_width), part);
+        let layer = &self.layers[l];
+        gemm(
+            Matrix::dense(deltas, inputs.rows, layer.outputs).transposed(),
+            Matrix::dense(activations.layer(l - 1), inputs.rows, layer.inputs),
+            begin.start(layer, 0, layer.outputs, layer.inputs),
+            MatrixMut::dense(&mut to[layer.weight.clone()], layer.outputs, layer.inputs),
+        );
+    }
+
+    /// The first layer's weight in `to` = where it begins + `deltas^T input`.
+    pub(crate) fn first_products(
+        &self,
+        inputs: Inputs,
+        deltas: &[f32],
+        begin: Begin,
+        to: &mut [f32],
+    ) {
+        let layer = &self.layers[0];
+        let (rows, outputs) = (inputs.rows, layer.outputs);
+        let to = &mut to[layer.weight.clone()];
+        gemm(
+            Matrix::dense(deltas, rows, outputs).transposed(),
+            Matrix::dense(inputs.items, rows, self.item_width),
+            begin.start(layer, 0, outputs, self.item_width),
+            MatrixMut::new(to, outputs, self.item_width, layer.inputs),
+        );
         if self.user_width == 0 {
             return;
         }
@@ -370,7 +425,12 @@ impl Network {
             }
             let place = first * layer.inputs + self.item_width;
             let part = MatrixMut::new(&mut to[place..], count, self.user_width, layer.inputs);
-            gemm(Matrix::column(sums), user, start(place, count, self.user_width), part);
+            gemm(
+                Matrix::column(sums),
+                user,
+                begin.start(layer, place, count, self.user_width),
+                part,
+            );
         }
     }
 
@@ -454,7 +514,19 @@ impl Network {
     }
 }
 
-impl Begin<'_> {
+impl<'a> Begin<'a> {
+    /// Some rows' columns of a layer's weight, from `place` on.
+    fn start(self, layer: &Layer, place: usize, rows: usize, width: usize) -> Start<'a> {
+        match self {
+            Self::Zero => Start::Zero,
+            Self::Kept => Start::Kept,
+            Self::At(parameters) => {
+                let from = &parameters[layer.weight.clone()][place..];
+                Start::Matrix(Matrix::new(from, rows, width, layer.inputs))
+            }
+        }
+    }
+
     fn copy(&self, range: &Range<usize>, to: &mut [f32]) {
         match self {
             Self::Zero => to[range.clone()].fill(0.0),

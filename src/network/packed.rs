@@ -1,5 +1,8 @@
 //! Parameters laid out for the way forward.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::{Layer, Network};
 use crate::kernels::{Packed, Start, add_scaled_rows};
 
@@ -9,8 +12,8 @@ pub struct PackedNetwork(Vec<PackedLayer>);
 
 #[derive(Clone, Debug)]
 pub struct PackedLayer {
-    /// The first layer's holds the items' part alone.
-    pub weight: Packed,
+    /// The first layer's holds the items' part alone, which is the same for all users.
+    pub weight: Arc<Packed>,
     /// The first layer's holds the user's part of the sums as well.
     pub bias: Vec<f32>,
 }
@@ -20,6 +23,13 @@ impl PackedNetwork {
     pub fn new(network: &Network) -> Self {
         let mut packed = Self::default();
         packed.make_room(network);
+        packed
+    }
+
+    /// A network's parameters, for a user.
+    pub fn of(network: &Network, parameters: &[f32], user: &[f32]) -> Self {
+        let mut packed = Self::new(network);
+        packed.pack(network, parameters, user);
         packed
     }
 
@@ -34,25 +44,50 @@ impl PackedNetwork {
                 _ => layer.inputs,
             };
             self.0.extend(network.layers.iter().enumerate().map(|(l, layer)| PackedLayer {
-                weight: Packed::new(inputs(l, layer), layer.outputs),
+                weight: Arc::new(Packed::new(inputs(l, layer), layer.outputs)),
                 bias: vec![0.0; layer.outputs],
             }));
         }
     }
 
+    /// The same parameters for another user, with the same memory for all of them but
+    /// the biases.
+    pub fn shared(&self, network: &Network, parameters: &[f32], user: &[f32]) -> Self {
+        let mut shared = self.clone();
+        if let (Some(packed), Some(layer)) = (shared.0.first_mut(), network.layers.first()) {
+            let weight = &parameters[layer.weight.clone()];
+            network.user_sums(weight, user, Start::Zero, &mut packed.bias);
+            add_scaled_rows(&mut packed.bias, 1.0, &parameters[layer.bias.clone()]);
+        }
+        shared
+    }
+
     /// Takes over the parameters of a network, always of the same one, for a
-    /// user; allocates nothing but the first time.
+    /// user; allocates nothing but the first time, or where memory is shared.
     pub fn pack(&mut self, network: &Network, parameters: &[f32], user: &[f32]) {
         self.make_room(network);
-        for (l, (layer, packed)) in network.layers.iter().zip(&mut self.0).enumerate() {
+        self.pack_layers(0..network.layers.len(), network, parameters, user);
+    }
+
+    /// [`PackedNetwork::pack`] for some of the layers; there is room already.
+    pub fn pack_layers(
+        &mut self,
+        layers: Range<usize>,
+        network: &Network,
+        parameters: &[f32],
+        user: &[f32],
+    ) {
+        for l in layers {
+            let (layer, packed) = (&network.layers[l], &mut self.0[l]);
             let bias = &parameters[layer.bias.clone()];
+            let weights = Arc::make_mut(&mut packed.weight);
             if l == 0 {
                 let weight = &parameters[layer.weight.clone()];
-                packed.weight.pack(network.item_part(weight).transposed());
+                weights.pack(network.item_part(weight).transposed());
                 network.user_sums(weight, user, Start::Zero, &mut packed.bias);
                 add_scaled_rows(&mut packed.bias, 1.0, bias);
             } else {
-                packed.weight.pack(layer.weights(parameters).transposed());
+                weights.pack(layer.weights(parameters).transposed());
                 packed.bias.copy_from_slice(bias);
             }
         }

@@ -162,7 +162,8 @@ impl MetaGradient {
             let Step { activations, deltas, scaled, .. } = step;
             scaled.copy_from(deltas);
             let (inputs, rates) = (support.inputs, &local.rates);
-            network.step(inputs, activations, scaled, step_share, rates, begin, next);
+            let layers = 0..network.layers().len();
+            network.step(layers, inputs, activations, scaled, step_share, rates, begin, next);
             step.head = now;
         }
 
