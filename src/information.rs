@@ -84,7 +84,7 @@ impl Information {
             let rows = Matrix::dense(rows, count, width);
             gemm(rows.transposed(), rows, Start::Kept, MatrixMut::dense(moment, width, width));
         }
-        match &user.posterior {
+        match &mut user.posterior {
             Some(posterior) => posterior.covariance(work, covariance),
             None => covariance.fill(0.0),
         }

@@ -87,12 +87,13 @@ impl InputBuffers {
                 let (factors, outputs) = (model.config().factors, body.output_width());
                 let stride = factors + outputs;
                 let features = &mut features[..count * stride];
-                if factors > 0 {
-                    copy_columns(factors, items, width, features, stride);
-                }
                 let part = features.get_mut(factors..).unwrap_or_default();
                 let part = MatrixMut::new(part, count, outputs, stride);
                 body.forward_into(packed, inputs, activations, part);
+                // After the body, which asks for the rows ahead.
+                if factors > 0 {
+                    copy_columns(factors, items, width, features, stride);
+                }
                 Inputs { items: features, user: &[], offsets, rows: count }
             }
         };

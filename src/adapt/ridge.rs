@@ -5,7 +5,9 @@
 //! says, with the noise's variance and a part of its item's own. In units of
 //! `scale`, with a row `a` for each rating, scaled by `scale` and divided by its
 //! rating's standard deviation, the posterior precision is `A^T A + I` (ridge
-//! regression; Bishop 2006, section 3.3).
+//! regression; Bishop 2006, section 3.3). With fewer ratings than the head has
+//! numbers the mean is found among the rows instead, as A^T (A A^T + I)^-1 times
+//! the residuals (section 6.1), and the precision is not needed for it.
 
 use super::set::{BLOCK, Set};
 use crate::config::Ridge;
@@ -16,12 +18,17 @@ use crate::network::{LayerRows, Network, PackedNetwork};
 /// What is known of a user's head: the posterior's precision, factorised.
 #[derive(Clone, Debug)]
 pub struct Posterior {
-    /// The lower factor of the precision in units of `scale`, [width, width].
+    /// The lower factor of the precision in units of `scale`, [width, width], once
+    /// `rows_left_out` is 0.
     factor: Vec<f64>,
+    /// How many of `rows` are yet to be brought into the factor.
+    rows_left_out: usize,
     /// The posterior mean in units of `scale`, less the start.
     mean: Vec<f64>,
     /// Room for the rows of a block, [BLOCK, width].
     rows: Vec<f64>,
+    /// Their residuals, in units of their ratings' standard deviations.
+    residuals: Vec<f64>,
 }
 
 impl Posterior {
@@ -30,8 +37,10 @@ impl Posterior {
         let width = network.parameters();
         let mut posterior = Self {
             factor: vec![0.0; width * width],
+            rows_left_out: 0,
             mean: vec![0.0; width],
             rows: vec![0.0; BLOCK * width],
+            residuals: vec![0.0; BLOCK],
         };
         posterior.reset();
         posterior
@@ -41,12 +50,8 @@ impl Posterior {
     pub fn reset(&mut self) {
         self.mean.fill(0.0);
         self.factor.fill(0.0);
-        self.add_identity();
-    }
-
-    fn add_identity(&mut self) {
-        let width = self.mean.len();
-        self.factor.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
+        self.rows_left_out = 0;
+        add_identity(&mut self.factor, self.mean.len());
     }
 
     /// Adapts the head, from `start` on, to a support set.
@@ -69,9 +74,11 @@ impl Posterior {
         packed_start: &PackedNetwork,
         activations: &mut LayerRows,
     ) -> bool {
-        let width = self.mean.len();
+        let (width, ratings) = (self.mean.len(), support.inputs.rows);
+        let few = (1..width.min(BLOCK + 1)).contains(&ratings);
         self.mean.fill(0.0);
         self.factor.fill(0.0);
+        self.rows_left_out = 0;
         for Set { inputs, targets, item_variances } in support.blocks() {
             network.forward(packed_start, inputs, activations);
             for (row, (said, target)) in
@@ -83,18 +90,21 @@ impl Posterior {
                 let precision = 1.0 / f64::from(variance).sqrt();
                 let elements = &mut self.rows[row * width..][..width];
                 inputs.write_scaled(row, precision, scale, elements);
-                for (mean, element) in self.mean.iter_mut().zip(elements) {
-                    *mean += *element * precision * f64::from(residual);
-                }
+                self.residuals[row] = precision * f64::from(residual);
             }
-            cholesky::add_squares(&mut self.factor, width, &self.rows[..inputs.rows * width]);
+            if !few {
+                self.add_to_factor(inputs.rows);
+                self.add_rows_to_mean(inputs.rows);
+            }
         }
-        self.add_identity();
-        if !cholesky::factorise(&mut self.factor, width) {
+        let solved = match few {
+            true => self.solve_among_rows(ratings),
+            false => self.solve(),
+        };
+        if !solved {
             self.reset();
             return false;
         }
-        cholesky::solve(&self.factor, width, &mut self.mean);
         for ((head, start), (scale, mean)) in
             head.iter_mut().zip(start).zip(scale.iter().zip(&self.mean))
         {
@@ -103,10 +113,65 @@ impl Posterior {
         true
     }
 
+    fn add_to_factor(&mut self, rows: usize) {
+        let width = self.mean.len();
+        cholesky::add_squares(&mut self.factor, width, &self.rows[..rows * width]);
+    }
+
+    /// `mean += A^T residuals`, for so many rows.
+    fn add_rows_to_mean(&mut self, rows: usize) {
+        let each = self.rows.chunks_exact(self.mean.len()).zip(&self.residuals);
+        for (row, residual) in each.take(rows) {
+            cholesky::add_scaled(&mut self.mean, *residual, row);
+        }
+    }
+
+    /// The mean from `A^T residuals`, by the factor.
+    fn solve(&mut self) -> bool {
+        let width = self.mean.len();
+        add_identity(&mut self.factor, width);
+        let solved = cholesky::factorise(&mut self.factor, width);
+        if solved {
+            cholesky::solve(&self.factor, width, &mut self.mean);
+        }
+        solved
+    }
+
+    /// The mean, by the rows' products with each other; the factor is left for
+    /// when it is asked for.
+    fn solve_among_rows(&mut self, rows: usize) -> bool {
+        let width = self.mean.len();
+        let products = &mut self.factor[..rows * rows];
+        cholesky::products(&self.rows[..rows * width], width, products);
+        add_identity(products, rows);
+        if !cholesky::factorise(products, rows) {
+            return false;
+        }
+        cholesky::solve(products, rows, &mut self.residuals[..rows]);
+        self.add_rows_to_mean(rows);
+        self.rows_left_out = rows;
+        true
+    }
+
+    /// Brings all rows into the factor.
+    fn complete_factor(&mut self) {
+        let rows = std::mem::take(&mut self.rows_left_out);
+        if rows > 0 {
+            let width = self.mean.len();
+            self.factor.fill(0.0);
+            self.add_to_factor(rows);
+            add_identity(&mut self.factor, width);
+            if !cholesky::factorise(&mut self.factor, width) {
+                self.factor.fill(f64::NAN);
+            }
+        }
+    }
+
     /// The variance of what the head says of an item, in its own units.
     ///
     /// `features` are the item's, one less than the head has numbers.
     pub fn variance(&mut self, scale: &[f32], features: &[f32]) -> f64 {
+        self.complete_factor();
         let row = &mut self.rows[..self.mean.len()];
         for ((element, feature), scale) in
             row.iter_mut().zip(features.iter().chain([&1.0])).zip(scale)
@@ -119,7 +184,8 @@ impl Posterior {
 
     /// Writes the covariance in units of `scale`, [width, width]; `work` is room
     /// for as much.
-    pub fn covariance(&self, work: &mut [f64], covariance: &mut [f64]) {
+    pub fn covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
+        self.complete_factor();
         let width = self.mean.len();
         work.copy_from_slice(&self.factor);
         cholesky::invert(work, width, covariance);
@@ -129,4 +195,8 @@ impl Posterior {
             }
         }
     }
+}
+
+fn add_identity(matrix: &mut [f64], width: usize) {
+    matrix.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
 }

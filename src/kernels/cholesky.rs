@@ -29,11 +29,34 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
-/// `target += scale * source`, element by element.
+/// `target += scale * source`, element by element, inside a kernel.
 #[inline(always)]
-fn add_scaled(target: &mut [f64], scale: f64, source: &[f64]) {
+fn add_multiple(target: &mut [f64], scale: f64, source: &[f64]) {
     for (target, source) in target.iter_mut().zip(source) {
         *target += scale * source;
+    }
+}
+
+pass! {
+    /// `target += scale * source`, element by element.
+    fn add_scaled<'a>(_simd, target: &'a mut [f64], scale: f64, source: &'a [f64]) -> () {
+        add_multiple(target, scale, source);
+    }
+}
+
+pass! {
+    /// `matrix = rows rows^T`, in its lower triangle; `rows` are of `width` numbers, one
+    /// after another.
+    fn products<'a>(_simd, rows: &'a [f64], width: usize, matrix: &'a mut [f64]) -> () {
+        let width = width.max(1);
+        let count = rows.len() / width;
+        for (i, (row, products)) in
+            rows.chunks_exact(width).zip(matrix.chunks_exact_mut(count.max(1))).enumerate()
+        {
+            for (product, other) in products[..=i].iter_mut().zip(rows.chunks_exact(width)) {
+                *product = dot(row, other);
+            }
+        }
     }
 }
 
@@ -57,7 +80,7 @@ pass! {
         }
         for row in fours.remainder().chunks_exact(n) {
             for (i, (sums, scale)) in matrix.chunks_exact_mut(n).zip(row).enumerate() {
-                add_scaled(&mut sums[..=i], *scale, &row[..=i]);
+                add_multiple(&mut sums[..=i], *scale, &row[..=i]);
             }
         }
     }
@@ -92,7 +115,7 @@ pass! {
             }
             if end > k {
                 for earlier in above.chunks_exact(n) {
-                    add_scaled(&mut row[k..end], -earlier[k], &earlier[k..end]);
+                    add_multiple(&mut row[k..end], -earlier[k], &earlier[k..end]);
                 }
             }
             // A comparison that NaN fails too.
@@ -145,7 +168,7 @@ pass! {
         for (i, row) in factor.chunks_exact(n.max(1)).enumerate().rev() {
             let (before, x) = x.split_at_mut(i);
             x[0] /= row[i];
-            add_scaled(before, -x[0], &row[..i]);
+            add_multiple(before, -x[0], &row[..i]);
         }
     }
 }
@@ -166,7 +189,7 @@ pass! {
             // Elements from `k` on are still the factor's when their turn comes.
             for (k, other) in above.chunks_exact(n).enumerate() {
                 let scale = std::mem::take(&mut row[k]);
-                add_scaled(&mut row[..=k], scale, &other[..=k]);
+                add_multiple(&mut row[..=k], scale, &other[..=k]);
             }
             let pivot = 1.0 / row[i];
             row[..i].iter_mut().for_each(|element| *element *= -pivot);
@@ -175,7 +198,7 @@ pass! {
         inverse.fill(0.0);
         for (k, row) in factor.chunks_exact(n.max(1)).enumerate() {
             for i in 0..=k {
-                add_scaled(&mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
+                add_multiple(&mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
             }
         }
     }

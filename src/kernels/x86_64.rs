@@ -166,6 +166,18 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> __m256 {
+        /// Where to begin, so that the first `count` of eight are set.
+        static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        // SAFETY: as in `load`; lanes that the mask leaves out are not read, and
+        // eight masks can be read from 8 - `count` on, since `count` is at most 8.
+        unsafe {
+            let masks = MASKS.as_ptr().add(Self::LANES - count);
+            _mm256_maskload_ps(from, _mm256_loadu_si256(masks.cast()))
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(self, address: *const f32) {
         // SAFETY: as in `splat`; a prefetch reads nothing that could fault.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
