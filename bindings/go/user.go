@@ -28,8 +28,8 @@ import (
 // User is a user of one catalogue: a profile, ratings, and the head adapted to them.
 //
 // One goroutine at a time may use a user; different users may be used at once. A user
-// takes some tens of kilobytes outside of Go's heap, of which Go's garbage collector
-// knows nothing: close users that are no longer needed.
+// takes some 150 KB outside of Go's heap, 330 KB with the paper's model, of which Go's
+// garbage collector knows nothing: close users that are no longer needed.
 type User struct {
 	handle  handle[*C.melu_user]
 	items   int
