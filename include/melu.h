@@ -49,7 +49,8 @@
  *               melu_recommend_options options = {0};
  *               options.struct_size = sizeof options;
  *           Later versions may add members at its end; zero is what was meant before.
- * Memory.   Adapting, scoring and recommending allocate nothing once the user exists.
+ * Memory.   Adapting, scoring and recommending allocate nothing once the user exists,
+ *           unless a call is given threads.
  *           Other functions return MELU_STATUS_OUT_OF_MEMORY when there is none for the
  *           largest of what they need: the copy of a file's bytes, a list of items or of
  *           values, a catalogue's rows, a user's ratings. Where less is missing, as for a
@@ -80,6 +81,9 @@ extern "C" {
 
 // Size of an error's message, its final NUL included.
 #define MELU_ERROR_MESSAGE_SIZE 496
+
+// In the place of a user: an error is about none of a batch's.
+#define MELU_NO_USER 4294967295
 
 // A value is a name from the model's vocabulary, or a number written out.
 #define MELU_VALUE_NAME 0
@@ -187,6 +191,9 @@ typedef struct {
 typedef struct {
   // The status that the function returned.
   melu_status status;
+  // Which user of a batch it is about: a place in `users`, counted from 0. Else, and
+  // after success, `MELU_NO_USER`.
+  uint32_t user;
   // Length in bytes of the whole message. If it is not below the size of `message`,
   // the message is cut.
   size_t length;
@@ -288,7 +295,7 @@ typedef struct {
   size_t unknown_values;
 } melu_load_report;
 
-// What a recommendation leaves out.
+// What a recommendation leaves out, and how many threads look for it.
 //
 // Owner: the caller; it is read during the call.
 typedef struct {
@@ -300,6 +307,10 @@ typedef struct {
   size_t leave_out_len;
   // Not 0: what the user rated may be recommended. 0: it is left out too.
   uint32_t keep_rated;
+  // How many threads compute, the calling one among them; 0 is as good as 1, and no
+  // call has more than 256, nor more than one for each 96 items of each user's
+  // catalogue. The result is the same for any number, to the last bit.
+  uint32_t threads;
 } melu_recommend_options;
 
 // An item and its score.
@@ -603,7 +614,11 @@ melu_status melu_user_load(const melu_catalog *catalog,
 // a failure.
 //
 // Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`. Threads: one at a time for a user; as many
-// users at once as there are threads. Cost: scores the catalogue; nothing is allocated.
+// users at once as there are threads. With `options->threads` above 1, others work beside
+// the calling one, and end with the call; one that the system does not start is done
+// without. Cost: scores the catalogue. Nothing is allocated but for each thread beyond
+// the calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
+// room for as many recommendations as there are to be.
 melu_status melu_user_recommend(melu_user *user,
                                 const melu_recommend_options *options,
                                 melu_recommendation *best,
@@ -638,8 +653,8 @@ melu_status melu_user_next_question(melu_user *user,
                                     melu_question *question,
                                     melu_error *error);
 
-// Adapts and recommends for many users in one call, one after another: for programs
-// whose calls into C are dear.
+// Adapts and recommends for many users in one call: for programs whose calls into C are
+// dear, and for those that let several threads work on one call.
 //
 // `users` are `users_len` users, of one catalogue or of several. With `offsets` NULL
 // they keep what they are adapted to. Else `offsets` are `users_len` + 1 numbers, from 0
@@ -650,10 +665,15 @@ melu_status melu_user_next_question(melu_user *user,
 // times `best_capacity`, as `melu_user_recommend` writes them, with the same `options`
 // for all. `best_lens` are `users_len` numbers, all of which are written.
 //
-// Statuses: those of the two functions. The first failure ends the call, and its message
-// names the user; the users before are done, and `best_lens` is 0 from that user on.
-// Threads: one at a time for each of the users. Cost: that of the two functions; nothing
-// is allocated.
+// Statuses: those of the two functions. The first user with whom something is wrong is
+// named by the message and by `error->user`. The users before are done; for that user
+// and those after, `best_lens` is 0. With one thread those after are as before; with
+// more, some may be adapted already.
+//
+// Threads: one at a time for each of the users. With `options->threads` above 1, the
+// threads take one user after another, none of whom may be there twice; those beyond the
+// number of users share the users' catalogues, as in `melu_user_recommend`. Cost: that of
+// the two functions; a thread that shares no catalogue takes a stack, and little else.
 melu_status melu_recommend_batch(melu_user *const *users,
                                  size_t users_len,
                                  const size_t *offsets,

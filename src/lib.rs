@@ -80,9 +80,11 @@ pub mod network;
 pub mod prior;
 mod profile;
 mod question;
+mod recommend;
 mod saved;
 pub mod schema;
 mod score;
+mod threads;
 mod user;
 
 pub use catalog::{Catalog, NewItem};
@@ -94,8 +96,8 @@ pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
 pub use question::{Asking, Question, Questions};
+pub use recommend::{Filter, Recommendation};
 pub use saved::Loaded;
-pub use score::{Filter, Recommendation};
 pub use user::User;
 
 #[cfg(feature = "train")]

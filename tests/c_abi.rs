@@ -41,7 +41,7 @@ macro_rules! layout {
 fn rust_lays_structs_out_as_ever() {
     let text = layout! {
         melu_str { data, len }
-        melu_error { status, length, message }
+        melu_error { status, user, length, message }
         melu_bytes_options { struct_size, borrow, release, context }
         melu_model_details {
             struct_size, fingerprint, user_fields, item_fields, items, evidence, head_parameters,
@@ -51,7 +51,7 @@ fn rust_lays_structs_out_as_ever() {
         melu_value { field, kind, index, name, number }
         melu_item { id, values, values_len }
         melu_load_report { struct_size, adapted_anew, missing_items, unknown_values }
-        melu_recommend_options { struct_size, leave_out, leave_out_len, keep_rated }
+        melu_recommend_options { struct_size, leave_out, leave_out_len, keep_rated, threads }
         melu_recommendation { item, score }
         melu_question_options {
             struct_size, unknown, unknown_len, leave_out, leave_out_len, known, known_len

@@ -31,6 +31,16 @@ fn larger(handles: &mut Handles, items: usize) {
     }
 }
 
+fn options(threads: u32) -> melu_recommend_options {
+    melu_recommend_options {
+        struct_size: size_of::<melu_recommend_options>(),
+        leave_out: null(),
+        leave_out_len: 0,
+        keep_rated: 0,
+        threads,
+    }
+}
+
 #[test]
 fn adapting_scoring_and_recommending_allocate_nothing() {
     for (contents, deviations_known) in [(sample(), false), (sample_with_vectors(), true)] {
@@ -85,12 +95,13 @@ fn adapting_scoring_and_recommending_allocate_nothing() {
                     }
                 }
                 for capacity in [0, 1, 10, items] {
-                    for left_out in [0, items / 2, items] {
+                    for (left_out, threads) in [(0, 0), (items / 2, 1), (items, 0)] {
                         let options = melu_recommend_options {
                             struct_size: size_of::<melu_recommend_options>(),
                             leave_out: all.as_ptr(),
                             leave_out_len: left_out,
                             keep_rated: 0,
+                            threads,
                         };
                         let count = allocations(|| {
                             let out = best.as_mut_ptr();
@@ -128,6 +139,7 @@ fn a_batch_allocates_nothing_for_any_number_of_users() {
         let ratings = vec![4.0; 5 * count];
         let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; 20 * count];
         let mut lens = vec![0; count];
+        let options = options(1);
         let allocated = allocations(|| {
             // SAFETY: the lists are as long as they say.
             let status = unsafe {
@@ -138,7 +150,7 @@ fn a_batch_allocates_nothing_for_any_number_of_users() {
                     items.as_ptr(),
                     ratings.as_ptr(),
                     ratings.len(),
-                    null(),
+                    &options,
                     best.as_mut_ptr(),
                     20,
                     lens.as_mut_ptr(),
@@ -265,4 +277,40 @@ fn out_of_memory_is_a_status_and_leaves_the_handle_usable() {
         assert_eq!(before, after);
         melu_user_free(user);
     }
+}
+
+/// A thread for which there is no memory is done without.
+#[test]
+fn threads_without_memory_are_not_missed() {
+    let mut handles = Handles::new(&bytes(&sample()));
+    larger(&mut handles, 2000);
+    let recommend = |threads| {
+        let (options, mut len) = (options(threads), 0);
+        let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; 2000];
+        let out = best.as_mut_ptr();
+        // SAFETY: there is room for all.
+        unsafe { ok(|e| melu_user_recommend(handles.user, &options, out, 2000, &mut len, e)) };
+        assert_eq!(len, 2000);
+        best
+    };
+    let alone = recommend(1);
+    let room = 2 * 2000 * size_of::<melu_recommendation>();
+    assert_eq!(limited(room, || recommend(3)), alone);
+    assert_eq!(recommend(3), alone);
+
+    let users = vec![null_mut(); 1000];
+    let (options, mut lens) = (options(2), vec![99; 1000]);
+    let batch = |error| {
+        let (users, out, len) = (users.as_ptr(), null_mut(), lens.as_mut_ptr());
+        // SAFETY: the lists are as long as they say, and no recommendation is asked for.
+        unsafe {
+            let none = (null(), null(), null());
+            melu_recommend_batch(
+                users, 1000, none.0, none.1, none.2, 0, &options, out, 0, len, error,
+            )
+        }
+    };
+    let (status, message) = limited(1000 * size_of::<usize>(), || outcome(batch));
+    assert_eq!(status, melu_status::OutOfMemory, "{message}");
+    assert_eq!(lens, vec![0; 1000]);
 }

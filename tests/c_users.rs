@@ -237,6 +237,7 @@ fn recommendations_leave_out_what_they_should() {
             leave_out: leave_out.as_ptr(),
             leave_out_len: leave_out.len(),
             keep_rated,
+            threads: 1,
         };
         let (mut best, mut len) = ([none; 5], 99);
         // SAFETY: there is room for more than the capacity.
@@ -272,6 +273,7 @@ fn recommendations_leave_out_what_they_should() {
         leave_out,
         leave_out_len,
         keep_rated: 0,
+        threads: 0,
     };
     let mut best = [none; 3];
     let out = best.as_mut_ptr();

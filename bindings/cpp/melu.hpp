@@ -156,6 +156,12 @@ class Error final : public std::exception {
   [[nodiscard]] std::string_view message() const noexcept { return error_.message; }
   [[nodiscard]] const char* what() const noexcept override { return error_.message; }
 
+  // Which user of a batch it is about, if it is about one.
+  [[nodiscard]] std::optional<std::size_t> user() const noexcept {
+    if (error_.user == MELU_NO_USER) return std::nullopt;
+    return error_.user;
+  }
+
  private:
   melu_error error_;
 };
@@ -236,6 +242,7 @@ inline unexpected wrong_length(const char* name, std::size_t found,
                                std::size_t wanted) noexcept {
   melu_error error;
   error.status = MELU_STATUS_INVALID_ARGUMENT;
+  error.user = MELU_NO_USER;
   int length = std::snprintf(error.message, sizeof error.message,
                              "%s has %zu elements; %zu are expected", name, found, wanted);
   error.length = length < 0 ? 0 : static_cast<std::size_t>(length);
@@ -311,12 +318,14 @@ struct Item : melu_item {
 // Lists of them are handed to C as they are.
 static_assert(sizeof(Value) == sizeof(melu_value) && sizeof(Item) == sizeof(melu_item));
 
-// What a recommendation leaves out.
+// What a recommendation leaves out, and how many threads look for it.
 struct RecommendOptions {
   // Items that are left out, in any order.
   span<const std::uint32_t> leave_out = {};
   // What the user rated may be recommended; else it is left out too.
   bool keep_rated = false;
+  // How many threads compute, the calling one among them; melu.h says what they cost.
+  std::uint32_t threads = 1;
 };
 
 // What is known besides the ratings when a question is chosen.
@@ -716,7 +725,7 @@ namespace detail {
 
 inline melu_recommend_options c_options(const RecommendOptions& options) noexcept {
   return {sizeof(melu_recommend_options), options.leave_out.data(), options.leave_out.size(),
-          options.keep_rated};
+          options.keep_rated, options.threads};
 }
 
 }  // namespace detail
@@ -759,7 +768,7 @@ inline expected<std::optional<Question>> User::try_next_question(
 //
 // `best` is divided equally between them: that of user `u` begins at `u` times
 // best.size() / users.size(). `counts[u]` is how many were written for user `u`; it is 0
-// from the first user on with whom something is wrong.
+// from the first user on with whom something is wrong, whom Error::user() tells.
 [[nodiscard]] inline expected<void> try_recommend_batch(
     span<melu_user* const> users, const Answers& answers, span<Recommendation> best,
     span<std::size_t> counts, const RecommendOptions& options = {}) noexcept {

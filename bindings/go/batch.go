@@ -7,16 +7,19 @@ import "C"
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"unsafe"
 )
 
-// How many users one call into C serves: what such a call costs is lost among so many,
-// and a context is looked at between calls.
+// How many users one call into C serves for each of its threads: what such a call and its
+// threads cost is lost among so many, and a context is looked at between calls.
 const batchStep = 32
+
+// More threads the library does not start.
+const maxThreads = 256
 
 // Batch adapts and recommends for many users at once, so that the cost of calling C is
 // paid for all of them together. The zero value is ready for use.
@@ -63,11 +66,13 @@ func (b *Batch) Add(user *User, items []uint32, ratings []float32) error {
 }
 
 // Recommend adapts each user of the batch to their ratings and finds the k best items for
-// each, with the same filter for all; [Batch.Best] has them.
+// each, with the same filter for all; [Batch.Best] has them. With [Filter.Threads] above 1,
+// the users are divided among threads.
 //
 // It stops when ctx is done, between users, and returns its error. It stops at the first
-// failure too: errors are those of [User.Adapt] and [User.AppendBest], and name the user.
-// The users before are done then, and the others have no recommendations.
+// failure too: errors are those of [User.Adapt] and [User.AppendBest], and [Error.User] is
+// the first user with whom something is wrong. The users before are done then, and the
+// others have no recommendations.
 func (b *Batch) Recommend(ctx context.Context, k int, filter Filter) error {
 	b.lengths = slices.Grow(b.lengths[:0], len(b.users))[:len(b.users)]
 	clear(b.lengths)
@@ -77,11 +82,12 @@ func (b *Batch) Recommend(ctx context.Context, k int, filter Filter) error {
 	}
 	b.k = max(0, min(k, widest))
 	b.best = slices.Grow(b.best[:0], b.k*len(b.users))[:b.k*len(b.users)]
-	for start := 0; start < len(b.users); start += batchStep {
+	size := batchStep * int(filter.threads())
+	for start := 0; start < len(b.users); start += size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := b.step(start, min(start+batchStep, len(b.users)), &filter); err != nil {
+		if err := b.step(start, min(start+size, len(b.users)), &filter); err != nil {
 			return err
 		}
 	}
@@ -106,30 +112,20 @@ func (b *Batch) step(start, end int, filter *Filter) error {
 	status := C.go_recommend_batch(unsafe.SliceData(b.pointers), C.size_t(end-start),
 		&b.offsets[start], indices(b.items[first:last]), floats(b.ratings[first:last]),
 		last-first, indices(filter.LeaveOut), C.size_t(len(filter.LeaveOut)),
-		filter.keepRated(), recommendations(b.best[b.k*start:b.k*end]), C.size_t(b.k),
-		&b.lengths[start], &native)
+		filter.keepRated(), filter.threads(), recommendations(b.best[b.k*start:b.k*end]),
+		C.size_t(b.k), &b.lengths[start], &native)
 	for i := start; i <= end; i++ {
 		b.offsets[i] += first
 	}
 	runtime.KeepAlive(b.users)
 	err := check(status, &native)
-	if err != nil {
-		failure := err.(*Error)
-		failure.Message = renumber(failure.Message, start)
+	if failure, ok := err.(*Error); ok && failure.User >= 0 {
+		// C counts from the step's first user, and begins the message with the place.
+		_, problem, _ := strings.Cut(failure.Message, ": ")
+		failure.User += start
+		failure.Message = fmt.Sprintf("users[%d]: %s", failure.User, problem)
 	}
 	return err
-}
-
-// renumber makes the user that a message names, who is counted from a step's first, one
-// of the whole batch.
-func renumber(message string, start int) string {
-	before, rest, found := strings.Cut(message, "users[")
-	number, after, closed := strings.Cut(rest, "]")
-	place, err := strconv.Atoi(number)
-	if !found || !closed || err != nil {
-		return message
-	}
-	return before + "users[" + strconv.Itoa(start+place) + "]" + after
 }
 
 // Best is what was recommended to the user who was added i-th, best first. It is valid

@@ -71,6 +71,9 @@ type Error struct {
 	Status Status
 	// Message names the argument, file, field, index and value concerned.
 	Message string
+	// User is which user of a [Batch] it is about, counted from 0 in the order in which
+	// they were added; -1 if it is about none.
+	User int
 
 	cause error
 }
@@ -87,7 +90,7 @@ func (e *Error) Unwrap() []error {
 }
 
 func invalidArgument(format string, arguments ...any) error {
-	return &Error{Status: ErrInvalidArgument, Message: fmt.Sprintf(format, arguments...)}
+	return &Error{Status: ErrInvalidArgument, Message: fmt.Sprintf(format, arguments...), User: -1}
 }
 
 // check makes an error of what a C function returned.
@@ -97,7 +100,11 @@ func check(status C.melu_status, native *C.melu_error) error {
 	}
 	length := min(int(native.length), len(native.message)-1)
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&native.message)), length)
-	return &Error{Status: Status(status), Message: string(bytes)}
+	user := -1
+	if native.user != C.MELU_NO_USER {
+		user = int(native.user)
+	}
+	return &Error{Status: Status(status), Message: string(bytes), User: user}
 }
 
 func goString(text C.melu_str) string {

@@ -194,7 +194,7 @@ func TestAdaptsScoresAndRecommends(t *testing.T) {
 		t.Errorf("best %v of %v", best, after)
 	}
 	all := must[[]melu.Recommendation](t)(user.AppendBest(best, math.MaxInt,
-		melu.Filter{KeepRated: true, LeaveOut: []uint32{1}}))
+		melu.Filter{KeepRated: true, LeaveOut: []uint32{1}, Threads: 2}))
 	if len(all) != 3 || all[0] != best[0] || all[1].Score < all[2].Score {
 		t.Errorf("best %v", all)
 	}
@@ -304,8 +304,8 @@ func TestBatchGivesWhatOneByOneGives(t *testing.T) {
 			}
 			want = append(want, must[[]melu.Recommendation](t)(single.AppendBest(nil, 2+round, melu.Filter{})))
 		}
-		for range 2 {
-			if err := batch.Recommend(t.Context(), 2+round, melu.Filter{}); err != nil {
+		for _, threads := range []int{0, 1, 2, 7, -1, math.MaxInt} {
+			if err := batch.Recommend(t.Context(), 2+round, melu.Filter{Threads: threads}); err != nil {
 				t.Fatal(err)
 			}
 			for i := range users {
@@ -331,12 +331,16 @@ func TestBatchGivesWhatOneByOneGives(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err := batch.Recommend(t.Context(), 1, melu.Filter{})
-	if !errors.Is(err, melu.ErrItemIndex) || !strings.Contains(err.Error(), "users[40]") {
-		t.Errorf("wrong item: %v", err)
-	}
-	if len(batch.Best(39)) != 1 || len(batch.Best(40)) != 0 || len(batch.Best(49)) != 0 {
-		t.Error("not exactly the users before are done")
+	for _, threads := range []int{1, 2, 7} {
+		err := batch.Recommend(t.Context(), 1, melu.Filter{Threads: threads})
+		var failure *melu.Error
+		if !errors.As(err, &failure) || failure.Status != melu.ErrItemIndex || failure.User != 40 ||
+			!strings.HasPrefix(failure.Message, "users[40]: items: ") {
+			t.Errorf("wrong item: %v", err)
+		}
+		if len(batch.Best(39)) != 1 || len(batch.Best(40)) != 0 || len(batch.Best(49)) != 0 {
+			t.Error("not exactly the users before are done")
+		}
 	}
 	if err := new(melu.Batch).Recommend(t.Context(), 1, melu.Filter{}); err != nil {
 		t.Errorf("empty batch: %v", err)

@@ -21,9 +21,11 @@ static inline melu_status go_catalog_find(const melu_catalog *catalog, const cha
 
 static inline melu_status go_user_recommend(melu_user *user, const uint32_t *leave_out,
                                             size_t leave_out_len, uint32_t keep_rated,
-                                            melu_recommendation *best, size_t best_capacity,
-                                            size_t *best_len, melu_error *error) {
-  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated};
+                                            uint32_t threads, melu_recommendation *best,
+                                            size_t best_capacity, size_t *best_len,
+                                            melu_error *error) {
+  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated,
+                                    threads};
   return melu_user_recommend(user, &options, best, best_capacity, best_len, error);
 }
 
@@ -40,10 +42,11 @@ static inline melu_status go_recommend_batch(melu_user *const *users, size_t use
                                              const size_t *offsets, const uint32_t *items,
                                              const float *ratings, size_t ratings_len,
                                              const uint32_t *leave_out, size_t leave_out_len,
-                                             uint32_t keep_rated, melu_recommendation *best,
-                                             size_t best_capacity, size_t *best_lens,
-                                             melu_error *error) {
-  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated};
+                                             uint32_t keep_rated, uint32_t threads,
+                                             melu_recommendation *best, size_t best_capacity,
+                                             size_t *best_lens, melu_error *error) {
+  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated,
+                                    threads};
   return melu_recommend_batch(users, users_len, offsets, items, ratings, ratings_len, &options,
                               best, best_capacity, best_lens, error);
 }

@@ -187,13 +187,17 @@ func (u *User) AppendDeviations(dst []float32, items []uint32) ([]float32, error
 	return grown[:len(dst)+n], nil
 }
 
-// Filter says what a recommendation leaves out; the zero value leaves out what the user
-// rated.
+// Filter says what a recommendation leaves out, and how many threads look for it; the zero
+// value leaves out what the user rated, and is for one thread.
 type Filter struct {
 	// LeaveOut are items that are left out, in any order.
 	LeaveOut []uint32
 	// KeepRated: what the user rated may be recommended too.
 	KeepRated bool
+	// Threads is how many threads compute, the calling one among them; 0 is as good as 1,
+	// and no call has more than 256. They are threads of the system, beside those that run
+	// goroutines, and end with the call. The result is the same for any number.
+	Threads int
 }
 
 func (f *Filter) keepRated() C.uint32_t {
@@ -201,6 +205,10 @@ func (f *Filter) keepRated() C.uint32_t {
 		return 1
 	}
 	return 0
+}
+
+func (f *Filter) threads() C.uint32_t {
+	return C.uint32_t(max(1, min(f.Threads, maxThreads)))
 }
 
 // Recommendation is an item and its score.
@@ -215,7 +223,7 @@ type Recommendation struct {
 // AppendBest appends to dst the k best items of the user's catalogue, best first, or
 // fewer if there are no more; of equal ones the one with the lower index first.
 //
-// It allocates nothing if dst has room for k more.
+// It allocates nothing if dst has room for k more and there is one thread.
 //
 // Errors: [ErrItemIndex]; dst is returned as it was.
 func (u *User) AppendBest(dst []Recommendation, k int, filter Filter) ([]Recommendation, error) {
@@ -228,7 +236,7 @@ func (u *User) AppendBest(dst []Recommendation, k int, filter Filter) ([]Recomme
 	var length C.size_t
 	var native C.melu_error
 	status := C.go_user_recommend(user, indices(filter.LeaveOut),
-		C.size_t(len(filter.LeaveOut)), filter.keepRated(),
+		C.size_t(len(filter.LeaveOut)), filter.keepRated(), filter.threads(),
 		recommendations(grown[len(dst):len(dst)+k]), C.size_t(k), &length, &native)
 	runtime.KeepAlive(u)
 	if err := check(status, &native); err != nil {

@@ -1,15 +1,18 @@
 //! Many users in one call.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::arguments::{slice, slice_mut};
-use super::call::call;
+use super::call::{call, catch};
 use super::error::Failure;
 use super::handle::Handle;
-use super::recommendation::{filter, recommendations};
+use super::recommendation::{recommendations, wishes};
 use super::user::melu_user;
 use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status};
+use crate::{User, threads};
 
-/// Adapts and recommends for many users in one call, one after another: for programs
-/// whose calls into C are dear.
+/// Adapts and recommends for many users in one call: for programs whose calls into C are
+/// dear, and for those that let several threads work on one call.
 ///
 /// `users` are `users_len` users, of one catalogue or of several. With `offsets` NULL
 /// they keep what they are adapted to. Else `offsets` are `users_len` + 1 numbers, from 0
@@ -20,10 +23,15 @@ use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status
 /// times `best_capacity`, as `melu_user_recommend` writes them, with the same `options`
 /// for all. `best_lens` are `users_len` numbers, all of which are written.
 ///
-/// Statuses: those of the two functions. The first failure ends the call, and its message
-/// names the user; the users before are done, and `best_lens` is 0 from that user on.
-/// Threads: one at a time for each of the users. Cost: that of the two functions; nothing
-/// is allocated.
+/// Statuses: those of the two functions. The first user with whom something is wrong is
+/// named by the message and by `error->user`. The users before are done; for that user
+/// and those after, `best_lens` is 0. With one thread those after are as before; with
+/// more, some may be adapted already.
+///
+/// Threads: one at a time for each of the users. With `options->threads` above 1, the
+/// threads take one user after another, none of whom may be there twice; those beyond the
+/// number of users share the users' catalogues, as in `melu_user_recommend`. Cost: that of
+/// the two functions; a thread that shares no catalogue takes a stack, and little else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_recommend_batch(
     users: *const *mut melu_user,
@@ -49,7 +57,7 @@ pub unsafe extern "C" fn melu_recommend_batch(
                 true => None,
                 false => Some(check_offsets(offsets, users_len, ratings_len)?),
             };
-            let filter = filter(options)?;
+            let (filter, threads) = wishes(options)?;
             let room = users_len.checked_mul(best_capacity).ok_or_else(|| {
                 let problem = format!("best: {users_len} times {best_capacity} is too many");
                 Failure::new(melu_status::InvalidArgument, problem)
@@ -58,8 +66,15 @@ pub unsafe extern "C" fn melu_recommend_batch(
                 let problem = format!("best is NULL; room for {room} elements is expected");
                 return Err(Failure::new(melu_status::InvalidArgument, problem));
             }
-            for (place, (&user, len)) in users.iter().zip(lens).enumerate() {
-                let done = melu_user::with_mut(user, "user", |user| {
+            let threads_of_users = threads.min(users_len).max(1);
+            let threads_of_each = threads / threads_of_users;
+            if threads_of_users > 1 {
+                check_distinct(users)?;
+            }
+            let shared = Shared { users, best, lens: lens.as_mut_ptr() };
+            let serve = |place: usize| {
+                let Shared { users, best, lens } = shared.of_all();
+                melu_user::with_mut(users[place], "user", |user| {
                     if let Some(offsets) = offsets {
                         let range = offsets[place]..offsets[place + 1];
                         user.adapt(&items[range.clone()], &ratings[range])
@@ -67,13 +82,92 @@ pub unsafe extern "C" fn melu_recommend_batch(
                     }
                     let capacity = best_capacity.min(user.catalog().len());
                     let best = recommendations(best.wrapping_add(place * best_capacity), capacity)?;
-                    *len = user.recommend_into(filter, best).map_err(Failure::of("leave_out"))?;
+                    let found = user
+                        .recommend_by_threads(threads_of_each, filter, best)
+                        .map_err(Failure::of("leave_out"))?;
+                    lens.add(place).write(found);
                     Ok(())
-                });
-                done.map_err(|failure| failure.inside(format_args!("users[{place}]")))?;
-            }
-            Ok(())
+                })
+            };
+            in_turn(threads_of_users, users_len, serve).map_err(|(place, failure)| {
+                lens[place..].fill(0);
+                failure.of_user(place)
+            })
         })
+    }
+}
+
+/// What threads share.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    users: &'a [*mut melu_user],
+    best: *mut melu_recommendation,
+    lens: *mut usize,
+}
+
+// SAFETY: a place is taken by one thread alone; no user is at two places where there is
+// more than one thread, and users may move between threads, as the line below says; what
+// is written lies apart for each place.
+unsafe impl Sync for Shared<'_> {}
+
+const _: fn() = || {
+    fn may_move<T: Send>() {}
+    may_move::<User>();
+};
+
+impl Shared<'_> {
+    /// All of it: a closure that took the members themselves would not be shared.
+    fn of_all(&self) -> &Self {
+        self
+    }
+}
+
+/// Serves so many places, by threads that take one after another. The first place that
+/// fails is returned.
+///
+/// No more are taken then; those before it were taken earlier, and are served.
+fn in_turn(
+    threads: usize,
+    places: usize,
+    serve: impl Fn(usize) -> Result<(), Failure> + Sync,
+) -> Result<(), (usize, Failure)> {
+    let (next, end) = (AtomicUsize::new(0), AtomicUsize::new(places));
+    let work = |failed: &mut Option<(usize, Failure)>| {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            if place >= end.load(Ordering::Relaxed) {
+                return;
+            }
+            if let Err(failure) = catch(|| serve(place)) {
+                end.fetch_min(place, Ordering::Relaxed);
+                *failed = Some((place, failure));
+                return;
+            }
+        }
+    };
+    let (mut own, mut others) = (None, Vec::new());
+    others.resize_with(threads - 1, || None);
+    threads::share(&mut others, work, || work(&mut own));
+    let first = others.into_iter().chain([own]).flatten().min_by_key(|(place, _)| *place);
+    first.map_or(Ok(()), Err)
+}
+
+/// Refuses users of whom one is there twice: two threads would use that one at once.
+fn check_distinct(users: &[*mut melu_user]) -> Result<(), Failure> {
+    let mut places = Vec::new();
+    if places.try_reserve_exact(users.len()).is_err() {
+        let problem = format!("there is no memory to compare {} users", users.len());
+        return Err(Failure::new(melu_status::OutOfMemory, problem));
+    }
+    places.extend(users.iter().zip(0usize..).filter(|(user, _)| !user.is_null()));
+    places.sort_unstable();
+    let twice = places.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    match twice.map(|pair| (pair[1].1, pair[0].1)).min() {
+        None => Ok(()),
+        Some((place, before)) => {
+            let problem = format!("it is users[{before}] again; threads can share no user");
+            Err(Failure::new(melu_status::InvalidArgument, problem).of_user(place))
+        }
     }
 }
 
@@ -96,4 +190,28 @@ unsafe fn check_offsets<'a>(
         _ => return Ok(offsets),
     };
     Err(Failure::new(melu_status::InvalidArgument, problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_with_one_user_is_theirs_alone() {
+        for count in [1, 2, 7] {
+            let served = AtomicU32::new(0);
+            let outcome = in_turn(count, 20, |place| {
+                assert!(place != 9, "nine");
+                served.fetch_or(1 << place, Ordering::Relaxed);
+                Ok(())
+            });
+            let (place, failure) = outcome.unwrap_err();
+            assert_eq!((place, failure.status), (9, melu_status::Panic));
+            assert!(failure.message.contains("nine"), "{}", failure.message);
+            let before = (1 << 9) - 1;
+            assert_eq!(served.into_inner() & before, before);
+        }
+    }
 }

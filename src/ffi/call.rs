@@ -4,9 +4,11 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
+use std::thread;
 
 use super::error::Failure;
 use super::{melu_error, melu_status};
+use crate::threads;
 
 /// Runs the body of a function, and says in `error` and status what became of it.
 ///
@@ -16,13 +18,10 @@ pub unsafe fn call(
     error: *mut melu_error,
     body: impl FnOnce() -> Result<(), Failure>,
 ) -> melu_status {
-    let (status, message) = match catch(body) {
-        Ok(()) => (melu_status::Ok, String::new()),
-        Err(Failure { status, message }) => (status, message),
-    };
+    let outcome = catch(body).err().unwrap_or(Failure::new(melu_status::Ok, ""));
     // SAFETY: the caller says so.
-    unsafe { melu_error::write(error, status, &message) };
-    status
+    unsafe { melu_error::write(error, &outcome) };
+    outcome.status
 }
 
 /// Runs a body of which nothing is to be said.
@@ -56,7 +55,7 @@ fn silence_own_panics() {
     ONCE.call_once(|| {
         let others = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !INSIDE.get() {
+            if !INSIDE.get() && thread::current().name() != Some(threads::NAME) {
                 others(info);
             }
         }));

@@ -8,6 +8,9 @@ use crate::Error;
 /// Size of an error's message, its final NUL included.
 pub const MELU_ERROR_MESSAGE_SIZE: usize = 496;
 
+/// In the place of a user: an error is about none of a batch's.
+pub const MELU_NO_USER: u32 = 4_294_967_295;
+
 /// What went wrong, and where: a struct of the caller's, which need not be
 /// initialised.
 ///
@@ -20,6 +23,9 @@ pub const MELU_ERROR_MESSAGE_SIZE: usize = 496;
 pub struct melu_error {
     /// The status that the function returned.
     pub status: melu_status,
+    /// Which user of a batch it is about: a place in `users`, counted from 0. Else, and
+    /// after success, `MELU_NO_USER`.
+    pub user: u32,
     /// Length in bytes of the whole message. If it is not below the size of `message`,
     /// the message is cut.
     pub length: usize,
@@ -32,12 +38,14 @@ pub struct melu_error {
 #[derive(Debug)]
 pub struct Failure {
     pub status: melu_status,
+    /// A user's place in a batch, or [`MELU_NO_USER`].
+    pub user: u32,
     pub message: String,
 }
 
 impl Failure {
     pub fn new(status: melu_status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, user: MELU_NO_USER, message: message.into() }
     }
 
     /// For `map_err` on what the core says of an argument.
@@ -56,9 +64,10 @@ impl Failure {
         }
     }
 
-    /// The same, about one of several.
-    pub fn inside(self, place: impl std::fmt::Display) -> Self {
-        Self { message: format!("{place}: {}", self.message), ..self }
+    /// The same, about one user of a batch.
+    pub fn of_user(self, place: usize) -> Self {
+        let user = u32::try_from(place).unwrap_or(MELU_NO_USER);
+        Self { user, message: format!("users[{place}]: {}", self.message), ..self }
     }
 }
 
@@ -69,20 +78,23 @@ impl From<Error> for Failure {
 }
 
 impl melu_error {
-    /// Writes a status and a message, cut between characters if it is too long.
+    /// Writes what became of a call; the message is cut between characters if it is
+    /// too long.
     ///
     /// # Safety
     /// `error` is NULL, or may be written.
-    pub(super) unsafe fn write(error: *mut Self, status: melu_status, message: &str) {
+    pub(super) unsafe fn write(error: *mut Self, outcome: &Failure) {
         if error.is_null() {
             return;
         }
+        let Failure { status, user, message } = outcome;
         let cut = message.floor_char_boundary(MELU_ERROR_MESSAGE_SIZE - 1);
         // SAFETY: the caller says that it may be written; the fields are written
         // through the pointer, as the struct need not be initialised. The message
         // and its NUL fit by the line above.
         unsafe {
-            (&raw mut (*error).status).write(status);
+            (&raw mut (*error).status).write(*status);
+            (&raw mut (*error).user).write(*user);
             (&raw mut (*error).length).write(message.len());
             let bytes = (&raw mut (*error).message).cast::<u8>();
             bytes.copy_from_nonoverlapping(message.as_ptr(), cut);
@@ -102,10 +114,11 @@ mod tests {
             let message = "ä".repeat(len);
             // SAFETY: it is memory of the right size, and zero is `MELU_STATUS_OK`.
             let error = unsafe {
-                melu_error::write(error.as_mut_ptr(), melu_status::Io, &message);
+                let failure = Failure { user: 7, ..Failure::new(melu_status::Io, message) };
+                melu_error::write(error.as_mut_ptr(), &failure);
                 error.assume_init_ref()
             };
-            assert_eq!(error.status, melu_status::Io);
+            assert_eq!((error.status, error.user), (melu_status::Io, 7));
             assert_eq!(error.length, 2 * len);
             let bytes: Vec<u8> =
                 error.message.iter().map(|&c| c as u8).take_while(|&byte| byte != 0).collect();

@@ -178,6 +178,28 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_on_another_thread_poisons_the_handle_too() {
+        let handle = Seven::into_raw(7);
+        let outcome = catch(|| {
+            // SAFETY: it was made above and is freed at the end.
+            unsafe {
+                Seven::with_mut(handle, "seven", |seven| {
+                    crate::threads::share(&mut [0], |_| panic!("helper"), || *seven += 1);
+                    Ok(())
+                })
+            }
+        });
+        let failure = outcome.unwrap_err();
+        assert_eq!(failure.status, melu_status::Panic);
+        assert!(failure.message.contains("helper"), "{}", failure.message);
+        // SAFETY: as above.
+        let refused = unsafe { Seven::with(handle, "seven", |_| Ok(())) }.unwrap_err();
+        assert_eq!(refused.status, melu_status::Panic);
+        // SAFETY: as above.
+        unsafe { Seven::free(handle) };
+    }
+
+    #[test]
     fn a_failure_does_not_poison_the_handle() {
         let handle = Seven::into_raw(7);
         for _ in 0..2 {

@@ -39,7 +39,7 @@ pub use catalog::{
     melu_catalog, melu_catalog_extend, melu_catalog_find, melu_catalog_free, melu_catalog_id,
     melu_catalog_len, melu_catalog_new, melu_catalog_title, melu_item,
 };
-pub use error::{MELU_ERROR_MESSAGE_SIZE, melu_error};
+pub use error::{MELU_ERROR_MESSAGE_SIZE, MELU_NO_USER, melu_error};
 pub use library::{
     MELU_ABI_VERSION, melu_abi_version, melu_kernel_name, melu_status_str, melu_version,
 };

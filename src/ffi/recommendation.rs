@@ -6,7 +6,7 @@ use super::error::Failure;
 use super::handle::Handle;
 use super::user::melu_user;
 use super::{melu_error, melu_status};
-use crate::{Filter, Recommendation};
+use crate::{Filter, Recommendation, threads};
 
 /// An item and its score.
 #[repr(C)]
@@ -19,7 +19,7 @@ pub struct melu_recommendation {
     pub score: f32,
 }
 
-/// What a recommendation leaves out.
+/// What a recommendation leaves out, and how many threads look for it.
 ///
 /// Owner: the caller; it is read during the call.
 #[repr(C)]
@@ -33,6 +33,10 @@ pub struct melu_recommend_options {
     pub leave_out_len: usize,
     /// Not 0: what the user rated may be recommended. 0: it is left out too.
     pub keep_rated: u32,
+    /// How many threads compute, the calling one among them; 0 is as good as 1, and no
+    /// call has more than 256, nor more than one for each 96 items of each user's
+    /// catalogue. The result is the same for any number, to the last bit.
+    pub threads: u32,
 }
 
 impl arguments::Sized for melu_recommend_options {
@@ -47,7 +51,11 @@ impl arguments::Sized for melu_recommend_options {
 /// a failure.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`. Threads: one at a time for a user; as many
-/// users at once as there are threads. Cost: scores the catalogue; nothing is allocated.
+/// users at once as there are threads. With `options->threads` above 1, others work beside
+/// the calling one, and end with the call; one that the system does not start is done
+/// without. Cost: scores the catalogue. Nothing is allocated but for each thread beyond
+/// the calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
+/// room for as many recommendations as there are to be.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_recommend(
     user: *mut melu_user,
@@ -61,31 +69,34 @@ pub unsafe extern "C" fn melu_user_recommend(
     unsafe {
         call(error, || {
             let len = output(best_len, "best_len")?;
-            let filter = filter(options)?;
+            let (filter, threads) = wishes(options)?;
             melu_user::with_mut(user, "user", |user| {
                 // More room than there are items need not be touched.
                 let capacity = best_capacity.min(user.catalog().len());
                 let best = recommendations(best, capacity)?;
-                *len = user.recommend_into(filter, best).map_err(Failure::of("leave_out"))?;
+                *len = user
+                    .recommend_by_threads(threads, filter, best)
+                    .map_err(Failure::of("leave_out"))?;
                 Ok(())
             })
         })
     }
 }
 
-/// What the options say.
+/// What the options say: what to leave out, and how many threads there are to be.
 ///
 /// # Safety
 /// As [`options`] and [`slice`] ask.
-pub(super) unsafe fn filter<'a>(
+pub(super) unsafe fn wishes<'a>(
     given: *const melu_recommend_options,
-) -> Result<Filter<'a>, Failure> {
+) -> Result<(Filter<'a>, usize), Failure> {
     // SAFETY: the caller says so.
     let given = unsafe { options(given) }?;
-    let Some(given) = given else { return Ok(Filter::default()) };
+    let Some(given) = given else { return Ok((Filter::default(), 1)) };
     // SAFETY: the caller says so.
     let leave_out = unsafe { slice(given.leave_out, given.leave_out_len, "leave_out") }?;
-    Ok(Filter { leave_out, keep_rated: given.keep_rated != 0 })
+    let filter = Filter { leave_out, keep_rated: given.keep_rated != 0 };
+    Ok((filter, given.threads.clamp(1, threads::MOST as u32) as usize))
 }
 
 /// Room for recommendations.

@@ -89,4 +89,45 @@ TEST(Threads, share_what_is_const) {
   EXPECT_EQ(right, 16);
 }
 
+// A call finds the same with threads of its own, beside other such calls.
+TEST(Threads, share_a_call) {
+  constexpr std::size_t count = 20, per_user = 2;
+  std::atomic<int> right = 0;
+  auto work = [&] {
+    melu::expected<melu::Model> model = melu::Model::try_open(sample_with_vectors());
+    melu::expected<melu::Catalog> catalog = model->try_catalog();
+    std::vector<melu::User> users;
+    std::vector<std::size_t> offsets = {0};
+    std::vector<std::uint32_t> items;
+    std::vector<float> ratings;
+    for (std::size_t u = 0; u < count; u++) {
+      users.push_back(*catalog->try_user());
+      items.push_back(static_cast<std::uint32_t>(u % 3));
+      ratings.push_back(static_cast<float>(u % 5 + 1));
+      offsets.push_back(items.size());
+    }
+    std::vector<melu::Recommendation> expected(count * per_user);
+    std::vector<std::size_t> counts(count);
+    melu::Answers answers = {offsets, items, ratings};
+    if (!melu::try_recommend_batch(users, answers, expected, counts)) return;
+    for (std::uint32_t threads : {2u, 3u, 50u}) {
+      melu::RecommendOptions options;
+      options.threads = threads;
+      std::vector<melu::Recommendation> best(count * per_user);
+      if (!melu::try_recommend_batch(users, answers, best, counts, options)) return;
+      for (std::size_t i = 0; i < best.size(); i++) {
+        if (best[i].item != expected[i].item || best[i].score != expected[i].score) return;
+      }
+      melu::expected<melu::span<melu::Recommendation>> one = users[0].try_recommend(
+          melu::span<melu::Recommendation>(best.data(), per_user), options);
+      if (!one || best[0].item != expected[0].item) return;
+    }
+    right++;
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; i++) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 4);
+}
+
 }  // namespace

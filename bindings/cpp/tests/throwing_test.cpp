@@ -296,8 +296,18 @@ TEST_F(Throwing, batches_are_as_one_by_one) {
   EXPECT_EQ(fails({offsets, rated, {}}, best, counts), "ratings has 0 elements; 3 are expected");
   EXPECT_EQ(fails({}, again, counts), "best has 4 elements; 3 are expected");
   said[2] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_NE(fails({offsets, rated, said}, best, counts).find("users[2]"), std::string::npos);
-  EXPECT_EQ(counts, (std::vector<std::size_t>{2, 2, 0}));
+  for (std::uint32_t threads : {0u, 1u, 2u, 7u}) {
+    melu::RecommendOptions options;
+    options.threads = threads;
+    melu::Error error = thrown(
+        [&] { melu::recommend_batch(users, {offsets, rated, said}, best, counts, options); });
+    EXPECT_NE(error.message().find("users[2]"), std::string::npos);
+    EXPECT_EQ(error.user(), 2u);
+    EXPECT_EQ(counts, (std::vector<std::size_t>{2, 2, 0}));
+  }
+  EXPECT_EQ(thrown([&] { melu::recommend_batch(users, {}, again, counts); }).user(), std::nullopt);
+  EXPECT_EQ(thrown([] { static_cast<void>(melu::Model::open("/no/file")); }).user(),
+            std::nullopt);
 }
 
 TEST(Library, says_what_it_is) {

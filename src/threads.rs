@@ -1,0 +1,76 @@
+//! Threads that share the work of one call, and end with it.
+
+use std::panic::resume_unwind;
+use std::thread::{self, Builder};
+
+/// No call is worked on by more threads, whatever it asks for.
+pub const MOST: usize = 256;
+
+/// What they are called.
+pub const NAME: &str = "melu";
+
+/// Runs `own`, and meanwhile `help` for each of the helpers on a thread of its own.
+///
+/// A thread that cannot be started is done without, so that those who are there
+/// must take the work from each other. Without helpers nothing is allocated. A
+/// panic of one of them is passed on when all are done.
+pub fn share<H: Send>(helpers: &mut [H], help: impl Fn(&mut H) + Sync, own: impl FnOnce()) {
+    if helpers.is_empty() {
+        return own();
+    }
+    thread::scope(|scope| {
+        let help = &help;
+        let start = |helper| Builder::new().name(NAME.into()).spawn_scoped(scope, || help(helper));
+        let started: Vec<_> = helpers.iter_mut().map_while(|helper| start(helper).ok()).collect();
+        own();
+        let ends: Vec<_> = started.into_iter().map(|thread| thread.join()).collect();
+        if let Some(panic) = ends.into_iter().find_map(Result::err) {
+            resume_unwind(panic);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn each_helper_has_a_thread_that_ends_with_the_call() {
+        for count in [0, 1, 7] {
+            let mut helpers = vec![None; count];
+            let mut own = None;
+            share(
+                &mut helpers,
+                |id| *id = Some(thread::current().id()),
+                || {
+                    own = Some(thread::current().id());
+                },
+            );
+            assert_eq!(own, Some(thread::current().id()));
+            let ids: HashSet<_> = helpers.into_iter().chain([own]).collect();
+            assert_eq!(ids.len(), count + 1);
+            assert!(!ids.contains(&None));
+        }
+    }
+
+    #[test]
+    fn a_panic_is_passed_on_when_all_are_done() {
+        let done = AtomicUsize::new(0);
+        let work = |number: &mut usize| {
+            if *number == 1 {
+                resume_unwind(Box::new("one"));
+            }
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| share(&mut [0, 1, 2], work, || {})));
+        assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"one"));
+        let own = || resume_unwind(Box::new("own"));
+        let outcome = catch_unwind(AssertUnwindSafe(|| share(&mut [0, 2], work, own)));
+        assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"own"));
+        assert_eq!(done.load(Ordering::Relaxed), 4);
+    }
+}
