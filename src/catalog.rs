@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::VECTOR_NUMBERS;
+use crate::config::{Precision, VECTOR_NUMBERS};
 use crate::embedding::write_row;
 use crate::familiarity::Familiarity;
 use crate::file::{CatalogTable, ItemPrior, ItemVectors};
+use crate::item_rows::ItemRows;
+use crate::kernels::LARGEST_HALF;
 use crate::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
 use crate::{Error, Model, Result};
-
-const ROWS: &str = "the catalogue's rows";
 
 /// Items with their embeddings, known by index from 0.
 ///
@@ -25,8 +25,7 @@ struct Inner {
     table: CatalogTable,
     /// Item indices in the order of their ids, for [`Catalog::find`].
     by_id: Vec<u32>,
-    /// What describes each item: see [`Catalog::rows`].
-    rows: Vec<f32>,
+    rows: ItemRows,
     /// Who knows which of them, where the model can tell.
     familiarity: Option<Familiarity>,
     unknown_values: usize,
@@ -43,41 +42,43 @@ pub struct NewItem<'a> {
 }
 
 impl Catalog {
-    /// Items given by their field values.
+    /// Items given by their field values, in the precision that the model's
+    /// [`Config::catalog`](crate::config::Config::catalog) says.
     ///
     /// # Errors
-    /// [`Error::UnknownField`], [`Error::FieldValue`], and
-    /// [`Error::Argument`] for an id that stands there twice.
+    /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::Argument`] for an
+    /// id that stands there twice, or an item that half precision cannot describe.
     pub fn new(model: &Model, items: &[NewItem]) -> Result<Self> {
-        let fields = &model.config().item_fields;
-        let mut columns: Vec<ColumnBuilder> =
-            fields.iter().map(|field| ColumnBuilder::new(field.is_numeric())).collect();
-        let mut unknown_values = 0;
-        let vocabularies = &model.contents().item_vocabularies;
-        for item in items {
-            unknown_values +=
-                encode_row(Entity::Item, fields, vocabularies, item.values, &mut columns)?;
-        }
-        let table = CatalogTable {
-            ids: items.iter().map(|item| item.id).collect(),
-            titles: None,
-            columns: columns.into_iter().map(ColumnBuilder::finish).collect(),
-            vectors: None,
-        };
-        Self::build(model, table, unknown_values)
+        let (table, unknown_values) = read(model, items)?;
+        Self::build(model, table, model.config().catalog, unknown_values)
     }
 
     /// Items whose values were looked up before: the weight file's own, or a
-    /// data folder's.
+    /// data folder's. In the precision that the model's
+    /// [`Config::catalog`](crate::config::Config::catalog) says.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the columns do not fit the model's fields or an
-    /// id stands there twice.
+    /// [`Error::Argument`] if the columns do not fit the model's fields, an id stands
+    /// there twice, or half precision cannot describe an item.
     pub fn from_table(model: &Model, table: CatalogTable) -> Result<Self> {
-        Self::build(model, table, 0)
+        Self::build(model, table, model.config().catalog, 0)
     }
 
-    /// This catalogue's items, at their indices, and after them more.
+    /// The same items in a precision of the caller's choice: in half precision they
+    /// take half the memory, and scores differ by some thousandth of their spread.
+    ///
+    /// This catalogue stays as it is. All items are embedded anew.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if half precision cannot describe an item.
+    pub fn convert(&self, precision: Precision) -> Result<Self> {
+        if self.precision() == precision {
+            return Ok(self.clone());
+        }
+        Self::build(self.model(), self.table().clone(), precision, self.unknown_values())
+    }
+
+    /// This catalogue's items, at their indices, and after them more, in its precision.
     ///
     /// This catalogue stays as it is, and so do its users. Only the added items
     /// are embedded; the others' rows are copied.
@@ -85,68 +86,35 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::new`], also for an id that this catalogue has.
     pub fn extend(&self, items: &[NewItem]) -> Result<Self> {
-        let added = Self::new(self.model(), items)?;
+        let old = &*self.0;
         let refuse = |problem: String| Error::argument("items", problem);
-        if let Some(id) = added.table().ids.iter().find(|id| self.find(id).is_some()) {
+        let (table, unknown_values) = read(&old.model, items)?;
+        if let Some(id) = table.ids.iter().find(|id| self.find(id).is_some()) {
             return Err(refuse(format!("the catalogue has an item with the id \"{id}\"")));
         }
-        let (old, new) = (&*self.0, &*added.0);
         let start = old.by_id.len() as u32;
-        if start.checked_add(new.by_id.len() as u32).is_none() {
+        if u32::try_from(items.len()).ok().and_then(|more| start.checked_add(more)).is_none() {
             return Err(refuse("they are more than an index can count".into()));
         }
-        let mut rows = Vec::new();
-        let size = old.rows.len() + new.rows.len();
-        rows.try_reserve_exact(size).map_err(Error::out_of_memory::<f32>(ROWS, size))?;
-        rows.extend_from_slice(&old.rows);
-        rows.extend_from_slice(&new.rows);
-        let table = old.table.join(&new.table);
-        let by_id = merge(&table.ids, &old.by_id, &new.by_id, start);
+        let Added { table, by_id, rows } = Added::new(&old.model, table, &old.rows)?;
+        let table = old.table.join(&table);
         Ok(Self(Arc::new(Inner {
             model: old.model.clone(),
             familiarity: familiarity(&old.model, &table),
+            by_id: merge(&table.ids, &old.by_id, &by_id, start),
             table,
-            by_id,
             rows,
-            unknown_values: old.unknown_values + new.unknown_values,
+            unknown_values: old.unknown_values + unknown_values,
         })))
     }
 
-    fn build(model: &Model, mut table: CatalogTable, unknown_values: usize) -> Result<Self> {
-        let refuse = |problem: String| Error::argument("items", problem);
-        let config = model.config();
-        table.check(config).map_err(refuse)?;
-        let ids = &table.ids;
-        let items = u32::try_from(ids.len())
-            .map_err(|_| refuse(format!("{} are more than an index can count", ids.len())))?;
-        let id = |item: u32| ids.get(item as usize).unwrap_or_default();
-        let mut by_id: Vec<u32> = (0..items).collect();
-        by_id.sort_unstable_by_key(|&item| id(item));
-        if let Some(pair) = by_id.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
-            return Err(refuse(format!("the id \"{}\" stands there twice", id(pair[0]))));
-        }
-        // Both numbers may be large in a small file, but their product is memory.
-        let width = config.item_width().unwrap_or(0);
-        let size = ids.len().saturating_mul(width);
-        let mut rows = Vec::new();
-        rows.try_reserve_exact(size).map_err(Error::out_of_memory::<f32>(ROWS, size))?;
-        rows.resize(size, 0.0);
-        if table.vectors.is_none() {
-            table.vectors = vectors(model, &table);
-        }
-        for (row, out) in rows.chunks_exact_mut(width.max(1)).enumerate() {
-            let embedding = match &table.vectors {
-                None => out,
-                Some(vectors) => {
-                    let (vector, embedding) = out.split_at_mut(config.factors + VECTOR_NUMBERS);
-                    vectors.write_row(row, vector);
-                    embedding
-                }
-            };
-            let weights = &model.contents().item_embeddings;
-            let means = model.means(Entity::Item);
-            write_row(&config.item_fields, &table.columns, row, weights, means, embedding);
-        }
+    fn build(
+        model: &Model,
+        table: CatalogTable,
+        precision: Precision,
+        unknown_values: usize,
+    ) -> Result<Self> {
+        let Added { table, by_id, rows } = Added::new(model, table, &ItemRows::new(precision))?;
         let (model, familiarity) = (model.clone(), familiarity(model, &table));
         Ok(Self(Arc::new(Inner { model, table, by_id, rows, familiarity, unknown_values })))
     }
@@ -195,10 +163,19 @@ impl Catalog {
         self.0.unknown_values
     }
 
-    /// What describes each item to the body, or to the head of a model without
-    /// one, [items, [`Config::item_width`](crate::config::Config::item_width)]:
-    /// what its vector gives, then the embeddings of its fields.
-    pub(crate) fn rows(&self) -> &[f32] {
+    /// What the rows are kept in.
+    pub fn precision(&self) -> Precision {
+        self.0.rows.precision()
+    }
+
+    /// What tells its model from others as [`Model::fingerprint`] does, in this
+    /// catalogue's precision.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.model().fingerprint_in(self.precision())
+    }
+
+    /// What describes each item.
+    pub(crate) fn rows(&self) -> &ItemRows {
         &self.0.rows
     }
 
@@ -246,6 +223,78 @@ impl Catalog {
             Some(position) => Err(Error::ItemIndex { position, index: items[position], len }),
             None => Ok(()),
         }
+    }
+}
+
+/// The items by their field values, and how many values the vocabularies lack.
+fn read(model: &Model, items: &[NewItem]) -> Result<(CatalogTable, usize)> {
+    let fields = &model.config().item_fields;
+    let mut columns: Vec<ColumnBuilder> =
+        fields.iter().map(|field| ColumnBuilder::new(field.is_numeric())).collect();
+    let mut unknown_values = 0;
+    let vocabularies = &model.contents().item_vocabularies;
+    for item in items {
+        unknown_values +=
+            encode_row(Entity::Item, fields, vocabularies, item.values, &mut columns)?;
+    }
+    let table = CatalogTable {
+        ids: items.iter().map(|item| item.id).collect(),
+        titles: None,
+        columns: columns.into_iter().map(ColumnBuilder::finish).collect(),
+        vectors: None,
+    };
+    Ok((table, unknown_values))
+}
+
+/// What a catalogue has of items that were added to those before.
+struct Added {
+    table: CatalogTable,
+    /// Their indices among themselves, in the order of their ids.
+    by_id: Vec<u32>,
+    /// The rows before, and then theirs.
+    rows: ItemRows,
+}
+
+impl Added {
+    fn new(model: &Model, mut table: CatalogTable, before: &ItemRows) -> Result<Self> {
+        let refuse = |problem: String| Error::argument("items", problem);
+        let config = model.config();
+        table.check(config).map_err(refuse)?;
+        let ids = &table.ids;
+        let items = u32::try_from(ids.len())
+            .map_err(|_| refuse(format!("{} are more than an index can count", ids.len())))?;
+        let id = |item: u32| ids.get(item as usize).unwrap_or_default();
+        let mut by_id: Vec<u32> = (0..items).collect();
+        by_id.sort_unstable_by_key(|&item| id(item));
+        if let Some(pair) = by_id.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
+            return Err(refuse(format!("the id \"{}\" stands there twice", id(pair[0]))));
+        }
+        // Both numbers may be large in a small file, but their product is memory.
+        let width = config.item_width().unwrap_or(0);
+        let mut rows = before.with_room(ids.len().saturating_mul(width))?;
+        if table.vectors.is_none() {
+            table.vectors = vectors(model, &table);
+        }
+        let (weights, means) = (&model.contents().item_embeddings, model.means(Entity::Item));
+        let vector_width =
+            if table.vectors.is_some() { config.factors + VECTOR_NUMBERS } else { 0 };
+        let mut row = vec![0.0; width];
+        for item in 0..items {
+            let (vector, embedding) = row.split_at_mut(vector_width);
+            if let Some(vectors) = &table.vectors {
+                vectors.write_row(item as usize, vector);
+            }
+            let fields = &config.item_fields;
+            write_row(fields, &table.columns, item as usize, weights, means, embedding);
+            rows.push(&row).map_err(|number| {
+                let id = id(item);
+                refuse(format!(
+                    "item \"{id}\" is described by the number {number}; half precision holds \
+                     numbers up to {LARGEST_HALF}: keep the catalogue in f32"
+                ))
+            })?;
+        }
+        Ok(Self { table, by_id, rows })
     }
 }
 

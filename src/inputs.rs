@@ -15,7 +15,8 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn len(&self) -> usize {
+    /// How many.
+    pub fn len(&self) -> usize {
         match self {
             Self::From(_, count) => *count,
             Self::Listed(rows) => rows.len(),
@@ -27,7 +28,7 @@ impl Rows<'_> {
 /// is allocated while adapting or scoring.
 #[derive(Clone, Debug)]
 pub struct InputBuffers {
-    /// The items' rows, [BLOCK, item width].
+    /// The items' rows, [BLOCK, item width], unless they are used where they lie.
     items: Vec<f32>,
     offsets: Vec<f32>,
     item_variances: Vec<f32>,
@@ -70,14 +71,7 @@ impl InputBuffers {
         let count = rows.len();
         let Self { items, offsets, item_variances, body: packed, activations, features } = self;
         let width = items.len() / BLOCK;
-        let items = match rows {
-            Rows::From(first, _) => &catalog.rows()[first * width..][..count * width],
-            Rows::Listed(rows) => {
-                let items = &mut items[..count * width];
-                gather_rows(catalog.rows(), rows, items);
-                items
-            }
-        };
+        let items = catalog.rows().get(rows, &mut items[..count * width]);
         let offsets = numbers(catalog.offsets(), rows, offsets);
         let item_variances = numbers(catalog.item_variances(), rows, item_variances);
         let inputs = match model.body_network() {

@@ -71,6 +71,7 @@ pub mod file;
 mod greedy;
 mod information;
 mod inputs;
+mod item_rows;
 mod item_set;
 mod json;
 mod kernels;

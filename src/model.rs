@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::buffer::{Buffer, SharedBytes};
-use crate::config::{Config, Local};
+use crate::config::{Config, Local, Precision};
 use crate::embedding::mean_row;
 use crate::file::{self, Contents, EvidenceTable, ItemPrior};
 use crate::kernels::check_choice;
@@ -29,6 +29,7 @@ struct Inner {
     packed_head: PackedNetwork,
     item_means: Vec<Vec<f32>>,
     user_means: Vec<Vec<f32>>,
+    /// With a catalogue in single precision.
     fingerprint: OnceLock<u64>,
 }
 
@@ -156,7 +157,13 @@ impl Model {
     ///
     /// The first call reads the whole model.
     pub fn fingerprint(&self) -> u64 {
-        *self.0.fingerprint.get_or_init(|| file::fingerprint(&self.0.contents))
+        self.fingerprint_in(self.config().catalog)
+    }
+
+    /// The same with a catalogue of that precision, whatever the model's own is.
+    pub(crate) fn fingerprint_in(&self, precision: Precision) -> u64 {
+        let single = self.0.fingerprint.get_or_init(|| file::fingerprint(&self.0.contents));
+        file::fingerprint_in(*single, precision)
     }
 
     /// Whether the model knows how far a rating may lie from its score: with the

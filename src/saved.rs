@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | mark | the eight bytes `melu-usr` |
 //! | version | `u32`, 1 |
-//! | fingerprint | `u64`, of the model: see [`Model::fingerprint`] |
+//! | fingerprint | `u64`, of the model with a catalogue in the user's one's precision: see [`Model::fingerprint`] |
 //! | profile | `u32` count, and for each value: the field, a string; a byte 0, 1 or 2; and a name (string), an index (`u32`) or a number (`f32`) |
 //! | ratings | `u32` count, and for each: the item's id, a string; the rating, `f32` |
 //! | head | `u32` count, and its numbers, `f32` |
@@ -27,8 +27,8 @@ const VERSION: u32 = 1;
 pub struct Loaded {
     /// The user.
     pub user: User,
-    /// The user was saved by another model; the head was adapted anew from the
-    /// ratings.
+    /// The user was saved by another model, or with a catalogue in another precision;
+    /// the head was adapted anew from the ratings.
     pub adapted_anew: bool,
     /// How many of the ratings are of items that the catalogue lacks.
     pub missing_items: usize,
@@ -40,7 +40,7 @@ impl User {
     pub fn save(&self) -> Vec<u8> {
         let mut bytes = MARK.to_vec();
         push_number(&mut bytes, VERSION);
-        bytes.extend_from_slice(&self.model().fingerprint().to_le_bytes());
+        bytes.extend_from_slice(&self.catalog.fingerprint().to_le_bytes());
         push_number(&mut bytes, self.profile.values().len() as u32);
         for (field, value) in self.profile.values() {
             push_string(&mut bytes, field);
@@ -76,8 +76,8 @@ impl User {
 
     /// A user from the bytes of [`User::save`], into any catalogue.
     ///
-    /// Of the model that saved them, the user scores the same bits as before.
-    /// With another the head is adapted anew; values of the profile that it has
+    /// Of the model that saved them, and with a catalogue in the same precision, the
+    /// user scores the same bits as before. Else the head is adapted anew; values of the profile that it has
     /// no use for count as unknown. Ratings of items that the catalogue lacks
     /// are kept and saved again, until the user is adapted or reset.
     ///
@@ -91,7 +91,7 @@ impl User {
         let mut user = Self::new(catalog, &profile)?;
         user.unknown_values += unusable;
         user.profile = Profile::new(&saved.profile);
-        let adapted_anew = saved.fingerprint != catalog.model().fingerprint();
+        let adapted_anew = saved.fingerprint != catalog.fingerprint();
         if !adapted_anew && saved.head.len() != user.head.len() {
             let (found, expected) = (saved.head.len(), user.head.len());
             return Err(refuse(format!("its head has {found} numbers instead of {expected}")));

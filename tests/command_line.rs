@@ -165,6 +165,12 @@ fn from_ratings_to_recommendations() {
     let model = Model::open(folder.join("new.melu")).unwrap();
     assert_eq!(found, &by_library(&model, &[(id(0), 5.0), (id(1), 0.5)], id(2), 4));
 
+    succeeds(folder, "train world -o half.melu --epochs 1 --catalog f16");
+    assert!(succeeds(folder, "inspect half.melu").contains("80 items, kept in f16"));
+    assert_eq!(json(folder, "inspect half.melu --json")["config"]["catalog"], "f16");
+    assert!(succeeds(folder, "verify half.melu").contains("half.melu is sound; 80 items"));
+    assert!(succeeds(folder, "inspect new.melu").contains("80 items, kept in f32"));
+
     let inside = json(folder, "inspect new.melu --json");
     assert_eq!(keys(&inside), ["config", "evidence", "items", "parameters", "training"]);
     assert_eq!(inside["items"], 80);

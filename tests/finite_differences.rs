@@ -8,7 +8,7 @@ mod common;
 use common::Cell;
 use common::{Tensors, adapt, embed, kink_distance, mean_loss, predict, shares, unit};
 use melu::adapt::Set;
-use melu::config::{Config, GradientSteps, Local};
+use melu::config::{Config, GradientSteps, Local, Precision};
 use melu::loss::{Loss, Output};
 use melu::network::Inputs;
 use melu::schema::{Field, FieldKind};
@@ -78,6 +78,7 @@ prop_compose! {
             hidden,
             output: Output { loss, scale: 1.0, offset: 0.0 },
             local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull }),
+            catalog: Precision::Single,
         };
         let tensors = config.head_network().unwrap().tensors();
         let rates = (0..tensors).map(|t| rate * (1.0 + 0.3 * t as f32)).collect();

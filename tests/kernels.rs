@@ -10,7 +10,7 @@ use std::process::Command;
 
 use common::allocations::{Watching, allocations};
 use common::{Tensors, unit};
-use melu::config::Config;
+use melu::config::{Config, Precision};
 use melu::data::{SynthOptions, World};
 use melu::schema::Value;
 use melu::train::{Solver, TrainOptions, Trainer};
@@ -32,9 +32,15 @@ fn trained(options: &TrainOptions) -> Model {
 fn nothing_is_allocated_once_a_user_exists() {
     assert!(allocations(|| drop(std::hint::black_box(vec![0u8; 9]))) > 0, "nothing is counted");
     let gradient = TrainOptions { solver: Solver::Gradient, ..TrainOptions::default() };
-    for options in [TrainOptions::default(), gradient, TrainOptions::paper()] {
+    for (options, precision) in [
+        (TrainOptions::default(), Precision::Single),
+        (TrainOptions::default(), Precision::Half),
+        (gradient, Precision::Half),
+        (TrainOptions::paper(), Precision::Single),
+        (TrainOptions::paper(), Precision::Half),
+    ] {
         let model = trained(&options);
-        let catalog = model.catalog().unwrap().unwrap();
+        let catalog = model.catalog().unwrap().unwrap().convert(precision).unwrap();
         let mut user = User::new(&catalog, &[("age", Value::Name("25-34"))]).unwrap();
         let items: Vec<u32> = (0..40).collect();
         let ratings: Vec<f32> = (0..40).map(|item| (item % 5) as f32 + 0.5).collect();
@@ -51,7 +57,7 @@ fn nothing_is_allocated_once_a_user_exists() {
                 user.recommend(3, Filter::default(), &mut best).unwrap();
             }
         });
-        assert_eq!(count, 0, "{:?}", model.config().local);
+        assert_eq!(count, 0, "{precision:?}, {:?}", model.config().local);
     }
 }
 
@@ -73,7 +79,12 @@ fn numbers() -> Vec<f32> {
     let ids: Vec<String> = (0..300).map(|item| item.to_string()).collect();
     let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, values });
     let catalog = Catalog::new(&model, &items.collect::<Vec<_>>()).unwrap();
-    let mut user = User::new(&catalog, &[("region", Value::Index(1))]).unwrap();
+    let half = catalog.convert(Precision::Half).unwrap();
+    [catalog, half].iter().flat_map(numbers_of).collect()
+}
+
+fn numbers_of(catalog: &Catalog) -> Vec<f32> {
+    let mut user = User::new(catalog, &[("region", Value::Index(1))]).unwrap();
     let rated: Vec<u32> = (0..23).map(|item| item * 13).collect();
     let ratings: Vec<f32> = (0..23).map(|i| 3.0 + 2.0 * unit(9, 0, i) as f32).collect();
     user.adapt(&rated, &ratings).unwrap();

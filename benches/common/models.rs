@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use melu::config::{Config, GradientSteps, Local};
+use melu::config::{Config, GradientSteps, Local, Precision};
 use melu::data::{SynthOptions, World};
 use melu::embedding::{mean_row, write_row};
 use melu::loss::{Loss, Output};
@@ -56,6 +56,7 @@ fn generated(
         hidden: hidden.to_vec(),
         output: Output { loss: Loss::Mse, scale: 1.0, offset: 3.0 },
         local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull: 0.0 }),
+        catalog: Precision::Single,
     };
     let head = config.head_network().expect("the widths are small");
     let rates = vec![1e-3; head.tensors()];

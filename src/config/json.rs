@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Config, GradientSteps, Local, Ridge};
+use super::{Config, GradientSteps, Local, Precision, Ridge};
 use crate::json::{Json, Object};
 use crate::loss::{Loss, Output};
 use crate::network::Network;
@@ -25,6 +25,7 @@ impl Config {
             output: Output { loss: raw.loss, scale: raw.output.scale, offset: raw.output.offset },
             // Until the head is known that the rates are for.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            catalog: raw.catalog,
         };
         let local = raw.local.into_local(&config.head_network()?)?;
         let config = Self { local, ..config };
@@ -44,6 +45,7 @@ impl Config {
             loss: self.output.loss,
             output: RawOutput { scale: self.output.scale, offset: self.output.offset },
             local: RawLocal::from_local(&self.local, self.head_network().ok()),
+            catalog: self.catalog,
         };
         serde_json::to_string(&raw).unwrap_or_default()
     }
@@ -84,6 +86,8 @@ struct RawConfig {
     loss: Loss,
     output: RawOutput,
     local: RawLocal,
+    #[serde(skip_serializing_if = "is_single")]
+    catalog: Precision,
 }
 
 #[derive(Serialize)]
@@ -121,6 +125,10 @@ impl RawConfig {
             output: json.maybe("output", RawOutput::read)?.unwrap_or(RawOutput { scale, offset }),
             local: RawLocal::read(json.need("local")?.object("local")?)
                 .map_err(|problem| format!("local: {problem}"))?,
+            catalog: match json.maybe("catalog", Json::text)? {
+                None => Precision::Single,
+                Some(name) => name.parse()?,
+            },
         };
         json.finish()?;
         Ok(read)
@@ -161,6 +169,10 @@ impl RawOutput {
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
+}
+
+fn is_single(precision: &Precision) -> bool {
+    *precision == Precision::Single
 }
 
 fn is_yes(flag: &bool) -> bool {
@@ -434,6 +446,9 @@ mod tests {
             ("\"scale\": 1.0", "\"scale\": 0", "scale"),
             ("\"mse\"", "\"hinge\"", "hinge"),
             ("[64, 64]", "[64, 0]", "hidden"),
+            ("\"hidden\"", "\"catalog\": \"f64\", \"hidden\"", "f16"),
+            ("\"hidden\"", "\"catalog\": 16, \"hidden\"", "catalog"),
+            ("\"hidden\"", "\"catalog\": \"f16\", \"catalog\": \"f32\", \"hidden\"", "catalog"),
             ("\"embedding_dim\": 32", "\"embedding_dim\": 0", "embedding_dim"),
             ("\"embedding_dim\": 32", "\"embedding_dim\": 18446744073709551615", "embedding_dim"),
             ("[64, 64]", "[4294967296, 4294967296, 64]", "too large"),

@@ -2,6 +2,10 @@
 
 mod json;
 
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
 use crate::loss::{Loss, Output};
 use crate::network::Network;
 use crate::schema::{Entity, Field};
@@ -36,6 +40,45 @@ pub struct Config {
     pub output: Output,
     /// How the head adapts to a user.
     pub local: Local,
+    /// What catalogues are kept in, unless a program chooses otherwise.
+    pub catalog: Precision,
+}
+
+/// In what precision a catalogue keeps what describes its items.
+///
+/// It is computed with in single precision all the same. Half precision takes half the
+/// memory, and moves scores by some thousandth of their spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// 4 bytes a number, as computed: `f32`.
+    #[default]
+    #[serde(rename = "f32")]
+    Single,
+    /// 2 bytes a number, rounded to 11 binary digits, up to 65504: `f16`.
+    #[serde(rename = "f16")]
+    Half,
+}
+
+impl Precision {
+    /// What the weight file calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "f32",
+            Self::Half => "f16",
+        }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "f32" => Ok(Self::Single),
+            "f16" => Ok(Self::Half),
+            _ => Err(format!("catalog is \"{name}\"; f32 or f16 is expected")),
+        }
+    }
 }
 
 /// How the head adapts to a support set.

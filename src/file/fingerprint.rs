@@ -1,16 +1,17 @@
 //! Tells one model from another.
 
-use xxhash_rust::xxh64::Xxh64;
+use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 use super::{CatalogTable, Contents, ItemPrior, ItemVectors};
-use crate::config::{Config, GradientSteps, Local, Ridge};
+use crate::config::{Config, GradientSteps, Local, Precision, Ridge};
 use crate::loss::{Loss, Output};
 use crate::prior::{Input, Prior};
 use crate::schema::{Column, Entity, Field, FieldKind, Strings};
 
 /// A hash of all that scores depend on: configuration, priors and tensors, but
 /// not what is asked, what people call the items, or how the model was made.
-/// How a file spells or arranges them does not matter.
+/// How a file spells or arranges them does not matter. The catalogue is taken to be in
+/// single precision: see [`fingerprint_in`].
 pub fn fingerprint(contents: &Contents) -> u64 {
     let mut hash = Hash(Xxh64::new(0));
     let Contents { config, body, head, head_scale, item_prior, user_prior, catalog, .. } = contents;
@@ -40,6 +41,14 @@ pub fn fingerprint(contents: &Contents) -> u64 {
         }
     }
     hash.0.digest()
+}
+
+/// The fingerprint of the same model with its catalogue in a precision.
+pub fn fingerprint_in(single: u64, precision: Precision) -> u64 {
+    match precision {
+        Precision::Single => single,
+        Precision::Half => xxh64(b"f16", single),
+    }
 }
 
 /// Each part with its length or kind before it: no two models can spell the same bytes.

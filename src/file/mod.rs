@@ -14,7 +14,7 @@ mod tensor;
 mod write;
 
 pub use contents::{CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
-pub(crate) use fingerprint::fingerprint;
+pub(crate) use fingerprint::{fingerprint, fingerprint_in};
 pub use mapping::map;
 pub use raw::RawFile;
 pub use read::read;

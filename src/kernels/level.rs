@@ -42,7 +42,9 @@ impl Level {
             ),
             #[cfg(target_arch = "x86_64")]
             (
-                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c"),
                 Instructions::Avx2,
             ),
             #[cfg(target_arch = "aarch64")]
@@ -98,7 +100,7 @@ fn avx512<K: Kernel>(kernel: K) -> K::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: whoever calls this vouches for these very features.
     kernel.run(unsafe { Avx2::new() })

@@ -13,6 +13,7 @@ mod aarch64;
 #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training inverts"))]
 pub mod cholesky;
 mod gemm;
+mod half;
 mod level;
 mod matrix;
 mod pack;
@@ -25,6 +26,7 @@ mod simd;
 mod x86_64;
 
 pub use gemm::{Start, gemm, layer};
+pub use half::{LARGEST_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};
 pub use matrix::{Matrix, MatrixMut};
 pub use pack::Packed;

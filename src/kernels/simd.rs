@@ -1,6 +1,8 @@
 //! What a kernel may ask of a processor: a kernel is written once, for any
 //! [`Simd`], and compiled for each level.
 
+use super::half::widen_one;
+
 /// One level's vector instructions.
 ///
 /// A value of the type is the proof that the processor has them, so that only
@@ -44,6 +46,23 @@ pub trait Simd: Copy {
     /// # Safety
     /// [`Simd::LANES`] numbers can be written at `to`.
     unsafe fn store(self, to: *mut f32, vector: Self::Vector);
+
+    /// [`Simd::LANES`] numbers of half precision.
+    ///
+    /// # Safety
+    /// So many can be read at `from`.
+    #[inline(always)]
+    unsafe fn load_halves(self, from: *const u16) -> Self::Vector {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: the caller vouches for LANES halves, and LANES is at most
+        // MOST_LANES.
+        unsafe {
+            for (lane, number) in lanes.iter_mut().enumerate().take(Self::LANES) {
+                *number = widen_one(*from.add(lane));
+            }
+            self.load(lanes.as_ptr())
+        }
+    }
 
     /// `count` numbers, and 0 in the lanes after them.
     ///

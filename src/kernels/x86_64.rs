@@ -1,4 +1,4 @@
-//! AVX-512, and AVX2 with FMA.
+//! AVX-512, and AVX2 with FMA and F16C.
 //!
 //! The functions here are inlined into entry points that are compiled for the
 //! level; a value of a level's type exists only where the processor has it.
@@ -26,7 +26,7 @@ impl Avx512 {
 
 impl Avx2 {
     /// # Safety
-    /// The processor has AVX2 and FMA.
+    /// The processor has AVX2, FMA and F16C.
     #[inline(always)]
     pub unsafe fn new() -> Self {
         Self(())
@@ -80,6 +80,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_halves(self, from: *const u16) -> __m512 {
+        // SAFETY: as in `load`.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32, vector: __m512) {
         // SAFETY: as in `load`.
         unsafe { _mm512_storeu_ps(to, vector) }
@@ -124,7 +130,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn splat(self, number: f32) -> __m256 {
-        // SAFETY: `self` is the proof that the processor has AVX2 and FMA.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_set1_ps(number) }
     }
 
@@ -157,6 +163,12 @@ impl Simd for Avx2 {
     unsafe fn load(self, from: *const f32) -> __m256 {
         // SAFETY: as in `splat`; the caller vouches for the pointer.
         unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_halves(self, from: *const u16) -> __m256 {
+        // SAFETY: as in `load`.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
 
     #[inline(always)]

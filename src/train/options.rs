@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::meta_gradient::Order;
+use crate::config::Precision;
 use crate::loss::Loss;
 use crate::{Error, Result};
 
@@ -90,6 +91,8 @@ pub struct TrainOptions {
     pub validation: f32,
     /// Training stops after this many epochs without a better one.
     pub patience: usize,
+    /// What the model's catalogues are kept in; validation measures them so.
+    pub catalog: Precision,
     /// The same seed and data give the same model, for any number of threads.
     pub seed: u64,
 }
@@ -121,6 +124,7 @@ impl Default for TrainOptions {
             longest_gradient: Some(5.0),
             validation: 0.05,
             patience: 32,
+            catalog: Precision::Single,
             seed: 0,
         }
     }

@@ -117,6 +117,7 @@ impl TrainingSet {
             output,
             // Until the head is known that the solver is for.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            catalog: options.catalog,
         };
         let head = config.head_network().map_err(refuse)?;
         config.local = match options.solver {

@@ -92,7 +92,8 @@ pub fn inspect(arguments: &InspectArguments) -> Result<()> {
     }
     let count = |count: Option<usize>| count.map_or("none".into(), |count| count.to_string());
     let items = contents.catalog.as_ref().map(|catalog| catalog.ids.len());
-    print(format_args!("catalogue   {} items", count(items)))?;
+    let precision = config.catalog.name();
+    print(format_args!("catalogue   {} items, kept in {precision}", count(items)))?;
     let candidates = contents.evidence.as_ref().map(|evidence| evidence.items.len());
     print(format_args!("evidence    {} candidates", count(candidates)))?;
     match &contents.training {
