@@ -94,6 +94,12 @@ extern "C" {
 // A value is a number, for numeric fields.
 #define MELU_VALUE_NUMBER 2
 
+// A catalogue keeps its rows in single precision: 4 bytes a number.
+#define MELU_PRECISION_F32 0
+
+// A catalogue keeps its rows in half precision: 2 bytes a number.
+#define MELU_PRECISION_F16 1
+
 
 
 // What became of a call: 0, or why it failed.
@@ -141,7 +147,8 @@ typedef enum {
 //
 // Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
 // alive, and users keep it alive, so it may be freed before them. Threads: any number
-// at once; it never changes. Cost: one row of some hundred floats an item.
+// at once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes
+// each or of 2: see `melu_catalog_convert`.
 typedef struct melu_catalog melu_catalog;
 
 // A meta-trained model: an opened weight file.
@@ -286,7 +293,8 @@ typedef struct {
 typedef struct {
   // `sizeof(melu_load_report)`, set by the caller.
   size_t struct_size;
-  // Not 0: the user was saved by another model, and was adapted anew.
+  // Not 0: the user was saved by another model, or in a catalogue of another
+  // precision, and was adapted anew.
   uint32_t adapted_anew;
   // How many of the user's ratings are of items that the catalogue lacks. They are
   // kept, and saved again, until the user is adapted or reset.
@@ -415,7 +423,7 @@ melu_status melu_model_info(const melu_model *model,
                             melu_model_details *details,
                             melu_error *error);
 
-// Makes a catalogue of the weight file's own items.
+// Makes a catalogue of the weight file's own items, in the precision that it says.
 //
 // `*catalog` is written, NULL after a failure.
 //
@@ -439,14 +447,15 @@ melu_status melu_model_evidence(const melu_model *model,
                                 size_t *best_len,
                                 melu_error *error);
 
-// Makes a catalogue of items given by their field values.
+// Makes a catalogue of items given by their field values, in the precision that the
+// weight file says; `melu_catalog_convert` makes another.
 //
 // `*catalog` is written, NULL after a failure. `*unknown_values` is written, if it is
 // not NULL: how many names the model's vocabularies lack; they are left out.
 //
-// Statuses: `INVALID_ARGUMENT`, also for an id that is there twice, `INVALID_UTF8`,
-// `UNKNOWN_FIELD`, `FIELD_VALUE`, `OUT_OF_MEMORY`. Threads: any. Cost: embeds every
-// item.
+// Statuses: `INVALID_ARGUMENT`, also for an id that is there twice and for an item that
+// half precision cannot describe, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
+// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item.
 melu_status melu_catalog_new(const melu_model *model,
                              const melu_item *items,
                              size_t items_len,
@@ -454,7 +463,8 @@ melu_status melu_catalog_new(const melu_model *model,
                              size_t *unknown_values,
                              melu_error *error);
 
-// Makes a catalogue of another one's items, at their indices, and after them more.
+// Makes a catalogue of another one's items, at their indices, and after them more, in
+// the other's precision.
 //
 // The other catalogue stays as it is, and may be freed while its users go on; so a
 // service swaps the two. `*extended` is written, NULL after a failure. A user moves to
@@ -469,6 +479,22 @@ melu_status melu_catalog_extend(const melu_catalog *catalog,
                                 melu_catalog **extended,
                                 size_t *unknown_values,
                                 melu_error *error);
+
+// Makes a catalogue of another one's items in another precision.
+//
+// `precision` is `MELU_PRECISION_F16`, in which rows take half the memory and scores
+// move by some thousandth of their spread, or `MELU_PRECISION_F32`. The other catalogue
+// stays as it is, and may be freed while its users go on. `*converted` is written, NULL
+// after a failure. A user moves to the new catalogue by `melu_user_save` and
+// `melu_user_load`, which adapts them anew.
+//
+// Statuses: `INVALID_ARGUMENT`, also for an item that half precision cannot describe,
+// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the precision is
+// the other's: the two then share their rows.
+melu_status melu_catalog_convert(const melu_catalog *catalog,
+                                 uint32_t precision,
+                                 melu_catalog **converted,
+                                 melu_error *error);
 
 // Frees a catalogue; nothing if it is NULL. Nobody may use it meanwhile or after; its
 // users go on.
@@ -591,8 +617,8 @@ melu_status melu_user_save(const melu_user *user,
 
 // Loads a user into a catalogue of the model that saved them, or of another.
 //
-// With the same model, the user scores the same bits at once. With another, the user
-// is adapted anew from the ratings. `*user` is written, NULL after a failure. `report`
+// With the same model, the user scores the same bits at once. With another, and in a
+// catalogue of another precision, the user is adapted anew from the ratings. `*user` is written, NULL after a failure. `report`
 // may be NULL; else its `struct_size` is set by the caller, and the other members are
 // written.
 //

@@ -8,11 +8,14 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use c::handles::{Handles, dangling, fails, handles, named, ok, outcome, string, text, usable};
+use c::handles::{
+    Handles, dangling, fails, handles, named, ok, outcome, rust_user, string, text, usable,
+};
 use common::files::{bytes, sample, sample_with_vectors};
-use melu::Model;
+use melu::config::Precision;
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
+use melu::{Model, User};
 
 #[test]
 fn the_library_tells_its_versions_and_statuses() {
@@ -276,6 +279,53 @@ fn items_are_found_by_id_and_told_by_index() {
             fails(InvalidArgument, "NULL", |e| tell(handles.catalog, 0, null_mut(), e));
         }
     }
+}
+
+#[test]
+fn catalogues_are_converted() {
+    let handles = handles();
+    let model = Model::from_contents(sample()).unwrap();
+    let catalog = model.catalog().unwrap().unwrap().convert(Precision::Half).unwrap();
+    let mut expected = [0.0; 3];
+    User::new(&catalog, &[]).unwrap().score_all(&mut expected).unwrap();
+    let (mut half, mut back) = (dangling(), null_mut());
+    // SAFETY: the pointers are as the header asks.
+    unsafe {
+        for wrong in [2, 16, u32::MAX] {
+            fails(InvalidArgument, "precision", |e| {
+                melu_catalog_convert(handles.catalog, wrong, &mut half, e)
+            });
+            assert!(half.is_null());
+        }
+        fails(InvalidArgument, "catalog", |e| {
+            melu_catalog_convert(null(), MELU_PRECISION_F16, &mut half, e)
+        });
+        fails(InvalidArgument, "converted", |e| {
+            melu_catalog_convert(handles.catalog, MELU_PRECISION_F16, null_mut(), e)
+        });
+        ok(|e| melu_catalog_convert(handles.catalog, MELU_PRECISION_F16, &mut half, e));
+        ok(|e| melu_catalog_convert(half, MELU_PRECISION_F32, &mut back, e));
+        for (catalog, expected) in [(half, expected), (back, rust_scores())] {
+            let (mut user, mut scores) = (null_mut(), [0.0; 3]);
+            ok(|e| melu_user_new(catalog, null(), 0, &mut user, null_mut(), e));
+            melu_catalog_free(catalog);
+            let room = scores.as_mut_ptr();
+            ok(|e| {
+                let (none, all) = (null_mut(), MELU_ALL_ITEMS);
+                melu_user_score(user, null(), all, room, none, 3, null_mut(), e)
+            });
+            assert_eq!(scores, expected);
+            melu_user_free(user);
+        }
+    }
+    usable(&handles);
+}
+
+/// What the sample's user scores, in Rust.
+fn rust_scores() -> [f32; 3] {
+    let mut scores = [0.0; 3];
+    rust_user().score_all(&mut scores).unwrap();
+    scores
 }
 
 #[test]

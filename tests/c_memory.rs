@@ -14,6 +14,19 @@ use melu::ffi::*;
 #[global_allocator]
 static WATCHING: Watching = Watching;
 
+/// Puts the user into the catalogue in half precision.
+fn halved(handles: &mut Handles) {
+    let mut half = null_mut();
+    // SAFETY: what is freed is not used again.
+    unsafe {
+        ok(|e| melu_catalog_convert(handles.catalog, MELU_PRECISION_F16, &mut half, e));
+        melu_catalog_free(handles.catalog);
+        melu_user_free(handles.user);
+        handles.catalog = half;
+        ok(|e| melu_user_new(half, null(), 0, &mut handles.user, null_mut(), e));
+    }
+}
+
 /// A catalogue of so many items, made of the sample's.
 fn larger(handles: &mut Handles, items: usize) {
     let ids: Vec<String> = (3..items).map(|index| format!("new {index}")).collect();
@@ -43,11 +56,19 @@ fn options(threads: u32) -> melu_recommend_options {
 
 #[test]
 fn adapting_scoring_and_recommending_allocate_nothing() {
-    for (contents, deviations_known) in [(sample(), false), (sample_with_vectors(), true)] {
+    for (contents, deviations_known, half) in [
+        (sample(), false, false),
+        (sample(), false, true),
+        (sample_with_vectors(), true, false),
+        (sample_with_vectors(), true, true),
+    ] {
         let file = bytes(&contents);
         for items in [3, 64, 65, 1000, 20_000] {
             let mut handles = Handles::new(&file);
             larger(&mut handles, items);
+            if half {
+                halved(&mut handles);
+            }
             let user = handles.user;
             let all: Vec<u32> = (0..items as u32).collect();
             let ratings: Vec<f32> = all.iter().map(|item| (item % 5) as f32 + 1.0).collect();
@@ -168,8 +189,14 @@ fn a_batch_allocates_nothing_for_any_number_of_users() {
 
 #[test]
 fn asking_allocates_nothing() {
+    asking_a_user_of(|_| ());
+    asking_a_user_of(halved);
+}
+
+fn asking_a_user_of(change: impl Fn(&mut Handles)) {
     let mut handles = Handles::new(&bytes(&sample_with_vectors()));
     larger(&mut handles, 1000);
+    change(&mut handles);
     let mut questions = null_mut();
     let mut question = melu_question { item: 0, known: 0.0, reduction: 0.0 };
     // SAFETY: the handles are not freed meanwhile.
@@ -203,6 +230,35 @@ fn more_ratings_than_there_is_room_for_allocate_once() {
     };
     assert!(allocations(adapt) > 0);
     assert_eq!(allocations(adapt), 0);
+}
+
+/// Where there is no memory for the rows as they are, there is for half of them.
+#[test]
+fn half_precision_takes_half_the_memory() {
+    let mut handles = Handles::new(&bytes(&sample()));
+    larger(&mut handles, 20_000);
+    let rows = 20_000 * 15;
+    let convert = |catalog: *mut melu_catalog, precision, limit| {
+        let mut made = null_mut();
+        // SAFETY: the handles are not freed.
+        let (status, _) = limited(limit, || {
+            outcome(|e| unsafe { melu_catalog_convert(catalog, precision, &mut made, e) })
+        });
+        (status, made)
+    };
+    let half = MELU_PRECISION_F16;
+    assert_eq!(convert(handles.catalog, half, 2 * rows).0, melu_status::OutOfMemory);
+    halved(&mut handles);
+    let back = convert(handles.catalog, MELU_PRECISION_F32, 2 * rows + 1);
+    assert_eq!(back, (melu_status::OutOfMemory, null_mut()));
+    let (status, back) = convert(handles.catalog, MELU_PRECISION_F32, 4 * rows + 1);
+    assert_eq!(status, melu_status::Ok);
+    let (status, again) = convert(back, half, 2 * rows + 1);
+    assert_eq!(status, melu_status::Ok);
+    for made in [back, again] {
+        // SAFETY: they are not used any more.
+        unsafe { melu_catalog_free(made) };
+    }
 }
 
 /// Memory for what grows with a list, a catalogue or a file's bytes may be refused.

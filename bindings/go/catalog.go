@@ -7,6 +7,8 @@ package melu
 // #cgo nocallback melu_catalog_new
 // #cgo noescape melu_catalog_extend
 // #cgo nocallback melu_catalog_extend
+// #cgo noescape melu_catalog_convert
+// #cgo nocallback melu_catalog_convert
 // #cgo noescape go_catalog_find
 // #cgo nocallback go_catalog_find
 // #cgo noescape melu_catalog_id
@@ -100,6 +102,39 @@ func (c *Catalog) Extend(items []Item) (*Catalog, error) {
 		return nil, err
 	}
 	return newCatalog(pointer, unknown), nil
+}
+
+// Precision is what a catalogue keeps its rows in.
+type Precision uint32
+
+const (
+	// F32 is single precision: 4 bytes a number.
+	F32 Precision = C.MELU_PRECISION_F32
+	// F16 is half precision: 2 bytes a number. Scores move by some thousandth of their
+	// spread.
+	F16 Precision = C.MELU_PRECISION_F16
+)
+
+// Convert makes a catalogue of this one's items in another precision.
+//
+// This catalogue stays as it is, and may be closed while its users go on. A user moves to
+// the new one by [User.AppendBinary] and [Catalog.LoadUser], which adapts them anew.
+//
+// Errors: [ErrInvalidArgument], also for an item that half precision cannot describe,
+// [ErrOutOfMemory].
+func (c *Catalog) Convert(precision Precision) (*Catalog, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return nil, err
+	}
+	defer c.shared.done()
+	var pointer *C.melu_catalog
+	var native C.melu_error
+	status := C.melu_catalog_convert(catalog, C.uint32_t(precision), &pointer, &native)
+	if err := check(status, &native); err != nil {
+		return nil, err
+	}
+	return newCatalog(pointer, C.size_t(c.unknown)), nil
 }
 
 // Close frees the catalogue, after the calls that are using it; its users go on. Closing

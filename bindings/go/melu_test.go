@@ -112,6 +112,7 @@ func TestErrorsAreTyped(t *testing.T) {
 		{"leave out", second(user.AppendBest(nil, 3, melu.Filter{LeaveOut: []uint32{9}})),
 			melu.ErrItemIndex},
 		{"twice", second(catalog.Extend([]melu.Item{{ID: "one"}})), melu.ErrInvalidArgument},
+		{"precision", second(catalog.Convert(64)), melu.ErrInvalidArgument},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, not %v", c.call, c.err, c.want)
@@ -155,6 +156,7 @@ func TestCloseIsIdempotentAndFinal(t *testing.T) {
 		second(model.AppendEvidence(nil, 1)), second(catalog.NewUser()),
 		second(catalog.Find("one")), second(catalog.ID(0)), second(catalog.Title(0)),
 		second(catalog.Extend(nil)), second(catalog.NewQuestions()),
+		second(catalog.Convert(melu.F16)),
 		user.Adapt(nil, nil), user.Reset(), user.Reserve(1), second(user.AppendAllScores(nil)),
 		second(user.AppendDeviations(nil, nil)), second(user.AppendBest(nil, 1, melu.Filter{})),
 		second(user.MarshalBinary()), second(user.NextQuestion(questions, melu.Asked{})),
@@ -162,6 +164,24 @@ func TestCloseIsIdempotentAndFinal(t *testing.T) {
 	} {
 		if !errors.Is(err, melu.ErrClosed) {
 			t.Errorf("call %d: %v", i, err)
+		}
+	}
+}
+
+func TestConvertsCatalogues(t *testing.T) {
+	single := catalog(t)
+	half := must[*melu.Catalog](t)(single.Convert(melu.F16))
+	defer half.Close()
+	if half.Len() != single.Len() {
+		t.Errorf("%d items of %d", half.Len(), single.Len())
+	}
+	want, got := scores(t, newUser(t, single)), scores(t, newUser(t, half))
+	if slices.Equal(got, want) {
+		t.Error("half precision changes no score")
+	}
+	for i := range want {
+		if math.Abs(float64(got[i]-want[i])) > 2e-3 {
+			t.Errorf("score %d: %v, not %v", i, got[i], want[i])
 		}
 	}
 }

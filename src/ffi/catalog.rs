@@ -7,6 +7,7 @@ use super::handle::{Guarded, Handle, handle};
 use super::model::melu_model;
 use super::value::values;
 use super::{melu_error, melu_status, melu_str, melu_value};
+use crate::config::Precision;
 use crate::schema::Value;
 use crate::{Catalog, NewItem};
 
@@ -14,11 +15,17 @@ use crate::{Catalog, NewItem};
 ///
 /// Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
 /// alive, and users keep it alive, so it may be freed before them. Threads: any number
-/// at once; it never changes. Cost: one row of some hundred floats an item.
+/// at once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes
+/// each or of 2: see `melu_catalog_convert`.
 #[derive(Debug)]
 pub struct melu_catalog(Guarded<Catalog>);
 
 handle!(melu_catalog, Catalog);
+
+/// A catalogue keeps its rows in single precision: 4 bytes a number.
+pub const MELU_PRECISION_F32: u32 = 0;
+/// A catalogue keeps its rows in half precision: 2 bytes a number.
+pub const MELU_PRECISION_F16: u32 = 1;
 
 /// An item given by its field values: nobody need have rated it.
 ///
@@ -34,14 +41,15 @@ pub struct melu_item {
     pub values_len: usize,
 }
 
-/// Makes a catalogue of items given by their field values.
+/// Makes a catalogue of items given by their field values, in the precision that the
+/// weight file says; `melu_catalog_convert` makes another.
 ///
 /// `*catalog` is written, NULL after a failure. `*unknown_values` is written, if it is
 /// not NULL: how many names the model's vocabularies lack; they are left out.
 ///
-/// Statuses: `INVALID_ARGUMENT`, also for an id that is there twice, `INVALID_UTF8`,
-/// `UNKNOWN_FIELD`, `FIELD_VALUE`, `OUT_OF_MEMORY`. Threads: any. Cost: embeds every
-/// item.
+/// Statuses: `INVALID_ARGUMENT`, also for an id that is there twice and for an item that
+/// half precision cannot describe, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
+/// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_new(
     model: *const melu_model,
@@ -66,7 +74,8 @@ pub unsafe extern "C" fn melu_catalog_new(
     }
 }
 
-/// Makes a catalogue of another one's items, at their indices, and after them more.
+/// Makes a catalogue of another one's items, at their indices, and after them more, in
+/// the other's precision.
 ///
 /// The other catalogue stays as it is, and may be freed while its users go on; so a
 /// service swaps the two. `*extended` is written, NULL after a failure. A user moves to
@@ -93,6 +102,48 @@ pub unsafe extern "C" fn melu_catalog_extend(
             melu_catalog::with(catalog, "catalog", |catalog| {
                 let made = given.refer(|items| catalog.extend(items))?;
                 give(made, catalog.unknown_values(), out, unknown);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Makes a catalogue of another one's items in another precision.
+///
+/// `precision` is `MELU_PRECISION_F16`, in which rows take half the memory and scores
+/// move by some thousandth of their spread, or `MELU_PRECISION_F32`. The other catalogue
+/// stays as it is, and may be freed while its users go on. `*converted` is written, NULL
+/// after a failure. A user moves to the new catalogue by `melu_user_save` and
+/// `melu_user_load`, which adapts them anew.
+///
+/// Statuses: `INVALID_ARGUMENT`, also for an item that half precision cannot describe,
+/// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the precision is
+/// the other's: the two then share their rows.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_convert(
+    catalog: *const melu_catalog,
+    precision: u32,
+    converted: *mut *mut melu_catalog,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(converted, "converted")?;
+            let precision = match precision {
+                MELU_PRECISION_F32 => Precision::Single,
+                MELU_PRECISION_F16 => Precision::Half,
+                _ => {
+                    let problem = format!(
+                        "precision: {precision} is none; MELU_PRECISION_F32 or \
+                         MELU_PRECISION_F16 is expected"
+                    );
+                    return Err(Failure::new(melu_status::InvalidArgument, problem));
+                }
+            };
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                let made = catalog.convert(precision).map_err(Failure::of("catalog"))?;
+                *out = melu_catalog::into_raw(made);
                 Ok(())
             })
         })

@@ -196,7 +196,7 @@ pub unsafe extern "C" fn melu_model_info(
     }
 }
 
-/// Makes a catalogue of the weight file's own items.
+/// Makes a catalogue of the weight file's own items, in the precision that it says.
 ///
 /// `*catalog` is written, NULL after a failure.
 ///

@@ -33,6 +33,7 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   melu::expected<melu::Catalog> catalog = model->try_catalog();
   ASSERT_TRUE(catalog.has_value());
   ASSERT_EQ(catalog->try_extend(list)->size(), 4u);
+  ASSERT_EQ(catalog->try_convert(melu::Precision::f16)->size(), 3u);
   ASSERT_EQ(**catalog->try_find("two"), 1u);
   ASSERT_FALSE(catalog->try_find("four")->has_value());
   ASSERT_EQ(*catalog->try_id(1), "two");

@@ -129,6 +129,19 @@ TEST_F(Throwing, profiles_and_items_have_values) {
   EXPECT_EQ(nobody, std::vector<float>(scores.begin(), scores.begin() + 3));
 }
 
+TEST_F(Throwing, catalogues_are_converted) {
+  melu::Catalog half = catalog.convert(melu::Precision::f16);
+  EXPECT_EQ(half.size(), 3u);
+  std::vector<float> rounded(3);
+  half.user().score_all(rounded);
+  EXPECT_NE(rounded, nobody);
+  for (std::size_t item = 0; item < 3; ++item) EXPECT_NEAR(rounded[item], nobody[item], 2e-3);
+  half.convert(melu::Precision::f32).user().score_all(rounded);
+  EXPECT_EQ(rounded, nobody);
+  EXPECT_THROW(static_cast<void>(catalog.convert(static_cast<melu::Precision>(7))),
+               melu::Error);
+}
+
 TEST_F(Throwing, users_are_saved_and_loaded) {
   user.adapt(items, ratings);
   std::vector<std::byte> bytes(user.saved_size());
