@@ -1,5 +1,5 @@
 //! Scoring a whole catalogue with the paper's model (128 floats an item, hidden
-//! 64-64-1), and what a Rust programmer has without melu.
+//! 64-64-1), in both precisions, and what a Rust programmer has without melu.
 //!
 //! 24,704 operations an item: 114 ns where the peak is 217 Gflop/s.
 
@@ -8,10 +8,12 @@ mod common;
 use std::cell::LazyCell;
 
 use common::baseline::{Baseline, by_matrixmultiply, by_ndarray};
-use common::measure::{Goal, Work, compare, criterion, measure, sized};
+use common::measure::{Goal, Work, compare, criterion, measure, measure_beside, sized};
 use common::work::{item_operations, rated};
 use common::{models, models::FILMS};
 use criterion::SamplingMode;
+use melu::Catalog;
+use melu::config::Precision;
 
 fn main() {
     let mut criterion = criterion();
@@ -32,6 +34,19 @@ fn main() {
             let mut scores = vec![0.0; items as usize];
             move || user.score_all(&mut scores).expect("the scores fit")
         });
+        let half = measure_beside(&mut group, "f16", work(Goal::Comparison), || {
+            let single = &*catalog;
+            let half = single.convert(Precision::Half).expect("the weights are small");
+            let of = |catalog: &Catalog| {
+                let mut user = models::user(catalog, 0);
+                let (rated, ratings) = rated(&model, items as usize, 20);
+                user.adapt(&rated, &ratings).expect("the ratings fit");
+                let mut scores = vec![0.0; items as usize];
+                move || user.score_all(&mut scores).expect("the scores fit")
+            };
+            (of(&half), of(single))
+        });
+        compare("f16", half.map(|best| best.0), half.map(|best| best.1));
         for (name, product) in
             [("matrixmultiply", by_matrixmultiply as _), ("ndarray", by_ndarray as _)]
         {
