@@ -240,8 +240,8 @@ fn half_precision_takes_half_the_memory() {
     let rows = 20_000 * 15;
     let convert = |catalog: *mut melu_catalog, precision, limit| {
         let mut made = null_mut();
-        // SAFETY: the handles are not freed.
         let (status, _) = limited(limit, || {
+            // SAFETY: the handles are not freed.
             outcome(|e| unsafe { melu_catalog_convert(catalog, precision, &mut made, e) })
         });
         (status, made)
