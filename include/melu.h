@@ -172,8 +172,8 @@ typedef struct melu_questions melu_questions;
 // Owner: whoever made it; free it with `melu_user_free`. Lifetime: keeps its catalogue
 // and model alive. Threads: one at a time, but for functions that take it as const; as
 // many users at once as there are threads. Cost: twice the head and room for 96 ratings,
-// some 150 KB with a model of the default recipe and 330 KB with one of the paper's; a row
-// for each rating more; and a bit for each item of the catalogue.
+// some 150 KB with a model of the default recipe and 330 KB with one of the paper's; a
+// row for each rating more; and a bit for each item of the catalogue.
 typedef struct melu_user melu_user;
 
 // UTF-8 text that need not end with NUL.
@@ -618,9 +618,9 @@ melu_status melu_user_save(const melu_user *user,
 // Loads a user into a catalogue of the model that saved them, or of another.
 //
 // With the same model, the user scores the same bits at once. With another, and in a
-// catalogue of another precision, the user is adapted anew from the ratings. `*user` is written, NULL after a failure. `report`
-// may be NULL; else its `struct_size` is set by the caller, and the other members are
-// written.
+// catalogue of another precision, the user is adapted anew from the ratings. `*user` is
+// written, NULL after a failure. `report` may be NULL; else its `struct_size` is set by
+// the caller, and the other members are written.
 //
 // Statuses: `INVALID_ARGUMENT`, `SAVED_USER`, `OUT_OF_MEMORY`; with another model,
 // `RATING` and `DIVERGED` if it cannot learn from the ratings. Threads: any. Cost: as
