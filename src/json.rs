@@ -113,9 +113,18 @@ impl Object {
     /// Takes the value of a key that must be there.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it is not; the keys that are left are named, for it may be one misspelt.
     pub fn need(&mut self, key: &str) -> Result<Json, String> {
-        self.take(key).ok_or_else(|| format!("the key \"{key}\" is missing"))
+        self.take(key).ok_or_else(|| {
+            let left: Vec<&str> = self
+                .0
+                .iter()
+                .filter(|(_, value)| value.is_some())
+                .map(|(key, _)| key.as_str())
+                .take(5)
+                .collect();
+            format!("the key \"{key}\" is missing; left are {left:?}")
+        })
     }
 
     /// Takes a key's value as `read` has it; `None` if the key is not there.
@@ -218,7 +227,8 @@ mod tests {
         let text = r#"{"width": 3, "names": ["a", "é"], "deep": {"rate": -2.5e-1, "on": true}}"#;
         let mut object = Json::parse(text).unwrap().object("it").unwrap();
         assert_eq!(object.need("width").unwrap().count("width"), Ok(3));
-        assert_eq!(object.need("width").unwrap_err(), "the key \"width\" is missing");
+        let missing = object.need("width").unwrap_err();
+        assert_eq!(missing, "the key \"width\" is missing; left are [\"deep\", \"names\"]");
         let names = object.need("names").unwrap().list("names").unwrap();
         let names: Vec<_> = names.into_iter().map(|name| name.text("names").unwrap()).collect();
         assert_eq!(names, ["a", "é"]);
