@@ -2,7 +2,7 @@
 
 use crate::adapt::BLOCK;
 use crate::kernels::{MatrixMut, copy_columns, gather_rows};
-use crate::network::{Inputs, LayerRows, Network, PackedNetwork};
+use crate::network::{Inputs, LayerRows, PackedNetwork};
 use crate::{Catalog, Model};
 
 /// Which rows of the catalogue.
@@ -105,24 +105,5 @@ fn numbers<'a>(list: &'a [f32], rows: Rows, buffer: &'a mut [f32]) -> &'a [f32] 
             gather_rows(list, rows, buffer);
             buffer
         }
-    }
-}
-
-/// Writes what the head sees of each row: the item's vector, which `items`
-/// begin with, and the body's output.
-pub fn head_features(
-    body: &Network,
-    factors: usize,
-    items: &[f32],
-    activations: &LayerRows,
-    rows: usize,
-    features: &mut [f32],
-) {
-    let (inputs, outputs) = (body.item_width(), body.output_width());
-    let output = activations.last(rows * outputs);
-    for (row, features) in features.chunks_exact_mut(factors + outputs).take(rows).enumerate() {
-        let (vector, rest) = features.split_at_mut(factors);
-        vector.copy_from_slice(&items[row * inputs..][..factors]);
-        rest.copy_from_slice(&output[row * outputs..][..outputs]);
     }
 }

@@ -102,12 +102,24 @@ fn print_numbers() {
     numbers().iter().for_each(|number| println!("number {}", number.to_bits()));
 }
 
+/// These tests once more, by the emulator where one runs them.
+fn this_program() -> Command {
+    let program = std::env::current_exe().unwrap();
+    match std::env::var_os("MELU_EMULATOR") {
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
 #[test]
 fn the_levels_agree() {
     let expected = numbers();
     for level in kernel_names() {
-        let program = std::env::current_exe().unwrap();
-        let output = Command::new(program)
+        let output = this_program()
             .args(["--ignored", "--exact", "print_numbers", "--nocapture"])
             .env("MELU_KERNEL", level)
             .output()
@@ -129,8 +141,7 @@ fn the_levels_agree() {
 
 #[test]
 fn a_level_that_there_is_not_is_refused() {
-    let program = std::env::current_exe().unwrap();
-    let output = Command::new(program)
+    let output = this_program()
         .args(["--ignored", "--exact", "print_numbers"])
         .env("MELU_KERNEL", "mmx")
         .output()

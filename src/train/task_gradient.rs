@@ -9,7 +9,6 @@ use crate::adapt::Set;
 use crate::config::Local;
 use crate::data::Task;
 use crate::embedding::write_row;
-use crate::inputs::head_features;
 use crate::kernels::{add_scaled, relu_mask, scale_by, sum_of_squares};
 use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
 
@@ -244,4 +243,23 @@ impl SetGradient {
 fn zero(vector: &mut Vec<f32>, len: usize) {
     vector.clear();
     vector.resize(len, 0.0);
+}
+
+/// Writes what the head sees of each row: the item's vector, which `items`
+/// begin with, and the body's output.
+fn head_features(
+    body: &Network,
+    factors: usize,
+    items: &[f32],
+    activations: &LayerRows,
+    rows: usize,
+    features: &mut [f32],
+) {
+    let (inputs, outputs) = (body.item_width(), body.output_width());
+    let output = activations.last(rows * outputs);
+    for (row, features) in features.chunks_exact_mut(factors + outputs).take(rows).enumerate() {
+        let (vector, rest) = features.split_at_mut(factors);
+        vector.copy_from_slice(&items[row * inputs..][..factors]);
+        rest.copy_from_slice(&output[row * outputs..][..outputs]);
+    }
 }

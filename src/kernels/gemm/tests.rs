@@ -267,6 +267,7 @@ fn every_level_that_the_processor_has_is_tested() {
         }
         expected
     } else if cfg!(target_arch = "aarch64") {
+        // A part of the architecture; what an emulator's /proc/cpuinfo has is the host's.
         vec!["neon"]
     } else {
         Vec::new()
