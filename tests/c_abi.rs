@@ -120,6 +120,22 @@ fn the_golden_file_has_all_numbers_and_functions_of_the_header() {
     assert_eq!(declarations.concat(), golden(&["function"]));
 }
 
+/// A header's declarations, however they are broken into lines.
+fn declarations(header: &str) -> String {
+    let text = fs::read_to_string(project(header)).unwrap();
+    let comment = |line: &&str| ["//", "/*", "*"].iter().any(|mark| line.starts_with(mark));
+    let code = text.lines().map(str::trim).filter(|line| !comment(line));
+    code.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_library_that_comes_with_the_go_module_has_this_abi() {
+    assert!(
+        declarations("bindings/go/internal/native/melu.h") == declarations("include/melu.h"),
+        "the ABI has changed since that library was made: run bindings/go/vendor.sh"
+    );
+}
+
 #[test]
 fn the_version_of_the_abi_is_the_same_everywhere() {
     let abi = melu_abi_version();

@@ -1,5 +1,5 @@
 //! The Go package, as its users have it: linked with an installed library, and with the
-//! archive that its script puts beside it.
+//! archive that comes with the module.
 
 mod c;
 mod common;
@@ -110,12 +110,9 @@ fn the_comparison_with_c_runs() {
     }
 }
 
-#[test]
-fn a_release_can_be_got_vendored_and_linked_without_anything_installed() {
-    let Some(prefix) = ready().filter(|_| have("git")) else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let release = release(folder.path(), prefix);
-    let program = folder.path().join("program");
+/// A program below a folder that says the library's version and instructions.
+fn program(folder: &Path) -> PathBuf {
+    let program = folder.join("program");
     fs::create_dir(&program).unwrap();
     let main = format!(
         "package main\n\nimport (\n\t\"fmt\"\n\n\t\"{}\"\n)\n\n\
@@ -123,15 +120,65 @@ fn a_release_can_be_got_vendored_and_linked_without_anything_installed() {
         module()
     );
     fs::write(program.join("main.go"), main).unwrap();
+    program
+}
+
+/// What it says.
+fn said() -> String {
+    format!("{} {}\n", env!("CARGO_PKG_VERSION"), melu::kernel_name())
+}
+
+#[test]
+fn a_release_can_be_got_vendored_and_linked_without_anything_installed() {
+    let Some(prefix) = ready().filter(|_| have("git")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let release = release(folder.path(), prefix);
+    let program = program(folder.path());
     let go = |arguments: &[&str]| run(release.go(arguments).current_dir(&program));
     go(&["mod", "init", "example.com/program"]);
     go(&["get", &module()]);
     // The package's own tests, from where the module was unpacked.
     go(&["test", "-tags", "melu_vendored", "-count=1", &module()]);
-    let said = format!("{} {}", env!("CARGO_PKG_VERSION"), melu::kernel_name());
-    assert_eq!(go(&["run", "-tags", "melu_vendored", "."]).trim(), said);
+    assert_eq!(go(&["run", "-tags", "melu_vendored", "."]), said());
     go(&["mod", "vendor"]);
-    assert_eq!(go(&["run", "-mod=vendor", "-tags", "melu_vendored", "."]).trim(), said);
+    assert_eq!(go(&["run", "-mod=vendor", "-tags", "melu_vendored", "."]), said());
+}
+
+#[test]
+fn the_committed_library_is_whole_and_of_this_version() {
+    let native = package().join("internal/native");
+    let listed = run(Command::new("cut").args(["-c", "67-"]).arg(native.join("SHA256SUMS")));
+    let mut listed: Vec<&str> = listed.lines().collect();
+    listed.extend(["SHA256SUMS", "native.go"]);
+    listed.sort_unstable();
+    let entries = fs::read_dir(&native).unwrap();
+    let mut found: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    found.sort_unstable();
+    assert_eq!(found, listed);
+    let mut check = Command::new("sha256sum");
+    run(check.current_dir(&native).args(["--check", "--strict", "--quiet", "SHA256SUMS"]));
+
+    if !have_go() || !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = program(folder.path());
+    let (module, package) = (module(), package());
+    let requires = format!(
+        "module example.com/program\n\ngo 1.24\n\nrequire {module} v0.0.0\n\n\
+         replace {module} => {}\n",
+        package.display()
+    );
+    fs::write(program.join("go.mod"), requires).unwrap();
+    let go = |arguments: &[&str]| {
+        let mut go = Command::new("go");
+        go.current_dir(&program)
+            .env("PKG_CONFIG", "/nonexistent/pkg-config")
+            .env("GOFLAGS", "-buildvcs=false");
+        run(go.args(arguments))
+    };
+    assert_eq!(go(&["run", "-tags", "melu_vendored", "."]), said());
+    go(&["test", "-tags", "melu_vendored", "-count=1", &module]);
 }
 
 #[test]
