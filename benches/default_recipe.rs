@@ -5,7 +5,9 @@
 //! item's vector, 25 wide, the head sees 57, and has w = 58 numbers. Scoring an item
 //! takes 2 (53 x 32 + 57) = 3,506 operations in single precision. Adapting to n ratings
 //! scores n items, and takes in double precision, which is half as fast, n w (w + 1)
-//! operations for the precision, w^3 / 3 for its factor, and 2 w^2 to solve by it.
+//! operations for the precision, w^3 / 3 for its factor, and 2 w^2 to solve by it. With
+//! n < w the work is in fact less, for the rows' products with each other do; goals and
+//! shares of the peak are those of the precision all the same.
 //!
 //! | work | single | double | at the peak | goal |
 //! | --- | --- | --- | --- | --- |
