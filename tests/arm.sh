@@ -34,7 +34,7 @@ fetch() {
     local needed found library llvm package
     [[ $(uname -sm) == "Linux x86_64" ]] || unavailable "the compilers run on Linux on x86-64 alone"
     command -v apt-get >/dev/null || unavailable "there is no apt-get: this needs Debian 12"
-    rm -rf "$home/apt" "$tools"
+    rm -rf "$home/apt" "$tools.new"
     mkdir -p "$home"/apt/{lists,cache/archives}/partial
     # Lists of one's own: for two architectures, and no need to be root.
     local apt=(-q -o APT::Architectures::=amd64 -o APT::Architectures::=arm64
