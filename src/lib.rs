@@ -109,8 +109,3 @@ pub mod eval;
 pub(crate) mod random;
 #[cfg(feature = "train")]
 pub mod train;
-
-// The examples of the README are tested with the others.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
