@@ -93,6 +93,8 @@ pub fn local_update(
     // Whether the first layer is left for the end.
     let apart = FirstLayer::pays(network, rows, local.steps);
     let layers = usize::from(apart)..network.layers().len();
+    // Where the parameters begin that every step writes.
+    let stepped = if apart { network.layers()[0].bias.end } else { 0 };
     if apart {
         first_layer.begin(network, packed_start, inputs);
     }
@@ -122,7 +124,7 @@ pub fn local_update(
         // The first step need not copy the start: it goes on from there.
         let begin = if step == 0 { Begin::At(start) } else { Begin::Kept };
         if step > 0 && back > 0.0 {
-            pull_towards(head, back, start);
+            pull_towards(&mut head[stepped..], back, &start[stepped..]);
         }
         let rates = &local.rates;
         network.step(layers.clone(), inputs, activations, deltas, step_share, rates, begin, head);

@@ -54,10 +54,8 @@ impl PackedNetwork {
     /// the biases.
     pub fn shared(&self, network: &Network, parameters: &[f32], user: &[f32]) -> Self {
         let mut shared = self.clone();
-        if let (Some(packed), Some(layer)) = (shared.0.first_mut(), network.layers.first()) {
-            let weight = &parameters[layer.weight.clone()];
-            network.user_sums(weight, user, Start::Zero, &mut packed.bias);
-            add_scaled_rows(&mut packed.bias, 1.0, &parameters[layer.bias.clone()]);
+        if let Some(first) = shared.0.first_mut() {
+            first.take_user(network, parameters, user);
         }
         shared
     }
@@ -79,17 +77,24 @@ impl PackedNetwork {
     ) {
         for l in layers {
             let (layer, packed) = (&network.layers[l], &mut self.0[l]);
-            let bias = &parameters[layer.bias.clone()];
-            let weights = Arc::make_mut(&mut packed.weight);
-            if l == 0 {
-                let weight = &parameters[layer.weight.clone()];
-                weights.pack(network.item_part(weight).transposed());
-                network.user_sums(weight, user, Start::Zero, &mut packed.bias);
-                add_scaled_rows(&mut packed.bias, 1.0, bias);
-            } else {
-                weights.pack(layer.weights(parameters).transposed());
-                packed.bias.copy_from_slice(bias);
+            let weight = match l {
+                0 => network.item_part(&parameters[layer.weight.clone()]),
+                _ => layer.weights(parameters),
+            };
+            Arc::make_mut(&mut packed.weight).pack(weight.transposed());
+            match l {
+                0 => packed.take_user(network, parameters, user),
+                _ => packed.bias.copy_from_slice(&parameters[layer.bias.clone()]),
             }
         }
+    }
+}
+
+impl PackedLayer {
+    /// Takes the user's part of the sums into the first layer's bias.
+    fn take_user(&mut self, network: &Network, parameters: &[f32], user: &[f32]) {
+        let layer = &network.layers[0];
+        network.user_sums(&parameters[layer.weight.clone()], user, Start::Zero, &mut self.bias);
+        add_scaled_rows(&mut self.bias, 1.0, &parameters[layer.bias.clone()]);
     }
 }
