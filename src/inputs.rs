@@ -1,6 +1,6 @@
 //! From a user and some items to the head's inputs.
 
-use crate::adapt::BLOCK;
+use crate::adapt::{BLOCK, Set};
 use crate::kernels::{MatrixMut, copy_columns, gather_rows};
 use crate::network::{Inputs, LayerRows, PackedNetwork};
 use crate::{Catalog, Model};
@@ -92,6 +92,25 @@ impl InputBuffers {
             }
         };
         (inputs, item_variances)
+    }
+
+    /// The same of at most [`BLOCK`] items with a rating for each; `targets` is room for
+    /// the ratings in the head's units.
+    pub fn fill_rated<'a>(
+        &'a mut self,
+        catalog: &'a Catalog,
+        user: &'a [f32],
+        items: &[u32],
+        ratings: &[f32],
+        targets: &'a mut [f32; BLOCK],
+    ) -> Set<'a> {
+        let output = &catalog.model().config().output;
+        let targets = &mut targets[..items.len()];
+        for (target, rating) in targets.iter_mut().zip(ratings) {
+            *target = output.target(*rating);
+        }
+        let (inputs, item_variances) = self.fill(catalog, user, Rows::Listed(items));
+        Set { inputs, targets, item_variances }
     }
 }
 

@@ -1,11 +1,11 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
-use crate::adapt::{BLOCK, PackedHead, Posterior, Set, SupportSet, Workspace, local_update};
+use crate::adapt::{BLOCK, PackedHead, Posterior, SupportSet, Workspace, local_update};
 use crate::config::Local;
 use crate::embedding::write_row;
-use crate::inputs::{InputBuffers, Rows};
+use crate::inputs::InputBuffers;
 use crate::item_set::ItemSet;
-use crate::kernels::{add_scaled, are_finite};
+use crate::kernels::{Aligned, add_scaled, are_finite};
 use crate::profile::Profile;
 use crate::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
 use crate::{Catalog, Error, Model, Result};
@@ -24,12 +24,13 @@ pub struct User {
     pub(crate) embedding: Vec<f32>,
     pub(crate) unknown_values: usize,
     /// The head before any rating, where it is not the model's own.
-    pub(crate) start: Option<Vec<f32>>,
-    pub(crate) head: Vec<f32>,
+    pub(crate) start: Option<Aligned>,
+    pub(crate) head: Aligned,
     pub(crate) rated: Vec<u32>,
     ratings: Vec<f32>,
     /// Ratings that the user was loaded with, of items that the catalogue lacks.
     pub(crate) absent: Vec<(Box<str>, f32)>,
+    /// Ratings that are more than a block.
     support: SupportSet,
     /// How sure the head is, with the ridge solver.
     pub(crate) posterior: Option<Posterior>,
@@ -80,7 +81,7 @@ impl User {
         let start = contents.user_prior.as_ref().map(|prior| {
             let mut weights = vec![0.0; prior.width()];
             prior.write_row(fields, columns, row, &mut weights);
-            let mut start = model.head().to_vec();
+            let mut start = Aligned::from(model.head());
             add_scaled(&mut start[..weights.len()], 1.0, &weights);
             start
         });
@@ -93,7 +94,7 @@ impl User {
             catalog: catalog.clone(),
             embedding,
             unknown_values: 0,
-            head: start.as_deref().unwrap_or(model.head()).to_vec(),
+            head: start.as_deref().unwrap_or(model.head()).into(),
             start,
             rated: Vec::new(),
             ratings: Vec::new(),
@@ -125,7 +126,9 @@ impl User {
             .map_err(lists)?;
         let model = self.catalog.model();
         let (network, config) = (model.head_network(), model.config());
-        self.support.reserve(ratings, network.item_width(), config.factors > 0)?;
+        if ratings > BLOCK {
+            self.support.reserve(ratings, network.item_width(), config.factors > 0)?;
+        }
         // Ridge regression takes its rows in blocks.
         if let Local::Gradient(_) = config.local {
             self.workspace.activations.resize(network, ratings);
@@ -187,42 +190,44 @@ impl User {
         self.check(items, ratings)?;
         self.reserve(items.len())?;
         self.forget_ratings();
-        let Self { catalog, embedding, inputs: buffers, support, .. } = self;
+        let Self { catalog, embedding, inputs: buffers, support, head, posterior, .. } = self;
+        let (start, workspace) = (&self.start, &mut self.workspace);
         let model = catalog.model();
-        let config = model.config();
+        let (network, config) = (model.head_network(), model.config());
         let mut targets = [0.0; BLOCK];
-        for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
-            let (inputs, item_variances) = buffers.fill(catalog, embedding, Rows::Listed(items));
-            let targets = &mut targets[..items.len()];
-            for (target, rating) in targets.iter_mut().zip(ratings) {
-                *target = config.output.target(*rating);
+        let set = if items.len() <= BLOCK {
+            buffers.fill_rated(catalog, embedding, items, ratings, &mut targets)
+        } else {
+            for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
+                let targets = &mut targets;
+                support.extend(buffers.fill_rated(catalog, embedding, items, ratings, targets));
             }
-            support.extend(Set { inputs, targets, item_variances });
-        }
-        let Self { head, start, posterior, workspace, .. } = self;
+            support.set(head_user(model, embedding))
+        };
         let start = start.as_deref().unwrap_or(model.head());
-        let network = model.head_network();
-        let set = support.set(head_user(model, embedding));
         workspace.packed = PackedHead::Nowhere;
-        let solved = match (&config.local, posterior) {
-            (Local::Ridge(ridge), Some(posterior)) => posterior.adapt(
-                network,
-                &config.output,
-                ridge,
-                &model.contents().head_scale,
-                set,
-                start,
-                head,
-                &workspace.start,
-                &mut workspace.activations,
-            ),
+        let finite = match (&config.local, posterior) {
+            (Local::Ridge(ridge), Some(posterior)) => {
+                let solved = posterior.adapt(
+                    network,
+                    &config.output,
+                    ridge,
+                    &model.contents().head_scale,
+                    set,
+                    start,
+                    head,
+                    &workspace.start,
+                    &mut workspace.activations,
+                );
+                solved && are_finite(head)
+            }
             (Local::Gradient(steps), _) => {
-                local_update(network, &config.output, steps, set, start, head, workspace);
-                true
+                local_update(network, &config.output, steps, set, start, head, workspace)
+                    || are_finite(head)
             }
             (Local::Ridge(_), None) => false,
         };
-        if solved && are_finite(&self.head) {
+        if finite {
             self.rated.extend_from_slice(items);
             self.ratings.extend_from_slice(ratings);
             return Ok(());

@@ -84,16 +84,25 @@ impl FirstLayer {
         let (weights, bias) = coefficients.split_at_mut(rows * outputs);
         let [weight_rate, bias_rate] = rates;
         add_scaled(weights, -weight_rate, deltas);
-        add_scaled_rows(bias, -bias_rate, deltas);
+        add_scaled_rows(bias, -bias_rate, Matrix::dense(deltas, rows, outputs));
     }
 
-    /// Writes the layer's weights and bias into `head`.
-    pub fn finish(&self, network: &Network, inputs: Inputs, start: &[f32], head: &mut [f32]) {
+    /// Writes the layer's weights and bias into `head`; whether they are known to be
+    /// finite, as of [`Network::step`].
+    pub fn finish(
+        &self,
+        network: &Network,
+        inputs: Inputs,
+        start: &[f32],
+        head: &mut [f32],
+    ) -> bool {
         let outputs = network.layers()[0].outputs;
         let (weights, bias) = self.coefficients.split_at(inputs.rows * outputs);
         network.first_products(inputs, weights, Begin::At(start), head);
         let range = network.layers()[0].bias.clone();
         head[range.clone()].copy_from_slice(&start[range.clone()]);
         add_scaled(&mut head[range], 1.0, &bias[..outputs]);
+        let coefficients = sum_of_squares(&self.coefficients[..(inputs.rows + 1) * outputs]);
+        (coefficients * inputs.sum_of_squares()).is_finite()
     }
 }

@@ -69,6 +69,9 @@ impl Workspace {
 /// set, for all of the head at once. With a pull, that step counts `n / (n +
 /// pull)` for `n` ratings, and the way back to the start the rest. An empty
 /// support set changes nothing. `workspace` was made for this start and user.
+///
+/// Says whether all of the head is known to be finite, because no step was so large
+/// that it could be otherwise.
 pub fn local_update(
     network: &Network,
     output: &Output,
@@ -77,11 +80,11 @@ pub fn local_update(
     start: &[f32],
     head: &mut [f32],
     workspace: &mut Workspace,
-) {
+) -> bool {
     let Set { inputs, targets, .. } = support;
     if inputs.rows == 0 || local.steps == 0 {
         head.copy_from_slice(start);
-        return;
+        return true;
     }
     let rows = inputs.rows;
     let Workspace { activations, deltas, start: packed_start, head: packed_head, .. } = workspace;
@@ -98,6 +101,7 @@ pub fn local_update(
     if apart {
         first_layer.begin(network, packed_start, inputs);
     }
+    let mut finite = true;
     for step in 0..local.steps {
         let (packed, now) = match step {
             0 => (&*packed_start, start),
@@ -127,11 +131,21 @@ pub fn local_update(
             pull_towards(&mut head[stepped..], back, &start[stepped..]);
         }
         let rates = &local.rates;
-        network.step(layers.clone(), inputs, activations, deltas, step_share, rates, begin, head);
+        finite &= network.step(
+            layers.clone(),
+            inputs,
+            activations,
+            deltas,
+            step_share,
+            rates,
+            begin,
+            head,
+        );
     }
     if apart {
-        first_layer.finish(network, inputs, start, head);
+        finite &= first_layer.finish(network, inputs, start, head);
     }
+    finite
 }
 
 impl GradientSteps {

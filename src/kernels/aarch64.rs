@@ -36,6 +36,12 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn multiply(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: as in `splat`.
+        unsafe { vmulq_f32(a, b) }
+    }
+
+    #[inline(always)]
     fn multiply_add(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
         // SAFETY: as in `splat`.
         unsafe { vfmaq_f32(c, a, b) }
@@ -46,6 +52,12 @@ impl Simd for Neon {
         // Of a NaN and a number, the instruction takes the number.
         // SAFETY: as in `splat`.
         unsafe { vmaxnmq_f32(a, vdupq_n_f32(0.0)) }
+    }
+
+    #[inline(always)]
+    fn keep_where_positive(self, a: float32x4_t, by: float32x4_t) -> float32x4_t {
+        // SAFETY: as in `splat`.
+        unsafe { vbslq_f32(vcgtq_f32(by, vdupq_n_f32(0.0)), a, vdupq_n_f32(0.0)) }
     }
 
     #[inline(always)]

@@ -294,10 +294,12 @@ impl Tile {
                     }
                 }
             }
+            // Of few terms nothing would come in time.
+            let rows_asked_for = if terms < PREFETCHED { 0 } else { ROWS };
             let mut term = 0;
             while term < terms {
                 let end = terms.min(term + PREFETCHED);
-                for row in 0..ROWS {
+                for row in 0..rows_asked_for {
                     let ahead = (row + ROWS_AHEAD) * a_row + term * a_column;
                     simd.prefetch(a.wrapping_add(ahead));
                 }

@@ -3,13 +3,14 @@
 //! A kernel is written once, generic over [`simd::Simd`], and compiled for each
 //! level of instructions; [`level::Level`] says which of them run. Nothing above
 //! this room knows how a product is computed. Nothing here allocates but
-//! [`Packed::new`].
+//! [`Aligned`] and [`Packed::new`].
 //!
 //! On one level the same numbers give the same bits, wherever a row stands among
 //! others; between levels sums differ by rounding.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+mod aligned;
 #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training inverts"))]
 pub mod cholesky;
 mod gemm;
@@ -25,6 +26,7 @@ mod simd;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+pub use aligned::Aligned;
 pub use gemm::{Start, gemm, layer};
 pub use half::{LARGEST_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};

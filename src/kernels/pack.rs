@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::aligned::Aligned;
 use super::level::Level;
 use super::matrix::Matrix;
 use super::simd::{Kernel, MOST_LANES, Simd, TRANSPOSED};
@@ -15,13 +16,8 @@ pub struct Packed {
     level: Level,
     rows: usize,
     columns: usize,
-    lines: Vec<Line>,
+    numbers: Aligned,
 }
-
-/// A cache line, so that no vector of a panel lies across two.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-struct Line([f32; MOST_LANES]);
 
 impl Packed {
     /// Room for a matrix [rows, columns] of zeros.
@@ -30,11 +26,11 @@ impl Packed {
     }
 
     pub(super) fn for_level(level: Level, rows: usize, columns: usize) -> Self {
-        let lines = match columns {
-            1 => rows.div_ceil(MOST_LANES),
-            _ => rows * columns.div_ceil(MOST_LANES),
+        let numbers = match columns {
+            1 => rows,
+            _ => rows * columns.next_multiple_of(MOST_LANES),
         };
-        Self { level, rows, columns, lines: vec![Line([0.0; MOST_LANES]); lines] }
+        Self { level, rows, columns, numbers: Aligned::zeros(numbers) }
     }
 
     /// Takes over a matrix of the same shape.
@@ -61,11 +57,7 @@ impl Packed {
     /// Everything, padding and all.
     #[inline(always)]
     pub(super) fn numbers(&self) -> &[f32] {
-        let numbers = self.lines.len() * MOST_LANES;
-        let numbers = if self.columns == 1 { self.rows } else { numbers };
-        // SAFETY: a line is sixteen numbers without padding, so that the lines
-        // are so many numbers in a row, and one column has no more than that.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), numbers) }
+        &self.numbers
     }
 }
 
@@ -81,7 +73,7 @@ impl Kernel for Pack<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { matrix, to } = self;
         let (rows, columns) = (matrix.rows, matrix.columns);
-        let numbers = to.lines.as_mut_ptr().cast::<f32>();
+        let numbers = to.numbers.as_mut_ptr();
         if columns == 1 {
             for row in 0..rows {
                 // SAFETY: there is room for a number a row.

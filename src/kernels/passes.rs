@@ -1,9 +1,10 @@
 //! Passes over vectors and the rows of matrices.
 //!
-//! Loops whose elements do not depend on each other are left to the compiler,
-//! which has no other order to choose; a sum's order is written out.
+//! They are written out in vectors, so that they are as fast, and sum in the same
+//! order, whatever a compiler makes of loops.
 
 use super::level::Level;
+use super::matrix::Matrix;
 use super::simd::{Kernel, Simd};
 
 /// Makes a function of a body that is compiled for each level.
@@ -80,51 +81,109 @@ pub fn dot_of<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
     simd.sum(simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3])))
 }
 
+/// Sets each element of `target` to what `compute` makes of it and of the one beside it
+/// in `source`, up to the shorter one's end.
+#[inline(always)]
+fn update<S: Simd>(
+    simd: S,
+    target: &mut [f32],
+    source: &[f32],
+    compute: impl Fn(S::Vector, S::Vector) -> S::Vector,
+) {
+    let len = target.len().min(source.len());
+    let (to, from) = (target.as_mut_ptr(), source.as_ptr());
+    for place in (0..len).step_by(S::LANES) {
+        let count = S::LANES.min(len - place);
+        // SAFETY: both slices hold `count` numbers from `place` on.
+        unsafe {
+            let (to, from) = (to.add(place), from.add(place));
+            let computed = compute(simd.load_up_to(to, count), simd.load_up_to(from, count));
+            simd.store_up_to(to, computed, count);
+        }
+    }
+}
+
+/// The same of each element alone.
+#[inline(always)]
+fn update_each<S: Simd>(simd: S, target: &mut [f32], compute: impl Fn(S::Vector) -> S::Vector) {
+    for target in target.chunks_mut(S::LANES) {
+        let count = target.len();
+        // SAFETY: the chunk holds `count` numbers, at most LANES.
+        unsafe {
+            let computed = compute(simd.load_up_to(target.as_ptr(), count));
+            simd.store_up_to(target.as_mut_ptr(), computed, count);
+        }
+    }
+}
+
 pass! {
     /// `target += scale * source`, element by element.
-    fn add_scaled<'a>(_simd, target: &'a mut [f32], scale: f32, source: &'a [f32]) -> () {
-        for (target, source) in target.iter_mut().zip(source) {
-            *target += scale * source;
-        }
+    fn add_scaled<'a>(simd, target: &'a mut [f32], scale: f32, source: &'a [f32]) -> () {
+        let scale = simd.splat(scale);
+        update(simd, target, source, |target, source| simd.multiply_add(scale, source, target));
     }
 }
 
 pass! {
     /// `target *= scale`, element by element.
-    fn scale_by<'a>(_simd, target: &'a mut [f32], scale: f32) -> () {
-        for target in target {
-            *target *= scale;
-        }
+    fn scale_by<'a>(simd, target: &'a mut [f32], scale: f32) -> () {
+        let scale = simd.splat(scale);
+        update_each(simd, target, |target| simd.multiply(scale, target));
     }
 }
 
 pass! {
     /// `target -= share * (target - towards)`, element by element.
-    fn pull_towards<'a>(_simd, target: &'a mut [f32], share: f32, towards: &'a [f32]) -> () {
-        for (target, towards) in target.iter_mut().zip(towards) {
-            *target -= share * (*target - towards);
-        }
+    fn pull_towards<'a>(simd, target: &'a mut [f32], share: f32, towards: &'a [f32]) -> () {
+        let (there, back) = (simd.splat(share), simd.splat(-share));
+        update(simd, target, towards, |target, towards| {
+            simd.multiply_add(there, towards, simd.multiply_add(back, target, target))
+        });
     }
 }
 
 pass! {
     #[cfg(feature = "train")]
     /// Adds `scale * row` to each row of a dense matrix.
-    fn add_to_rows<'a>(_simd, matrix: &'a mut [f32], scale: f32, row: &'a [f32]) -> () {
+    fn add_to_rows<'a>(simd, matrix: &'a mut [f32], scale: f32, row: &'a [f32]) -> () {
+        let scale = simd.splat(scale);
         for target in matrix.chunks_exact_mut(row.len().max(1)) {
-            for (target, row) in target.iter_mut().zip(row) {
-                *target += scale * row;
-            }
+            update(simd, target, row, |target, row| simd.multiply_add(scale, row, target));
         }
     }
 }
 
 pass! {
-    /// `sum += scale * ` the sum of the rows of a dense matrix.
-    fn add_scaled_rows<'a>(_simd, sum: &'a mut [f32], scale: f32, matrix: &'a [f32]) -> () {
-        for row in matrix.chunks_exact(sum.len().max(1)) {
-            for (sum, row) in sum.iter_mut().zip(row) {
-                *sum += scale * row;
+    /// `sum += scale * ` the sum of the rows of a matrix, which lie without gaps.
+    fn add_scaled_rows<'a>(simd, sum: &'a mut [f32], scale: f32, matrix: Matrix<'a>) -> () {
+        assert!(
+            sum.len() == matrix.columns && matrix.column_stride == 1,
+            "rows must be as long as their sum"
+        );
+        let (len, scale) = (sum.len(), simd.splat(scale));
+        let (to, from) = (sum.as_mut_ptr(), matrix.data.as_ptr());
+        // So many columns side by side that no addition waits for the one before.
+        const VECTORS: usize = 4;
+        for first in (0..len).step_by(VECTORS * S::LANES) {
+            let place = |vector: usize| len.min(first + vector * S::LANES);
+            let count = |vector: usize| S::LANES.min(len - place(vector));
+            let mut sums = [simd.splat(0.0); VECTORS];
+            // SAFETY: `sum` and each of the matrix's rows hold `len` numbers, and
+            // `count(vector)` of them from `place(vector)` on.
+            unsafe {
+                for (vector, sum) in sums.iter_mut().enumerate() {
+                    *sum = simd.load_up_to(to.add(place(vector)), count(vector));
+                }
+                for row in 0..matrix.rows {
+                    let row = from.add(row * matrix.row_stride);
+                    for (vector, sum) in sums.iter_mut().enumerate() {
+                        let numbers = simd.load_up_to(row.add(place(vector)), count(vector));
+                        *sum = simd.multiply_add(scale, numbers, *sum);
+                    }
+                }
+                for (vector, sum) in sums.into_iter().enumerate() {
+                    simd.store_up_to(to.add(place(vector)), sum, count(vector));
+                }
             }
         }
     }
@@ -132,31 +191,35 @@ pass! {
 
 pass! {
     /// Sets what is not above 0 to 0.
-    fn rectify<'a>(_simd, vector: &'a mut [f32]) -> () {
-        for element in vector {
-            *element = if *element > 0.0 { *element } else { 0.0 };
-        }
+    fn rectify<'a>(simd, vector: &'a mut [f32]) -> () {
+        update_each(simd, vector, |element| simd.rectify(element));
     }
 }
 
 pass! {
     /// Sets `target` to 0 wherever `activation` is not above 0.
-    fn relu_mask<'a>(_simd, target: &'a mut [f32], activation: &'a [f32]) -> () {
-        for (target, activation) in target.iter_mut().zip(activation) {
-            *target = if *activation > 0.0 { *target } else { 0.0 };
-        }
+    fn relu_mask<'a>(simd, target: &'a mut [f32], activation: &'a [f32]) -> () {
+        update(simd, target, activation, |target, by| simd.keep_where_positive(target, by));
     }
 }
 
 pass! {
     /// Whether no number is infinite or not a number.
-    fn are_finite<'a>(_simd, vector: &'a [f32]) -> bool {
-        // Without a way out in the middle, so that it is done many at a time.
-        let mut finite = true;
-        for element in vector {
-            finite &= element.is_finite();
+    fn are_finite<'a>(simd, vector: &'a [f32]) -> bool {
+        // Times 0, what is not finite is not a number, and then neither is the sum.
+        let zero = simd.splat(0.0);
+        // Side by side, as in `dot_of`.
+        let mut sums = [zero; 4];
+        let mut blocks = vector.chunks_exact(4 * S::LANES);
+        for block in &mut blocks {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: the block holds four vectors.
+                let numbers = unsafe { simd.load(block.as_ptr().add(part * S::LANES)) };
+                *sum = simd.multiply_add(numbers, zero, *sum);
+            }
         }
-        finite
+        let rest = blocks.remainder();
+        sums.into_iter().all(|sum| simd.sum(sum) == 0.0) && rest.iter().all(|x| x.is_finite())
     }
 }
 
@@ -196,5 +259,83 @@ pub fn gather_rows(matrix: &[f32], rows: &[u32], out: &mut [f32]) {
     let width = out.len() / rows.len().max(1);
     for (&row, out) in rows.iter().zip(out.chunks_exact_mut(width.max(1))) {
         out.copy_from_slice(&matrix[row as usize * width..][..width]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Two slices of one length, which begin anywhere in memory, and a scale.
+    fn pairs() -> impl Strategy<Value = (Vec<(f32, f32)>, usize, f32)> {
+        (prop::collection::vec((-9f32..9.0, -9f32..9.0), 0..150), 0usize..4, -3f32..3.0)
+    }
+
+    fn close(found: f32, expected: f64) -> bool {
+        (f64::from(found) - expected).abs() <= 1e-5 * (1.0 + expected.abs())
+    }
+
+    proptest! {
+        #[test]
+        fn elements_are_computed_one_by_one((pairs, skip, scale) in pairs()) {
+            let (targets, sources): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+            let skip = skip.min(targets.len());
+            let sources = &sources[skip..];
+            type Pass<'a> = &'a dyn Fn(&mut [f32]);
+            type Expected<'a> = &'a dyn Fn(f64, f64) -> f64;
+            let wide = f64::from(scale);
+            let cases: [(Pass, Expected); 5] = [
+                (&|t| add_scaled(t, scale, sources), &|t, s| t + wide * s),
+                (&|t| scale_by(t, scale), &|t, _| t * wide),
+                (&|t| pull_towards(t, scale, sources), &|t, s| t - wide * (t - s)),
+                (&|t| rectify(t), &|t, _| t.max(0.0)),
+                (&|t| relu_mask(t, sources), &|t, s| if s > 0.0 { t } else { 0.0 }),
+            ];
+            for (case, (pass, expected)) in cases.into_iter().enumerate() {
+                let mut found = targets.clone();
+                pass(&mut found[skip..]);
+                prop_assert_eq!(&found[..skip], &targets[..skip], "{}", case);
+                for ((found, target), source) in
+                    found[skip..].iter().zip(&targets[skip..]).zip(sources)
+                {
+                    let expected = expected(f64::from(*target), f64::from(*source));
+                    prop_assert!(close(*found, expected), "{case}: {found}, not {expected}");
+                }
+            }
+        }
+
+        #[test]
+        fn rows_are_summed(rows in 0usize..9, columns in 1usize..150, gap in 0usize..5, scale in -3f32..3.0) {
+            let stride = columns + gap;
+            let number = |place: usize| ((place * 37 % 101) as f32 - 50.0) / 10.0;
+            let matrix: Vec<f32> = (0..rows * stride).map(number).collect();
+            let mut sum: Vec<f32> = (0..columns).map(number).collect();
+            add_scaled_rows(&mut sum, scale, Matrix::new(&matrix, rows, columns, stride));
+            for (column, found) in sum.into_iter().enumerate() {
+                let rows = (0..rows).map(|row| f64::from(matrix[row * stride + column]));
+                let expected = f64::from(number(column)) + f64::from(scale) * rows.sum::<f64>();
+                prop_assert!(close(found, expected), "{found}, not {expected}");
+            }
+        }
+
+        #[test]
+        fn one_number_that_is_none_is_found(len in 1usize..200, place: prop::sample::Index) {
+            let mut numbers = vec![f32::MAX; len];
+            prop_assert!(are_finite(&numbers));
+            for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                numbers[place.index(len)] = wrong;
+                prop_assert!(!are_finite(&numbers), "{wrong} at {}", place.index(len));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_above_zero() {
+        let (mut rectified, mut masked) = (vec![f32::NAN; 37], vec![1.0; 37]);
+        rectify(&mut rectified);
+        relu_mask(&mut masked, &[f32::NAN; 37]);
+        assert_eq!((rectified, masked), (vec![0.0; 37], vec![0.0; 37]));
     }
 }

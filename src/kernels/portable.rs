@@ -23,6 +23,11 @@ impl Simd for Portable {
         [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]]
     }
 
+    #[inline(always)]
+    fn multiply(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        [a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]]
+    }
+
     // Without an instruction for it, a sum that is rounded once is a call.
     #[inline(always)]
     fn multiply_add(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
@@ -32,6 +37,12 @@ impl Simd for Portable {
     #[inline(always)]
     fn rectify(self, a: [f32; 4]) -> [f32; 4] {
         [a[0].max(0.0), a[1].max(0.0), a[2].max(0.0), a[3].max(0.0)]
+    }
+
+    #[inline(always)]
+    fn keep_where_positive(self, a: [f32; 4], by: [f32; 4]) -> [f32; 4] {
+        let keep = |lane: usize| if by[lane] > 0.0 { a[lane] } else { 0.0 };
+        [keep(0), keep(1), keep(2), keep(3)]
     }
 
     #[inline(always)]

@@ -30,11 +30,17 @@ pub trait Simd: Copy {
     /// `a + b`.
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 
+    /// `a * b`.
+    fn multiply(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
     /// `a * b + c`, rounded once on every level but the portable one.
     fn multiply_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 
     /// The larger of each element and 0; 0 for what is not a number.
     fn rectify(self, a: Self::Vector) -> Self::Vector;
+
+    /// `a` where `by` is above 0, and 0 elsewhere.
+    fn keep_where_positive(self, a: Self::Vector, by: Self::Vector) -> Self::Vector;
 
     /// The sum of all lanes.
     fn sum(self, a: Self::Vector) -> f32;
@@ -92,6 +98,31 @@ pub trait Simd: Copy {
         unsafe {
             self.store(lanes.as_mut_ptr(), vector);
             std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
+        }
+    }
+
+    /// [`Simd::load_first`], which is slower than [`Simd::load`], only where it is needed.
+    ///
+    /// # Safety
+    /// As of [`Simd::load_first`].
+    #[inline(always)]
+    unsafe fn load_up_to(self, from: *const f32, count: usize) -> Self::Vector {
+        // SAFETY: the caller vouches for `count` numbers.
+        unsafe { if count == Self::LANES { self.load(from) } else { self.load_first(from, count) } }
+    }
+
+    /// [`Simd::store_first`], which is slower than [`Simd::store`], only where it is needed.
+    ///
+    /// # Safety
+    /// As of [`Simd::store_first`].
+    #[inline(always)]
+    unsafe fn store_up_to(self, to: *mut f32, vector: Self::Vector, count: usize) {
+        // SAFETY: the caller vouches for `count` numbers.
+        unsafe {
+            match count == Self::LANES {
+                true => self.store(to, vector),
+                false => self.store_first(to, vector, count),
+            }
         }
     }
 

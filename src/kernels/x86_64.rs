@@ -52,6 +52,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn multiply(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
     fn multiply_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_fmadd_ps(a, b, c) }
@@ -62,6 +68,15 @@ impl Simd for Avx512 {
         // Of a NaN and another, the instruction takes the second.
         // SAFETY: as in `splat`.
         unsafe { _mm512_max_ps(a, _mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    fn keep_where_positive(self, a: __m512, by: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(by, _mm512_setzero_ps());
+            _mm512_maskz_mov_ps(above, a)
+        }
     }
 
     #[inline(always)]
@@ -141,6 +156,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn multiply(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
     fn multiply_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         // SAFETY: as in `splat`.
         unsafe { _mm256_fmadd_ps(a, b, c) }
@@ -151,6 +172,12 @@ impl Simd for Avx2 {
         // Of a NaN and another, the instruction takes the second.
         // SAFETY: as in `splat`.
         unsafe { _mm256_max_ps(a, _mm256_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    fn keep_where_positive(self, a: __m256, by: __m256) -> __m256 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm256_and_ps(a, _mm256_cmp_ps::<_CMP_GT_OQ>(by, _mm256_setzero_ps())) }
     }
 
     #[inline(always)]

@@ -80,6 +80,12 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// The sum of the squares of all rows' features, and of a 1 in each.
+    pub(crate) fn sum_of_squares(&self) -> f32 {
+        let rows = self.rows as f32;
+        sum_of_squares(self.items) + rows * (sum_of_squares(self.user) + 1.0)
+    }
+
     /// All of one row: the item's part, then the user's.
     pub fn row(&self, row: usize) -> impl Iterator<Item = &'a f32> + use<'a> {
         let width = self.items.len() / self.rows;
@@ -338,6 +344,7 @@ impl Network {
             let deltas = &deltas.layer(l)[..inputs.rows * layer.outputs];
             self.products(l, inputs, activations, deltas, begin, gradient);
             begin.copy(&layer.bias, gradient);
+            let deltas = Matrix::dense(deltas, inputs.rows, layer.outputs);
             add_scaled_rows(&mut gradient[layer.bias.clone()], 1.0, deltas);
         }
     }
@@ -346,6 +353,11 @@ impl Network {
     /// gradient`, of some layers, with a rate for each tensor.
     ///
     /// Each layer's `deltas` are multiplied by minus its weight's rate and share.
+    ///
+    /// Says whether the parameters are known to be finite, if they were where it began.
+    /// By the inequality of Cauchy and Schwarz no parameter changes by more than the norms
+    /// of deltas and inputs multiplied. Where the product of their squares can be held by
+    /// a float, its root is so small that the largest float stays what it is.
     #[expect(clippy::too_many_arguments, reason = "a step is all of these")]
     pub(crate) fn step(
         &self,
@@ -357,15 +369,26 @@ impl Network {
         rates: &[f32],
         begin: Begin,
         parameters: &mut [f32],
-    ) {
+    ) -> bool {
+        let mut finite = true;
         for l in layers {
-            let (layer, weight_rate, bias_rate) = (&self.layers[l], rates[2 * l], rates[2 * l + 1]);
+            let layer = &self.layers[l];
+            let (weight_rate, bias_rate) = (share * rates[2 * l], share * rates[2 * l + 1]);
             let deltas = &mut deltas.layer_mut(l)[..inputs.rows * layer.outputs];
             begin.copy(&layer.bias, parameters);
-            add_scaled_rows(&mut parameters[layer.bias.clone()], -share * bias_rate, deltas);
-            scale_by(deltas, -share * weight_rate);
+            let rows = Matrix::dense(deltas, inputs.rows, layer.outputs);
+            add_scaled_rows(&mut parameters[layer.bias.clone()], -bias_rate, rows);
+            let before = inputs.rows * layer.inputs;
+            let squares = match l {
+                0 => inputs.sum_of_squares(),
+                _ => inputs.rows as f32 + sum_of_squares(&activations.layer(l - 1)[..before]),
+            };
+            let rates = weight_rate * weight_rate + bias_rate * bias_rate;
+            finite &= (rates * sum_of_squares(deltas) * squares).is_finite();
+            scale_by(deltas, -weight_rate);
             self.products(l, inputs, activations, deltas, begin, parameters);
         }
+        finite
     }
 
     /// A layer's weight in `to` = where it begins + `deltas^T input`.
@@ -401,36 +424,28 @@ impl Network {
         let layer = &self.layers[0];
         let (rows, outputs) = (inputs.rows, layer.outputs);
         let to = &mut to[layer.weight.clone()];
-        gemm(
-            Matrix::dense(deltas, rows, outputs).transposed(),
-            Matrix::dense(inputs.items, rows, self.item_width),
-            begin.start(layer, 0, outputs, self.item_width),
-            MatrixMut::new(to, outputs, self.item_width, layer.inputs),
-        );
-        if self.user_width == 0 {
-            return;
-        }
-        // All rows have the same user: their deltas are summed first, so many
-        // units at a time.
+        let items = Matrix::dense(inputs.items, rows, self.item_width);
         let user = Matrix::dense(inputs.user, 1, self.user_width);
-        let mut sums = [0.0; 64];
+        // Some units at a time, so that the weights are read and written in their order.
+        let mut sums = [0.0; 24];
         for first in (0..outputs).step_by(sums.len()) {
             let count = sums.len().min(outputs - first);
-            let sums = &mut sums[..count];
-            sums.fill(0.0);
-            for row in deltas.chunks_exact(outputs) {
-                for (sum, delta) in sums.iter_mut().zip(&row[first..]) {
-                    *sum += delta;
-                }
+            let deltas = deltas.get(first..).unwrap_or_default();
+            let deltas = Matrix::new(deltas, rows, count, outputs);
+            let mut add = |left: Matrix, right: Matrix, column: usize, width: usize| {
+                let place = first * layer.inputs + column;
+                let start = begin.start(layer, place, count, width);
+                let part = MatrixMut::new(&mut to[place..], count, width, layer.inputs);
+                gemm(left, right, start, part);
+            };
+            add(deltas.transposed(), items, 0, self.item_width);
+            if self.user_width > 0 {
+                // All rows have the same user: their deltas are summed first.
+                let sums = &mut sums[..count];
+                sums.fill(0.0);
+                add_scaled_rows(sums, 1.0, deltas);
+                add(Matrix::column(sums), user, self.item_width, self.user_width);
             }
-            let place = first * layer.inputs + self.item_width;
-            let part = MatrixMut::new(&mut to[place..], count, self.user_width, layer.inputs);
-            gemm(
-                Matrix::column(sums),
-                user,
-                begin.start(layer, place, count, self.user_width),
-                part,
-            );
         }
     }
 
@@ -478,7 +493,7 @@ impl Network {
             return;
         }
         let mut sums = vec![0.0; first.outputs];
-        add_scaled_rows(&mut sums, 1.0, deltas);
+        add_scaled_rows(&mut sums, 1.0, Matrix::dense(deltas, rows, first.outputs));
         gemm(
             Matrix::dense(&sums, 1, first.outputs),
             self.user_part(weight),

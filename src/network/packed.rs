@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Layer, Network};
-use crate::kernels::{Packed, Start, add_scaled_rows};
+use crate::kernels::{Packed, Start, add_scaled};
 
 /// A network's parameters as the way forward reads them, for one user.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +95,6 @@ impl PackedLayer {
     fn take_user(&mut self, network: &Network, parameters: &[f32], user: &[f32]) {
         let layer = &network.layers[0];
         network.user_sums(&parameters[layer.weight.clone()], user, Start::Zero, &mut self.bias);
-        add_scaled_rows(&mut self.bias, 1.0, &parameters[layer.bias.clone()]);
+        add_scaled(&mut self.bias, 1.0, &parameters[layer.bias.clone()]);
     }
 }
