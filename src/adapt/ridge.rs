@@ -120,10 +120,7 @@ impl Posterior {
 
     /// `mean += A^T residuals`, for so many rows.
     fn add_rows_to_mean(&mut self, rows: usize) {
-        let each = self.rows.chunks_exact(self.mean.len()).zip(&self.residuals);
-        for (row, residual) in each.take(rows) {
-            cholesky::add_scaled(&mut self.mean, *residual, row);
-        }
+        cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..rows], &self.rows);
     }
 
     /// The mean from `A^T residuals`, by the factor.

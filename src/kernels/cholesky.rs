@@ -3,7 +3,8 @@
 //!
 //! A matrix is `n * n` numbers, row-major and without gaps. Only its lower
 //! triangle is read; what stands above it does not matter. All inner loops run
-//! along rows, so that they vectorise.
+//! along rows, so that they vectorise, and those that take the time have a fixed
+//! number of steps, so that a compiler need not guess.
 
 use super::level::Level;
 use super::passes::pass;
@@ -11,7 +12,7 @@ use super::simd::{Kernel, Simd};
 
 /// The dot product of two slices of one length.
 #[inline(always)]
-fn dot(left: &[f64], right: &[f64]) -> f64 {
+fn dot<S: Simd>(simd: S, left: &[f64], right: &[f64]) -> f64 {
     // Eight sums side by side: the order is fixed, and no addition waits for
     // the one before.
     let mut sums = [0.0; 8];
@@ -19,11 +20,11 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
     let (right, right_rest) = right.as_chunks::<8>();
     for (left, right) in left.iter().zip(right) {
         for lane in 0..8 {
-            sums[lane] += left[lane] * right[lane];
+            sums[lane] = simd.multiply_add_double(left[lane], right[lane], sums[lane]);
         }
     }
     for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
-        *sum += left * right;
+        *sum = simd.multiply_add_double(*left, *right, *sum);
     }
     let four = [sums[0] + sums[4], sums[1] + sums[5], sums[2] + sums[6], sums[3] + sums[7]];
     (four[0] + four[2]) + (four[1] + four[3])
@@ -31,30 +32,74 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
 
 /// `target += scale * source`, element by element, inside a kernel.
 #[inline(always)]
-fn add_multiple(target: &mut [f64], scale: f64, source: &[f64]) {
+fn add_multiple<S: Simd>(simd: S, target: &mut [f64], scale: f64, source: &[f64]) {
+    let (target, target_rest) = target.as_chunks_mut::<COLUMNS>();
+    let (source, source_rest) = source.as_chunks::<COLUMNS>();
     for (target, source) in target.iter_mut().zip(source) {
-        *target += scale * source;
+        // All is read before anything is written, which could be one memory for all that
+        // a compiler knows.
+        let mut sums = *target;
+        for lane in 0..COLUMNS {
+            sums[lane] = simd.multiply_add_double(scale, source[lane], sums[lane]);
+        }
+        *target = sums;
+    }
+    for (target, source) in target_rest.iter_mut().zip(source_rest) {
+        *target = simd.multiply_add_double(scale, *source, *target);
     }
 }
 
+/// A tile: so many rows and columns, whose sums are kept side by side.
+const ROWS: usize = 4;
+const COLUMNS: usize = 8;
+
+/// `sums[i][j] = ` the sum over the rows of a dense matrix of their elements in `row + i`
+/// and `column + j` multiplied; there are so many columns.
+#[inline(always)]
+fn tile_of_squares<S: Simd>(
+    simd: S,
+    rows: &[f64],
+    n: usize,
+    row: usize,
+    column: usize,
+) -> [[f64; COLUMNS]; ROWS] {
+    let mut sums = [[0.0; COLUMNS]; ROWS];
+    for numbers in rows.chunks_exact(n) {
+        let left = numbers[row..].first_chunk::<ROWS>();
+        let right = numbers[column..].first_chunk::<COLUMNS>();
+        if let (Some(left), Some(right)) = (left, right) {
+            for i in 0..ROWS {
+                for j in 0..COLUMNS {
+                    sums[i][j] = simd.multiply_add_double(left[i], right[j], sums[i][j]);
+                }
+            }
+        }
+    }
+    sums
+}
+
 pass! {
-    /// `target += scale * source`, element by element.
-    fn add_scaled<'a>(_simd, target: &'a mut [f64], scale: f64, source: &'a [f64]) -> () {
-        add_multiple(target, scale, source);
+    /// `target += ` the sum of the rows of a dense matrix, each times its weight.
+    fn add_weighted_rows<'a>(
+        simd, target: &'a mut [f64], weights: &'a [f64], rows: &'a [f64]
+    ) -> () {
+        for (row, weight) in rows.chunks_exact(target.len().max(1)).zip(weights) {
+            add_multiple(simd, target, *weight, row);
+        }
     }
 }
 
 pass! {
     /// `matrix = rows rows^T`, in its lower triangle; `rows` are of `width` numbers, one
     /// after another.
-    fn products<'a>(_simd, rows: &'a [f64], width: usize, matrix: &'a mut [f64]) -> () {
+    fn products<'a>(simd, rows: &'a [f64], width: usize, matrix: &'a mut [f64]) -> () {
         let width = width.max(1);
         let count = rows.len() / width;
         for (i, (row, products)) in
             rows.chunks_exact(width).zip(matrix.chunks_exact_mut(count.max(1))).enumerate()
         {
             for (product, other) in products[..=i].iter_mut().zip(rows.chunks_exact(width)) {
-                *product = dot(row, other);
+                *product = dot(simd, row, other);
             }
         }
     }
@@ -63,31 +108,28 @@ pass! {
 pass! {
     /// `matrix += rows^T rows`, in its lower triangle; `rows` are of `n` numbers,
     /// one after another.
-    fn add_squares<'a>(_simd, matrix: &'a mut [f64], n: usize, rows: &'a [f64]) -> () {
-        let n = n.max(1);
-        let mut fours = rows.chunks_exact(4 * n);
-        for four in &mut fours {
-            let (a, rest) = four.split_at(n);
-            let (b, rest) = rest.split_at(n);
-            let (c, d) = rest.split_at(n);
-            for (i, sums) in matrix.chunks_exact_mut(n).enumerate() {
-                let [by_a, by_b, by_c, by_d] = [a[i], b[i], c[i], d[i]];
-                let pairs = a[..=i].iter().zip(&b[..=i]).zip(c[..=i].iter().zip(&d[..=i]));
-                for (sum, ((a, b), (c, d))) in sums[..=i].iter_mut().zip(pairs) {
-                    *sum += (by_a * a + by_b * b) + (by_c * c + by_d * d);
+    fn add_squares<'a>(simd, matrix: &'a mut [f64], n: usize, rows: &'a [f64]) -> () {
+        if n < COLUMNS {
+            for row in rows.chunks_exact(n.max(1)) {
+                for (i, (sums, scale)) in matrix.chunks_exact_mut(n).zip(row).enumerate() {
+                    add_multiple(simd, &mut sums[..=i], *scale, &row[..=i]);
                 }
             }
+            return;
         }
-        for row in fours.remainder().chunks_exact(n) {
-            for (i, (sums, scale)) in matrix.chunks_exact_mut(n).zip(row).enumerate() {
-                add_multiple(&mut sums[..=i], *scale, &row[..=i]);
+        for i in (0..n).step_by(ROWS) {
+            for j in (0..n.min(i + ROWS)).step_by(COLUMNS) {
+                // The last tiles begin earlier, and what was added before is left out.
+                let (row, column) = (i.min(n - ROWS), j.min(n - COLUMNS));
+                let sums = tile_of_squares(simd, rows, n, row, column);
+                for (i, sums) in (row..).zip(sums).skip(i - row) {
+                    let to = matrix[i * n + column..].iter_mut().zip(sums);
+                    to.skip(j - column).for_each(|(to, sum)| *to += sum);
+                }
             }
         }
     }
 }
-
-/// So many columns of a row of the factor are summed side by side.
-const COLUMNS: usize = 32;
 
 pass! {
     /// Replaces a matrix by the factor L of `L L^T`, in its lower triangle; the
@@ -96,79 +138,87 @@ pass! {
     /// `false` if the matrix is not positive definite, or not finite; what is left
     /// in it then is of no use.
     #[must_use]
-    fn factorise<'a>(_simd, matrix: &'a mut [f64], n: usize) -> bool {
-        // Row `k` of `L^T` is computed at once, and lies above the diagonal: its
-        // elements do not wait for each other, as those of a row of L would.
-        for k in 0..n {
+    fn factorise<'a>(simd, matrix: &'a mut [f64], n: usize) -> bool {
+        // Rows of `L^T` are computed, and lie above the diagonal: their elements do not
+        // wait for each other, as those of a row of L would.
+        let mut k = 0;
+        while k < n {
+            let rows = ROWS.min(n - k);
             let (above, rest) = matrix.split_at_mut(k * n);
             // What is right of the diagonal is what is below it.
-            for column in k + 1..n {
-                rest[column] = rest[(column - k) * n + k];
-            }
-            let row = &mut rest[..n];
-            let mut end = n;
-            // From the right in whole blocks; the first may begin before the
-            // diagonal, where what it computes is left out.
-            while end > k && end >= COLUMNS {
-                subtract_block(above, n, k, end - COLUMNS, row);
-                end -= COLUMNS;
-            }
-            if end > k {
-                for earlier in above.chunks_exact(n) {
-                    add_multiple(&mut row[k..end], -earlier[k], &earlier[k..end]);
+            for column in k..n {
+                let below = (column - k) * n + k;
+                for row in 0..rows.min(column - k) {
+                    rest[row * n + column] = rest[below + row];
                 }
             }
-            // A comparison that NaN fails too.
-            let square = row[k];
-            if !(square > 0.0 && square.is_finite()) {
-                return false;
+            subtract_squares(simd, above, n, k, &mut rest[..rows * n]);
+            for row in 0..rows {
+                let (earlier, now) = rest[..rows * n].split_at_mut(row * n);
+                let (now, diagonal) = (&mut now[..n], k + row);
+                for earlier in earlier.chunks_exact(n) {
+                    add_multiple(simd, &mut now[diagonal..], -earlier[diagonal], &earlier[diagonal..]);
+                }
+                // A comparison that NaN fails too.
+                let square = now[diagonal];
+                if !(square > 0.0 && square.is_finite()) {
+                    return false;
+                }
+                let pivot = square.sqrt();
+                let share = 1.0 / pivot;
+                now[diagonal] = pivot;
+                now[diagonal + 1..].iter_mut().for_each(|element| *element *= share);
             }
-            let pivot = square.sqrt();
-            row[k] = pivot;
-            let share = 1.0 / pivot;
-            row[k + 1..].iter_mut().for_each(|element| *element *= share);
-            for column in k + 1..n {
-                rest[(column - k) * n + k] = rest[column];
+            for column in k..n {
+                for row in 0..rows.min(column - k) {
+                    rest[(column - k) * n + k + row] = rest[row * n + column];
+                }
             }
+            k += rows;
         }
         true
     }
 }
 
-/// Subtracts from a block of columns of row `k` what the rows above it say.
+/// Subtracts from some rows of `L^T`, of which row `k` is the first, what the rows above
+/// them say, from the diagonal on.
 #[inline(always)]
-fn subtract_block(above: &[f64], n: usize, k: usize, first: usize, row: &mut [f64]) {
-    let mut sums = [0.0; COLUMNS];
-    for earlier in above.chunks_exact(n) {
-        let scale = earlier[k];
-        if let Some((block, _)) = earlier[first..].split_first_chunk::<COLUMNS>() {
-            for lane in 0..COLUMNS {
-                sums[lane] += scale * block[lane];
+fn subtract_squares<S: Simd>(simd: S, above: &[f64], n: usize, k: usize, rows: &mut [f64]) {
+    if rows.len() < ROWS * n || n < COLUMNS {
+        for (row, diagonal) in rows.chunks_exact_mut(n).zip(k..) {
+            for earlier in above.chunks_exact(n) {
+                add_multiple(simd, &mut row[diagonal..], -earlier[diagonal], &earlier[diagonal..]);
             }
         }
+        return;
     }
-    let skipped = k.saturating_sub(first);
-    for (element, sum) in row[first + skipped..].iter_mut().zip(&sums[skipped..]) {
-        *element -= sum;
+    for column in (k..n).step_by(COLUMNS) {
+        // As in `add_squares`.
+        let first = column.min(n - COLUMNS);
+        let sums = tile_of_squares(simd, above, n, k, first);
+        for ((row, sums), diagonal) in rows.chunks_exact_mut(n).zip(sums).zip(k..) {
+            let to = row[first..].iter_mut().zip(sums);
+            to.skip(column.max(diagonal) - first).for_each(|(to, sum)| *to -= sum);
+        }
     }
 }
 
 pass! {
     /// Replaces the right side of `L x = b` by x, given the factor L.
-    fn solve_lower<'a>(_simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
+    fn solve_lower<'a>(simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
         for (i, row) in factor.chunks_exact(n.max(1)).enumerate() {
-            x[i] = (x[i] - dot(&row[..i], &x[..i])) / row[i];
+            x[i] = (x[i] - dot(simd, &row[..i], &x[..i])) / row[i];
         }
     }
 }
 
 pass! {
     /// Replaces the right side of `L^T x = b` by x, given the factor L.
-    fn solve_upper<'a>(_simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
+    fn solve_upper<'a>(simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
         for (i, row) in factor.chunks_exact(n.max(1)).enumerate().rev() {
             let (before, x) = x.split_at_mut(i);
             x[0] /= row[i];
-            add_multiple(before, -x[0], &row[..i]);
+            add_multiple(simd, before, -x[0], &row[..i]);
         }
     }
 }
@@ -182,14 +232,14 @@ pub fn solve(factor: &[f64], n: usize, x: &mut [f64]) {
 pass! {
     /// Writes the lower triangle of A's inverse into `inverse`, and replaces A's
     /// factor L by its own inverse.
-    fn invert<'a>(_simd, factor: &'a mut [f64], n: usize, inverse: &'a mut [f64]) -> () {
+    fn invert<'a>(simd, factor: &'a mut [f64], n: usize, inverse: &'a mut [f64]) -> () {
         for i in 0..n {
             let (above, row) = factor.split_at_mut(i * n);
             let row = &mut row[..=i];
             // Elements from `k` on are still the factor's when their turn comes.
             for (k, other) in above.chunks_exact(n).enumerate() {
                 let scale = std::mem::take(&mut row[k]);
-                add_multiple(&mut row[..=k], scale, &other[..=k]);
+                add_multiple(simd, &mut row[..=k], scale, &other[..=k]);
             }
             let pivot = 1.0 / row[i];
             row[..i].iter_mut().for_each(|element| *element *= -pivot);
@@ -198,7 +248,7 @@ pass! {
         inverse.fill(0.0);
         for (k, row) in factor.chunks_exact(n.max(1)).enumerate() {
             for i in 0..=k {
-                add_multiple(&mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
+                add_multiple(simd, &mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
             }
         }
     }

@@ -35,6 +35,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn multiply_add_double(self, a: f64, b: f64, c: f64) -> f64 {
+        a * b + c
+    }
+
+    #[inline(always)]
     fn rectify(self, a: [f32; 4]) -> [f32; 4] {
         [a[0].max(0.0), a[1].max(0.0), a[2].max(0.0), a[3].max(0.0)]
     }

@@ -36,6 +36,13 @@ pub trait Simd: Copy {
     /// `a * b + c`, rounded once on every level but the portable one.
     fn multiply_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 
+    /// `a * b + c` of single numbers, as [`Simd::multiply_add`]: for loops in double
+    /// precision, of whose steps compilers make vectors.
+    #[inline(always)]
+    fn multiply_add_double(self, a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
+
     /// The larger of each element and 0; 0 for what is not a number.
     fn rectify(self, a: Self::Vector) -> Self::Vector;
 
