@@ -1,6 +1,5 @@
 //! Items that can be scored.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::{Precision, VECTOR_NUMBERS};
@@ -141,11 +140,7 @@ impl Catalog {
 
     /// The item's index: a binary search.
     pub fn find(&self, id: &str) -> Option<u32> {
-        let by_id = &self.0.by_id;
-        by_id
-            .binary_search_by(|&item| self.id(item).unwrap_or_default().cmp(id))
-            .ok()
-            .map(|place| by_id[place])
+        self.0.table.ids.find(&self.0.by_id, id)
     }
 
     /// The item's id; `None` beyond the end.
@@ -261,14 +256,7 @@ impl Added {
         let config = model.config();
         table.check(config).map_err(refuse)?;
         let ids = &table.ids;
-        let items = u32::try_from(ids.len())
-            .map_err(|_| refuse(format!("{} are more than an index can count", ids.len())))?;
-        let id = |item: u32| ids.get(item as usize).unwrap_or_default();
-        let mut by_id: Vec<u32> = (0..items).collect();
-        by_id.sort_unstable_by_key(|&item| id(item));
-        if let Some(pair) = by_id.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
-            return Err(refuse(format!("the id \"{}\" stands there twice", id(pair[0]))));
-        }
+        let by_id = ids.sorted().map_err(refuse)?;
         // Both numbers may be large in a small file, but their product is memory.
         let width = config.item_width().unwrap_or(0);
         let mut rows = before.with_room(ids.len().saturating_mul(width))?;
@@ -279,15 +267,15 @@ impl Added {
         let vector_width =
             if table.vectors.is_some() { config.factors + VECTOR_NUMBERS } else { 0 };
         let mut row = vec![0.0; width];
-        for item in 0..items {
+        for item in 0..ids.len() {
             let (vector, embedding) = row.split_at_mut(vector_width);
             if let Some(vectors) = &table.vectors {
-                vectors.write_row(item as usize, vector);
+                vectors.write_row(item, vector);
             }
             let fields = &config.item_fields;
-            write_row(fields, &table.columns, item as usize, weights, means, embedding);
+            write_row(fields, &table.columns, item, weights, means, embedding);
             rows.push(&row).map_err(|number| {
-                let id = id(item);
+                let id = ids.get(item).unwrap_or_default();
                 refuse(format!(
                     "item \"{id}\" is described by the number {number}; half precision holds \
                      numbers up to {LARGEST_HALF}: keep the catalogue in f32"
@@ -323,10 +311,12 @@ fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
     let mut biases = Vec::with_capacity(items);
     let mut variances = vec![*variance; items];
     let mut raters = vec![0; items];
-    let known = KnownItems::new(model);
+    let own = model.contents().catalog.as_ref();
+    let own = own.and_then(|own| Some((own.vectors.as_ref()?, places(&own.ids))));
     let mut row = vec![0.0; prior.width()];
     for (item, id) in table.ids.iter().enumerate() {
-        if let Some((known, place)) = known.find(id) {
+        let known = own.as_ref().and_then(|(known, place)| Some((known, place(id)?)));
+        if let Some((known, place)) = known {
             vectors.extend_from_slice(&known.vectors[place * factors..][..factors]);
             biases.push(known.bias[place]);
             variances[item] = known.variance[place];
@@ -353,32 +343,13 @@ fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
     if table.ids == own.ids {
         return Some(familiarity.clone());
     }
-    let places: HashMap<&str, usize> = own.ids.iter().zip(0..).collect();
-    Some(familiarity.select(table.ids.iter().map(|id| places.get(id).copied())))
+    Some(familiarity.select(table.ids.iter().map(places(&own.ids))))
 }
 
-/// The weight file's own items, by id.
-struct KnownItems<'a> {
-    vectors: Option<&'a ItemVectors>,
-    places: Vec<(&'a str, usize)>,
-}
-
-impl<'a> KnownItems<'a> {
-    fn new(model: &'a Model) -> Self {
-        let table = model.contents().catalog.as_ref();
-        let vectors = table.and_then(|table| table.vectors.as_ref());
-        let mut places: Vec<(&str, usize)> = match (table, vectors) {
-            (Some(table), Some(_)) => table.ids.iter().zip(0..).collect(),
-            _ => Vec::new(),
-        };
-        places.sort_unstable();
-        Self { vectors, places }
-    }
-
-    fn find(&self, id: &str) -> Option<(&'a ItemVectors, usize)> {
-        let place = self.places.binary_search_by_key(&id, |(id, _)| id).ok()?;
-        Some((self.vectors?, self.places[place].1))
-    }
+/// The place of an id among the weight file's own, which differ.
+fn places(own: &Strings) -> impl Fn(&str) -> Option<usize> {
+    let sorted = own.sorted().unwrap_or_default();
+    move |id| Some(own.find(&sorted, id)? as usize)
 }
 
 impl ItemVectors {

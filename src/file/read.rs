@@ -5,6 +5,7 @@ use crate::Result;
 use crate::buffer::{Buffer, SharedBytes};
 use crate::config::{Config, Local};
 use crate::familiarity::Familiarity;
+use crate::kernels::are_finite;
 use crate::network::Network;
 use crate::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary};
 
@@ -80,14 +81,12 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
 
 pub(super) fn floats(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<Buffer<f32>> {
     let numbers: Buffer<f32> = file.take(name, shape)?;
-    match numbers.iter().position(|number| !number.is_finite()) {
-        Some(index) => {
-            let problem =
-                format!("the number at index {index} is {}; all must be finite", numbers[index]);
-            Err(file.refuse(name, problem))
-        }
-        None => Ok(numbers),
+    if are_finite(&numbers) {
+        return Ok(numbers);
     }
+    let index = numbers.iter().take_while(|number| number.is_finite()).count();
+    let problem = format!("the number at index {index} is {}; all must be finite", numbers[index]);
+    Err(file.refuse(name, problem))
 }
 
 fn not_negative(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<Buffer<f32>> {
@@ -148,17 +147,7 @@ fn vocabulary(file: &mut RawFile, entity: Entity, field: &Field) -> Result<Optio
 
 fn catalog(file: &mut RawFile, config: &Config) -> Result<Option<CatalogTable>> {
     let Some(ids) = strings(file, "catalog.ids")? else { return Ok(None) };
-    if u32::try_from(ids.len()).is_err() {
-        let problem = format!("{} items are more than an index can count", ids.len());
-        return Err(file.refuse("catalog.ids", problem));
-    }
-    let mut sorted: Vec<&str> = ids.iter().collect();
-    sorted.sort_unstable();
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(
-            file.refuse("catalog.ids", format!("the id \"{}\" stands there twice", pair[0]))
-        );
-    }
+    ids.sorted().map_err(|problem| file.refuse("catalog.ids", problem))?;
     let titles = strings(file, "catalog.titles")?;
     if let Some(titles) = titles.as_ref().filter(|titles| titles.len() != ids.len()) {
         let problem = format!("there are {} titles for {} items", titles.len(), ids.len());
@@ -195,13 +184,12 @@ fn column(file: &mut RawFile, field: &Field, items: usize) -> Result<Column> {
         }
         return Ok(Column::Numbers(numbers));
     }
-    let offsets = file.take(&format!("{name}.offsets"), &[items + 1])?;
+    let offsets: Buffer<u64> = file.take(&format!("{name}.offsets"), &[items + 1])?;
     let values = file.take_list(&values)?;
-    let column = Column::values(offsets, values, field.size)
+    let column = Column::values(offsets.clone(), values, field.size)
         .map_err(|problem| file.refuse(&name, problem))?;
-    if field.kind == FieldKind::One
-        && let Some(item) = (0..items).find(|&item| column.row(item).len() > 1)
-    {
+    let several = offsets.windows(2).position(|ends| ends[1] - ends[0] > 1);
+    if let Some(item) = several.filter(|_| field.kind == FieldKind::One) {
         let problem = format!("item {item} has {} values; one is expected", column.row(item).len());
         return Err(file.refuse(&name, problem));
     }

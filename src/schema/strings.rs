@@ -44,6 +44,43 @@ impl Strings {
         std::str::from_utf8(&self.bytes[ends[0] as usize..ends[1] as usize]).ok()
     }
 
+    /// The bytes of the string at each place.
+    fn pieces<'a>(&'a self) -> impl Fn(u32) -> &'a [u8] {
+        let (offsets, bytes) = (&*self.offsets, &*self.bytes);
+        move |place| {
+            let place = place as usize;
+            &bytes[offsets[place] as usize..offsets[place + 1] as usize]
+        }
+    }
+
+    /// The places of ids, none of which is there twice, in the order of their bytes.
+    ///
+    /// # Errors
+    /// Which id is there twice, or that there are too many, in words.
+    pub(crate) fn sorted(&self) -> Result<Vec<u32>, String> {
+        let count = u32::try_from(self.len())
+            .map_err(|_| format!("{} items are more than an index can count", self.len()))?;
+        let mut sorted: Vec<u32> = (0..count).collect();
+        let piece = self.pieces();
+        // Of the standard library's sorts, the one that is fast even where that was built
+        // for size.
+        sorted.sort_by_key(|&place| piece(place));
+        match sorted.windows(2).find(|pair| piece(pair[0]) == piece(pair[1])) {
+            Some(pair) => {
+                let id = self.get(pair[0] as usize).unwrap_or_default();
+                Err(format!("the id \"{id}\" stands there twice"))
+            }
+            None => Ok(sorted),
+        }
+    }
+
+    /// The place of an id, by what [`Strings::sorted`] says of these.
+    pub(crate) fn find(&self, sorted: &[u32], id: &str) -> Option<u32> {
+        let piece = self.pieces();
+        let found = sorted.binary_search_by_key(&id.as_bytes(), |&place| piece(place)).ok()?;
+        Some(sorted[found])
+    }
+
     /// All strings, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
@@ -102,4 +139,28 @@ pub(super) fn check_offsets(offsets: &[u64], len: usize) -> Result<(), String> {
         return Err(format!("offsets end with {last} instead of {len}, the number of elements"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found_by_their_order_and_twice_is_refused() {
+        let ids: Vec<String> = (0..500u32).map(|id| (id * 7919 % 1000).to_string()).collect();
+        let strings = Strings::from_iter(&ids);
+        let sorted = strings.sorted().unwrap();
+        let mut expected: Vec<&str> = ids.iter().map(String::as_str).collect();
+        expected.sort_unstable();
+        assert!(sorted.iter().map(|&place| ids[place as usize].as_str()).eq(expected));
+        for (place, id) in (0..).zip(&ids) {
+            assert_eq!(strings.find(&sorted, id), Some(place));
+        }
+        for absent in ["", "0x", "1000", "ä"] {
+            assert_eq!(strings.find(&sorted, absent), None);
+        }
+        assert_eq!(Strings::from_iter::<[&str; 0]>([]).sorted(), Ok(vec![]));
+        let twice = Strings::from_iter(["ä", "b", "", "ä"]).sorted();
+        assert_eq!(twice, Err("the id \"ä\" stands there twice".into()));
+    }
 }
