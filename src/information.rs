@@ -4,7 +4,7 @@
 use crate::adapt::BLOCK;
 use crate::config::Local;
 use crate::inputs::Rows;
-use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm};
+use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm, scale_by};
 use crate::{Error, Model, Result, User};
 
 /// A user's features of the catalogue, how unsure the head is of them, and room
@@ -79,7 +79,7 @@ impl Information {
             let rows = &mut rows[..count * width];
             for (row, known) in rows.chunks_exact_mut(width).zip(known) {
                 let share = f64::from(*known) / sum.max(f64::MIN_POSITIVE);
-                row.iter_mut().for_each(|feature| *feature *= share.sqrt() as f32);
+                scale_by(row, share.sqrt() as f32);
             }
             let rows = Matrix::dense(rows, count, width);
             gemm(rows.transposed(), rows, Start::Kept, MatrixMut::dense(moment, width, width));
@@ -175,15 +175,14 @@ impl User {
             let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
             *noise = ridge.noise * variance + ridge.item_variance * item_variance;
         }
-        let width = scale.len();
-        let inputs = inputs.items.chunks_exact(width - 1);
-        for (features, inputs) in features.chunks_exact_mut(width).zip(inputs) {
-            // The bias is the weight of a feature that is always 1.
-            for ((feature, input), scale) in
-                features.iter_mut().zip(inputs.iter().chain([&1.0])).zip(scale)
-            {
+        let last = scale.len() - 1;
+        let inputs = inputs.items.chunks_exact(last);
+        for (features, inputs) in features.chunks_exact_mut(scale.len()).zip(inputs) {
+            for ((feature, input), scale) in features.iter_mut().zip(inputs).zip(scale) {
                 *feature = scale * input;
             }
+            // The bias is the weight of a feature that is always 1.
+            features[last] = scale[last];
         }
         said.len()
     }
