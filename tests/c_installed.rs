@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use c::{STRICT, have, installed, project, run};
+use c::{STRICT, have, installed, installed_small, project, run};
 use common::files::{bytes, sample};
+use melu::ffi::melu_status;
 use melu::{Filter, Model, User};
 
 const EXAMPLES: [&str; 3] = ["cold_start", "service", "mobile"];
@@ -87,6 +88,11 @@ fn check_example(name: &str, mut command: Command, work: &Work) {
         }
     }
     assert_eq!(run(&mut command), expected, "{name}");
+}
+
+/// The library as it is installed without options, and by `--small`.
+fn both() -> impl Iterator<Item = &'static Path> {
+    installed().into_iter().chain(installed_small())
 }
 
 fn with_library_path(program: PathBuf, prefix: &Path) -> Command {
@@ -197,8 +203,10 @@ fn golden_functions() -> Vec<String> {
 
 #[test]
 fn only_the_functions_of_the_abi_are_exported() {
-    let Some(prefix) = installed() else { return };
-    for (library, options) in [("libmelu.so", &["-D"][..]), ("libmelu.a", &["--extern-only"])] {
+    let libraries = [("libmelu.so", &["-D"][..]), ("libmelu.a", &["--extern-only"])];
+    for (prefix, (library, options)) in
+        both().flat_map(|prefix| libraries.map(|library| (prefix, library)))
+    {
         let mut nm = Command::new("nm");
         nm.args(options).arg("--defined-only").arg(prefix.join("lib").join(library));
         let listed = run(&mut nm);
@@ -210,8 +218,94 @@ fn only_the_functions_of_the_abi_are_exported() {
 }
 
 #[test]
+fn the_small_library_is_small_and_does_the_same() {
+    let Some(prefix) = installed_small() else { return };
+    if cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        for (library, bytes) in [("libmelu.so", 500_000), ("libmelu.a", 1_000_000)] {
+            let found = fs::metadata(prefix.join("lib").join(library)).unwrap().len();
+            assert!(found < bytes, "{library} has {found} bytes");
+        }
+    }
+    let work = Work::new();
+    for name in EXAMPLES {
+        for alone in [false, true] {
+            link(&work, prefix, &example(name), alone);
+            check_example(name, with_library_path(work.path("program"), prefix), &work);
+        }
+    }
+}
+
+/// Compiles a file to `program`, with the shared library or the static one alone.
+fn link(work: &Work, prefix: &Path, source: &Path, alone: bool) {
+    let (mut command, lib) =
+        (compile(work, "cc", source, &["-pthread", "-o", "program"]), prefix.join("lib"));
+    command.arg("-I").arg(prefix.join("include"));
+    match alone {
+        true => command.arg(lib.join("libmelu.a")).args(LIBS_PRIVATE.split(' ')),
+        false => command.arg("-L").arg(lib).arg("-lmelu"),
+    };
+    run(&mut command);
+}
+
+/// Where a tensor begins in a weight file.
+fn tensor_start(file: &[u8], name: &str) -> u64 {
+    let (length, rest) = file.split_first_chunk().unwrap();
+    let length = u64::from_le_bytes(*length);
+    let header: serde_json::Value = serde_json::from_slice(&rest[..length as usize]).unwrap();
+    8 + length + header[name]["data_offsets"][0].as_u64().unwrap()
+}
+
+#[test]
+fn a_panic_inside_the_installed_library_is_told_by_its_status() {
+    let work = Work::new();
+    // Borrowed bytes that change, which the header forbids, are what it panics at.
+    let main = r#"
+        #include <melu.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <string.h>
+        static int report(melu_status status, const melu_error *error) {
+            return printf("%d %s\n", (int)status, error->message) < 0;
+        }
+        int main(int count, char **arguments) {
+            static unsigned long long bytes[1 << 14];
+            FILE *file = fopen(arguments[1], "rb");
+            size_t len = file == NULL ? 0 : fread(bytes, 1, sizeof bytes, file);
+            melu_bytes_options options = {sizeof options, 1, NULL, NULL};
+            melu_model *model;
+            melu_catalog *catalog;
+            melu_str id;
+            melu_error error;
+            if (count != 3 || melu_model_open_bytes(bytes, len, &options, &model, &error) ||
+                melu_model_catalog(model, &catalog, &error)) return 1;
+            memset((char *)bytes + atol(arguments[2]) + 8, 255, 8);
+            report(melu_catalog_id(catalog, 1, &id, &error), &error);
+            report(melu_catalog_id(catalog, 0, &id, &error), &error);
+            melu_catalog_free(catalog);
+            melu_model_free(model);
+            fclose(file);
+            return 0;
+        }"#;
+    fs::write(work.path("main.c"), main).unwrap();
+    let offsets = tensor_start(&fs::read(work.model()).unwrap(), "catalog.ids.offsets");
+    let panic = melu_status::Panic as u32;
+    for (prefix, alone) in both().flat_map(|prefix| [(prefix, false), (prefix, true)]) {
+        link(&work, prefix, &work.path("main.c"), alone);
+        let mut program = with_library_path(work.path("program"), prefix);
+        let output = program.arg(work.model()).arg(offsets.to_string()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<&str> = said.lines().collect();
+        let [first, second] = lines[..] else { panic!("{:?}\n{said}", output.status) };
+        let expected = format!("{panic} the library panicked, which it should not: range ");
+        assert!(first.starts_with(&expected), "{said}");
+        let expected = format!("{panic} catalog: the library panicked while it was used");
+        assert!(second.starts_with(&expected), "{said}");
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    }
+}
+
+#[test]
 fn the_static_archive_links_beside_another_of_rust() {
-    let Some(prefix) = installed() else { return };
     let work = Work::new();
     let source = "
         #[no_mangle]
@@ -236,12 +330,14 @@ fn the_static_archive_links_beside_another_of_rust() {
         rustc.current_dir(&work.0).args(["--edition=2021", "--crate-type=staticlib", "-O"]);
         run(rustc.arg("other.rs"));
         // In both orders: neither may count on the other's names.
-        let (ours, other) = (prefix.join("lib/libmelu.a"), work.path("libother.a"));
-        for archives in [[&ours, &other], [&other, &ours]] {
-            let mut command = compile(&work, "cc", &work.path("main.c"), &["-o", "main"]);
-            command.arg("-I").arg(prefix.join("include")).args(archives);
-            run(command.args(LIBS_PRIVATE.split(' ')));
-            assert_eq!(run(&mut Command::new(work.path("main"))), "3 -1 4\n");
+        for prefix in both() {
+            let (ours, other) = (prefix.join("lib/libmelu.a"), work.path("libother.a"));
+            for archives in [[&ours, &other], [&other, &ours]] {
+                let mut command = compile(&work, "cc", &work.path("main.c"), &["-o", "main"]);
+                command.arg("-I").arg(prefix.join("include")).args(archives);
+                run(command.args(LIBS_PRIVATE.split(' ')));
+                assert_eq!(run(&mut Command::new(work.path("main"))), "3 -1 4\n");
+            }
         }
     }
 }

@@ -2,8 +2,11 @@
 # Builds the C library and installs it: the headers for C and C++, shared and static
 # library, and what pkg-config and CMake need to find them. The installed tree may be moved as a whole.
 #
-#     bindings/c/install.sh [--prefix DIR] [--libdir DIR]
+#     bindings/c/install.sh [--small] [--prefix DIR] [--libdir DIR]
 #
+# --small   builds Rust's own library anew too, for size, and without what prints
+#           backtraces, which melu never does. Needs that library's sources
+#           (`rustup component add rust-src`), and fetches what they need of others'
 # --prefix  where to install, /usr/local if not given
 # --libdir  where libraries go, below the prefix; lib if not given
 # DESTDIR   is put before the prefix, to make packages
@@ -16,17 +19,24 @@ fail() {
     exit 1
 }
 
+usage="usage: install.sh [--small] [--prefix DIR] [--libdir DIR]"
+small=
 prefix=/usr/local
 libdir=lib
 while [ $# -gt 0 ]; do
     case $1 in
+        --small)
+            small=yes
+            shift
+            continue
+            ;;
         --prefix=* | --libdir=*) option=${1%%=*} value=${1#*=} ;;
         --prefix | --libdir)
             [ $# -gt 1 ] || fail "$1 needs a folder"
             option=$1 value=$2
             shift
             ;;
-        *) fail "unknown argument $1; usage: install.sh [--prefix DIR] [--libdir DIR]" ;;
+        *) fail "unknown argument $1; $usage" ;;
     esac
     shift
     case $option in
@@ -48,16 +58,37 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 abi=$(sed -n '/^\[package.metadata.capi.library\]/,$ s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
 major=${abi%%.*}
 
-# Both kinds alone, without the Rust library: only then is all of it optimised as one.
-# What is small enough to inline is left as small: this takes a tenth of the size and no
-# time, for the kernels' parts are always inlined.
+# All is to be small, which the kernels do not notice: what is to be inlined in them is
+# marked so, and their loops are of vectors already. But a loop of a known length is
+# unrolled as ever, for only then are their sums in registers.
+set -- -Cllvm-args=-inline-threshold=5 \
+    -Cllvm-args=-force-attribute=optsize -Cllvm-args=-unroll-threshold=150 \
+    -Cno-vectorize-loops
 target=${CARGO_TARGET_DIR:-$root/target}
+build_std=
+if [ -n "$small" ]; then
+    sources=$(cd "$root" && rustc --print sysroot)/lib/rustlib/src/rust/library
+    [ -d "$sources" ] || fail "--small needs the sources of Rust's own library, and there" \
+        "is no $sources; install them: rustup component add rust-src"
+    target=$target/small
+    build_std="-Zbuild-std=std -Zbuild-std-features=panic-unwind,optimize_for_size"
+    system=${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')}
+    # There, Rust links by LLVM's linker, which keeps one of several functions that are alike.
+    [ "$system" != x86_64-unknown-linux-gnu ] || set -- "$@" -Clink-arg=-Wl,--icf=all
+    # Neither to build that library is stable, nor to leave out where a panic was: melu tells
+    # what it says, not where.
+    export CARGO_BUILD_TARGET="$system" RUSTC_BOOTSTRAP=1
+    export RUSTFLAGS="${RUSTFLAGS:-} -Zlocation-detail=none"
+fi
+
+# Both kinds alone, without the Rust library: only then is all of it optimised as one.
 built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/embedded
 mkdir -p "$built"
 natives=$built/melu-native-libraries
+# shellcheck disable=SC2086 # two arguments, or none
 (cd "$root" && cargo rustc --quiet --locked --profile embedded --no-default-features --lib \
-    --target-dir "$target" --crate-type cdylib,staticlib -- \
-    -Cllvm-args=-inline-threshold=20 "--print=native-static-libs=$natives")
+    $build_std --target-dir "$target" --crate-type cdylib,staticlib -- \
+    "$@" "--print=native-static-libs=$natives")
 # The compiler adds its own runtime, by the name that suits static linking or not.
 libraries=$(tr ' ' '\n' <"$natives" | grep '^-l' | grep -vx -e -lc -e -lgcc_s | awk '!seen[$0]++' |
     tr '\n' ' ' | sed 's/ $//')

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts the static library and its header into the Go package, where the build tag
-# melu_vendored looks for them. Needs what bindings/c/install.sh does, or an installed
-# library:
+# melu_vendored looks for them. Needs what bindings/c/install.sh --small does, or an
+# installed library:
 #
 #     vendor.sh [--prefix=DIR]
 #
@@ -33,10 +33,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ -z "$prefix" ]; then
     prefix=$work
-    # Where other packages' sources lie is written into the messages of their panics.
-    cargo_home=${CARGO_HOME:-$HOME/.cargo}
-    RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$cargo_home=/cargo" \
-        "$here/../c/install.sh" --prefix "$prefix"
+    # The small one has no messages of panics that say where sources lie.
+    "$here/../c/install.sh" --small --prefix "$prefix"
 fi
 [ -f "$prefix/lib/libmelu.a" ] || fail "$prefix/lib/libmelu.a is not there"
 

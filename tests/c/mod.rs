@@ -16,10 +16,14 @@ pub fn have(tool: &str) -> bool {
     if Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success()) {
         return true;
     }
+    missing(tool);
+    false
+}
+
+fn missing(tool: &str) {
     let missing = format!("{tool} is not here");
     assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
     crate::common::skipped(&missing);
-    false
 }
 
 /// Whether pkg-config knows a package; if not, says what is skipped, as `have` does.
@@ -30,9 +34,7 @@ pub fn have_package(package: &str) -> bool {
     if Command::new("pkg-config").args(["--exists", package]).status().unwrap().success() {
         return true;
     }
-    let missing = format!("{package} is not here");
-    assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
-    crate::common::skipped(&missing);
+    missing(package);
     false
 }
 
@@ -57,15 +59,30 @@ pub const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 /// saying what is missing for it.
 pub fn installed() -> Option<&'static Path> {
     static PREFIX: OnceLock<Option<PathBuf>> = OnceLock::new();
-    PREFIX
-        .get_or_init(|| {
-            if !["cc", "ld", "objcopy", "nm", "ar"].into_iter().all(have) {
-                return None;
-            }
-            let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
-            let _ = fs::remove_dir_all(&prefix);
-            run(Command::new(project("bindings/c/install.sh")).arg("--prefix").arg(&prefix));
-            Some(prefix)
-        })
-        .as_deref()
+    PREFIX.get_or_init(|| install("installed", &[])).as_deref()
+}
+
+/// The same, by `install.sh --small`.
+pub fn installed_small() -> Option<&'static Path> {
+    static PREFIX: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let install = || {
+        let sysroot = run(Command::new("rustc").args(["--print", "sysroot"]));
+        if !Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library").exists() {
+            missing("Rust's own library as source, the component rust-src,");
+            return None;
+        }
+        install("small", &["--small"])
+    };
+    PREFIX.get_or_init(install).as_deref()
+}
+
+fn install(folder: &str, options: &[&str]) -> Option<PathBuf> {
+    if !["cc", "ld", "objcopy", "nm", "ar"].into_iter().all(have) {
+        return None;
+    }
+    let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    let _ = fs::remove_dir_all(&prefix);
+    let mut install = Command::new(project("bindings/c/install.sh"));
+    run(install.args(options).arg("--prefix").arg(&prefix));
+    Some(prefix)
 }
