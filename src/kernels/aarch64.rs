@@ -19,6 +19,7 @@ impl Neon {
 
 impl Simd for Neon {
     type Vector = float32x4_t;
+    type Double = float64x2_t;
 
     const LANES: usize = 4;
     const TILE_VECTORS: usize = 4;
@@ -45,6 +46,30 @@ impl Simd for Neon {
     fn multiply_add(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
         // SAFETY: as in `splat`.
         unsafe { vfmaq_f32(c, a, b) }
+    }
+
+    #[inline(always)]
+    fn splat_double(self, number: f64) -> float64x2_t {
+        // SAFETY: as in `splat`.
+        unsafe { vdupq_n_f64(number) }
+    }
+
+    #[inline(always)]
+    fn multiply_add_double(self, a: float64x2_t, b: float64x2_t, c: float64x2_t) -> float64x2_t {
+        // SAFETY: as in `splat`.
+        unsafe { vfmaq_f64(c, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_double(self, from: *const f64) -> float64x2_t {
+        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        unsafe { vld1q_f64(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_double(self, to: *mut f64, vector: float64x2_t) {
+        // SAFETY: as in `load_double`.
+        unsafe { vst1q_f64(to, vector) }
     }
 
     #[inline(always)]

@@ -3,58 +3,83 @@
 //!
 //! A matrix is `n * n` numbers, row-major and without gaps. Only its lower
 //! triangle is read; what stands above it does not matter. All inner loops run
-//! along rows, so that they vectorise, and those that take the time have a fixed
-//! number of steps, so that a compiler need not guess.
+//! along rows, in vectors.
 
 use super::level::Level;
 use super::passes::pass;
-use super::simd::{Kernel, Simd};
+use super::simd::{Kernel, MOST_LANES, Simd};
 
 /// The dot product of two slices of one length.
 #[inline(always)]
 fn dot<S: Simd>(simd: S, left: &[f64], right: &[f64]) -> f64 {
-    // Eight sums side by side: the order is fixed, and no addition waits for
-    // the one before.
-    let mut sums = [0.0; 8];
-    let (left, left_rest) = left.as_chunks::<8>();
-    let (right, right_rest) = right.as_chunks::<8>();
-    for (left, right) in left.iter().zip(right) {
-        for lane in 0..8 {
-            sums[lane] = simd.multiply_add_double(left[lane], right[lane], sums[lane]);
+    // Two sums side by side, so that additions wait less for the one before.
+    let mut sums = [simd.splat_double(0.0); 2];
+    let len = left.len().min(right.len());
+    let whole = len - len % (2 * S::DOUBLES);
+    for first in (0..whole).step_by(2 * S::DOUBLES) {
+        for (part, sum) in sums.iter_mut().enumerate() {
+            let place = first + part * S::DOUBLES;
+            // SAFETY: both slices hold two vectors from `first` on.
+            unsafe {
+                let left = simd.load_double(left.as_ptr().add(place));
+                *sum = simd.multiply_add_double(
+                    left,
+                    simd.load_double(right.as_ptr().add(place)),
+                    *sum,
+                );
+            }
         }
     }
-    for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
-        *sum = simd.multiply_add_double(*left, *right, *sum);
+    let mut total = 0.0;
+    for lane in lanes(simd, sums).into_iter().take(2 * S::DOUBLES) {
+        total += lane;
     }
-    let four = [sums[0] + sums[4], sums[1] + sums[5], sums[2] + sums[6], sums[3] + sums[7]];
-    (four[0] + four[2]) + (four[1] + four[3])
+    for (left, right) in left[whole..len].iter().zip(&right[whole..len]) {
+        total = simd.multiply_add_one(*left, *right, total);
+    }
+    total
+}
+
+/// Two vectors' numbers; zeros after them.
+#[inline(always)]
+fn lanes<S: Simd>(simd: S, vectors: [S::Double; 2]) -> [f64; MOST_LANES] {
+    let mut lanes = [0.0; MOST_LANES];
+    for (part, vector) in vectors.into_iter().enumerate() {
+        // SAFETY: two vectors have LANES numbers, at most MOST_LANES.
+        unsafe { simd.store_double(lanes.as_mut_ptr().add(part * S::DOUBLES), vector) };
+    }
+    lanes
 }
 
 /// `target += scale * source`, element by element, inside a kernel.
 #[inline(always)]
 fn add_multiple<S: Simd>(simd: S, target: &mut [f64], scale: f64, source: &[f64]) {
-    let (target, target_rest) = target.as_chunks_mut::<COLUMNS>();
-    let (source, source_rest) = source.as_chunks::<COLUMNS>();
-    for (target, source) in target.iter_mut().zip(source) {
-        // All is read before anything is written, which could be one memory for all that
-        // a compiler knows.
-        let mut sums = *target;
-        for lane in 0..COLUMNS {
-            sums[lane] = simd.multiply_add_double(scale, source[lane], sums[lane]);
+    let len = target.len().min(source.len());
+    let whole = len - len % S::DOUBLES;
+    let factor = simd.splat_double(scale);
+    for place in (0..whole).step_by(S::DOUBLES) {
+        // SAFETY: both slices hold a vector from `place` on.
+        unsafe {
+            let to = target.as_mut_ptr().add(place);
+            let source = simd.load_double(source.as_ptr().add(place));
+            simd.store_double(to, simd.multiply_add_double(factor, source, simd.load_double(to)));
         }
-        *target = sums;
     }
-    for (target, source) in target_rest.iter_mut().zip(source_rest) {
-        *target = simd.multiply_add_double(scale, *source, *target);
+    for (target, source) in target[whole..len].iter_mut().zip(&source[whole..len]) {
+        *target = simd.multiply_add_one(scale, *source, *target);
     }
 }
 
-/// A tile: so many rows and columns, whose sums are kept side by side.
+/// Rows of a tile of sums that are kept side by side; it is two vectors wide.
 const ROWS: usize = 4;
-const COLUMNS: usize = 8;
 
-/// `sums[i][j] = ` the sum over the rows of a dense matrix of their elements in `row + i`
-/// and `column + j` multiplied; there are so many columns.
+/// Whether a matrix of this width has tiles.
+const fn has_tiles<S: Simd>(n: usize) -> bool {
+    n >= ROWS && n >= 2 * S::DOUBLES
+}
+
+/// The sums over the rows of a dense matrix, of `n` columns, of their elements in `row + i`
+/// and in each of a tile's columns from `column` on multiplied, for each row `i` of a tile.
 #[inline(always)]
 fn tile_of_squares<S: Simd>(
     simd: S,
@@ -62,20 +87,49 @@ fn tile_of_squares<S: Simd>(
     n: usize,
     row: usize,
     column: usize,
-) -> [[f64; COLUMNS]; ROWS] {
-    let mut sums = [[0.0; COLUMNS]; ROWS];
+) -> [[f64; MOST_LANES]; ROWS] {
+    assert!(row + ROWS <= n && column + 2 * S::DOUBLES <= n, "a tile must lie inside its matrix");
+    let mut sums = [[simd.splat_double(0.0); 2]; ROWS];
     for numbers in rows.chunks_exact(n) {
-        let left = numbers[row..].first_chunk::<ROWS>();
-        let right = numbers[column..].first_chunk::<COLUMNS>();
-        if let (Some(left), Some(right)) = (left, right) {
-            for i in 0..ROWS {
-                for j in 0..COLUMNS {
-                    sums[i][j] = simd.multiply_add_double(left[i], right[j], sums[i][j]);
+        // SAFETY: `numbers` are `n`, and what is read ends at or before that, as was asked
+        // above.
+        unsafe {
+            let (left, right) = (numbers.as_ptr().add(row), numbers.as_ptr().add(column));
+            let right = [simd.load_double(right), simd.load_double(right.add(S::DOUBLES))];
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let left = simd.splat_double(*left.add(i));
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = simd.multiply_add_double(left, right, *sum);
                 }
             }
         }
     }
-    sums
+    // Only by places that are known beforehand, or the sums would not be in registers.
+    let mut found = [[0.0; MOST_LANES]; ROWS];
+    for (found, sums) in found.iter_mut().zip(sums) {
+        *found = lanes(simd, sums);
+    }
+    found
+}
+
+/// `target += scale * sums`, but for the first few of them.
+#[inline(always)]
+fn add_tile_row<S: Simd>(
+    simd: S,
+    target: &mut [f64],
+    scale: f64,
+    sums: &[f64; MOST_LANES],
+    left_out: usize,
+) {
+    let sums = &sums[..2 * S::DOUBLES];
+    match left_out {
+        0 => add_multiple(simd, target, scale, sums),
+        _ => {
+            for (target, sum) in target.iter_mut().zip(sums).skip(left_out) {
+                *target = simd.multiply_add_one(scale, *sum, *target);
+            }
+        }
+    }
 }
 
 pass! {
@@ -109,7 +163,7 @@ pass! {
     /// `matrix += rows^T rows`, in its lower triangle; `rows` are of `n` numbers,
     /// one after another.
     fn add_squares<'a>(simd, matrix: &'a mut [f64], n: usize, rows: &'a [f64]) -> () {
-        if n < COLUMNS {
+        if !has_tiles::<S>(n) {
             for row in rows.chunks_exact(n.max(1)) {
                 for (i, (sums, scale)) in matrix.chunks_exact_mut(n).zip(row).enumerate() {
                     add_multiple(simd, &mut sums[..=i], *scale, &row[..=i]);
@@ -117,14 +171,14 @@ pass! {
             }
             return;
         }
+        let width = 2 * S::DOUBLES;
         for i in (0..n).step_by(ROWS) {
-            for j in (0..n.min(i + ROWS)).step_by(COLUMNS) {
+            for j in (0..n.min(i + ROWS)).step_by(width) {
                 // The last tiles begin earlier, and what was added before is left out.
-                let (row, column) = (i.min(n - ROWS), j.min(n - COLUMNS));
+                let (row, column) = (i.min(n - ROWS), j.min(n - width));
                 let sums = tile_of_squares(simd, rows, n, row, column);
                 for (i, sums) in (row..).zip(sums).skip(i - row) {
-                    let to = matrix[i * n + column..].iter_mut().zip(sums);
-                    to.skip(j - column).for_each(|(to, sum)| *to += sum);
+                    add_tile_row(simd, &mut matrix[i * n + column..], 1.0, &sums, j - column);
                 }
             }
         }
@@ -184,7 +238,7 @@ pass! {
 /// them say, from the diagonal on.
 #[inline(always)]
 fn subtract_squares<S: Simd>(simd: S, above: &[f64], n: usize, k: usize, rows: &mut [f64]) {
-    if rows.len() < ROWS * n || n < COLUMNS {
+    if rows.len() < ROWS * n || !has_tiles::<S>(n) {
         for (row, diagonal) in rows.chunks_exact_mut(n).zip(k..) {
             for earlier in above.chunks_exact(n) {
                 add_multiple(simd, &mut row[diagonal..], -earlier[diagonal], &earlier[diagonal..]);
@@ -192,13 +246,14 @@ fn subtract_squares<S: Simd>(simd: S, above: &[f64], n: usize, k: usize, rows: &
         }
         return;
     }
-    for column in (k..n).step_by(COLUMNS) {
+    let width = 2 * S::DOUBLES;
+    for column in (k..n).step_by(width) {
         // As in `add_squares`.
-        let first = column.min(n - COLUMNS);
+        let first = column.min(n - width);
         let sums = tile_of_squares(simd, above, n, k, first);
         for ((row, sums), diagonal) in rows.chunks_exact_mut(n).zip(sums).zip(k..) {
-            let to = row[first..].iter_mut().zip(sums);
-            to.skip(column.max(diagonal) - first).for_each(|(to, sum)| *to -= sum);
+            let left_out = column.max(diagonal) - first;
+            add_tile_row(simd, &mut row[first..], -1.0, &sums, left_out);
         }
     }
 }

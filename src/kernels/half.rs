@@ -47,7 +47,7 @@ pub fn widen_one(half: u16) -> f32 {
 
 /// Writes the numbers that halves are, exactly; both slices have one length.
 pub fn widen(halves: &[u16], out: &mut [f32]) {
-    Level::current().run(Widen { halves, out });
+    widen_rows(halves, &[0], out);
 }
 
 /// The same of some rows of a dense matrix, one after another.
@@ -55,20 +55,6 @@ pub fn widen(halves: &[u16], out: &mut [f32]) {
 /// `out` holds a whole row for each index, and `matrix` has each such row.
 pub fn widen_rows(matrix: &[u16], rows: &[u32], out: &mut [f32]) {
     Level::current().run(WidenRows { matrix, rows, out });
-}
-
-struct Widen<'a> {
-    halves: &'a [u16],
-    out: &'a mut [f32],
-}
-
-impl Kernel for Widen<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        widen_slice(simd, self.halves, self.out);
-    }
 }
 
 struct WidenRows<'a> {
@@ -125,7 +111,7 @@ mod tests {
             for start in 0..17 {
                 for end in [halves.len(), halves.len() - 5] {
                     let mut out = vec![0.0; end - start];
-                    level.run(Widen { halves: &halves[start..end], out: &mut out });
+                    level.run(WidenRows { matrix: &halves[start..end], rows: &[0], out: &mut out });
                     assert_eq!(bits(&out), bits(&expected[start..end]), "{}", level.name());
                 }
             }

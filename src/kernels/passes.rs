@@ -39,11 +39,9 @@ pass! {
     }
 }
 
-pass! {
-    /// The sum of the squares.
-    fn sum_of_squares<'a>(simd, vector: &'a [f32]) -> f32 {
-        dot_of(simd, vector, vector)
-    }
+/// The sum of the squares.
+pub fn sum_of_squares(vector: &[f32]) -> f32 {
+    dot(vector, vector)
 }
 
 /// The dot product of two slices of one length, inside a kernel.
@@ -162,28 +160,18 @@ pass! {
         );
         let (len, scale) = (sum.len(), simd.splat(scale));
         let (to, from) = (sum.as_mut_ptr(), matrix.data.as_ptr());
-        // So many columns side by side that no addition waits for the one before.
-        const VECTORS: usize = 4;
-        for first in (0..len).step_by(VECTORS * S::LANES) {
-            let place = |vector: usize| len.min(first + vector * S::LANES);
-            let count = |vector: usize| S::LANES.min(len - place(vector));
-            let mut sums = [simd.splat(0.0); VECTORS];
-            // SAFETY: `sum` and each of the matrix's rows hold `len` numbers, and
-            // `count(vector)` of them from `place(vector)` on.
+        for first in (0..len).step_by(S::LANES) {
+            let count = S::LANES.min(len - first);
+            // SAFETY: `sum` and each of the matrix's rows hold `count` numbers from `first`
+            // on.
             unsafe {
-                for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = simd.load_up_to(to.add(place(vector)), count(vector));
-                }
+                let to = to.add(first);
+                let mut sum = simd.load_up_to(to, count);
                 for row in 0..matrix.rows {
-                    let row = from.add(row * matrix.row_stride);
-                    for (vector, sum) in sums.iter_mut().enumerate() {
-                        let numbers = simd.load_up_to(row.add(place(vector)), count(vector));
-                        *sum = simd.multiply_add(scale, numbers, *sum);
-                    }
+                    let numbers = from.add(row * matrix.row_stride + first);
+                    sum = simd.multiply_add(scale, simd.load_up_to(numbers, count), sum);
                 }
-                for (vector, sum) in sums.into_iter().enumerate() {
-                    simd.store_up_to(to.add(place(vector)), sum, count(vector));
-                }
+                simd.store_up_to(to, sum, count);
             }
         }
     }

@@ -8,9 +8,10 @@ pub struct Portable;
 
 impl Simd for Portable {
     type Vector = [f32; 4];
+    type Double = [f64; 2];
 
     const LANES: usize = 4;
-    const TILE_VECTORS: usize = 2;
+    const TILE_VECTORS: usize = 1;
     const IS_FALLBACK: bool = true;
 
     #[inline(always)]
@@ -35,8 +36,31 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn multiply_add_double(self, a: f64, b: f64, c: f64) -> f64 {
+    fn multiply_add_one(self, a: f64, b: f64, c: f64) -> f64 {
         a * b + c
+    }
+
+    #[inline(always)]
+    fn splat_double(self, number: f64) -> [f64; 2] {
+        [number; 2]
+    }
+
+    #[inline(always)]
+    fn multiply_add_double(self, a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> [f64; 2] {
+        [a[0] * b[0] + c[0], a[1] * b[1] + c[1]]
+    }
+
+    #[inline(always)]
+    unsafe fn load_double(self, from: *const f64) -> [f64; 2] {
+        // SAFETY: the caller vouches for two numbers; an array of them may
+        // begin wherever a number may.
+        unsafe { from.cast::<[f64; 2]>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store_double(self, to: *mut f64, vector: [f64; 2]) {
+        // SAFETY: as in `load_double`.
+        unsafe { to.cast::<[f64; 2]>().write(vector) }
     }
 
     #[inline(always)]

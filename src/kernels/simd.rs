@@ -12,8 +12,14 @@ pub trait Simd: Copy {
     /// So many numbers side by side.
     type Vector: Copy;
 
+    /// Half as many in double precision.
+    type Double: Copy;
+
     /// How many numbers a vector holds: at most [`MOST_LANES`].
     const LANES: usize;
+
+    /// How many numbers in double precision it holds.
+    const DOUBLES: usize = Self::LANES / 2;
 
     /// How many vectors a tile of a product is wide, at most
     /// [`MOST_TILE_VECTORS`]: with six rows, as many sums as there are registers
@@ -36,12 +42,27 @@ pub trait Simd: Copy {
     /// `a * b + c`, rounded once on every level but the portable one.
     fn multiply_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 
-    /// `a * b + c` of single numbers, as [`Simd::multiply_add`]: for loops in double
-    /// precision, of whose steps compilers make vectors.
+    /// `a * b + c` of single numbers in double precision, as [`Simd::multiply_add`]: for
+    /// what is left of a row.
     #[inline(always)]
-    fn multiply_add_double(self, a: f64, b: f64, c: f64) -> f64 {
+    fn multiply_add_one(self, a: f64, b: f64, c: f64) -> f64 {
         a.mul_add(b, c)
     }
+
+    /// The same number in double precision in each lane.
+    fn splat_double(self, number: f64) -> Self::Double;
+
+    /// `a * b + c` in double precision, as [`Simd::multiply_add`].
+    fn multiply_add_double(self, a: Self::Double, b: Self::Double, c: Self::Double)
+    -> Self::Double;
+
+    /// # Safety
+    /// [`Simd::DOUBLES`] numbers can be read at `from`.
+    unsafe fn load_double(self, from: *const f64) -> Self::Double;
+
+    /// # Safety
+    /// [`Simd::DOUBLES`] numbers can be written at `to`.
+    unsafe fn store_double(self, to: *mut f64, vector: Self::Double);
 
     /// The larger of each element and 0; 0 for what is not a number.
     fn rectify(self, a: Self::Vector) -> Self::Vector;

@@ -35,6 +35,7 @@ impl Avx2 {
 
 impl Simd for Avx512 {
     type Vector = __m512;
+    type Double = __m512d;
 
     const LANES: usize = 16;
     const TILE_VECTORS: usize = 4;
@@ -61,6 +62,30 @@ impl Simd for Avx512 {
     fn multiply_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn splat_double(self, number: f64) -> __m512d {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_set1_pd(number) }
+    }
+
+    #[inline(always)]
+    fn multiply_add_double(self, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_fmadd_pd(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_double(self, from: *const f64) -> __m512d {
+        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        unsafe { _mm512_loadu_pd(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_double(self, to: *mut f64, vector: __m512d) {
+        // SAFETY: as in `load_double`.
+        unsafe { _mm512_storeu_pd(to, vector) }
     }
 
     #[inline(always)]
@@ -139,6 +164,7 @@ impl Simd for Avx512 {
 
 impl Simd for Avx2 {
     type Vector = __m256;
+    type Double = __m256d;
 
     const LANES: usize = 8;
     const TILE_VECTORS: usize = 2;
@@ -165,6 +191,30 @@ impl Simd for Avx2 {
     fn multiply_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         // SAFETY: as in `splat`.
         unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn splat_double(self, number: f64) -> __m256d {
+        // SAFETY: as in `splat`.
+        unsafe { _mm256_set1_pd(number) }
+    }
+
+    #[inline(always)]
+    fn multiply_add_double(self, a: __m256d, b: __m256d, c: __m256d) -> __m256d {
+        // SAFETY: as in `splat`.
+        unsafe { _mm256_fmadd_pd(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_double(self, from: *const f64) -> __m256d {
+        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        unsafe { _mm256_loadu_pd(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_double(self, to: *mut f64, vector: __m256d) {
+        // SAFETY: as in `load_double`.
+        unsafe { _mm256_storeu_pd(to, vector) }
     }
 
     #[inline(always)]
