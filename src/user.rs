@@ -233,7 +233,13 @@ impl User {
             return Ok(());
         }
         self.reset();
-        let problem = "the head is not finite; lower the local learning rate or the ratings".into();
+        let problem = match self.model().config().local {
+            Local::Gradient(_) => {
+                "the head is not finite; lower the local learning rate or the ratings"
+            }
+            Local::Ridge(_) => "the head is not finite; lower the ratings",
+        };
+        let problem = problem.into();
         Err(Error::Diverged { work: "the local update", problem })
     }
 

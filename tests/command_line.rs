@@ -502,3 +502,12 @@ fn the_demo_shows_that_answers_pay() {
     assert!(after - best[6] < 0.85 * (before - best[6]), "{output}");
     assert!(after < simple[6], "{output}");
 }
+
+#[test]
+fn a_training_without_validation_finds_no_epoch_worse() {
+    let folder = copy();
+    let folder = folder.path();
+    let line = "train world -o two.melu --recipe paper --epochs 2";
+    let said = String::from_utf8(melu(folder, line.split(' ')).stderr).unwrap();
+    assert!(said.contains("epoch 2: loss") && !said.contains("worse"), "{said}");
+}

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 here=benches/peers
 target=${CARGO_TARGET_DIR:-target}
 
-cargo rustc --quiet --locked --profile embedded --no-default-features --lib --crate-type cdylib
+bindings/c/install.sh --prefix "$(realpath -m "$target/peers/melu")"
 cargo build --quiet --locked --release --example peers_training
 
 environment=$target/peers/python

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-LIBRARY = TARGET / "embedded" / "libmelu.so"
+LIBRARY = TARGET / "peers" / "melu" / "lib" / "libmelu.so"
 TRAINING = TARGET / "release" / "examples" / "peers_training"
 FIELDS = ("gender", "age", "occupation", "zip")
 ALL_ITEMS = c_size_t(-1).value

@@ -259,7 +259,8 @@ fn train(
                 if let Some(mae) = validation_mae {
                     validation = format!(", validation error {mae:.4}");
                 }
-                let mark = if best { "" } else { ", worse than before" };
+                let worse = validation_mae.is_some() && !best;
+                let mark = if worse { ", worse than before" } else { "" };
                 bar.note(format_args!(
                     "epoch {epoch}: loss {loss:.4}{validation}{mark}, {speed:.0} tasks a second"
                 ));
