@@ -169,6 +169,35 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
     assert_eq!(user.rated(), [7, 9]);
 }
 
+/// For few ratings, whose first layer is carried as multiples of rows, and for more than a
+/// block.
+#[test]
+fn a_head_is_finite_or_refused_however_large_the_ratings() {
+    let bench = bench();
+    let mut user = bench.user();
+    let start = user.head().to_vec();
+    let (mut adapted, mut refused) = (0, 0);
+    for count in [1, 3, 12, 120] {
+        let items: Vec<u32> = (0..count).collect();
+        for exponent in 0..77 {
+            let large = 10f32.powf(exponent as f32 / 2.0);
+            let ratings: Vec<f32> =
+                items.iter().map(|item| if item % 2 == 0 { large } else { -large }).collect();
+            match user.adapt(&items, &ratings) {
+                Ok(()) => adapted += 1,
+                Err(error) => {
+                    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+                    assert_eq!(user.head(), start, "{count} ratings of {large}");
+                    refused += 1;
+                }
+            }
+            let wrong = user.head().iter().find(|number| !number.is_finite());
+            assert_eq!(wrong, None, "{count} ratings of {large}");
+        }
+    }
+    assert!(adapted > 50 && refused > 50, "{adapted} {refused}");
+}
+
 #[test]
 fn ratings_that_overflow_reset_the_user() {
     let bench = bench();
