@@ -66,12 +66,9 @@ pub fn dot_of<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
         }
         for sum in &mut sums {
             let count = lanes.min(len - place);
-            if count == lanes {
-                let (left, right) = (simd.load(left.add(place)), simd.load(right.add(place)));
-                *sum = simd.multiply_add(left, right, *sum);
-            } else if count > 0 {
-                let left = simd.load_first(left.add(place), count);
-                *sum = simd.multiply_add(left, simd.load_first(right.add(place), count), *sum);
+            if count > 0 {
+                let left = simd.load_up_to(left.add(place), count);
+                *sum = simd.multiply_add(left, simd.load_up_to(right.add(place), count), *sum);
             }
             place += count;
         }
