@@ -22,6 +22,14 @@ impl Rows<'_> {
             Self::Listed(rows) => rows.len(),
         }
     }
+
+    /// The catalogue's row at a place among them.
+    pub fn row(&self, place: usize) -> u32 {
+        match self {
+            Self::From(first, _) => (first + place) as u32,
+            Self::Listed(rows) => rows[place],
+        }
+    }
 }
 
 /// Room for the head's inputs of a block of items; made once, so that nothing
@@ -56,6 +64,11 @@ impl InputBuffers {
             activations,
             features: vec![0.0; features],
         }
+    }
+
+    /// The body, for this user; without layers where the model has none.
+    pub fn body(&self) -> &PackedNetwork {
+        &self.body
     }
 
     /// The head's inputs of at most [`BLOCK`] rows, and their items' variances.

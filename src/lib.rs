@@ -61,6 +61,7 @@ extern crate self as melu;
 pub mod adapt;
 pub mod buffer;
 mod catalog;
+mod coarse;
 pub mod config;
 pub mod embedding;
 mod error;

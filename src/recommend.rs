@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicUsize};
 
 use crate::adapt::BLOCK;
+use crate::coarse::{COARSE_BLOCK, CoarseItems, CoarseUser};
 use crate::inputs::{InputBuffers, Rows};
 use crate::item_set::ItemSet;
 use crate::network::LayerRows;
@@ -23,6 +24,10 @@ pub struct Recommendation {
     /// a model of clicks.
     pub score: f32,
 }
+
+/// A coarse pass pays where there are so many items, and so many for each that is asked for.
+const COARSE_FROM: usize = 1_024;
+const COARSE_FROM_EACH: usize = 16;
 
 /// What a score is worth: what is not a number is worth least.
 fn rank(score: f32) -> f32 {
@@ -115,12 +120,22 @@ impl User {
         filter.leave_out.iter().chain(rated).for_each(|&item| self.left_out.insert(item));
         self.pack_head();
 
-        let Self { catalog, embedding, left_out, inputs, workspace, .. } = self;
-        let (head, activations) = workspace.packed_head();
+        let Self { catalog, embedding, left_out, inputs, workspace, coarse, .. } = self;
+        let (packed, activations) = workspace.packed_head();
         let items = catalog.len();
         let room = best.len().min(items);
         if room == 0 {
             return Ok(0);
+        }
+        let model = catalog.model();
+        let pays = items >= COARSE_FROM && items / room >= COARSE_FROM_EACH;
+        let prepared = catalog.coarse().filter(|_| pays);
+        if let Some(items) = prepared {
+            let coarse = match coarse {
+                Some(coarse) => coarse,
+                None => coarse.insert(CoarseUser::new(model, items, inputs.body())?),
+            };
+            coarse.take_head(model, &self.head, packed);
         }
         let blocks = items.div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MOST).min(blocks);
@@ -128,24 +143,30 @@ impl User {
         if rooms.try_reserve_exact((threads - 1).saturating_mul(room)).is_ok() {
             rooms.resize((threads - 1) * room, Recommendation { item: 0, score: 0.0 });
         }
-        let network = catalog.model().head_network();
-        let mut helpers: Vec<_> = rooms
-            .chunks_exact_mut(room)
-            .map(|room| (inputs.clone(), LayerRows::new(network, BLOCK), Best::new(room)))
-            .collect();
         let search = Search {
-            scoring: Scoring { catalog, embedding, head },
+            scoring: Scoring { catalog, embedding, head: packed },
             left_out,
+            coarse: prepared,
             step: (blocks / (16 * threads)).clamp(1, 16),
             next: AtomicUsize::new(0),
         };
+        let network = model.head_network();
+        let mut helpers: Vec<_> = rooms
+            .chunks_exact_mut(room)
+            .map(|room| {
+                let activations = LayerRows::new(network, BLOCK);
+                (inputs.clone(), activations, coarse.clone(), Best::new(room))
+            })
+            .collect();
         let mut best = Best::new(&mut best[..room]);
         threads::share(
             &mut helpers,
-            |(inputs, activations, best)| search.run(inputs, activations, best),
-            || search.run(inputs, activations, &mut best),
+            |(inputs, activations, coarse, best)| {
+                search.run(inputs, activations, coarse.as_mut(), best);
+            },
+            || search.run(inputs, activations, coarse.as_mut(), &mut best),
         );
-        for (_, _, others) in &helpers {
+        for (_, _, _, others) in &helpers {
             others.room[..others.found].iter().for_each(|found| best.offer(*found));
         }
         Ok(best.finish())
@@ -156,6 +177,8 @@ impl User {
 struct Search<'a> {
     scoring: Scoring<'a>,
     left_out: &'a ItemSet,
+    /// What a coarse pass needs, if there is to be one first.
+    coarse: Option<&'a CoarseItems>,
     /// So many blocks are taken at once.
     step: usize,
     /// The first block that nobody has taken.
@@ -164,24 +187,62 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Takes steps until there are no more.
-    fn run(&self, inputs: &mut InputBuffers, activations: &mut LayerRows, best: &mut Best) {
+    fn run(
+        &self,
+        inputs: &mut InputBuffers,
+        activations: &mut LayerRows,
+        coarse: Option<&mut CoarseUser>,
+        best: &mut Best,
+    ) {
         let items = self.scoring.catalog.len();
-        let mut scores = [0.0; BLOCK];
-        loop {
-            let step = self.next.fetch_add(self.step, atomic::Ordering::Relaxed) * BLOCK;
-            if step >= items {
-                return;
-            }
-            for start in (step..items.min(step + self.step * BLOCK)).step_by(BLOCK) {
-                let scores = &mut scores[..BLOCK.min(items - start)];
-                let rows = Rows::From(start, scores.len());
-                self.scoring.score_block(rows, inputs, activations, scores);
-                for (item, &score) in (start as u32..).zip(scores.iter()) {
-                    if rank(score) >= best.bar && !self.left_out.contains(item) {
+        let mut coarse = self.coarse.zip(coarse);
+        // What the coarse pass left to be scored.
+        let (mut listed, mut count) = ([0; BLOCK], 0);
+        let mut offer = |rows: Rows, best: &mut Best| {
+            let mut scores = [0.0; BLOCK];
+            let scores = &mut scores[..rows.len()];
+            self.scoring.score_block(rows, inputs, activations, scores);
+            for (place, &score) in scores.iter().enumerate() {
+                if rank(score) >= best.bar {
+                    let item = rows.row(place);
+                    if !self.left_out.contains(item) {
                         best.offer(Recommendation { item, score });
                     }
                 }
             }
+        };
+        loop {
+            let step = self.next.fetch_add(self.step, atomic::Ordering::Relaxed) * BLOCK;
+            if step >= items {
+                break;
+            }
+            let rows = step..items.min(step + self.step * BLOCK);
+            let Some((coarse_items, coarse)) = &mut coarse else {
+                for start in rows.clone().step_by(BLOCK) {
+                    offer(Rows::From(start, BLOCK.min(rows.end - start)), best);
+                }
+                continue;
+            };
+            for start in rows.clone().step_by(COARSE_BLOCK) {
+                let block = start..rows.end.min(start + COARSE_BLOCK);
+                let catalog = self.scoring.catalog;
+                let upper = coarse.upper_scores(catalog, coarse_items, block);
+                for (item, &upper) in (start as u32..).zip(upper) {
+                    // What is not a number may be anything.
+                    if upper < best.bar || self.left_out.contains(item) {
+                        continue;
+                    }
+                    listed[count] = item;
+                    count += 1;
+                    if count == BLOCK {
+                        offer(Rows::Listed(&listed), best);
+                        count = 0;
+                    }
+                }
+            }
+        }
+        if count > 0 {
+            offer(Rows::Listed(&listed[..count]), best);
         }
     }
 }

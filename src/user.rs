@@ -1,6 +1,7 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
 use crate::adapt::{BLOCK, PackedHead, Posterior, SupportSet, Workspace, local_update};
+use crate::coarse::CoarseUser;
 use crate::config::Local;
 use crate::embedding::write_row;
 use crate::inputs::InputBuffers;
@@ -36,6 +37,8 @@ pub struct User {
     pub(crate) posterior: Option<Posterior>,
     pub(crate) inputs: InputBuffers,
     pub(crate) workspace: Workspace,
+    /// Room for coarse passes, once there was one.
+    pub(crate) coarse: Option<CoarseUser>,
     /// Items to leave out of a recommendation.
     pub(crate) left_out: ItemSet,
 }
@@ -106,6 +109,7 @@ impl User {
             },
             inputs,
             workspace,
+            coarse: None,
             left_out: ItemSet::new(catalog.len())?,
         };
         user.reserve(BLOCK)?;
@@ -258,6 +262,9 @@ impl User {
         self.ratings.clear();
         self.absent.clear();
         self.support.clear();
+        if let Some(coarse) = &mut self.coarse {
+            coarse.forget_head();
+        }
     }
 
     /// Packs the head, if it is not packed.

@@ -94,7 +94,7 @@ impl Level {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-fn avx512<K: Kernel>(kernel: K) -> K::Output {
+pub(super) fn avx512<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: whoever calls this vouches for these very features.
     kernel.run(unsafe { Avx512::new() })
 }

@@ -46,6 +46,20 @@ impl<'a> Matrix<'a> {
         Self::dense(data, 1, data.len()).transposed()
     }
 
+    /// How many columns it has.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The rows of a row-major matrix.
+    pub fn row_slices(self) -> impl Iterator<Item = &'a [f32]> + Clone {
+        assert!(self.column_stride == 1, "a row must be one slice");
+        (0..self.rows).map(move |row| match self.columns {
+            0 => &[],
+            columns => &self.data[row * self.row_stride..][..columns],
+        })
+    }
+
     /// The transpose, without moving a number.
     pub fn transposed(self) -> Self {
         Self {

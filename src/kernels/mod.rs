@@ -11,6 +11,11 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod aligned;
+#[cfg_attr(
+    not(all(feature = "amx", target_arch = "x86_64", target_os = "linux")),
+    allow(dead_code, reason = "only tiles compute with it")
+)]
+mod bfloat;
 #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training inverts"))]
 pub mod cholesky;
 mod gemm;
@@ -22,11 +27,21 @@ mod passes;
 #[cfg(feature = "cli")]
 mod peak;
 mod portable;
+#[cfg_attr(
+    not(all(feature = "amx", target_arch = "x86_64", target_os = "linux")),
+    allow(dead_code, reason = "only tiles use all of it")
+)]
 mod simd;
+#[cfg_attr(
+    not(all(feature = "amx", target_arch = "x86_64", target_os = "linux")),
+    allow(dead_code, reason = "no value of them exists")
+)]
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 pub use aligned::Aligned;
+pub use bfloat::{Bfloats, TILE_EDGE, round_to_bfloat};
 pub use gemm::{Start, gemm, layer};
 pub use half::{LARGEST_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};
@@ -40,3 +55,4 @@ pub use passes::{
 };
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;
+pub use tiles::{After, Leading, TileWeight, Tiles, coarse_layer};

@@ -1,6 +1,7 @@
 //! What a kernel may ask of a processor: a kernel is written once, for any
 //! [`Simd`], and compiled for each level.
 
+use super::bfloat::{from_upper_half, round_one, upper_half};
 use super::half::widen_one;
 
 /// One level's vector instructions.
@@ -95,6 +96,52 @@ pub trait Simd: Copy {
                 *number = widen_one(*from.add(lane));
             }
             self.load(lanes.as_ptr())
+        }
+    }
+
+    /// Each element's nearest bfloat16, of two equally near the even one. All are numbers.
+    #[inline(always)]
+    fn round_to_bfloat(self, a: Self::Vector) -> Self::Vector {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: LANES is at most MOST_LANES.
+        unsafe {
+            self.store(lanes.as_mut_ptr(), a);
+            for lane in lanes.iter_mut().take(Self::LANES) {
+                *lane = round_one(*lane);
+            }
+            self.load(lanes.as_ptr())
+        }
+    }
+
+    /// [`Simd::LANES`] numbers of bfloat16.
+    ///
+    /// # Safety
+    /// So many can be read at `from`.
+    #[inline(always)]
+    unsafe fn load_bfloats(self, from: *const u16) -> Self::Vector {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: as in `load_halves`.
+        unsafe {
+            for (lane, number) in lanes.iter_mut().enumerate().take(Self::LANES) {
+                *number = from_upper_half(*from.add(lane));
+            }
+            self.load(lanes.as_ptr())
+        }
+    }
+
+    /// Writes [`Simd::LANES`] numbers that are rounded to bfloat16.
+    ///
+    /// # Safety
+    /// So many can be written at `to`.
+    #[inline(always)]
+    unsafe fn store_bfloats(self, to: *mut u16, rounded: Self::Vector) {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: LANES is at most MOST_LANES; the caller vouches for `to`.
+        unsafe {
+            self.store(lanes.as_mut_ptr(), rounded);
+            for (lane, number) in lanes.iter().enumerate().take(Self::LANES) {
+                *to.add(lane) = upper_half(*number);
+            }
         }
     }
 

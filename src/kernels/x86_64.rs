@@ -126,6 +126,36 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn round_to_bfloat(self, a: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let bits = _mm512_castps_si512(a);
+            let last = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let more = _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff));
+            let upper = _mm512_set1_epi32(0xffff_0000u32 as i32);
+            _mm512_castsi512_ps(_mm512_and_si512(_mm512_add_epi32(bits, more), upper))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bfloats(self, from: *const u16) -> __m512 {
+        // SAFETY: as in `load`.
+        unsafe {
+            let halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bfloats(self, to: *mut u16, rounded: __m512) {
+        // SAFETY: as in `load`.
+        unsafe {
+            let halves = _mm512_srli_epi32::<16>(_mm512_castps_si512(rounded));
+            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(halves));
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32, vector: __m512) {
         // SAFETY: as in `load`.
         unsafe { _mm512_storeu_ps(to, vector) }

@@ -202,6 +202,15 @@ impl Network {
         self.layers.iter().flat_map(|layer| [layer.weight.clone(), layer.bias.clone()])
     }
 
+    /// A layer's weight, [outputs, inputs]: of the first layer the items' part.
+    pub(crate) fn item_weight<'a>(&self, l: usize, parameters: &'a [f32]) -> Matrix<'a> {
+        let layer = &self.layers[l];
+        match l {
+            0 => self.item_part(&parameters[layer.weight.clone()]),
+            _ => layer.weights(parameters),
+        }
+    }
+
     fn item_part<'a>(&self, weight: &'a [f32]) -> Matrix<'a> {
         let first = &self.layers[0];
         Matrix::new(weight, first.outputs, self.item_width, first.inputs)

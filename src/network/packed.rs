@@ -37,6 +37,11 @@ impl PackedNetwork {
         &self.0
     }
 
+    /// Each layer's bias, of the first with the user's part of the sums.
+    pub fn biases(&self) -> impl Iterator<Item = &[f32]> {
+        self.0.iter().map(|layer| &layer.bias[..])
+    }
+
     fn make_room(&mut self, network: &Network) {
         if self.0.is_empty() {
             let inputs = |l: usize, layer: &Layer| match l {
@@ -77,10 +82,7 @@ impl PackedNetwork {
     ) {
         for l in layers {
             let (layer, packed) = (&network.layers[l], &mut self.0[l]);
-            let weight = match l {
-                0 => network.item_part(&parameters[layer.weight.clone()]),
-                _ => layer.weights(parameters),
-            };
+            let weight = network.item_weight(l, parameters);
             Arc::make_mut(&mut packed.weight).pack(weight.transposed());
             match l {
                 0 => packed.take_user(network, parameters, user),

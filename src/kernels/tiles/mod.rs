@@ -1,0 +1,67 @@
+//! Layers in bfloat16, on processors that multiply whole tiles of it (AMX).
+//!
+//! Some times as fast as single precision, and some hundred times less exact: for a
+//! coarse pass, whose caller bounds what it may be wrong by.
+
+#[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+mod amx;
+#[cfg(test)]
+mod emulated;
+mod layer;
+#[cfg(test)]
+mod tests;
+mod weight;
+
+pub use layer::{After, Leading, coarse_layer};
+pub use weight::TileWeight;
+
+/// Instructions for tiles: there is a value of it only where the process may use them.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiles(Instructions);
+
+#[derive(Clone, Copy, Debug)]
+enum Instructions {
+    #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+    Amx,
+    #[cfg(test)]
+    Emulated,
+}
+
+impl Tiles {
+    /// Those of this process, if the processor has them, the system grants them, and the
+    /// environment did not force lesser instructions. The system is asked once.
+    pub fn available() -> Option<Self> {
+        #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+        if amx::is_granted() {
+            return Some(Self(Instructions::Amx));
+        }
+        None
+    }
+
+    /// Those that the processor need not have: the same, number by number.
+    #[cfg(test)]
+    pub fn emulated() -> Self {
+        Self(Instructions::Emulated)
+    }
+}
+
+/// One kind of tiles, set up in this thread.
+trait Multiply {
+    /// Writes [`TILE_EDGE`](super::bfloat::TILE_EDGE) rows and columns of sums: a bias for
+    /// each column, and the products of the rows with a panel of a weight. Sums round to
+    /// nearest, in any order.
+    ///
+    /// # Safety
+    /// So many rows of `steps` times TILE_EDGE numbers can be read at `rows`, `stride`
+    /// numbers apart, a panel of so many steps at `panel`, TILE_EDGE numbers at `bias`, and
+    /// TILE_EDGE x TILE_EDGE numbers can be written at `sums`.
+    unsafe fn multiply(
+        &self,
+        rows: *const u16,
+        stride: usize,
+        steps: usize,
+        panel: *const u16,
+        bias: *const f32,
+        sums: *mut f32,
+    );
+}
