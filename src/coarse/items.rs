@@ -6,7 +6,7 @@ use super::layer::{CoarseWeight, TINY};
 use super::norm::{MARGIN, SpectralNorm};
 use crate::inputs::Rows;
 use crate::item_rows::ItemRows;
-use crate::kernels::{Bfloats, TILE_EDGE, Tiles, round_to_bfloat};
+use crate::kernels::{TILE_EDGE, TiledItems, Tiles, round_to_bfloat};
 use crate::network::Network;
 use crate::{Error, Model, Result};
 
@@ -15,7 +15,7 @@ use crate::{Error, Model, Result};
 pub struct CoarseItems {
     /// What computes the pass.
     pub tiles: Tiles,
-    pub rows: Bfloats,
+    pub rows: TiledItems,
     /// The length of each coarse row, with room for whole tiles.
     pub lengths: Vec<f32>,
     /// The length of what rounding took from it.
@@ -37,7 +37,7 @@ impl CoarseItems {
         }
         let width = body.unwrap_or(head).item_width();
         let size = items.saturating_mul(width);
-        let rows = Bfloats::zeros(items, width)
+        let rows = TiledItems::zeros(items, width)
             .map_err(Error::out_of_memory::<u16>("the catalogue's coarse rows", size))?;
         let whole = items.next_multiple_of(TILE_EDGE);
         let (mut lengths, mut lost) = (vec![0.0; whole], vec![0.0; whole]);

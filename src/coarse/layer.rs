@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::norm::{MARGIN, SpectralNorm, length, rounding_of_sum};
-use crate::kernels::{Matrix, TileWeight, round_to_bfloat};
+use crate::kernels::{Matrix, TILE_ITEMS, TileWeight, round_to_bfloat};
 
-/// What is lost of numbers so small that their squares vanish, or that tiles take for zeros.
-pub const TINY: f32 = 1e-20;
+/// More than the length of what is lost of numbers so small that their squares vanish, or that
+/// tiles take for zeros.
+pub const TINY: f32 = 1e-18;
 
 /// A layer's weight, and what it can make of a difference between two inputs.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ pub struct CoarseWeight {
 #[derive(Clone, Debug)]
 pub struct CoarseLayer {
     pub weight: Arc<CoarseWeight>,
-    /// With room for whole tiles.
+    /// As tiles read it: each output's for so many items, with room for whole tiles.
     pub bias: Vec<f32>,
     constant: f32,
 }
@@ -44,12 +45,11 @@ impl CoarseWeight {
     /// length). ReLU brings nothing further apart.
     pub fn take(&mut self, weight: Matrix, norm: &mut SpectralNorm) {
         self.tiles.pack(weight);
-        let (inputs, numbers) = (weight.columns(), weight.row_slices().flatten());
-        let rounding = rounding_of_sum(inputs);
+        let rounding = rounding_of_sum(weight.columns());
         let sums = rounding * length(weight.row_slices());
-        let growth = norm.bound(numbers.clone().copied(), inputs);
-        let lost = norm.bound(numbers.map(|number| number - round_to_bfloat(*number)), inputs);
-        self.growth = MARGIN * (growth + sums);
+        let growth = norm.bound(weight, |number| number);
+        let lost = norm.bound(weight, |number| number - round_to_bfloat(number));
+        self.growth = MARGIN * (growth + sums) + TINY;
         self.of_inputs = MARGIN * (lost + 2.1 * sums) + TINY;
         self.of_bias = 2.1 * rounding;
     }
@@ -57,13 +57,15 @@ impl CoarseWeight {
 
 impl CoarseLayer {
     pub fn new(weight: Arc<CoarseWeight>) -> Self {
-        let bias = vec![0.0; weight.tiles.outputs()];
+        let bias = vec![0.0; TILE_ITEMS * weight.tiles.outputs()];
         Self { weight, bias, constant: 0.0 }
     }
 
     /// Takes over the bias; after the weight.
     pub fn take_bias(&mut self, bias: &[f32]) {
-        self.bias[..bias.len()].copy_from_slice(bias);
+        for (places, bias) in self.bias.chunks_exact_mut(TILE_ITEMS).zip(bias) {
+            places.fill(*bias);
+        }
         self.constant = self.weight.of_bias * length([bias].into_iter()) + TINY;
     }
 

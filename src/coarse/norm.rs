@@ -23,7 +23,8 @@ pub fn length<'a>(rows: impl Iterator<Item = &'a [f32]>) -> f32 {
 ///
 /// `s(A)^2 = s(A A^T)`, and a norm is at most its matrix's length. Squared three times, the
 /// largest of what the matrix does outgrows the rest, so that the length of the last square
-/// says little more than it. What each square loses to rounding is added.
+/// says little more than it. What each square loses to rounding is added. Squares are
+/// symmetric to the bit, as each element's terms are added in their order.
 #[derive(Clone, Debug, Default)]
 pub struct SpectralNorm {
     matrix: Vec<f32>,
@@ -31,11 +32,14 @@ pub struct SpectralNorm {
 }
 
 impl SpectralNorm {
-    /// At least the spectral norm of a matrix [rows, columns] of these numbers, row by row;
-    /// infinite where it cannot be told.
-    pub fn bound(&mut self, numbers: impl Iterator<Item = f32>, columns: usize) -> f32 {
+    /// At least the spectral norm of what becomes of a matrix's numbers; infinite where it
+    /// cannot be told.
+    pub fn bound(&mut self, matrix: Matrix, number: impl Fn(f32) -> f32) -> f32 {
         self.matrix.clear();
-        self.matrix.extend(numbers);
+        for row in matrix.row_slices() {
+            self.matrix.extend(row.iter().map(|of_matrix| number(*of_matrix)));
+        }
+        let columns = matrix.columns();
         let rows = self.matrix.len() / columns.max(1);
         let size = length(self.matrix.chunks(columns.max(1)));
         if size == 0.0 {
@@ -49,9 +53,13 @@ impl SpectralNorm {
             square.resize(edge * edge, 0.0);
         }
         let whole = Matrix::dense(&self.matrix, rows, columns);
-        square(if rows <= columns { whole } else { whole.transposed() }, edge, first);
-        square(Matrix::dense(first, edge, edge), edge, second);
-        square(Matrix::dense(second, edge, edge), edge, third);
+        let whole = if rows <= columns { whole } else { whole.transposed() };
+        let product = |left: Matrix, right: Matrix, to: &mut [f32]| {
+            gemm(left, right, Start::Zero, MatrixMut::dense(to, edge, edge));
+        };
+        product(whole, whole.transposed(), first);
+        product(Matrix::dense(first, edge, edge), Matrix::dense(first, edge, edge), second);
+        product(Matrix::dense(second, edge, edge), Matrix::dense(second, edge, edge), third);
         let length = |matrix: &[f32]| length(matrix.chunks(edge));
         let lost = rounding_of_sum(edge);
         let of_second = (length(third) + lost * length(second).powi(2)).sqrt();
@@ -60,11 +68,6 @@ impl SpectralNorm {
         let bound = MARGIN * size * bound;
         if bound.is_nan() { f32::INFINITY } else { bound }
     }
-}
-
-/// `matrix * matrix^T`.
-fn square(matrix: Matrix, edge: usize, to: &mut [f32]) {
-    gemm(matrix, matrix.transposed(), Start::Zero, MatrixMut::dense(to, edge, edge));
 }
 
 #[cfg(test)]
@@ -124,7 +127,7 @@ mod tests {
                     }
                 }
             }
-            let bound = SpectralNorm::default().bound(matrix.iter().copied(), columns);
+            let bound = SpectralNorm::default().bound(Matrix::dense(&matrix, rows, columns), |number| number);
             let reached = reached(&matrix, rows, columns);
             prop_assert!(f64::from(bound) >= reached * (1.0 - 1e-12), "{bound} {reached}");
             // At worst all singular values are alike: edge^(1/16).
@@ -137,9 +140,10 @@ mod tests {
     fn what_has_no_norm_is_unbounded_and_nothing_is_zero() {
         let mut norm = SpectralNorm::default();
         for odd in [f32::NAN, f32::INFINITY, f32::MAX] {
-            assert_eq!(norm.bound([1.0, odd, 0.0, 2.0].into_iter(), 2), f32::INFINITY);
+            let matrix = [1.0, odd, 0.0, 2.0];
+            assert_eq!(norm.bound(Matrix::dense(&matrix, 2, 2), |number| number), f32::INFINITY);
         }
-        assert_eq!(norm.bound([0.0; 6].into_iter(), 3), 0.0);
-        assert_eq!(norm.bound([].into_iter(), 3), 0.0);
+        assert_eq!(norm.bound(Matrix::dense(&[1.0; 6], 2, 3), |_| 0.0), 0.0);
+        assert_eq!(norm.bound(Matrix::dense(&[], 0, 3), |number| number), 0.0);
     }
 }

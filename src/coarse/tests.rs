@@ -246,7 +246,7 @@ fn what_is_made_of_a_prepared_catalogue_is_prepared() {
     let values = [("kind", Value::Index(7)), ("year", Value::Index(1))];
     let extended = catalog.extend(&[NewItem { id: "one more", values: &values }]).unwrap();
     let items = extended.coarse().unwrap();
-    assert_eq!(items.rows.rows(), (ITEMS + 1).next_multiple_of(32));
+    assert_eq!(items.rows.items(), (ITEMS + 1).next_multiple_of(32));
     assert!(catalog.convert(Precision::Half).unwrap().coarse().is_some());
     // A head of one layer has nothing to be coarse about.
     let flat = items_of(&deep(8, &[], "mse", 1.0, 3), 3);

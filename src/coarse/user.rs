@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::items::CoarseItems;
 use super::layer::{CoarseLayer, CoarseWeight, TINY};
 use super::norm::{MARGIN, SpectralNorm, rounding_of_sum};
-use crate::kernels::{After, Bfloats, Leading, TILE_EDGE, Tiles, coarse_layer, sum_of_squares};
+use crate::kernels::{After, Leading, TILE_EDGE, TiledItems, Tiles, coarse_layer, sum_of_squares};
 use crate::loss::{Loss, Output};
 use crate::network::PackedNetwork;
 use crate::{Catalog, Error, Model, Result};
@@ -23,13 +23,13 @@ pub struct CoarseUser {
     layers: Vec<CoarseLayer>,
     /// How many of them are the body's.
     body: usize,
-    /// The head's last layer, whose first numbers are for the items' vectors, where they have
-    /// any: then it is the only one, and the rest is for the body's outputs.
+    /// What the head's last layer has for the items' vectors, padded to an even count; empty
+    /// where they have none. Then it is the head's only layer.
+    leading: Vec<f32>,
+    /// What it has for the outputs of the layer before, padded as they are.
     last: Vec<f32>,
-    /// How many of its numbers are for them.
-    leading: usize,
     last_bias: f32,
-    /// The length of what `last` has for the vectors, and of the rest.
+    /// The lengths of both.
     lengths: [f32; 2],
     /// Whether the head is the user's as it stands.
     has_head: bool,
@@ -41,7 +41,7 @@ pub struct CoarseUser {
 #[derive(Clone, Debug)]
 struct Blocks {
     /// The outputs of each layer but the last.
-    outputs: Vec<Bfloats>,
+    outputs: Vec<TiledItems>,
     /// How far each item's coarse output may be from the exact one.
     errors: Vec<f32>,
     /// What rounding took of the coarse outputs' length, and what it left.
@@ -71,7 +71,7 @@ impl CoarseUser {
         let widths = layers.iter().skip(1).map(|layer| layer.weight.tiles.inputs());
         let outputs = widths.map(|width| {
             let refuse = Error::out_of_memory::<u16>("a coarse block", COARSE_BLOCK * width);
-            Bfloats::zeros(COARSE_BLOCK, width).map_err(refuse)
+            TiledItems::zeros(COARSE_BLOCK, width).map_err(refuse)
         });
         let outputs = outputs.collect::<Result<_>>()?;
         let numbers = vec![0.0; COARSE_BLOCK];
@@ -85,10 +85,11 @@ impl CoarseUser {
         };
         Ok(Self {
             tiles: items.tiles,
-            layers,
             body,
-            last: Vec::new(),
-            leading: if body > 0 { model.config().factors } else { 0 },
+            // There is a layer before the last, whose outputs are padded.
+            last: vec![0.0; layers.last().map_or(0, |layer| layer.weight.tiles.outputs())],
+            leading: vec![0.0; model.config().factors.next_multiple_of(2)],
+            layers,
             last_bias: 0.0,
             lengths: [0.0; 2],
             has_head: false,
@@ -115,10 +116,11 @@ impl CoarseUser {
             layer.take_bias(bias);
         }
         let count = hidden.len();
-        self.last.clear();
-        self.last.extend(network.item_weight(count, head).row_slices().flatten());
+        let last: &[f32] = network.item_weight(count, head).row_slices().next().unwrap_or_default();
+        let (leading, rest) = last.split_at(model.config().factors.min(last.len()));
+        self.leading[..leading.len()].copy_from_slice(leading);
+        self.last[..rest.len()].copy_from_slice(rest);
         self.last_bias = packed.biases().flatten().last().copied().unwrap_or(0.0);
-        let (leading, rest) = self.last.split_at(self.leading);
         self.lengths = [leading, rest].map(|part| MARGIN * sum_of_squares(part).sqrt() + TINY);
     }
 
@@ -140,7 +142,6 @@ impl CoarseUser {
         errors.fill(0.0);
         lost.copy_from_slice(item_lost);
         lengths.copy_from_slice(item_lengths);
-        let (leading, rest) = self.last.split_at(self.leading);
         for (l, layer) in self.layers.iter().enumerate() {
             for ((error, lost), length) in errors.iter_mut().zip(&*lost).zip(&*lengths) {
                 *error = layer.error(*error, *lost, *length);
@@ -153,49 +154,57 @@ impl CoarseUser {
             let after = match after.first_mut() {
                 Some(to) => After::Rounded { to, lost },
                 None => {
-                    let of_items =
-                        Leading { rows: &items.rows, first_row: whole.start, column: leading };
-                    let leading = Some(of_items).filter(|of_items| !of_items.column.is_empty());
-                    After::Product { column: rest, leading, products }
+                    let (items, first) = (&items.rows, whole.start);
+                    let leading = Leading { items, first, column: &self.leading };
+                    let leading = Some(leading).filter(|leading| !leading.column.is_empty());
+                    After::Product { column: &self.last, leading, products }
                 }
             };
             let weight = &layer.weight.tiles;
             coarse_layer(self.tiles, inputs, rows, weight, &layer.bias, lengths, after);
             // They are squares as yet.
-            for number in lengths.iter_mut().chain(&mut *lost) {
-                *number = MARGIN * number.sqrt() + TINY;
+            for squares in [&mut *lengths, lost] {
+                squares.iter_mut().for_each(|square| *square = MARGIN * square.sqrt() + TINY);
             }
         }
+        // What the last layer makes of the errors, and what its sum may lose to rounding: once
+        // in either precision.
         let [leading_length, rest_length] = self.lengths;
-        let rounding = rounding_of_sum(self.last.len());
-        let output = &catalog.model().config().output;
-        let offsets = catalog.offsets();
-        let offset = |row: usize| offsets.get(rows.start + row).copied().unwrap_or(0.0);
-        for row in 0..count {
-            let (error, length) = (errors[row], lengths[row]);
-            // With what both heads' sums lose to rounding, and both additions after them.
-            let mut above = rest_length * (error + 2.0 * rounding * (length + error));
-            if self.leading > 0 {
-                let (length, lost) = (item_lengths[row], item_lost[row]);
-                above += leading_length * (lost + 2.0 * rounding * (length + lost));
-            }
-            let sum = products[row] + self.last_bias;
-            let head = sum + offset(row);
-            let magnitude = products[row].abs() + self.last_bias.abs() + offset(row).abs();
-            above += rounding_of_sum(2) * magnitude;
-            upper[row] = above_score(output, head + MARGIN * above);
+        let rounding = 2.0 * rounding_of_sum(self.leading.len() + self.last.len());
+        // And the additions after it.
+        let adding = rounding_of_sum(2);
+        let bias = self.last_bias;
+        let of_outputs = products.iter().zip(&*errors).zip(&*lengths);
+        for (upper, ((product, error), length)) in upper.iter_mut().zip(of_outputs) {
+            let sum = rest_length * (error + rounding * (length + error));
+            let above = sum + adding * (product.abs() + bias.abs());
+            *upper = product + bias + MARGIN * above;
         }
-        &self.blocks.upper[..count]
+        if !self.leading.is_empty() {
+            for (upper, (lost, length)) in upper.iter_mut().zip(item_lost.iter().zip(item_lengths))
+            {
+                let sum = leading_length * (lost + rounding * (length + lost));
+                *upper += MARGIN * sum;
+            }
+        }
+        if let Some(offsets) = catalog.offsets().get(rows) {
+            for (upper, offset) in upper.iter_mut().zip(offsets) {
+                *upper += offset + MARGIN * adding * offset.abs();
+            }
+        }
+        let upper = &mut self.blocks.upper[..count];
+        above_scores(&catalog.model().config().output, upper);
+        upper
     }
 }
 
-/// At least the score of any head's output up to this one.
-fn above_score(output: &Output, head: f32) -> f32 {
-    let score = output.score(head);
+/// Replaces heads' outputs by what is at least the score of any that is not above them.
+fn above_scores(output: &Output, heads: &mut [f32]) {
+    heads.iter_mut().for_each(|head| *head = output.score(*head));
     match output.loss {
         // A product and a sum, which round in order.
-        Loss::Mse | Loss::SmoothL1 => score,
+        Loss::Mse | Loss::SmoothL1 => {}
         // Some operations, each of which may round to either side.
-        Loss::Bce => score * 1.000_001,
+        Loss::Bce => heads.iter_mut().for_each(|score| *score *= 1.000_001),
     }
 }

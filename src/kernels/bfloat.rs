@@ -1,12 +1,16 @@
-//! Numbers of bfloat16, the upper halves of those of single precision.
+//! Numbers of bfloat16, the upper halves of those of single precision, and items in tiles of
+//! them.
 
 use std::collections::TryReserveError;
 
-/// Rows and columns of tiles come in so many.
+/// Rows, inputs and outputs come in so many: two tiles of sums, or one of bfloat16.
 pub const TILE_EDGE: usize = 32;
 
-/// The bfloat16 nearest to a number, of two equally near the even one. What is no number
-/// stays none.
+/// Items of a tile.
+pub const TILE_ITEMS: usize = 16;
+
+/// The bfloat16 nearest to a number, of two equally near the one further from 0. What is no
+/// number stays none.
 pub fn round_to_bfloat(number: f32) -> f32 {
     if number.is_nan() { number } else { round_one(number) }
 }
@@ -14,8 +18,7 @@ pub fn round_to_bfloat(number: f32) -> f32 {
 /// The same of what is a number, by whole numbers alone.
 #[inline(always)]
 pub fn round_one(number: f32) -> f32 {
-    let bits = number.to_bits();
-    f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+    f32::from_bits((number.to_bits() + 0x8000) & 0xffff_0000)
 }
 
 /// The upper half of a number, all there is of one that was rounded.
@@ -30,59 +33,71 @@ pub fn from_upper_half(half: u16) -> f32 {
     f32::from_bits(u32::from(half) << 16)
 }
 
-/// A row-major matrix of bfloat16, with zeros up to whole tiles below it and beside it.
-#[derive(Clone, Debug)]
-pub struct Bfloats {
-    lines: Vec<Line>,
-    rows: usize,
-    /// In lines.
-    stride: usize,
-}
-
-/// A cache line.
+/// So many numbers of bfloat16, as much as a tile has room for.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Line([u16; TILE_EDGE]);
+pub struct Tile(pub(super) [u16; TILE_EDGE * TILE_ITEMS]);
 
-impl Bfloats {
-    /// Zeros of at least this shape.
-    pub fn zeros(rows: usize, columns: usize) -> Result<Self, TryReserveError> {
-        let (rows, stride) = (rows.next_multiple_of(TILE_EDGE), columns.div_ceil(TILE_EDGE));
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(rows.saturating_mul(stride))?;
-        lines.resize(rows * stride, Line([0; TILE_EDGE]));
-        Ok(Self { lines, rows, stride })
+impl Tile {
+    pub(super) const ZERO: Self = Self([0; TILE_EDGE * TILE_ITEMS]);
+}
+
+/// What describes items, in tiles: [`TILE_ITEMS`] items at a time, each [`TILE_EDGE`] numbers
+/// of theirs are a tile, which has a row for each pair of numbers, in which every item has its
+/// pair. Padded with zeros to whole tiles, and to an even number of them for items.
+#[derive(Clone, Debug)]
+pub struct TiledItems {
+    tiles: Vec<Tile>,
+    items: usize,
+    /// How many tiles an item's numbers are in.
+    steps: usize,
+}
+
+impl TiledItems {
+    /// Zeros for at least so many items and numbers of each.
+    pub fn zeros(items: usize, width: usize) -> Result<Self, TryReserveError> {
+        let (items, steps) = (items.next_multiple_of(TILE_EDGE), width.div_ceil(TILE_EDGE));
+        let count = (items / TILE_ITEMS).saturating_mul(steps);
+        let mut tiles = Vec::new();
+        tiles.try_reserve_exact(count)?;
+        tiles.resize(count, Tile::ZERO);
+        Ok(Self { tiles, items, steps })
     }
 
-    /// How many rows there are, padding and all: whole tiles.
-    pub fn rows(&self) -> usize {
-        self.rows
+    /// How many items there is room for.
+    pub fn items(&self) -> usize {
+        self.items
     }
 
-    /// How many columns there are, padding and all: whole tiles.
-    pub fn columns(&self) -> usize {
-        self.stride * TILE_EDGE
+    /// How many numbers of each there is room for.
+    pub fn width(&self) -> usize {
+        self.steps * TILE_EDGE
     }
 
-    /// Rounds numbers into a row, from its first column on.
-    pub fn round_into(&mut self, row: usize, numbers: &[f32]) {
-        let lines = &mut self.lines[row * self.stride..][..self.stride];
-        for (line, numbers) in lines.iter_mut().zip(numbers.chunks(TILE_EDGE)) {
-            for (half, number) in line.0.iter_mut().zip(numbers) {
-                *half = upper_half(round_to_bfloat(*number));
+    /// Rounds numbers into an item's, from its first on.
+    pub fn round_into(&mut self, item: usize, numbers: &[f32]) {
+        let tiles = &mut self.tiles[item / TILE_ITEMS * self.steps..][..self.steps];
+        for (tile, numbers) in tiles.iter_mut().zip(numbers.chunks(TILE_EDGE)) {
+            let pairs = tile.0.chunks_exact_mut(2 * TILE_ITEMS);
+            for (pairs, numbers) in pairs.zip(numbers.chunks(2)) {
+                for (place, number) in pairs[2 * (item % TILE_ITEMS)..].iter_mut().zip(numbers) {
+                    *place = upper_half(round_to_bfloat(*number));
+                }
             }
         }
     }
 
-    /// Where a row begins: it is followed by the others, each of [`Bfloats::columns`].
+    /// The tile of the items from `item` on, and of their numbers from `number` on: both begin
+    /// tiles. It is followed by those of the same items' other numbers, and then by the next
+    /// items'.
     #[inline(always)]
-    pub(super) fn row(&self, row: usize) -> *const u16 {
-        self.lines[row * self.stride..].as_ptr().cast()
+    pub(super) fn tile(&self, item: usize, number: usize) -> *const u16 {
+        self.tiles[item / TILE_ITEMS * self.steps + number / TILE_EDGE..].as_ptr().cast()
     }
 
-    /// [`Bfloats::row`], to be written.
+    /// [`TiledItems::tile`], to be written.
     #[inline(always)]
-    pub(super) fn row_mut(&mut self, row: usize) -> *mut u16 {
-        self.lines[row * self.stride..].as_mut_ptr().cast()
+    pub(super) fn tile_mut(&mut self, item: usize, number: usize) -> *mut u16 {
+        self.tiles[item / TILE_ITEMS * self.steps + number / TILE_EDGE..].as_mut_ptr().cast()
     }
 }

@@ -41,7 +41,7 @@ mod tiles;
 mod x86_64;
 
 pub use aligned::Aligned;
-pub use bfloat::{Bfloats, TILE_EDGE, round_to_bfloat};
+pub use bfloat::{TILE_EDGE, TILE_ITEMS, TiledItems, round_to_bfloat};
 pub use gemm::{Start, gemm, layer};
 pub use half::{LARGEST_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};

@@ -99,7 +99,8 @@ pub trait Simd: Copy {
         }
     }
 
-    /// Each element's nearest bfloat16, of two equally near the even one. All are numbers.
+    /// Each element's nearest bfloat16, of two equally near the one further from 0. All are
+    /// numbers.
     #[inline(always)]
     fn round_to_bfloat(self, a: Self::Vector) -> Self::Vector {
         let mut lanes = [0.0; MOST_LANES];
@@ -113,34 +114,39 @@ pub trait Simd: Copy {
         }
     }
 
-    /// [`Simd::LANES`] numbers of bfloat16.
+    /// [`Simd::LANES`] pairs of numbers of bfloat16: each one's first, and each one's second.
     ///
     /// # Safety
     /// So many can be read at `from`.
     #[inline(always)]
-    unsafe fn load_bfloats(self, from: *const u16) -> Self::Vector {
-        let mut lanes = [0.0; MOST_LANES];
-        // SAFETY: as in `load_halves`.
+    unsafe fn load_bfloat_pairs(self, from: *const u16) -> [Self::Vector; 2] {
+        let [mut first, mut second] = [[0.0; MOST_LANES]; 2];
+        let lanes = first.iter_mut().zip(&mut second).take(Self::LANES);
+        // SAFETY: the caller vouches for LANES pairs, and LANES is at most MOST_LANES.
         unsafe {
-            for (lane, number) in lanes.iter_mut().enumerate().take(Self::LANES) {
-                *number = from_upper_half(*from.add(lane));
+            for (lane, (first, second)) in lanes.enumerate() {
+                *first = from_upper_half(*from.add(2 * lane));
+                *second = from_upper_half(*from.add(2 * lane + 1));
             }
-            self.load(lanes.as_ptr())
+            [self.load(first.as_ptr()), self.load(second.as_ptr())]
         }
     }
 
-    /// Writes [`Simd::LANES`] numbers that are rounded to bfloat16.
+    /// Writes [`Simd::LANES`] pairs of numbers that are rounded to bfloat16.
     ///
     /// # Safety
     /// So many can be written at `to`.
     #[inline(always)]
-    unsafe fn store_bfloats(self, to: *mut u16, rounded: Self::Vector) {
-        let mut lanes = [0.0; MOST_LANES];
+    unsafe fn store_bfloat_pairs(self, to: *mut u16, [first, second]: [Self::Vector; 2]) {
+        let mut lanes = [[0.0; MOST_LANES]; 2];
         // SAFETY: LANES is at most MOST_LANES; the caller vouches for `to`.
         unsafe {
-            self.store(lanes.as_mut_ptr(), rounded);
-            for (lane, number) in lanes.iter().enumerate().take(Self::LANES) {
-                *to.add(lane) = upper_half(*number);
+            self.store(lanes[0].as_mut_ptr(), first);
+            self.store(lanes[1].as_mut_ptr(), second);
+            for (of_pair, lanes) in lanes.iter().enumerate() {
+                for (lane, number) in lanes.iter().enumerate().take(Self::LANES) {
+                    *to.add(2 * lane + of_pair) = upper_half(*number);
+                }
             }
         }
     }

@@ -129,29 +129,29 @@ impl Simd for Avx512 {
     fn round_to_bfloat(self, a: __m512) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe {
-            let bits = _mm512_castps_si512(a);
-            let last = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-            let more = _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff));
-            let upper = _mm512_set1_epi32(0xffff_0000u32 as i32);
-            _mm512_castsi512_ps(_mm512_and_si512(_mm512_add_epi32(bits, more), upper))
+            let up = _mm512_add_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x8000));
+            _mm512_castsi512_ps(_mm512_and_si512(up, upper_halves()))
         }
     }
 
     #[inline(always)]
-    unsafe fn load_bfloats(self, from: *const u16) -> __m512 {
-        // SAFETY: as in `load`.
+    unsafe fn load_bfloat_pairs(self, from: *const u16) -> [__m512; 2] {
+        // SAFETY: as in `load`; the first of a pair is its lower half.
         unsafe {
-            let halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+            let pairs = _mm512_loadu_si512(from.cast());
+            let second = _mm512_and_si512(pairs, upper_halves());
+            let first = _mm512_slli_epi32::<16>(pairs);
+            [_mm512_castsi512_ps(first), _mm512_castsi512_ps(second)]
         }
     }
 
     #[inline(always)]
-    unsafe fn store_bfloats(self, to: *mut u16, rounded: __m512) {
-        // SAFETY: as in `load`.
+    unsafe fn store_bfloat_pairs(self, to: *mut u16, [first, second]: [__m512; 2]) {
+        // SAFETY: as in `load`; the lower halves of what was rounded are 0.
         unsafe {
-            let halves = _mm512_srli_epi32::<16>(_mm512_castps_si512(rounded));
-            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(halves));
+            let first = _mm512_srli_epi32::<16>(_mm512_castps_si512(first));
+            let pairs = _mm512_or_si512(first, _mm512_castps_si512(second));
+            _mm512_storeu_si512(to.cast(), pairs);
         }
     }
 
@@ -314,6 +314,13 @@ impl Simd for Avx2 {
         // vouches for the rest.
         unsafe { transpose(from, from_stride, to, to_stride) }
     }
+}
+
+/// What masks numbers' upper halves.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn upper_halves() -> __m512i {
+    _mm512_set1_epi32(0xffff_0000_u32 as i32)
 }
 
 /// A mask of the first `count` lanes, at most 16.

@@ -7,7 +7,7 @@ use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use std::sync::OnceLock;
 
 use super::Multiply;
-use crate::kernels::bfloat::TILE_EDGE;
+use crate::kernels::bfloat::{TILE_EDGE, TILE_ITEMS};
 use crate::kernels::kernel_name;
 
 /// Whether this process may use them, and is not to do with less.
@@ -104,62 +104,60 @@ impl Drop for Amx {
 }
 
 impl Multiply for Amx {
-    /// Four tiles of sums: two of rows and two of outputs, so that each tile that is loaded
+    /// Four tiles of sums: two of outputs and two of items, so that each tile that is loaded
     /// is multiplied twice.
     #[inline(always)]
     unsafe fn multiply(
         &self,
-        rows: *const u16,
-        stride: usize,
+        items: *const u16,
         steps: usize,
-        panel: *const u16,
+        weight: *const u16,
         bias: *const f32,
         sums: *mut f32,
     ) {
-        let half = TILE_EDGE / 2;
+        const HALF: usize = TILE_EDGE / 2;
         // SAFETY: `self` says that the tiles are set up. The caller vouches for TILE_EDGE
-        // rows of 64 bytes a step, of which a tile takes 16; for two tiles of 1024 bytes a
-        // step of the panel; for the bias, which is loaded into all 16 rows of a tile by a
-        // stride of 0; and for TILE_EDGE rows of sums of 128 bytes. Without steps only the
-        // bias is read and stored.
+        // rows of the weight of 64 bytes a step, of which a tile takes 16; for two tiles of
+        // items, of 1024 bytes each, a step; for TILE_EDGE rows of the bias, of 64 bytes; and
+        // for TILE_EDGE rows of sums, of 128 bytes. Without steps only the bias is read and
+        // stored.
         unsafe {
             asm!(
-                "tileloadd tmm0, [{bias} + {none}*1]",
-                "tileloadd tmm1, [{bias} + {none}*1 + 64]",
-                "tileloadd tmm2, [{bias} + {none}*1]",
-                "tileloadd tmm3, [{bias} + {none}*1 + 64]",
+                "tileloadd tmm0, [{bias} + {line}*1]",
+                "tileloadd tmm1, [{bias} + {line}*1]",
+                "tileloadd tmm2, [{bias} + {line}*1 + 1024]",
+                "tileloadd tmm3, [{bias} + {line}*1 + 1024]",
                 "test {steps}, {steps}",
                 "jz 3f",
                 "2:",
                 "tileloadd tmm4, [{upper} + {stride}*1]",
-                "tileloadd tmm6, [{panel} + {line}*1]",
+                "tileloadd tmm6, [{items} + {line}*1]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{panel} + {line}*1 + 1024]",
+                "tileloadd tmm7, [{others} + {line}*1]",
                 "tdpbf16ps tmm1, tmm4, tmm7",
                 "tileloadd tmm5, [{lower} + {stride}*1]",
                 "tdpbf16ps tmm2, tmm5, tmm6",
                 "tdpbf16ps tmm3, tmm5, tmm7",
                 "add {upper}, 64",
                 "add {lower}, 64",
-                "add {panel}, 2048",
+                "add {items}, 1024",
+                "add {others}, 1024",
                 "dec {steps}",
                 "jnz 2b",
                 "3:",
-                "tilestored [{sums} + {sums_stride}*1], tmm0",
-                "tilestored [{sums} + {sums_stride}*1 + 64], tmm1",
-                "tilestored [{lower_sums} + {sums_stride}*1], tmm2",
-                "tilestored [{lower_sums} + {sums_stride}*1 + 64], tmm3",
+                "tilestored [{sums} + {line}*2], tmm0",
+                "tilestored [{sums} + {line}*2 + 64], tmm1",
+                "tilestored [{sums} + {line}*2 + 2048], tmm2",
+                "tilestored [{sums} + {line}*2 + 2112], tmm3",
                 bias = in(reg) bias,
-                none = in(reg) 0usize,
                 line = in(reg) 64usize,
-                upper = inout(reg) rows => _,
-                lower = inout(reg) rows.add(half * stride) => _,
-                stride = in(reg) 2 * stride,
+                upper = inout(reg) weight => _,
+                lower = inout(reg) weight.add(HALF * steps * TILE_EDGE) => _,
+                stride = in(reg) 64 * steps,
+                items = inout(reg) items => _,
+                others = inout(reg) items.add(steps * TILE_EDGE * TILE_ITEMS) => _,
                 steps = inout(reg) steps => _,
-                panel = inout(reg) panel => _,
                 sums = in(reg) sums,
-                lower_sums = in(reg) sums.add(half * TILE_EDGE),
-                sums_stride = in(reg) 4 * TILE_EDGE,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),

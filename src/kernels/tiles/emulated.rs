@@ -1,7 +1,7 @@
 //! Tiles without a processor that has them: for tests of what is built on them.
 
 use super::Multiply;
-use crate::kernels::bfloat::{TILE_EDGE, from_upper_half};
+use crate::kernels::bfloat::{TILE_EDGE, TILE_ITEMS, from_upper_half};
 
 /// Sums number by number.
 pub struct Emulated;
@@ -9,29 +9,28 @@ pub struct Emulated;
 impl Multiply for Emulated {
     unsafe fn multiply(
         &self,
-        rows: *const u16,
-        stride: usize,
+        items: *const u16,
         steps: usize,
-        panel: *const u16,
+        weight: *const u16,
         bias: *const f32,
         sums: *mut f32,
     ) {
-        let half = TILE_EDGE / 2;
-        for row in 0..TILE_EDGE {
-            for column in 0..TILE_EDGE {
-                // SAFETY: the caller vouches for the rows, the bias, the sums and the panel,
-                // of which each step has two tiles of TILE_EDGE / 2 rows of TILE_EDGE.
+        let tile = TILE_EDGE * TILE_ITEMS;
+        for output in 0..TILE_EDGE {
+            for item in 0..TILE_EDGE {
+                // SAFETY: the caller vouches for the weight's rows, two tiles of items a step,
+                // the bias and the sums.
                 unsafe {
-                    let mut sum = *bias.add(column);
+                    let mut sum = *bias.add(output * TILE_ITEMS + item % TILE_ITEMS);
                     for input in 0..steps * TILE_EDGE {
-                        let (step, input_of_step) = (input / TILE_EDGE, input % TILE_EDGE);
-                        let tile = 2 * step + column / half;
-                        let place = input_of_step / 2 * TILE_EDGE + column % half * 2 + input % 2;
-                        let left = from_upper_half(*rows.add(row * stride + input));
-                        let right = from_upper_half(*panel.add(tile * half * TILE_EDGE + place));
-                        sum += left * right;
+                        let (step, pair) = (input / TILE_EDGE, input % TILE_EDGE / 2);
+                        let of_items = item / TILE_ITEMS * steps + step;
+                        let place = 2 * (pair * TILE_ITEMS + item % TILE_ITEMS) + input % 2;
+                        let left = *weight.add(output * steps * TILE_EDGE + input);
+                        let right = *items.add(of_items * tile + place);
+                        sum += from_upper_half(left) * from_upper_half(right);
                     }
-                    *sums.add(row * TILE_EDGE + column) = sum;
+                    *sums.add(output * TILE_EDGE + item) = sum;
                 }
             }
         }

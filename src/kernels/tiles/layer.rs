@@ -5,201 +5,271 @@ use std::ops::Range;
 
 use super::weight::TileWeight;
 use super::{Multiply, Tiles};
-use crate::kernels::bfloat::{Bfloats, TILE_EDGE};
+use crate::kernels::bfloat::{TILE_EDGE, TILE_ITEMS, TiledItems};
 #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
 use crate::kernels::level::avx512;
 #[cfg(test)]
 use crate::kernels::portable::Portable;
-use crate::kernels::simd::{Kernel, MOST_LANES, Simd};
+use crate::kernels::simd::{Kernel, Simd};
 
 /// What becomes of a layer's outputs.
 #[derive(Debug)]
 pub enum After<'a> {
-    /// They are rounded into a matrix's first rows.
+    /// They are rounded, and describe the first items of others.
     Rounded {
-        to: &'a mut Bfloats,
-        /// The squares of what rounding takes from each row, summed.
+        to: &'a mut TiledItems,
+        /// The squares of what rounding takes from each item's, summed.
         lost: &'a mut [f32],
     },
     /// They are multiplied by a column, unrounded.
     Product {
-        /// As many as the layer has outputs, or fewer.
+        /// As many as the layer has outputs.
         column: &'a [f32],
         leading: Option<Leading<'a>>,
-        /// One number for each row.
+        /// One number for each item.
         products: &'a mut [f32],
     },
 }
 
-/// Columns of another matrix, as if they stood before the outputs.
+/// Numbers of other items, as if they stood before the outputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Leading<'a> {
-    pub rows: &'a Bfloats,
-    pub first_row: usize,
-    /// What its first columns are multiplied by.
+    pub items: &'a TiledItems,
+    /// The first of the items, a multiple of [`TILE_EDGE`].
+    pub first: usize,
+    /// What their first numbers are multiplied by: an even count.
     pub column: &'a [f32],
 }
 
-/// Computes `rectified(rows * weight^T + bias)`, in whole tiles, and what comes after it.
+/// Computes `rectified(weight * item + bias)` of some items, in whole tiles, and what comes
+/// after it. The first item is a multiple of [`TILE_EDGE`].
 ///
-/// `squares` gets the sum of the squares of each row of outputs: of the rounded ones, where
-/// they are rounded. Everything that has a number for each row has room for whole tiles,
-/// and so has `bias` for the outputs. Rows of padding are computed too.
+/// `bias` has the output's in [`TILE_ITEMS`] numbers for each output. `squares` gets the sum
+/// of the squares of each item's outputs: of the rounded ones, where they are rounded. What
+/// has a number for each item has room for whole tiles; items of padding are computed too.
 pub fn coarse_layer(
     tiles: Tiles,
-    inputs: &Bfloats,
-    rows: Range<usize>,
+    items: &TiledItems,
+    range: Range<usize>,
     weight: &TileWeight,
     bias: &[f32],
     squares: &mut [f32],
     after: After,
 ) {
-    let whole = rows.len().next_multiple_of(TILE_EDGE);
+    let whole = range.len().next_multiple_of(TILE_EDGE);
     let fits = match &after {
         After::Rounded { to, lost } => {
-            whole <= to.rows() && weight.outputs() == to.columns() && whole <= lost.len()
+            whole <= to.items() && weight.outputs() == to.width() && whole <= lost.len()
         }
         After::Product { column, leading, products } => {
-            column.len() <= weight.outputs()
+            weight.outputs() == column.len()
                 && whole <= products.len()
-                && leading.is_none_or(|leading| {
-                    leading.first_row + whole <= leading.rows.rows()
-                        && leading.column.len() <= leading.rows.columns()
+                && leading.is_none_or(|Leading { items, first, column }| {
+                    first.is_multiple_of(TILE_EDGE)
+                        && first + whole <= items.items()
+                        && column.len().is_multiple_of(2)
+                        && column.len() <= items.width()
                 })
         }
     };
     assert!(
-        rows.start + whole <= inputs.rows()
-            && inputs.columns() == weight.inputs()
-            && bias.len() == weight.outputs()
+        range.start.is_multiple_of(TILE_EDGE)
+            && range.start + whole <= items.items()
+            && items.width() == weight.inputs()
+            && bias.len() == TILE_ITEMS * weight.outputs()
             && whole <= squares.len()
             && fits,
         "the shapes of a layer must agree"
     );
-    match tiles.0 {
-        #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
-        super::Instructions::Amx => {
-            // SAFETY: there is a value of it only where the process was granted tiles, on the
-            // level avx512; the tiles are set up until this call's end, which sets up no
-            // others.
-            unsafe {
-                let tiles = &super::amx::Amx::set_up();
-                let after = &mut { after };
-                avx512(Layer { tiles, inputs, rows, weight, bias, squares, after });
+    let layer = Layer { items, range, weight, bias, squares, after };
+    layer.run_by(tiles);
+}
+
+/// A layer whose shapes agree.
+struct Layer<'a, 'b> {
+    items: &'a TiledItems,
+    range: Range<usize>,
+    weight: &'a TileWeight,
+    bias: &'a [f32],
+    squares: &'a mut [f32],
+    after: After<'b>,
+}
+
+impl Layer<'_, '_> {
+    fn run_by(self, tiles: Tiles) {
+        match tiles.0 {
+            #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+            super::Instructions::Amx => {
+                // SAFETY: there is a value of it only where the process was granted tiles, on the
+                // level avx512; they are set up until this call's end, which sets up no others.
+                unsafe { avx512(By { tiles: &super::amx::Amx::set_up(), layer: self }) };
             }
-        }
-        #[cfg(test)]
-        super::Instructions::Emulated => {
-            let (tiles, after) = (&super::emulated::Emulated, &mut { after });
-            Layer { tiles, inputs, rows, weight, bias, squares, after }.run(Portable);
+            #[cfg(test)]
+            super::Instructions::Emulated => {
+                By { tiles: &super::emulated::Emulated, layer: self }.run(Portable);
+            }
         }
     }
 }
 
-/// A layer whose shapes agree.
-struct Layer<'a, 'b, T> {
+/// One layer by one kind of tiles.
+struct By<'a, 'b, T> {
     tiles: &'a T,
-    inputs: &'a Bfloats,
-    rows: Range<usize>,
-    weight: &'a TileWeight,
-    bias: &'a [f32],
-    squares: &'a mut [f32],
-    after: &'a mut After<'b>,
+    layer: Layer<'a, 'b>,
 }
 
-/// Room for a tile of sums, and for a vector of sums for each of its rows.
+/// Room for the sums of as many outputs as items.
 #[repr(align(64))]
 struct Sums(MaybeUninit<[f32; TILE_EDGE * TILE_EDGE]>);
 
-#[repr(align(64))]
-struct RowSums([[f32; MOST_LANES]; TILE_EDGE]);
-
-impl<T: Multiply> Kernel for Layer<'_, '_, T> {
+impl<T: Multiply> Kernel for By<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { tiles, inputs, rows, weight, bias, squares, after } = self;
+        let Self { tiles, layer } = self;
+        let Layer { items, range, weight, bias, squares, mut after } = layer;
         let mut sums = Sums(MaybeUninit::uninit());
         let sums = sums.0.as_mut_ptr().cast::<f32>();
-        let steps = inputs.columns() / TILE_EDGE;
-        for start in (0..rows.len()).step_by(TILE_EDGE) {
-            let mut square_sums = RowSums([[0.0; MOST_LANES]; TILE_EDGE]);
-            let mut other_sums = RowSums([[0.0; MOST_LANES]; TILE_EDGE]);
-            let from = inputs.row(rows.start + start);
-            // The next tile's rows, which may lie behind the last: asking reads nothing.
-            let ahead = from.wrapping_add(TILE_EDGE * inputs.columns());
+        let steps = items.width() / TILE_EDGE;
+        for first in (0..range.len()).step_by(TILE_EDGE) {
+            let squares = &mut squares[first..first + TILE_EDGE];
+            squares.fill(0.0);
+            match &mut after {
+                After::Rounded { lost, .. } => lost[first..first + TILE_EDGE].fill(0.0),
+                After::Product { leading, products, .. } => {
+                    let products = &mut products[first..first + TILE_EDGE];
+                    products.fill(0.0);
+                    if let Some(leading) = leading {
+                        leading.add_products(simd, first, products);
+                    }
+                }
+            }
+            let from = items.tile(range.start + first, 0);
+            // The items after these, which may lie behind the last: asking reads nothing.
+            let ahead = from.wrapping_add(TILE_EDGE * items.width());
             for line in 0..TILE_EDGE * steps {
                 simd.prefetch(ahead.wrapping_add(line * TILE_EDGE).cast());
             }
             for output in (0..weight.outputs()).step_by(TILE_EDGE) {
-                // SAFETY: the inputs have TILE_EDGE rows from `start` on, of as many numbers
-                // as the weight has inputs; the weight has a panel for each TILE_EDGE outputs,
-                // and the bias so many numbers; `sums` has room for a tile of them.
-                unsafe {
-                    let bias = bias[output..].as_ptr();
-                    tiles.multiply(from, inputs.columns(), steps, weight.panel(output), bias, sums);
-                }
-                // Rows of a tile, of TILE_EDGE sums each, vector by vector.
-                for row in 0..TILE_EDGE {
-                    let (squares, others) = (&mut square_sums.0[row], &mut other_sums.0[row]);
-                    // SAFETY: each sum lies in the tile, as TILE_EDGE is a multiple of LANES;
-                    // a row's sums have room for LANES, at most MOST_LANES. The matrix to write
-                    // has this row and as many columns as there are outputs; of the column, no
-                    // more is read than there is.
+                let bias = bias[output * TILE_ITEMS..].as_ptr();
+                // SAFETY: there are two tiles of items from `first` on for each step, and as
+                // many inputs of each output, of which there are TILE_EDGE from `output` on,
+                // as there are of biases. `sums` has room for all.
+                unsafe { tiles.multiply(from, steps, weight.row(output), bias, sums) };
+                for item in (0..TILE_EDGE).step_by(S::LANES) {
+                    // SAFETY: `sums` are of TILE_EDGE outputs and items, of which LANES divides
+                    // the number; so many numbers of each item are there to be added to, and
+                    // for each output there is a tile to write or a number of the column.
                     unsafe {
-                        let mut square = simd.load(squares.as_ptr());
-                        let mut other = simd.load(others.as_ptr());
-                        for place in (0..TILE_EDGE).step_by(S::LANES) {
-                            let sum = simd.load(sums.add(row * TILE_EDGE + place));
-                            let exact = simd.rectify(sum);
-                            match after {
-                                After::Rounded { to, .. } => {
-                                    let rounded = simd.round_to_bfloat(exact);
-                                    let to = to.row_mut(start + row);
-                                    simd.store_bfloats(to.add(output + place), rounded);
-                                    let minus = simd.splat(-1.0);
-                                    let lost = simd.multiply_add(rounded, minus, exact);
-                                    square = simd.multiply_add(rounded, rounded, square);
-                                    other = simd.multiply_add(lost, lost, other);
-                                }
-                                After::Product { column, .. } => {
-                                    square = simd.multiply_add(exact, exact, square);
-                                    if let Some(column) = column.get(output + place..) {
-                                        let count = column.len().min(S::LANES);
-                                        let column = simd.load_up_to(column.as_ptr(), count);
-                                        other = simd.multiply_add(exact, column, other);
-                                    }
-                                }
+                        let sums = sums.add(item);
+                        let square = squares[item..].as_mut_ptr();
+                        match &mut after {
+                            After::Rounded { to, lost } => {
+                                let place = 2 * (item % TILE_ITEMS);
+                                let to = to.tile_mut(first + item, output).add(place);
+                                let lost = lost[first + item..].as_mut_ptr();
+                                round_outputs(simd, sums, to, square, lost);
+                            }
+                            After::Product { column, products, .. } => {
+                                let column = &column[output..output + TILE_EDGE];
+                                let product = products[first + item..].as_mut_ptr();
+                                multiply_outputs(simd, sums, column, square, product);
                             }
                         }
-                        simd.store(squares.as_mut_ptr(), square);
-                        simd.store(others.as_mut_ptr(), other);
                     }
                 }
             }
-            for row in 0..TILE_EDGE {
-                // SAFETY: a row's sums have room for LANES, at most MOST_LANES. The other
-                // matrix has the row, and no fewer columns than its column has numbers, in
-                // whole TILE_EDGEs, so that whole vectors can be read.
-                unsafe {
-                    squares[start + row] = simd.sum(simd.load(square_sums.0[row].as_ptr()));
-                    let mut other = simd.load(other_sums.0[row].as_ptr());
-                    match after {
-                        After::Rounded { lost, .. } => lost[start + row] = simd.sum(other),
-                        After::Product { leading, products, .. } => {
-                            if let Some(Leading { rows, first_row, column }) = leading {
-                                let from = rows.row(*first_row + start + row);
-                                for (place, column) in column.chunks(S::LANES).enumerate() {
-                                    let number = simd.load_bfloats(from.add(place * S::LANES));
-                                    let column = simd.load_up_to(column.as_ptr(), column.len());
-                                    other = simd.multiply_add(number, column, other);
-                                }
-                            }
-                            products[start + row] = simd.sum(other);
-                        }
+        }
+    }
+}
+
+/// Rectifies and rounds the outputs of [`Simd::LANES`] items into their pairs of a tile, and
+/// adds up the squares of what is left, and of what is lost.
+///
+/// # Safety
+/// TILE_EDGE rows of so many sums can be read, TILE_EDGE numbers apart; half as many rows of
+/// so many pairs be written, as far apart; and so many numbers of each list be read and
+/// written.
+#[inline(always)]
+unsafe fn round_outputs<S: Simd>(
+    simd: S,
+    sums: *const f32,
+    to: *mut u16,
+    squares: *mut f32,
+    lost: *mut f32,
+) {
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        // Two sums of each, which need not wait for each other.
+        let none = simd.splat(0.0);
+        let (mut square, mut gone) = ([simd.load(squares), none], [simd.load(lost), none]);
+        let minus = simd.splat(-1.0);
+        for pair in 0..TILE_EDGE / 2 {
+            let mut rounded = [none; 2];
+            for (row, rounded) in rounded.iter_mut().enumerate() {
+                let exact = simd.rectify(simd.load(sums.add((2 * pair + row) * TILE_EDGE)));
+                *rounded = simd.round_to_bfloat(exact);
+                let rest = simd.multiply_add(*rounded, minus, exact);
+                square[row] = simd.multiply_add(*rounded, *rounded, square[row]);
+                gone[row] = simd.multiply_add(rest, rest, gone[row]);
+            }
+            simd.store_bfloat_pairs(to.add(pair * 2 * TILE_ITEMS), rounded);
+        }
+        simd.store(squares, simd.add(square[0], square[1]));
+        simd.store(lost, simd.add(gone[0], gone[1]));
+    }
+}
+
+/// Rectifies the outputs of [`Simd::LANES`] items, and adds up their squares, and their
+/// products with a column.
+///
+/// # Safety
+/// As of [`round_outputs`].
+#[inline(always)]
+unsafe fn multiply_outputs<S: Simd>(
+    simd: S,
+    sums: *const f32,
+    column: &[f32],
+    squares: *mut f32,
+    products: *mut f32,
+) {
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        let none = simd.splat(0.0);
+        let (mut square, mut product) = ([simd.load(squares), none], [simd.load(products), none]);
+        for (pair, by) in column.chunks_exact(2).enumerate() {
+            for (row, by) in by.iter().enumerate() {
+                let exact = simd.rectify(simd.load(sums.add((2 * pair + row) * TILE_EDGE)));
+                square[row] = simd.multiply_add(exact, exact, square[row]);
+                product[row] = simd.multiply_add(exact, simd.splat(*by), product[row]);
+            }
+        }
+        simd.store(squares, simd.add(square[0], square[1]));
+        simd.store(products, simd.add(product[0], product[1]));
+    }
+}
+
+impl Leading<'_> {
+    /// Adds the products of the numbers of a whole tile of items, from `first` after the first
+    /// of all on.
+    #[inline(always)]
+    fn add_products<S: Simd>(&self, simd: S, first: usize, products: &mut [f32]) {
+        for (place, products) in products.chunks_exact_mut(S::LANES).enumerate() {
+            let item = self.first + first + place * S::LANES;
+            // SAFETY: the chunk has room for LANES, which divides TILE_ITEMS; the items are
+            // there, and as many numbers of each as the column has.
+            unsafe {
+                let mut product = simd.load(products.as_ptr());
+                for (pair, by) in self.column.chunks_exact(2).enumerate() {
+                    let tile = self.items.tile(item, 2 * pair);
+                    let place = pair % TILE_ITEMS * TILE_ITEMS + item % TILE_ITEMS;
+                    let numbers = simd.load_bfloat_pairs(tile.add(2 * place));
+                    for (number, by) in numbers.into_iter().zip(by) {
+                        product = simd.multiply_add(number, simd.splat(*by), product);
                     }
                 }
+                simd.store(products.as_mut_ptr(), product);
             }
         }
     }

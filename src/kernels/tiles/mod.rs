@@ -47,20 +47,20 @@ impl Tiles {
 
 /// One kind of tiles, set up in this thread.
 trait Multiply {
-    /// Writes [`TILE_EDGE`](super::bfloat::TILE_EDGE) rows and columns of sums: a bias for
-    /// each column, and the products of the rows with a panel of a weight. Sums round to
-    /// nearest, in any order.
+    /// Writes the sums of [`TILE_EDGE`](super::bfloat::TILE_EDGE) outputs, a row for each, of
+    /// as many items, a column for each: the bias, and the products of the weight's row with
+    /// the item's numbers. Sums round to nearest, in any order.
     ///
     /// # Safety
-    /// So many rows of `steps` times TILE_EDGE numbers can be read at `rows`, `stride`
-    /// numbers apart, a panel of so many steps at `panel`, TILE_EDGE numbers at `bias`, and
-    /// TILE_EDGE x TILE_EDGE numbers can be written at `sums`.
+    /// At `items` lie those of [`TiledItems`](super::bfloat::TiledItems), of `steps` tiles
+    /// each; at `weight` so many rows of a [`TileWeight`] of as many inputs. So many rows of
+    /// [`TILE_ITEMS`](super::bfloat::TILE_ITEMS) numbers can be read at `bias`, the output's
+    /// in each of them, and so many of TILE_EDGE numbers be written at `sums`.
     unsafe fn multiply(
         &self,
-        rows: *const u16,
-        stride: usize,
+        items: *const u16,
         steps: usize,
-        panel: *const u16,
+        weight: *const u16,
         bias: *const f32,
         sums: *mut f32,
     );

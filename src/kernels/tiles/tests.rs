@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::kernels::Matrix;
-use crate::kernels::bfloat::{Bfloats, TILE_EDGE, round_to_bfloat};
+use crate::kernels::bfloat::{TILE_EDGE, TILE_ITEMS, TiledItems, from_upper_half, round_to_bfloat};
 
 /// All that this process has, and the emulated ones.
 fn kinds() -> impl Iterator<Item = (&'static str, Tiles)> {
@@ -18,14 +18,27 @@ fn numbers(count: usize, seed: &mut u32) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// With room for whole tiles.
-fn padded(mut numbers: Vec<f32>) -> Vec<f32> {
-    numbers.resize(numbers.len().next_multiple_of(TILE_EDGE), 0.0);
+fn padded(mut numbers: Vec<f32>, to: usize) -> Vec<f32> {
+    numbers.resize(numbers.len().next_multiple_of(to), 0.0);
     numbers
 }
 
+/// Each number so many times as tiles read biases.
+fn bias(numbers: &[f32]) -> Vec<f32> {
+    padded(numbers.iter().flat_map(|bias| [*bias; TILE_ITEMS]).collect(), TILE_EDGE * TILE_ITEMS)
+}
+
+/// In double precision; a test of its own compares the rounding with another's.
 fn rounded(number: f32) -> f64 {
-    f64::from(half::bf16::from_f32_const(number).to_f32_const())
+    f64::from(round_to_bfloat(number))
+}
+
+/// A number of an item.
+fn number(items: &TiledItems, item: usize, number: usize) -> f64 {
+    let place = number % TILE_EDGE / 2 * TILE_ITEMS + item % TILE_ITEMS;
+    // SAFETY: the item has so many numbers, and its tile so many pairs.
+    let half = unsafe { *items.tile(item, number).add(2 * place + number % 2) };
+    f64::from(from_upper_half(half))
 }
 
 /// A layer and its numbers, unrounded.
@@ -48,10 +61,10 @@ impl Case {
         }
     }
 
-    fn matrix(&self) -> Bfloats {
-        let mut matrix = Bfloats::zeros(self.rows.len(), self.inputs).unwrap();
-        self.rows.iter().enumerate().for_each(|(row, numbers)| matrix.round_into(row, numbers));
-        matrix
+    fn items(&self) -> TiledItems {
+        let mut items = TiledItems::zeros(self.rows.len(), self.inputs).unwrap();
+        self.rows.iter().enumerate().for_each(|(item, numbers)| items.round_into(item, numbers));
+        items
     }
 
     fn packed(&self) -> TileWeight {
@@ -89,22 +102,20 @@ proptest! {
     ) {
         let start = TILE_EDGE * start;
         let case = Case::new(start + count, inputs, outputs, &mut seed);
-        let (matrix, weight, bias) = (case.matrix(), case.packed(), padded(case.bias.clone()));
+        let (items, weight, bias) = (case.items(), case.packed(), bias(&case.bias));
         let whole = count.next_multiple_of(TILE_EDGE);
         for (name, tiles) in kinds() {
-            let mut to = Bfloats::zeros(count, outputs).unwrap();
+            let mut to = TiledItems::zeros(count, outputs).unwrap();
             let (mut squares, mut lost) = (vec![f32::NAN; whole], vec![f32::NAN; whole]);
             let after = After::Rounded { to: &mut to, lost: &mut lost };
             coarse_layer(
-                tiles, &matrix, start..start + count, &weight, &bias, &mut squares, after,
+                tiles, &items, start..start + count, &weight, &bias, &mut squares, after,
             );
             for row in 0..count {
                 let (mut square, mut square_lost) = (0.0, 0.0);
                 for output in 0..outputs {
                     let (expected, size) = case.output(start + row, output);
-                    // SAFETY: the row is there, and so is the column.
-                    let found = unsafe { *to.row(row).add(output) };
-                    let found = f64::from(crate::kernels::bfloat::from_upper_half(found));
+                    let found = number(&to, row, output);
                     // One place of bfloat16 where the exact sum lies at the middle of two.
                     let error = (found - expected).abs();
                     prop_assert!(error <= expected / 256.0 + 1e-5 * size, "{name}: {error}");
@@ -116,27 +127,27 @@ proptest! {
                     (f64::from(lost[row]).sqrt() - square_lost.sqrt()).abs() <= 1e-4,
                     "{name}: {} {square_lost}", lost[row]
                 );
-                for padding in outputs..to.columns() {
-                    // SAFETY: the row is there, and so is the column.
-                    prop_assert_eq!(unsafe { *to.row(row).add(padding) }, 0);
+                for padding in outputs..to.width() {
+                    prop_assert_eq!(number(&to, row, padding), 0.0);
                 }
             }
 
-            let (by, of_leading) = (numbers(outputs, &mut seed), numbers(leading, &mut seed));
+            let by = padded(numbers(outputs, &mut seed), TILE_EDGE);
+            let of_leading = padded(numbers(leading, &mut seed), 2);
             let other = Case::new(start + count, leading, 1, &mut seed);
-            let others = other.matrix();
+            let others = other.items();
             for leading in [
                 None,
-                Some(Leading { rows: &others, first_row: start, column: &of_leading }),
+                Some(Leading { items: &others, first: start, column: &of_leading }),
             ] {
                 let mut products = vec![f32::NAN; whole];
                 let after = After::Product { column: &by, leading, products: &mut products };
                 coarse_layer(
-                    tiles, &matrix, start..start + count, &weight, &bias, &mut squares, after,
+                    tiles, &items, start..start + count, &weight, &bias, &mut squares, after,
                 );
                 for row in 0..count {
                     let (mut expected, mut size, mut square) = (0.0, 0.0, 0.0);
-                    for (output, by) in by.iter().enumerate() {
+                    for (output, by) in by[..outputs].iter().enumerate() {
                         let (exact, of_output) = case.output(start + row, output);
                         expected += exact * f64::from(*by);
                         size += of_output * f64::from(by.abs());
@@ -159,6 +170,9 @@ proptest! {
     fn numbers_are_rounded_as_by_another(bits: u32) {
         let number = f32::from_bits(bits);
         let found = round_to_bfloat(number);
+        let halfway = bits & 0xffff == 0x8000;
+        // Of two that are as near, the one further from 0 is meant.
+        let number = if halfway { f32::from_bits(bits + 1) } else { number };
         let expected = half::bf16::from_f32_const(number).to_f32_const();
         prop_assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan());
     }
@@ -168,15 +182,15 @@ proptest! {
 fn tiles_do_not_mind_threads_and_come_back() {
     let mut seed = 5;
     let case = Case::new(40, 70, 40, &mut seed);
-    let (matrix, weight, bias) = (case.matrix(), case.packed(), padded(case.bias.clone()));
+    let (items, weight, bias) = (case.items(), case.packed(), bias(&case.bias));
     for (name, tiles) in kinds() {
         let products = || {
             let (mut squares, mut products) = ([0.0; 64], [0.0; 64]);
-            let by = [1.0; 40];
+            let by = [1.0; 64];
             for _ in 0..50 {
                 let products = &mut products;
                 let after = After::Product { column: &by, leading: None, products };
-                coarse_layer(tiles, &matrix, 0..40, &weight, &bias, &mut squares, after);
+                coarse_layer(tiles, &items, 0..40, &weight, &bias, &mut squares, after);
                 std::thread::yield_now();
             }
             products.map(f32::to_bits)
