@@ -124,8 +124,8 @@ impl CoarseUser {
         self.lengths = [leading, rest].map(|part| MARGIN * sum_of_squares(part).sqrt() + TINY);
     }
 
-    /// What no item's score is above, for a block's items from `first` on, at most
-    /// [`COARSE_BLOCK`]; not a number where that cannot be told.
+    /// What the scores of some items are not above, at most [`COARSE_BLOCK`] of them, of which
+    /// the first is a multiple of [`TILE_EDGE`]; not a number where that cannot be told.
     pub fn upper_scores(
         &mut self,
         catalog: &Catalog,
