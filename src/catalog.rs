@@ -132,14 +132,20 @@ impl Catalog {
     ///
     /// The coarse pass is computed in bfloat16 by the processor's tiles (AMX), and says what
     /// no item's score can be above; what may be among the best is then scored as ever. The
-    /// result is the same to the last bit. It pays from some thousand items on, and is run
-    /// where there are 1,024 and at least 16 times as many as are asked for.
+    /// result is the same to the last bit. It is run where it pays: where there are 1,024
+    /// items, 16 for each output of the head's widest layer, and 16 for each item that is
+    /// asked for.
     ///
-    /// Says whether it can be run: where the processor is of x86-64 and has AMX-BF16, the
-    /// system is Linux and lets the process use it, and the model has more than one layer.
-    /// Elsewhere nothing changes. Asking the system is once for all: it then keeps 8 KB more
-    /// in the process's signal frames. Rows take half as much memory again as in single
-    /// precision.
+    /// Says whether it can be run: with the feature `amx`, on an x86-64 processor with
+    /// AMX-BF16, where Linux lets the process use it, no lesser instructions are forced (see
+    /// [`kernel_name`](crate::kernel_name)), and the model has more than one layer, none of
+    /// them above 8,192 wide. Elsewhere nothing changes.
+    ///
+    /// Linux is asked once for all. It refuses where a thread has an alternate signal stack
+    /// with no room for the tiles' 8 KB in a signal's frame; where it agrees, later ones need
+    /// that room. An item takes 2 bytes more for each of its numbers, in whole 64 bytes, and
+    /// 8. The first recommendation of each user after it allocates; without memory for that,
+    /// it does without the pass.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; nothing changes.

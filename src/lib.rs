@@ -18,7 +18,8 @@
 //!
 //! Training and evaluation come with the feature `train`, the program `melu`
 //! with `cli` (a default). Without default features the crate is what a program
-//! needs to use a model.
+//! needs to use a model; `amx` (a default) adds
+//! [`Catalog::prepare_coarse_pass`] for processors that can run it.
 //!
 //! # From ratings to recommendations
 //!

@@ -25,8 +25,7 @@ pub struct Recommendation {
     pub score: f32,
 }
 
-/// A coarse pass pays where there are so many items, and so many for each that is asked for.
-const COARSE_FROM: usize = 1_024;
+/// A coarse pass pays where there are so many items for each that is asked for.
 const COARSE_FROM_EACH: usize = 16;
 
 /// What a score is worth: what is not a number is worth least.
@@ -128,14 +127,17 @@ impl User {
             return Ok(0);
         }
         let model = catalog.model();
-        let pays = items >= COARSE_FROM && items / room >= COARSE_FROM_EACH;
-        let prepared = catalog.coarse().filter(|_| pays);
+        let pays = |of: &&CoarseItems| items >= of.fewest && items / room >= COARSE_FROM_EACH;
+        let mut prepared = catalog.coarse().filter(pays);
         if let Some(items) = prepared {
-            let coarse = match coarse {
-                Some(coarse) => coarse,
-                None => coarse.insert(CoarseUser::new(model, items, inputs.body())?),
-            };
-            coarse.take_head(model, &self.head, packed);
+            if coarse.is_none() {
+                *coarse = CoarseUser::new(model, items, inputs.body()).ok();
+            }
+            match coarse {
+                Some(coarse) => coarse.take_head(model, &self.head, packed),
+                // Without memory it is done without.
+                None => prepared = None,
+            }
         }
         let blocks = items.div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MOST).min(blocks);
@@ -143,11 +145,12 @@ impl User {
         if rooms.try_reserve_exact((threads - 1).saturating_mul(room)).is_ok() {
             rooms.resize((threads - 1) * room, Recommendation { item: 0, score: 0.0 });
         }
+        let together = if prepared.is_some() { COARSE_BLOCK / BLOCK } else { 1 };
         let search = Search {
             scoring: Scoring { catalog, embedding, head: packed },
             left_out,
             coarse: prepared,
-            step: (blocks / (16 * threads)).clamp(1, 16),
+            step: (blocks / (16 * threads)).clamp(1, 16).next_multiple_of(together),
             next: AtomicUsize::new(0),
         };
         let network = model.head_network();
@@ -155,7 +158,8 @@ impl User {
             .chunks_exact_mut(room)
             .map(|room| {
                 let activations = LayerRows::new(network, BLOCK);
-                (inputs.clone(), activations, coarse.clone(), Best::new(room))
+                let coarse = coarse.as_ref().filter(|_| prepared.is_some()).cloned();
+                (inputs.clone(), activations, coarse, Best::new(room))
             })
             .collect();
         let mut best = Best::new(&mut best[..room]);
@@ -228,8 +232,8 @@ impl Search<'_> {
                 let catalog = self.scoring.catalog;
                 let upper = coarse.upper_scores(catalog, coarse_items, block);
                 for (item, &upper) in (start as u32..).zip(upper) {
-                    // What is not a number may be anything.
-                    if upper < best.bar || self.left_out.contains(item) {
+                    let is_worse = upper.is_finite() && upper < best.bar;
+                    if is_worse || self.left_out.contains(item) {
                         continue;
                     }
                     listed[count] = item;

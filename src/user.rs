@@ -15,7 +15,8 @@ use crate::{Catalog, Error, Model, Result};
 ///
 /// Owns its buffers, so that [`User::adapt`], [`User::score`] and
 /// [`User::recommend_into`] allocate nothing, up to as many ratings as there is
-/// room for: see [`User::reserve`]. Keeps its catalogue alive. May move between
+/// room for: see [`User::reserve`]; but for the first recommendation after
+/// [`Catalog::prepare_coarse_pass`]. Keeps its catalogue alive. May move between
 /// threads, and is used by one at a time.
 #[derive(Clone, Debug)]
 pub struct User {

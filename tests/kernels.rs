@@ -62,7 +62,7 @@ fn nothing_is_allocated_once_a_user_exists() {
 }
 
 #[test]
-fn a_coarse_pass_allocates_but_at_its_first() {
+fn coarse_passes_allocate_only_at_the_first() {
     for options in [TrainOptions::default(), TrainOptions::paper()] {
         let model = trained(&options);
         let ids: Vec<String> = (0..1_200).map(|item| format!("new {item}")).collect();

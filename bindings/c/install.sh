@@ -8,7 +8,7 @@
 #           backtraces, which melu never does. Needs that library's sources
 #           (`rustup component add rust-src`), and fetches what they need of others'.
 #           Leaves out the coarse pass before recommending, which is for servers
-# --amx     keeps that pass, by Intel's AMX, in the small library: some 25 KB
+# --amx     keeps that pass, by Intel's AMX, in the small library: some 25 to 35 KB
 # --prefix  where to install, /usr/local if not given
 # --libdir  where libraries go, below the prefix; lib if not given
 # DESTDIR   is put before the prefix, to make packages
@@ -56,6 +56,7 @@ case $prefix in /*) ;; *) fail "the prefix $prefix must begin with /" ;; esac
 case $libdir in
     /* | */ | "" | *..* | *//*) fail "the libdir $libdir must be a plain path below the prefix" ;;
 esac
+[ -z "$amx" ] || [ -n "$small" ] || fail "--amx is for --small; without it, nothing is left out"
 for tool in cargo nm ld objcopy ar; do
     command -v "$tool" >/dev/null || fail "$tool is missing"
 done

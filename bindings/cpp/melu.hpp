@@ -552,7 +552,7 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
   }
 
   // Has users go over the items coarsely first when they recommend, by Intel's AMX: the best
-  // are the same to the last bit, and found some times faster where there are many items.
+  // are the same to the last bit, and found several times faster where there are many items.
   // False where it cannot be done, which changes nothing.
   [[nodiscard]] expected<bool> try_prepare_coarse_pass() const noexcept {
     std::uint32_t prepared;

@@ -223,7 +223,8 @@ type Recommendation struct {
 // AppendBest appends to dst the k best items of the user's catalogue, best first, or
 // fewer if there are no more; of equal ones the one with the lower index first.
 //
-// It allocates nothing if dst has room for k more and there is one thread.
+// It allocates nothing if dst has room for k more and there is one thread, but for a user's
+// first after [Catalog.PrepareCoarsePass].
 //
 // Errors: [ErrItemIndex]; dst is returned as it was.
 func (u *User) AppendBest(dst []Recommendation, k int, filter Filter) ([]Recommendation, error) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::layer::{CoarseWeight, TINY};
-use super::norm::{MARGIN, SpectralNorm};
+use super::norm::{MARGIN, SpectralNorm, WIDEST, bounded};
 use crate::inputs::Rows;
 use crate::item_rows::ItemRows;
 use crate::kernels::{TILE_EDGE, TiledItems, Tiles, round_to_bfloat};
@@ -21,10 +21,23 @@ pub struct CoarseItems {
     /// The length of what rounding took from it.
     pub lost: Vec<f32>,
     pub body: Vec<Arc<CoarseWeight>>,
+    /// A pass over fewer items does not pay.
+    pub fewest: usize,
 }
 
+/// A pass pays from so many items on,
+const FEWEST: usize = 1_024;
+
+/// and from so many for each output of the head's widest layer: its spectral norms are new
+/// for each adapted head, and take as long as scoring some items for each.
+const FEWEST_FOR_EACH_OUTPUT: usize = 16;
+
 impl CoarseItems {
-    /// Of so many items; `None` for a model that has no layer before the last.
+    /// Of so many items; `None` for a model that has no layer before the last, or too wide a
+    /// one.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn new(
         tiles: Tiles,
         model: &Model,
@@ -32,20 +45,27 @@ impl CoarseItems {
         exact: &ItemRows,
     ) -> Result<Option<Self>> {
         let (body, head) = (model.body_network(), model.head_network());
-        if body.is_none() && head.layers().len() < 2 {
+        let layers = || body.into_iter().chain([head]).flat_map(Network::layers);
+        let fits = layers().all(|layer| layer.inputs.max(layer.outputs) <= WIDEST);
+        if layers().count() < 2 || !fits {
             return Ok(None);
         }
         let width = body.unwrap_or(head).item_width();
-        let size = items.saturating_mul(width);
-        let rows = TiledItems::zeros(items, width)
-            .map_err(Error::out_of_memory::<u16>("the catalogue's coarse rows", size))?;
-        let whole = items.next_multiple_of(TILE_EDGE);
-        let (mut lengths, mut lost) = (vec![0.0; whole], vec![0.0; whole]);
-        let mut coarse = rows;
+        let refuse = || {
+            let bytes = items.saturating_mul(2 * width.next_multiple_of(TILE_EDGE) + 8);
+            Error::out_of_memory::<u8>("the catalogue's coarse rows", bytes)
+        };
+        let mut rows = TiledItems::zeros(items, width).map_err(refuse())?;
+        let (mut lengths, mut lost) = (Vec::new(), Vec::new());
+        for numbers in [&mut lengths, &mut lost] {
+            let whole = items.next_multiple_of(TILE_EDGE);
+            numbers.try_reserve_exact(whole).map_err(refuse())?;
+            numbers.resize(whole, 0.0);
+        }
         let mut buffer = vec![0.0; width];
         for item in 0..items {
             let row = exact.get(Rows::From(item, 1), &mut buffer);
-            coarse.round_into(item, row);
+            rows.round_into(item, row);
             lengths[item] = length(row.iter().map(|number| round_to_bfloat(*number)));
             lost[item] = length(row.iter().map(|number| number - round_to_bfloat(*number)));
         }
@@ -55,7 +75,9 @@ impl CoarseItems {
             layers.map(|l| weight(body, l, model.body(), &mut norm)).collect()
         };
         let body = body.map(weights).unwrap_or_default();
-        Ok(Some(Self { tiles, rows: coarse, lengths, lost, body }))
+        let hidden = head.layers().iter().map(|layer| layer.outputs).max().unwrap_or(0);
+        let fewest = FEWEST.max(FEWEST_FOR_EACH_OUTPUT * hidden);
+        Ok(Some(Self { tiles, rows, lengths, lost, body, fewest }))
     }
 }
 
@@ -71,8 +93,8 @@ fn weight(
     Arc::new(weight)
 }
 
-/// At least the length of a row.
+/// At least the length of a row, if it is [`bounded`].
 fn length(row: impl Iterator<Item = f32>) -> f32 {
     let squares: f64 = row.map(|number| f64::from(number).powi(2)).sum();
-    MARGIN * squares.sqrt() as f32 + TINY
+    bounded(MARGIN * squares.sqrt() as f32 + TINY)
 }

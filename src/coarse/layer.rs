@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::norm::{MARGIN, SpectralNorm, length, rounding_of_sum};
-use crate::kernels::{Matrix, TILE_ITEMS, TileWeight, round_to_bfloat};
+use super::norm::{MARGIN, SpectralNorm, bounded, length, rounding_of_sum};
+use crate::kernels::{Aligned, Matrix, TILE_ITEMS, TileWeight, round_to_bfloat};
 
 /// More than the length of what is lost of numbers so small that their squares vanish, or that
 /// tiles take for zeros.
@@ -26,7 +26,7 @@ pub struct CoarseWeight {
 pub struct CoarseLayer {
     pub weight: Arc<CoarseWeight>,
     /// As tiles read it: each output's for so many items, with room for whole tiles.
-    pub bias: Vec<f32>,
+    pub bias: Aligned,
     constant: f32,
 }
 
@@ -57,7 +57,7 @@ impl CoarseWeight {
 
 impl CoarseLayer {
     pub fn new(weight: Arc<CoarseWeight>) -> Self {
-        let bias = vec![0.0; TILE_ITEMS * weight.tiles.outputs()];
+        let bias = Aligned::zeros(TILE_ITEMS * weight.tiles.outputs());
         Self { weight, bias, constant: 0.0 }
     }
 
@@ -71,10 +71,10 @@ impl CoarseLayer {
 
     /// How far an output of the coarse layer may be from the exact one's, in length, if the
     /// inputs are no further apart than `error`, and rounding took `lost` from those of the
-    /// coarse layer, which left `inputs` of their length.
+    /// coarse layer, which left `inputs` of their length. Infinite where it cannot be told.
     #[inline(always)]
     pub fn error(&self, error: f32, lost: f32, inputs: f32) -> f32 {
         let CoarseWeight { growth, of_inputs, .. } = *self.weight;
-        growth * (error + lost) + of_inputs * inputs + self.constant
+        bounded(growth * (error + lost) + of_inputs * inputs + self.constant)
     }
 }

@@ -5,8 +5,18 @@ use crate::kernels::{Matrix, MatrixMut, Start, gemm, scale_by, sum_of_squares};
 /// What one operation of single precision may be wrong by, of its result.
 const ROUNDING: f32 = f32::EPSILON / 2.0;
 
-/// What bounds themselves may lose to rounding: some hundred operations.
+/// What bounds themselves may lose to rounding: as much as sums of some 16,000 numbers do,
+/// which [`WIDEST`] keeps them below.
 pub const MARGIN: f32 = 1.001;
+
+/// No layer has more inputs or outputs.
+pub const WIDEST: usize = 8_192;
+
+/// A length below this, and infinity for others: where lengths are below it, no sum of
+/// products overflows in either precision, in whatever order.
+pub fn bounded(length: f32) -> f32 {
+    if length < 1e18 { length } else { f32::INFINITY }
+}
 
 /// What a sum of so many products of single precision may be wrong by, in any order, of the
 /// sum of the products' magnitudes. Some terms more may have come to it.
@@ -14,9 +24,11 @@ pub fn rounding_of_sum(terms: usize) -> f32 {
     MARGIN * (terms + 16) as f32 * ROUNDING
 }
 
-/// The length of rows as one vector (a matrix's Frobenius norm), or somewhat more.
+/// The length of rows as one vector (a matrix's Frobenius norm), or somewhat more, if it is
+/// [`bounded`].
 pub fn length<'a>(rows: impl Iterator<Item = &'a [f32]>) -> f32 {
-    MARGIN * rows.map(|row| f64::from(sum_of_squares(row))).sum::<f64>().sqrt() as f32
+    let squares = rows.map(|row| f64::from(sum_of_squares(row)));
+    bounded(MARGIN * squares.sum::<f64>().sqrt() as f32)
 }
 
 /// Bounds of spectral norms: no vector's length grows by more when it is multiplied.
@@ -25,10 +37,17 @@ pub fn length<'a>(rows: impl Iterator<Item = &'a [f32]>) -> f32 {
 /// largest of what the matrix does outgrows the rest, so that the length of the last square
 /// says little more than it. What each square loses to rounding is added. Squares are
 /// symmetric to the bit, as each element's terms are added in their order.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct SpectralNorm {
     matrix: Vec<f32>,
     squares: [Vec<f32>; 3],
+}
+
+/// It is room alone, of which a clone makes its own.
+impl Clone for SpectralNorm {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl SpectralNorm {
@@ -139,7 +158,7 @@ mod tests {
     #[test]
     fn what_has_no_norm_is_unbounded_and_nothing_is_zero() {
         let mut norm = SpectralNorm::default();
-        for odd in [f32::NAN, f32::INFINITY, f32::MAX] {
+        for odd in [f32::NAN, f32::INFINITY, f32::MAX, 2e18] {
             let matrix = [1.0, odd, 0.0, 2.0];
             assert_eq!(norm.bound(Matrix::dense(&matrix, 2, 2), |number| number), f32::INFINITY);
         }

@@ -237,6 +237,51 @@ proptest! {
     }
 }
 
+/// Sums of tiles that overflow on the way where those of single precision do not, or the
+/// other way about: then nothing is known of an item.
+#[test]
+fn sums_that_overflow_bound_nothing() {
+    let config = format!(
+        r#"{{"item_fields": [{{"name": "kind", "kind": "one", "size": {ITEMS}}}],
+            "user_fields": [], "embedding_dim": 6, "hidden": [2], "loss": "mse",
+            "output": {{"scale": 1.0, "offset": 0.0}}, "local": {{"steps": 1, "rate": 0.01}}}}"#
+    );
+    let large = 126f32.exp2();
+    for (weight, best) in [
+        ([3.0, -3.0, 3.0, -3.0, 1.0, 0.0], [1.0; 6]),
+        ([3.0, 3.0, -3.0, -3.0, 1.0, 0.0], [1.0; 6]),
+        ([1.0, 1.0, 1.0, 1.0, 1.0, 0.0], [0.5, 0.5, -0.5, 1.0, 0.0, 0.0]),
+    ] {
+        let mut items = vec![0.0; 6 * ITEMS];
+        items[4] = 0.5 * large;
+        items[6 * 999..6 * 1000].copy_from_slice(&best.map(|number| number * large));
+        let mut head = weight.to_vec();
+        head.extend([0.0; 6 + 2]);
+        head.extend([1.0, 0.0, 0.0]);
+        let contents = Contents {
+            config: Config::from_json(&config).unwrap(),
+            item_embeddings: vec![items.into()],
+            user_embeddings: Vec::new(),
+            item_vocabularies: vec![None],
+            user_vocabularies: Vec::new(),
+            head,
+            ..deep(6, &[2], "mse", 1.0, 0).contents().clone()
+        };
+        let model = Model::from_contents(contents).unwrap();
+        let ids: Vec<String> = (0..ITEMS).map(|item| item.to_string()).collect();
+        let values: Vec<_> = (0..ITEMS).map(|item| [("kind", Value::Index(item as u32))]).collect();
+        let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, values });
+        let catalog = Catalog::new(&model, &items.collect::<Vec<_>>()).unwrap();
+        let mut best = [Vec::new(), Vec::new()];
+        for (catalog, best) in [&catalog, &prepared(&catalog)].into_iter().zip(&mut best) {
+            let mut user = User::new(catalog, &[]).unwrap();
+            user.recommend(1, Filter::default(), best).unwrap();
+        }
+        assert_eq!(best[0][0].item, 999, "{weight:?}");
+        assert_eq!(bits(&best[0]), bits(&best[1]), "{weight:?}");
+    }
+}
+
 #[test]
 fn what_is_made_of_a_prepared_catalogue_is_prepared() {
     let catalog = items_of(&deep(8, &[16], "mse", 1.0, 3), 3);

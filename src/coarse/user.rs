@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::items::CoarseItems;
 use super::layer::{CoarseLayer, CoarseWeight, TINY};
-use super::norm::{MARGIN, SpectralNorm, rounding_of_sum};
+use super::norm::{MARGIN, SpectralNorm, bounded, rounding_of_sum};
 use crate::kernels::{After, Leading, TILE_EDGE, TiledItems, Tiles, coarse_layer, sum_of_squares};
 use crate::loss::{Loss, Output};
 use crate::network::PackedNetwork;
@@ -108,7 +108,6 @@ impl CoarseUser {
         if self.has_head {
             return;
         }
-        self.has_head = true;
         let network = model.head_network();
         let hidden = &mut self.layers[self.body..];
         for (l, (layer, bias)) in hidden.iter_mut().zip(packed.biases()).enumerate() {
@@ -121,11 +120,13 @@ impl CoarseUser {
         self.leading[..leading.len()].copy_from_slice(leading);
         self.last[..rest.len()].copy_from_slice(rest);
         self.last_bias = packed.biases().flatten().last().copied().unwrap_or(0.0);
-        self.lengths = [leading, rest].map(|part| MARGIN * sum_of_squares(part).sqrt() + TINY);
+        self.lengths =
+            [leading, rest].map(|part| bounded(MARGIN * sum_of_squares(part).sqrt() + TINY));
+        self.has_head = true;
     }
 
     /// What the scores of some items are not above, at most [`COARSE_BLOCK`] of them, of which
-    /// the first is a multiple of [`TILE_EDGE`]; not a number where that cannot be told.
+    /// the first is a multiple of [`TILE_EDGE`]; infinite, or no number, where it cannot be told.
     pub fn upper_scores(
         &mut self,
         catalog: &Catalog,
@@ -162,9 +163,10 @@ impl CoarseUser {
             };
             let weight = &layer.weight.tiles;
             coarse_layer(self.tiles, inputs, rows, weight, &layer.bias, lengths, after);
-            // They are squares as yet.
+            // They are squares as yet; after the last layer, what is lost is of no more use.
             for squares in [&mut *lengths, lost] {
-                squares.iter_mut().for_each(|square| *square = MARGIN * square.sqrt() + TINY);
+                let root = |square: f32| bounded(MARGIN * square.sqrt() + TINY);
+                squares.iter_mut().for_each(|square| *square = root(*square));
             }
         }
         // What the last layer makes of the errors, and what its sum may lose to rounding: once

@@ -10,9 +10,9 @@ pub const TILE_EDGE: usize = 32;
 pub const TILE_ITEMS: usize = 16;
 
 /// The bfloat16 nearest to a number, of two equally near the one further from 0. What is no
-/// number stays none.
+/// number stays none, also as its upper half.
 pub fn round_to_bfloat(number: f32) -> f32 {
-    if number.is_nan() { number } else { round_one(number) }
+    if number.is_nan() { f32::NAN } else { round_one(number) }
 }
 
 /// The same of what is a number, by whole numbers alone.

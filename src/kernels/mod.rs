@@ -3,7 +3,7 @@
 //! A kernel is written once, generic over [`simd::Simd`], and compiled for each
 //! level of instructions; [`level::Level`] says which of them run. Nothing above
 //! this room knows how a product is computed. Nothing here allocates but
-//! [`Aligned`] and [`Packed::new`].
+//! [`Aligned`], [`Packed::new`], [`TiledItems::zeros`] and [`TileWeight::zeros`].
 //!
 //! On one level the same numbers give the same bits, wherever a row stands among
 //! others; between levels sums differ by rounding.
@@ -12,7 +12,12 @@
 mod aarch64;
 mod aligned;
 #[cfg_attr(
-    not(all(feature = "amx", target_arch = "x86_64", target_os = "linux")),
+    not(all(
+        feature = "amx",
+        target_arch = "x86_64",
+        target_pointer_width = "64",
+        target_os = "linux"
+    )),
     allow(dead_code, reason = "only tiles compute with it")
 )]
 mod bfloat;
@@ -28,12 +33,22 @@ mod passes;
 mod peak;
 mod portable;
 #[cfg_attr(
-    not(all(feature = "amx", target_arch = "x86_64", target_os = "linux")),
+    not(all(
+        feature = "amx",
+        target_arch = "x86_64",
+        target_pointer_width = "64",
+        target_os = "linux"
+    )),
     allow(dead_code, reason = "only tiles use all of it")
 )]
 mod simd;
 #[cfg_attr(
-    not(all(feature = "amx", target_arch = "x86_64", target_os = "linux")),
+    not(all(
+        feature = "amx",
+        target_arch = "x86_64",
+        target_pointer_width = "64",
+        target_os = "linux"
+    )),
     allow(dead_code, reason = "no value of them exists")
 )]
 mod tiles;

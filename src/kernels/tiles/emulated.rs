@@ -22,13 +22,17 @@ impl Multiply for Emulated {
                 // the bias and the sums.
                 unsafe {
                     let mut sum = *bias.add(output * TILE_ITEMS + item % TILE_ITEMS);
-                    for input in 0..steps * TILE_EDGE {
-                        let (step, pair) = (input / TILE_EDGE, input % TILE_EDGE / 2);
-                        let of_items = item / TILE_ITEMS * steps + step;
-                        let place = 2 * (pair * TILE_ITEMS + item % TILE_ITEMS) + input % 2;
-                        let left = *weight.add(output * steps * TILE_EDGE + input);
-                        let right = *items.add(of_items * tile + place);
-                        sum += from_upper_half(left) * from_upper_half(right);
+                    for step in 0..steps {
+                        // As Intel's do: the first of all pairs, and the second, by themselves.
+                        let mut of_pairs = [0.0; 2];
+                        for input in 0..TILE_EDGE {
+                            let of_items = item / TILE_ITEMS * steps + step;
+                            let place = input / 2 * TILE_ITEMS + item % TILE_ITEMS;
+                            let left = *weight.add((output * steps + step) * TILE_EDGE + input);
+                            let right = *items.add(of_items * tile + 2 * place + input % 2);
+                            of_pairs[input % 2] += from_upper_half(left) * from_upper_half(right);
+                        }
+                        sum += of_pairs[0] + of_pairs[1];
                     }
                     *sums.add(output * TILE_EDGE + item) = sum;
                 }

@@ -6,7 +6,12 @@ use std::ops::Range;
 use super::weight::TileWeight;
 use super::{Multiply, Tiles};
 use crate::kernels::bfloat::{TILE_EDGE, TILE_ITEMS, TiledItems};
-#[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+#[cfg(all(
+    feature = "amx",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    target_os = "linux"
+))]
 use crate::kernels::level::avx512;
 #[cfg(test)]
 use crate::kernels::portable::Portable;
@@ -98,7 +103,12 @@ struct Layer<'a, 'b> {
 impl Layer<'_, '_> {
     fn run_by(self, tiles: Tiles) {
         match tiles.0 {
-            #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+            #[cfg(all(
+                feature = "amx",
+                target_arch = "x86_64",
+                target_pointer_width = "64",
+                target_os = "linux"
+            ))]
             super::Instructions::Amx => {
                 // SAFETY: there is a value of it only where the process was granted tiles, on the
                 // level avx512; they are set up until this call's end, which sets up no others.

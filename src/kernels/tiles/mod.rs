@@ -1,9 +1,14 @@
 //! Layers in bfloat16, on processors that multiply whole tiles of it (AMX).
 //!
-//! Some times as fast as single precision, and some hundred times less exact: for a
-//! coarse pass, whose caller bounds what it may be wrong by.
+//! Several times as fast as single precision, with 8 digits of each number instead of 24:
+//! for a coarse pass, whose caller bounds what it may be wrong by.
 
-#[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+#[cfg(all(
+    feature = "amx",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    target_os = "linux"
+))]
 mod amx;
 #[cfg(test)]
 mod emulated;
@@ -21,7 +26,12 @@ pub struct Tiles(Instructions);
 
 #[derive(Clone, Copy, Debug)]
 enum Instructions {
-    #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+    #[cfg(all(
+        feature = "amx",
+        target_arch = "x86_64",
+        target_pointer_width = "64",
+        target_os = "linux"
+    ))]
     Amx,
     #[cfg(test)]
     Emulated,
@@ -31,7 +41,12 @@ impl Tiles {
     /// Those of this process, if the processor has them, the system grants them, and the
     /// environment did not force lesser instructions. The system is asked once.
     pub fn available() -> Option<Self> {
-        #[cfg(all(feature = "amx", target_arch = "x86_64", target_os = "linux"))]
+        #[cfg(all(
+            feature = "amx",
+            target_arch = "x86_64",
+            target_pointer_width = "64",
+            target_os = "linux"
+        ))]
         if amx::is_granted() {
             return Some(Self(Instructions::Amx));
         }
@@ -49,7 +64,8 @@ impl Tiles {
 trait Multiply {
     /// Writes the sums of [`TILE_EDGE`](super::bfloat::TILE_EDGE) outputs, a row for each, of
     /// as many items, a column for each: the bias, and the products of the weight's row with
-    /// the item's numbers. Sums round to nearest, in any order.
+    /// the item's numbers. Sums round to nearest, in any order; what is below the smallest
+    /// normal number counts as 0.
     ///
     /// # Safety
     /// At `items` lie those of [`TiledItems`](super::bfloat::TiledItems), of `steps` tiles

@@ -43,11 +43,10 @@ impl TileWeight {
         }
     }
 
-    /// The inputs of an output, which are followed by those of the next.
+    /// The inputs of an output, a multiple of [`TILE_EDGE`], which are followed by those of the
+    /// next.
     #[inline(always)]
     pub(super) fn row(&self, output: usize) -> *const u16 {
-        let place = output * self.inputs;
-        let size = Tile::ZERO.0.len();
-        self.tiles[place / size..].as_ptr().cast::<u16>().wrapping_add(place % size)
+        self.tiles[output * self.inputs / Tile::ZERO.0.len()..].as_ptr().cast()
     }
 }

@@ -50,7 +50,8 @@
  *               options.struct_size = sizeof options;
  *           Later versions may add members at its end; zero is what was meant before.
  * Memory.   Adapting, scoring and recommending allocate nothing once the user exists,
- *           unless a call is given threads.
+ *           unless a call is given threads, and but for a user's first recommendation
+ *           after melu_catalog_prepare_coarse_pass.
  *           Other functions return MELU_STATUS_OUT_OF_MEMORY when there is none for the
  *           largest of what they need: the copy of a file's bytes, a list of items or of
  *           values, a catalogue's rows, a user's ratings. Where less is missing, as for a
@@ -497,22 +498,27 @@ melu_status melu_catalog_convert(const melu_catalog *catalog,
                                  melu_error *error);
 
 // Has users of a catalogue go over its items coarsely first when they recommend: the best
-// are the same to the last bit, and found some times faster where there are many items.
+// are the same to the last bit, and found several times faster where items are many.
 //
-// It is for processors that multiply tiles of bfloat16 (Intel's AMX), under Linux, which
-// is asked once to let the process use them; it then keeps 8 KB more in the process's
-// signal frames. The catalogue's users and those of its copies do so from their next
-// `melu_user_recommend` on, if there are 1,024 items or more and at least 16 for each
-// that is asked for; so do those of what is made of it by `melu_catalog_extend` and
-// `melu_catalog_convert`.
+// It is for processors that multiply tiles of bfloat16 (Intel's AMX), under Linux. The
+// catalogue's users do so from their next `melu_user_recommend` or `melu_recommend_batch`
+// on, if there are 1,024 items, 16 for each output of the head's widest layer, and 16 for
+// each item that is asked for; so do users of what is made of the catalogue by
+// `melu_catalog_extend` and `melu_catalog_convert`.
+//
+// Linux is asked once for all. It refuses where a thread has an alternate signal stack
+// with no room for the tiles' 8 KB in a signal's frame; where it agrees, later ones need
+// that room.
 //
 // `*prepared` is written, if it is not NULL: 1, or 0 where it cannot be done, which
-// changes nothing: without such a processor or system, for a model of one layer, and in
-// a library that was installed small.
+// changes nothing: without such a processor or system, for a model of one layer or of one
+// wider than 8,192, and in a library that was installed with `--small` and without
+// `--amx`.
 //
 // Statuses: `INVALID_ARGUMENT`, `OUT_OF_MEMORY`. Threads: any, and any number of times.
-// Cost: rounds every row, and keeps 2 bytes for each of its numbers, in 64 bytes or more
-// a row. Each user's first recommendation after it makes room for 384 items.
+// Cost: rounds every row, and keeps for each 2 bytes a number, in whole 64 bytes, and 8
+// more. Each user's first recommendation after it allocates room for 384 items; without
+// memory for that, it does without the pass.
 melu_status melu_catalog_prepare_coarse_pass(const melu_catalog *catalog,
                                              uint32_t *prepared,
                                              melu_error *error);
