@@ -202,8 +202,8 @@ impl Search<'_> {
         let mut coarse = self.coarse.zip(coarse);
         // What the coarse pass left to be scored.
         let (mut listed, mut count) = ([0; BLOCK], 0);
+        let mut scores = [0.0; BLOCK];
         let mut offer = |rows: Rows, best: &mut Best| {
-            let mut scores = [0.0; BLOCK];
             let scores = &mut scores[..rows.len()];
             self.scoring.score_block(rows, inputs, activations, scores);
             for (place, &score) in scores.iter().enumerate() {

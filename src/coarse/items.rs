@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::layer::{CoarseWeight, TINY};
-use super::norm::{MARGIN, SpectralNorm, WIDEST, bounded};
+use super::layer::CoarseWeight;
+use super::norm::{SpectralNorm, WIDEST, length_of};
 use crate::inputs::Rows;
 use crate::item_rows::ItemRows;
 use crate::kernels::{TILE_EDGE, TiledItems, Tiles, round_to_bfloat};
@@ -93,8 +93,7 @@ fn weight(
     Arc::new(weight)
 }
 
-/// At least the length of a row, if it is [`bounded`].
+/// At least the length of a row, if it is bounded.
 fn length(row: impl Iterator<Item = f32>) -> f32 {
-    let squares: f64 = row.map(|number| f64::from(number).powi(2)).sum();
-    bounded(MARGIN * squares.sqrt() as f32 + TINY)
+    length_of(row.map(|number| f64::from(number).powi(2)).sum::<f64>() as f32)
 }

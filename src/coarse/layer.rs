@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use super::norm::{MARGIN, SpectralNorm, bounded, length, rounding_of_sum};
+use super::norm::{MARGIN, SpectralNorm, TINY, bounded, length, rounding_of_sum};
 use crate::kernels::{Aligned, Matrix, TILE_ITEMS, TileWeight, round_to_bfloat};
-
-/// More than the length of what is lost of numbers so small that their squares vanish, or that
-/// tiles take for zeros.
-pub const TINY: f32 = 1e-18;
 
 /// A layer's weight, and what it can make of a difference between two inputs.
 #[derive(Clone, Debug)]

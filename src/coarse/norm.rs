@@ -18,6 +18,15 @@ pub fn bounded(length: f32) -> f32 {
     if length < 1e18 { length } else { f32::INFINITY }
 }
 
+/// More than the length of what is lost of numbers so small that their squares vanish, or that
+/// tiles take for zeros.
+pub const TINY: f32 = 1e-18;
+
+/// At least the length of what these are the squares of, summed, if it is [`bounded`].
+pub fn length_of(squares: f32) -> f32 {
+    bounded(MARGIN * squares.sqrt() + TINY)
+}
+
 /// What a sum of so many products of single precision may be wrong by, in any order, of the
 /// sum of the products' magnitudes. Some terms more may have come to it.
 pub fn rounding_of_sum(terms: usize) -> f32 {

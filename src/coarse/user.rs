@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::items::CoarseItems;
-use super::layer::{CoarseLayer, CoarseWeight, TINY};
-use super::norm::{MARGIN, SpectralNorm, bounded, rounding_of_sum};
+use super::layer::{CoarseLayer, CoarseWeight};
+use super::norm::{MARGIN, SpectralNorm, length_of, rounding_of_sum};
 use crate::kernels::{After, Leading, TILE_EDGE, TiledItems, Tiles, coarse_layer, sum_of_squares};
 use crate::loss::{Loss, Output};
 use crate::network::PackedNetwork;
@@ -65,7 +65,7 @@ impl CoarseUser {
         let body = layers.len();
         let hidden = &head.layers()[..head.layers().len() - 1];
         for (l, layer) in hidden.iter().enumerate() {
-            let inputs = if l == 0 { head.item_width() } else { layer.inputs };
+            let inputs = head.item_inputs(l);
             layers.push(CoarseLayer::new(Arc::new(CoarseWeight::zeros(inputs, layer.outputs))));
         }
         let widths = layers.iter().skip(1).map(|layer| layer.weight.tiles.inputs());
@@ -119,9 +119,8 @@ impl CoarseUser {
         let (leading, rest) = last.split_at(model.config().factors.min(last.len()));
         self.leading[..leading.len()].copy_from_slice(leading);
         self.last[..rest.len()].copy_from_slice(rest);
-        self.last_bias = packed.biases().flatten().last().copied().unwrap_or(0.0);
-        self.lengths =
-            [leading, rest].map(|part| bounded(MARGIN * sum_of_squares(part).sqrt() + TINY));
+        self.last_bias = packed.biases().last().and_then(<[f32]>::first).copied().unwrap_or(0.0);
+        self.lengths = [leading, rest].map(|part| length_of(sum_of_squares(part)));
         self.has_head = true;
     }
 
@@ -165,8 +164,7 @@ impl CoarseUser {
             coarse_layer(self.tiles, inputs, rows, weight, &layer.bias, lengths, after);
             // They are squares as yet; after the last layer, what is lost is of no more use.
             for squares in [&mut *lengths, lost] {
-                let root = |square: f32| bounded(MARGIN * square.sqrt() + TINY);
-                squares.iter_mut().for_each(|square| *square = root(*square));
+                squares.iter_mut().for_each(|square| *square = length_of(*square));
             }
         }
         // What the last layer makes of the errors, and what its sum may lose to rounding: once

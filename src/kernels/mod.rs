@@ -11,15 +11,7 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod aligned;
-#[cfg_attr(
-    not(all(
-        feature = "amx",
-        target_arch = "x86_64",
-        target_pointer_width = "64",
-        target_os = "linux"
-    )),
-    allow(dead_code, reason = "only tiles compute with it")
-)]
+#[cfg_attr(not(tiles), allow(dead_code, reason = "only tiles compute with it"))]
 mod bfloat;
 #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training inverts"))]
 pub mod cholesky;
@@ -32,25 +24,9 @@ mod passes;
 #[cfg(feature = "cli")]
 mod peak;
 mod portable;
-#[cfg_attr(
-    not(all(
-        feature = "amx",
-        target_arch = "x86_64",
-        target_pointer_width = "64",
-        target_os = "linux"
-    )),
-    allow(dead_code, reason = "only tiles use all of it")
-)]
+#[cfg_attr(not(tiles), allow(dead_code, reason = "only tiles use all of it"))]
 mod simd;
-#[cfg_attr(
-    not(all(
-        feature = "amx",
-        target_arch = "x86_64",
-        target_pointer_width = "64",
-        target_os = "linux"
-    )),
-    allow(dead_code, reason = "no value of them exists")
-)]
+#[cfg_attr(not(tiles), allow(dead_code, unused_variables, reason = "no value of them exists"))]
 mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

@@ -202,6 +202,11 @@ impl Network {
         self.layers.iter().flat_map(|layer| [layer.weight.clone(), layer.bias.clone()])
     }
 
+    /// How many of a layer's inputs differ between items: of the first layer the items' part.
+    pub(crate) fn item_inputs(&self, l: usize) -> usize {
+        if l == 0 { self.item_width } else { self.layers[l].inputs }
+    }
+
     /// A layer's weight, [outputs, inputs]: of the first layer the items' part.
     pub(crate) fn item_weight<'a>(&self, l: usize, parameters: &'a [f32]) -> Matrix<'a> {
         let layer = &self.layers[l];

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Layer, Network};
+use super::Network;
 use crate::kernels::{Packed, Start, add_scaled};
 
 /// A network's parameters as the way forward reads them, for one user.
@@ -44,12 +44,8 @@ impl PackedNetwork {
 
     fn make_room(&mut self, network: &Network) {
         if self.0.is_empty() {
-            let inputs = |l: usize, layer: &Layer| match l {
-                0 => network.item_width,
-                _ => layer.inputs,
-            };
             self.0.extend(network.layers.iter().enumerate().map(|(l, layer)| PackedLayer {
-                weight: Arc::new(Packed::new(inputs(l, layer), layer.outputs)),
+                weight: Arc::new(Packed::new(network.item_inputs(l), layer.outputs)),
                 bias: vec![0.0; layer.outputs],
             }));
         }

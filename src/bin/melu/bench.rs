@@ -135,13 +135,12 @@ fn measure(arguments: &Arguments) -> Result<Json> {
             user.recommend(RECOMMENDED, Filter::default(), &mut best)
         })?;
         let of = json!({ "ratings": rated.len(), "items": items, "k": RECOMMENDED });
-        let operations = operations + adapt_operations(&model, rated.len());
-        rows.push(row("adapt_and_recommend", of, both, operations));
+        let with_adapting = operations + adapt_operations(&model, rated.len());
+        rows.push(row("adapt_and_recommend", of, both, with_adapting));
         if catalog.prepare_coarse_pass()? {
             let best = times(least, || user.recommend(RECOMMENDED, Filter::default(), &mut best))?;
             let of = json!({ "items": items, "k": RECOMMENDED });
             // As if all items were scored, so that it may be above the peak.
-            let operations = items as f64 * item_operations(&model);
             rows.push(row("recommend_after_coarse_pass", of, best, operations));
         }
     }

@@ -6,12 +6,7 @@ use std::ops::Range;
 use super::weight::TileWeight;
 use super::{Multiply, Tiles};
 use crate::kernels::bfloat::{TILE_EDGE, TILE_ITEMS, TiledItems};
-#[cfg(all(
-    feature = "amx",
-    target_arch = "x86_64",
-    target_pointer_width = "64",
-    target_os = "linux"
-))]
+#[cfg(tiles)]
 use crate::kernels::level::avx512;
 #[cfg(test)]
 use crate::kernels::portable::Portable;
@@ -87,7 +82,18 @@ pub fn coarse_layer(
         "the shapes of a layer must agree"
     );
     let layer = Layer { items, range, weight, bias, squares, after };
-    layer.run_by(tiles);
+    match tiles.0 {
+        #[cfg(tiles)]
+        super::Instructions::Amx => {
+            // SAFETY: there is a value of it only where the process was granted tiles, on the
+            // level avx512; they are set up until this call's end, which sets up no others.
+            unsafe { avx512(By { tiles: &super::amx::Amx::set_up(), layer }) };
+        }
+        #[cfg(test)]
+        super::Instructions::Emulated => {
+            By { tiles: &super::emulated::Emulated, layer }.run(Portable);
+        }
+    }
 }
 
 /// A layer whose shapes agree.
@@ -98,28 +104,6 @@ struct Layer<'a, 'b> {
     bias: &'a [f32],
     squares: &'a mut [f32],
     after: After<'b>,
-}
-
-impl Layer<'_, '_> {
-    fn run_by(self, tiles: Tiles) {
-        match tiles.0 {
-            #[cfg(all(
-                feature = "amx",
-                target_arch = "x86_64",
-                target_pointer_width = "64",
-                target_os = "linux"
-            ))]
-            super::Instructions::Amx => {
-                // SAFETY: there is a value of it only where the process was granted tiles, on the
-                // level avx512; they are set up until this call's end, which sets up no others.
-                unsafe { avx512(By { tiles: &super::amx::Amx::set_up(), layer: self }) };
-            }
-            #[cfg(test)]
-            super::Instructions::Emulated => {
-                By { tiles: &super::emulated::Emulated, layer: self }.run(Portable);
-            }
-        }
-    }
 }
 
 /// One layer by one kind of tiles.

@@ -3,12 +3,7 @@
 //! Several times as fast as single precision, with 8 digits of each number instead of 24:
 //! for a coarse pass, whose caller bounds what it may be wrong by.
 
-#[cfg(all(
-    feature = "amx",
-    target_arch = "x86_64",
-    target_pointer_width = "64",
-    target_os = "linux"
-))]
+#[cfg(tiles)]
 mod amx;
 #[cfg(test)]
 mod emulated;
@@ -26,12 +21,7 @@ pub struct Tiles(Instructions);
 
 #[derive(Clone, Copy, Debug)]
 enum Instructions {
-    #[cfg(all(
-        feature = "amx",
-        target_arch = "x86_64",
-        target_pointer_width = "64",
-        target_os = "linux"
-    ))]
+    #[cfg(tiles)]
     Amx,
     #[cfg(test)]
     Emulated,
@@ -41,12 +31,7 @@ impl Tiles {
     /// Those of this process, if the processor has them, the system grants them, and the
     /// environment did not force lesser instructions. The system is asked once.
     pub fn available() -> Option<Self> {
-        #[cfg(all(
-            feature = "amx",
-            target_arch = "x86_64",
-            target_pointer_width = "64",
-            target_os = "linux"
-        ))]
+        #[cfg(tiles)]
         if amx::is_granted() {
             return Some(Self(Instructions::Amx));
         }
