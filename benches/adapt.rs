@@ -1,7 +1,7 @@
 //! Adapting the paper's model (128 floats an item, hidden 64-64-1) by gradient steps.
 //!
-//! A step takes 57,728 operations a rating, and 32,768 for the user's half of the
-//! first layer.
+//! A step takes 57,728 operations a rating; the user's half of the first layer, which is
+//! the same for all of them, is a part of its bias.
 
 mod common;
 

@@ -4,6 +4,8 @@
 use crate::adapt::{BLOCK, Workspace};
 use crate::file::EvidenceTable;
 use crate::inputs::Rows;
+use crate::network::Inputs;
+use crate::user::described;
 use crate::{Error, Result, User};
 
 impl User {
@@ -30,12 +32,14 @@ impl User {
         }
         let Self { catalog, embedding, start, inputs: buffers, workspace, .. } = self;
         let model = catalog.model();
-        let start = start.as_deref().unwrap_or(model.head());
-        let (network, output) = (model.head_network(), model.config().output);
+        let start = start.as_deref().unwrap_or(model.user_start());
+        let (network, output) = (model.user_head_network(), model.config().output);
+        // All of the head's tensors count, the weights for the user's part too.
+        let user = described(model, embedding);
         let Workspace { activations, deltas, start: packed_start, .. } = workspace;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
         for ((items, ratings), norms) in blocks {
-            let (inputs, _) = buffers.fill(catalog, embedding, Rows::Listed(items));
+            let (inputs, _) = buffers.fill(catalog, Rows::Listed(items));
             network.forward(packed_start, inputs, activations);
             let heads = activations.output(inputs.rows);
             let derivatives = deltas.output_mut(inputs.rows);
@@ -46,6 +50,7 @@ impl User {
                 *derivative = output.loss.derivative(*head, target) / loss;
             }
             network.backward(start, activations, inputs.rows, deltas);
+            let inputs = Inputs { user, ..inputs };
             network.squared_gradient_norms(inputs, activations, deltas, norms);
             for norm in norms {
                 *norm = if norm.is_finite() { norm.sqrt() } else { f32::NAN };

@@ -50,7 +50,7 @@ impl Information {
                            the ridge solver is expected";
             return Err(Error::argument("model", problem));
         }
-        let width = model.head().len();
+        let width = model.user_start().len();
         Ok(Self {
             width,
             moment: vec![0.0; width * width],
@@ -160,14 +160,15 @@ impl User {
     /// around what the best head says; returns how many.
     fn features(&mut self, rows: Rows, features: &mut [f32], noises: &mut [f32]) -> usize {
         self.pack_head();
-        let Self { catalog, embedding, inputs: buffers, workspace, .. } = self;
+        let Self { catalog, inputs: buffers, workspace, posterior, .. } = self;
         let model = catalog.model();
-        let (network, output) = (model.head_network(), model.config().output);
-        let (inputs, item_variances) = buffers.fill(catalog, embedding, rows);
+        let (network, output) = (model.user_head_network(), model.config().output);
+        let (inputs, item_variances) = buffers.fill(catalog, rows);
         let (head, activations) = workspace.packed_head();
         network.forward(head, inputs, activations);
-        let scale = &model.contents().head_scale;
-        let Local::Ridge(ridge) = &model.config().local else { return 0 };
+        let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
+            return 0;
+        };
         let said = activations.output(inputs.rows);
         for (row, (noise, said)) in noises.iter_mut().zip(said).enumerate() {
             // A rating's variance does not depend on the rating.
@@ -175,6 +176,7 @@ impl User {
             let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
             *noise = ridge.noise * variance + ridge.item_variance * item_variance;
         }
+        let scale = posterior.scale();
         let last = scale.len() - 1;
         let inputs = inputs.items.chunks_exact(last);
         for (features, inputs) in features.chunks_exact_mut(scale.len()).zip(inputs) {

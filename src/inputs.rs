@@ -71,15 +71,9 @@ impl InputBuffers {
         &self.body
     }
 
-    /// The head's inputs of at most [`BLOCK`] rows, and their items' variances.
-    ///
-    /// `user` is what describes the user, as when the room was made.
-    pub fn fill<'a>(
-        &'a mut self,
-        catalog: &'a Catalog,
-        user: &'a [f32],
-        rows: Rows,
-    ) -> (Inputs<'a>, &'a [f32]) {
+    /// The inputs of a user's own head of at most [`BLOCK`] rows, and their items'
+    /// variances.
+    pub fn fill<'a>(&'a mut self, catalog: &'a Catalog, rows: Rows) -> (Inputs<'a>, &'a [f32]) {
         let model = catalog.model();
         let count = rows.len();
         let Self { items, offsets, item_variances, body: packed, activations, features } = self;
@@ -88,9 +82,10 @@ impl InputBuffers {
         let offsets = numbers(catalog.offsets(), rows, offsets);
         let item_variances = numbers(catalog.item_variances(), rows, item_variances);
         let inputs = match model.body_network() {
-            None => Inputs { items, user, offsets, rows: count },
+            None => Inputs { items, user: &[], offsets, rows: count },
             Some(body) => {
-                let inputs = Inputs { items, user, offsets: &[], rows: count };
+                // What describes the user is packed with the body.
+                let inputs = Inputs { items, user: &[], offsets: &[], rows: count };
                 let (factors, outputs) = (model.config().factors, body.output_width());
                 let stride = factors + outputs;
                 let features = &mut features[..count * stride];
@@ -112,7 +107,6 @@ impl InputBuffers {
     pub fn fill_rated<'a>(
         &'a mut self,
         catalog: &'a Catalog,
-        user: &'a [f32],
         items: &[u32],
         ratings: &[f32],
         targets: &'a mut [f32; BLOCK],
@@ -122,7 +116,7 @@ impl InputBuffers {
         for (target, rating) in targets.iter_mut().zip(ratings) {
             *target = output.target(*rating);
         }
-        let (inputs, item_variances) = self.fill(catalog, user, Rows::Listed(items));
+        let (inputs, item_variances) = self.fill(catalog, Rows::Listed(items));
         Set { inputs, targets, item_variances }
     }
 }

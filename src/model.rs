@@ -8,7 +8,7 @@ use crate::config::{Config, Local, Precision};
 use crate::embedding::mean_row;
 use crate::file::{self, Contents, EvidenceTable, ItemPrior};
 use crate::kernels::check_choice;
-use crate::network::{Network, PackedNetwork};
+use crate::network::{Network, PackedNetwork, UserPart};
 use crate::schema::{Entity, Field};
 use crate::{Catalog, Error, Result};
 
@@ -26,7 +26,11 @@ struct Inner {
     /// For somebody of whom nothing is known: see [`PackedNetwork::shared`].
     packed_body: Option<PackedNetwork>,
     head: Network,
-    packed_head: PackedNetwork,
+    /// The head as every user has one of their own: see [`Network::without_user`].
+    user_head: Network,
+    user_start: Vec<f32>,
+    /// For somebody who adds nothing to the first layer's sums.
+    packed_start: PackedNetwork,
     item_means: Vec<Vec<f32>>,
     user_means: Vec<Vec<f32>>,
     /// With a catalogue in single precision.
@@ -126,15 +130,21 @@ impl Model {
                 return Err(refuse("who knows what does not fit the catalogue".into()));
             }
         }
-        let nobody = |network: &Network| vec![0.0; network.user_width()];
-        let packed_head = PackedNetwork::of(&head, &contents.head, &nobody(&head));
-        let packed_body =
-            body.as_ref().map(|body| PackedNetwork::of(body, &contents.body, &nobody(body)));
+        let user_head = head.without_user();
+        let user_start = head.parameters_without_user(&contents.head);
+        let nothing = vec![0.0; user_head.layers()[0].outputs];
+        let packed_start = PackedNetwork::of(&user_head, &user_start, UserPart::Sums(&nothing));
+        let packed_body = body.as_ref().map(|body| {
+            let nobody = vec![0.0; body.user_width()];
+            PackedNetwork::of(body, &contents.body, UserPart::Row(&nobody))
+        });
         Ok(Self(Arc::new(Inner {
             body,
             packed_body,
             head,
-            packed_head,
+            user_head,
+            user_start,
+            packed_start,
             item_means,
             user_means,
             fingerprint: OnceLock::new(),
@@ -192,13 +202,23 @@ impl Model {
         &self.0.contents.head
     }
 
-    /// The head as the way forward reads it, for a user: from `start`, or from the
-    /// model's own, whose memory all users share.
-    pub(crate) fn packed_head(&self, start: Option<&[f32]>, user: &[f32]) -> PackedNetwork {
-        let (network, head) = (self.head_network(), self.head());
+    /// The layers of every user's own head.
+    pub(crate) fn user_head_network(&self) -> &Network {
+        &self.0.user_head
+    }
+
+    /// [`Model::head`] as a user's own head.
+    pub(crate) fn user_start(&self) -> &[f32] {
+        &self.0.user_start
+    }
+
+    /// A user's own head as the way forward reads it, with the user's part of the first
+    /// layer's sums: from `start`, or from the model's own, whose memory all users share.
+    pub(crate) fn packed_start(&self, start: Option<&[f32]>, sums: &[f32]) -> PackedNetwork {
+        let (network, sums) = (self.user_head_network(), UserPart::Sums(sums));
         match start {
-            None => self.0.packed_head.shared(network, head, user),
-            Some(start) => PackedNetwork::of(network, start, user),
+            None => self.0.packed_start.shared(network, self.user_start(), sums),
+            Some(start) => PackedNetwork::of(network, start, sums),
         }
     }
 
@@ -206,7 +226,7 @@ impl Model {
     /// shared by all of them. `None` for a model without a body.
     pub(crate) fn packed_body(&self, user: &[f32]) -> Option<PackedNetwork> {
         let (network, packed) = self.0.body.as_ref().zip(self.0.packed_body.as_ref())?;
-        Some(packed.shared(network, self.body(), user))
+        Some(packed.shared(network, self.body(), UserPart::Row(user)))
     }
 
     /// The weight file's own items, ready to be scored; `None` if it has none.

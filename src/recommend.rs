@@ -119,7 +119,7 @@ impl User {
         filter.leave_out.iter().chain(rated).for_each(|&item| self.left_out.insert(item));
         self.pack_head();
 
-        let Self { catalog, embedding, left_out, inputs, workspace, coarse, .. } = self;
+        let Self { catalog, left_out, inputs, workspace, coarse, .. } = self;
         let (packed, activations) = workspace.packed_head();
         let items = catalog.len();
         let room = best.len().min(items);
@@ -147,13 +147,13 @@ impl User {
         }
         let together = if prepared.is_some() { COARSE_BLOCK / BLOCK } else { 1 };
         let search = Search {
-            scoring: Scoring { catalog, embedding, head: packed },
+            scoring: Scoring { catalog, head: packed },
             left_out,
             coarse: prepared,
             step: (blocks / (16 * threads)).clamp(1, 16).next_multiple_of(together),
             next: AtomicUsize::new(0),
         };
-        let network = model.head_network();
+        let network = model.user_head_network();
         let mut helpers: Vec<_> = rooms
             .chunks_exact_mut(room)
             .map(|room| {

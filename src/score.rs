@@ -63,23 +63,21 @@ impl User {
             return Err(Error::argument("deviations", problem));
         }
         self.score(items, scores)?;
-        let Self { catalog, embedding, inputs: buffers, posterior, .. } = self;
+        let Self { catalog, inputs: buffers, posterior, .. } = self;
         let model = catalog.model();
         let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
             let problem = "the model adapts by gradient steps, and does not know them";
             return Err(Error::argument("deviations", problem));
         };
-        let scale = &model.contents().head_scale;
-        let width = model.head_network().item_width();
+        let width = model.user_head_network().item_width();
         let output = &model.config().output;
         let blocks = items.chunks(BLOCK).zip(scores.chunks(BLOCK));
         for ((items, scores), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
-            let (inputs, item_variances) = buffers.fill(catalog, embedding, Rows::Listed(items));
+            let (inputs, item_variances) = buffers.fill(catalog, Rows::Listed(items));
             let rows = scores.iter().zip(inputs.items.chunks_exact(width)).enumerate();
             for (deviation, (row, (score, features))) in deviations.iter_mut().zip(rows) {
                 let of_item = item_variances.get(row).copied().unwrap_or(0.0);
-                let known =
-                    posterior.variance(scale, features) as f32 + ridge.item_variance * of_item;
+                let known = posterior.variance(features) as f32 + ridge.item_variance * of_item;
                 *deviation = ridge.calibration * output.deviation(*score, known, ridge.noise);
             }
         }
@@ -89,9 +87,9 @@ impl User {
     /// Scores one block of items, all of which are in the catalogue.
     fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
         self.pack_head();
-        let Self { catalog, embedding, inputs, workspace, .. } = self;
+        let Self { catalog, inputs, workspace, .. } = self;
         let (head, activations) = workspace.packed_head();
-        Scoring { catalog, embedding, head }.score_block(rows, inputs, activations, scores);
+        Scoring { catalog, head }.score_block(rows, inputs, activations, scores);
     }
 }
 
@@ -99,9 +97,7 @@ impl User {
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
     pub catalog: &'a Catalog,
-    /// The user's, which is part of the inputs.
-    pub embedding: &'a [f32],
-    /// The user's head as it stands.
+    /// The user's own head as it stands.
     pub head: &'a PackedNetwork,
 }
 
@@ -116,8 +112,8 @@ impl Scoring<'_> {
         scores: &mut [f32],
     ) {
         let model = self.catalog.model();
-        let (inputs, _) = inputs.fill(self.catalog, self.embedding, rows);
-        model.head_network().forward(self.head, inputs, activations);
+        let (inputs, _) = inputs.fill(self.catalog, rows);
+        model.user_head_network().forward(self.head, inputs, activations);
         let output = &model.config().output;
         for (score, head) in scores.iter_mut().zip(activations.output(inputs.rows)) {
             *score = output.score(*head);

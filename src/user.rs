@@ -25,8 +25,9 @@ pub struct User {
     /// The user's part of the body's input, or of the head's.
     pub(crate) embedding: Vec<f32>,
     pub(crate) unknown_values: usize,
-    /// The head before any rating, where it is not the model's own.
+    /// The user's own head before any rating, where it is not the model's.
     pub(crate) start: Option<Aligned>,
+    /// The user's own head: see [`Network::without_user`](crate::network::Network).
     pub(crate) head: Aligned,
     pub(crate) rated: Vec<u32>,
     ratings: Vec<f32>,
@@ -85,29 +86,43 @@ impl User {
         let start = contents.user_prior.as_ref().map(|prior| {
             let mut weights = vec![0.0; prior.width()];
             prior.write_row(fields, columns, row, &mut weights);
-            let mut start = Aligned::from(model.head());
+            let mut start = Aligned::from(model.user_start());
             add_scaled(&mut start[..weights.len()], 1.0, &weights);
             start
         });
-        let network = model.head_network();
         let inputs = InputBuffers::new(model, &embedding);
-        let packed = model.packed_head(start.as_deref(), head_user(model, &embedding));
-        let workspace = Workspace::new(network, &model.config().local, packed);
+        let described = described(model, &embedding);
+        let sums = model.head_network().sums_of_user(model.head(), described);
+        let packed = model.packed_start(start.as_deref(), &sums);
+        let (local, network) = (&model.config().local, model.user_head_network());
+        let (rates, posterior) = match local {
+            Local::Gradient(steps) => {
+                let mut rates = steps.rates.clone();
+                rates[1] = bias_speed(model, described) as f32;
+                (rates, None)
+            }
+            Local::Ridge(_) => {
+                let scale = &model.contents().head_scale;
+                let mut scale = model.head_network().parameters_without_user(scale);
+                if let Some(bias) = scale.last_mut() {
+                    *bias = bias_speed(model, described).sqrt() as f32;
+                }
+                (Vec::new(), Some(Posterior::new(scale)))
+            }
+        };
+        let workspace = Workspace::new(network, local, packed, sums, rates);
         let mut user = Self {
             profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
             embedding,
             unknown_values: 0,
-            head: start.as_deref().unwrap_or(model.head()).into(),
+            head: start.as_deref().unwrap_or(model.user_start()).into(),
             start,
             rated: Vec::new(),
             ratings: Vec::new(),
             absent: Vec::new(),
             support: SupportSet::default(),
-            posterior: match model.config().local {
-                Local::Gradient(_) => None,
-                Local::Ridge(_) => Some(Posterior::new(network)),
-            },
+            posterior,
             inputs,
             workspace,
             coarse: None,
@@ -130,7 +145,7 @@ impl User {
             .and_then(|()| self.ratings.try_reserve_exact(more))
             .map_err(lists)?;
         let model = self.catalog.model();
-        let (network, config) = (model.head_network(), model.config());
+        let (network, config) = (model.user_head_network(), model.config());
         if ratings > BLOCK {
             self.support.reserve(ratings, network.item_width(), config.factors > 0)?;
         }
@@ -152,15 +167,27 @@ impl User {
         self.catalog.model()
     }
 
-    /// The head as it stands: where it started, or the adapted one.
-    pub fn head(&self) -> &[f32] {
-        &self.head
+    /// The head as it stands, where it started or adapted, as [`Model::head`] has it.
+    ///
+    /// What describes the user is the same for all items, and a user keeps what its
+    /// weights learn in the first layer's bias; here it is with the weights again, as
+    /// exactly as a float tells two biases apart.
+    pub fn head(&self) -> Vec<f32> {
+        let model = self.model();
+        let user = described(model, &self.embedding);
+        model.head_network().parameters_with_user(
+            &self.head,
+            self.start(),
+            model.head(),
+            user,
+            speed(model),
+        )
     }
 
-    /// The head before any rating: the model's own, moved by what the profile
+    /// The user's own head before any rating: the model's, moved by what the profile
     /// foretells.
-    pub fn start(&self) -> &[f32] {
-        self.start.as_deref().unwrap_or(self.catalog.model().head())
+    fn start(&self) -> &[f32] {
+        self.start.as_deref().unwrap_or(self.catalog.model().user_start())
     }
 
     /// The items that the head is adapted to.
@@ -195,21 +222,19 @@ impl User {
         self.check(items, ratings)?;
         self.reserve(items.len())?;
         self.forget_ratings();
-        let Self { catalog, embedding, inputs: buffers, support, head, posterior, .. } = self;
-        let (start, workspace) = (&self.start, &mut self.workspace);
+        let Self { catalog, inputs: buffers, support, head, posterior, workspace, .. } = self;
         let model = catalog.model();
-        let (network, config) = (model.head_network(), model.config());
+        let (network, config) = (model.user_head_network(), model.config());
         let mut targets = [0.0; BLOCK];
         let set = if items.len() <= BLOCK {
-            buffers.fill_rated(catalog, embedding, items, ratings, &mut targets)
+            buffers.fill_rated(catalog, items, ratings, &mut targets)
         } else {
             for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
-                let targets = &mut targets;
-                support.extend(buffers.fill_rated(catalog, embedding, items, ratings, targets));
+                support.extend(buffers.fill_rated(catalog, items, ratings, &mut targets));
             }
-            support.set(head_user(model, embedding))
+            support.set()
         };
-        let start = start.as_deref().unwrap_or(model.head());
+        let start = self.start.as_deref().unwrap_or(model.user_start());
         workspace.packed = PackedHead::Nowhere;
         let finite = match (&config.local, posterior) {
             (Local::Ridge(ridge), Some(posterior)) => {
@@ -217,7 +242,6 @@ impl User {
                     network,
                     &config.output,
                     ridge,
-                    &model.contents().head_scale,
                     set,
                     start,
                     head,
@@ -252,7 +276,8 @@ impl User {
     pub fn reset(&mut self) {
         self.forget_ratings();
         self.workspace.packed = PackedHead::Start;
-        self.head.copy_from_slice(self.start.as_deref().unwrap_or(self.catalog.model().head()));
+        let start = self.start.as_deref().unwrap_or(self.catalog.model().user_start());
+        self.head.copy_from_slice(start);
         if let Some(posterior) = &mut self.posterior {
             posterior.reset();
         }
@@ -270,12 +295,7 @@ impl User {
 
     /// Packs the head, if it is not packed.
     pub(crate) fn pack_head(&mut self) {
-        if self.workspace.packed == PackedHead::Nowhere {
-            let model = self.catalog.model();
-            let user = head_user(model, &self.embedding);
-            self.workspace.head.pack(model.head_network(), &self.head, user);
-            self.workspace.packed = PackedHead::Head;
-        }
+        self.workspace.pack_head(self.catalog.model().user_head_network(), &self.head);
     }
 
     pub(crate) fn check(&self, items: &[u32], ratings: &[f32]) -> Result<()> {
@@ -292,7 +312,23 @@ impl User {
     }
 }
 
-/// The user's part of the head's input: with a body, it is in its features.
-fn head_user<'a>(model: &Model, embedding: &'a [f32]) -> &'a [f32] {
+/// What describes the user to the head: with a body, nothing but its features does.
+pub(crate) fn described<'a>(model: &Model, embedding: &'a [f32]) -> &'a [f32] {
     if model.body_network().is_some() { &[] } else { embedding }
+}
+
+/// How fast each of the head's parameters learns: by its rate, or as its variance before
+/// any rating lets it.
+fn speed(model: &Model) -> impl Fn(usize) -> f32 + use<'_> {
+    let bias = model.head_network().layers()[0].bias.start;
+    move |place| match &model.config().local {
+        Local::Gradient(steps) => steps.rates[usize::from(place >= bias)],
+        Local::Ridge(_) => model.contents().head_scale[place].powi(2),
+    }
+}
+
+/// How fast the bias of the user's own head learns: of the first layer, whose units are
+/// alike.
+fn bias_speed(model: &Model, user: &[f32]) -> f64 {
+    model.head_network().speed_of_bias(0, user, speed(model))
 }

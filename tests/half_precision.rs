@@ -150,7 +150,7 @@ fn scores_are_those_of_rounded_embeddings() {
         let expected = items_of(&Model::from_contents(expected).unwrap());
         assert_eq!(catalog.precision(), Precision::Half);
         let (found, expected) = (adapted(&catalog, 1), adapted(&expected, 1));
-        assert_eq!(bits(found.head()), bits(expected.head()));
+        assert_eq!(bits(&found.head()), bits(&expected.head()));
         assert_eq!(bits(&scores(&mut { found })), bits(&scores(&mut { expected })));
     }
 }

@@ -119,7 +119,7 @@ fn numbers_of(catalog: &Catalog) -> Vec<f32> {
     user.adapt(&rated, &ratings).unwrap();
     let mut scores = vec![0.0; 300];
     user.score_all(&mut scores).unwrap();
-    scores.extend_from_slice(user.head());
+    scores.extend_from_slice(&user.head());
     scores
 }
 

@@ -11,11 +11,12 @@ use melu::{Asking, Catalog, Error, Model, NewItem, Question, Questions, User, gr
 use proptest::prelude::*;
 
 const FACTORS: usize = 3;
-/// Vector, four numbers that say what else is known of the item, and the bias.
-const WIDTH: usize = FACTORS + 5;
+/// Vector, four numbers that say what else is known of the item, two that describe the
+/// user, and the bias.
+const WIDTH: usize = FACTORS + 7;
 const NOISE: f64 = 0.5;
 
-/// A model whose head sees items' vectors alone.
+/// A model whose head sees items' vectors and the user's region, without a body.
 struct Bench {
     seed: u64,
     contents: Contents,
@@ -24,8 +25,9 @@ struct Bench {
 
 impl Bench {
     fn new(seed: u64, items: usize, familiarity: bool) -> Self {
-        let json = r#"{"item_fields": [], "user_fields": [], "embedding_dim": 1, "factors": 3,
-            "hidden": [], "loss": "mse", "output": {"scale": 1.0, "offset": 0.0},
+        let json = r#"{"item_fields": [],
+            "user_fields": [{"name": "region", "kind": "one", "size": 3}],
+            "embedding_dim": 2, "factors": 3, "hidden": [], "loss": "mse", "output": {"scale": 1.0, "offset": 0.0},
             "local": {"solver": "ridge", "noise": 0.5, "item_variance": 1.0}}"#;
         let numbers = |tensor: u64, len: usize| -> Vec<f32> {
             (0..len as u64).map(|i| unit(seed, tensor, i) as f32).collect()
@@ -36,14 +38,14 @@ impl Bench {
         let contents = Contents {
             config: Config::from_json(json).unwrap(),
             item_embeddings: Vec::new(),
-            user_embeddings: Vec::new(),
+            user_embeddings: vec![numbers(7, 6).into()],
             body: Vec::new(),
             head: numbers(0, WIDTH),
             head_scale: positive(1, WIDTH),
             item_prior: Some(ItemPrior { prior, variance: 0.5 }),
             user_prior: None,
             item_vocabularies: Vec::new(),
-            user_vocabularies: Vec::new(),
+            user_vocabularies: vec![None],
             catalog: Some(CatalogTable {
                 ids: (0..items).map(|item| item.to_string()).collect(),
                 titles: None,
@@ -70,6 +72,12 @@ impl Bench {
         User::new(&self.catalog, &[]).unwrap()
     }
 
+    /// What describes a user of whom nothing is known: the mean of all regions.
+    fn nobody(&self) -> [f64; 2] {
+        let table = &self.contents.user_embeddings[0];
+        [0, 1].map(|i| (0..3).map(|row| f64::from(table[2 * row + i])).sum::<f64>() / 3.0)
+    }
+
     fn len(&self) -> usize {
         self.catalog.len()
     }
@@ -86,7 +94,9 @@ impl Bench {
         let known = f64::from(u8::from(raters[item] > 0));
         let log = f64::from(raters[item]).ln_1p() / 4.0 - 1.0;
         let variance = f64::from(variance[item]);
-        row.extend([3.0 * f64::from(bias[item]), known, log, 3.0 * variance, 1.0]);
+        row.extend([3.0 * f64::from(bias[item]), known, log, 3.0 * variance]);
+        row.extend(self.nobody());
+        row.push(1.0);
         (row, NOISE + variance)
     }
 
@@ -236,6 +246,29 @@ proptest! {
             }
         };
         check(question, &without(known, &[&rated, &unknown, &leave_out]), &reductions);
+    }
+}
+
+#[test]
+fn deviations_are_those_of_plain_computation() {
+    for (seed, rated) in [(1, &[][..]), (2, &[7]), (3, &[7, 11, 12, 7, 90, 4, 31, 8, 0, 63])] {
+        let bench = Bench::new(seed, 100, false);
+        let mut user = bench.user();
+        user.adapt(rated, &vec![1.0; rated.len()]).unwrap();
+        let items: Vec<u32> = (0..100).collect();
+        let (mut scores, mut deviations) = ([0.0; 100], [0.0; 100]);
+        user.score_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+        let pairs: Vec<(u32, f64)> = rated.iter().map(|item| (*item, 1.0)).collect();
+        let covariance = bench.covariance(&pairs);
+        for (item, found) in deviations.into_iter().enumerate() {
+            let (row, variance) = bench.features(item);
+            let expected = (quadratic(&covariance, &row) + variance).sqrt();
+            assert!(
+                (f64::from(found) - expected).abs() < 1e-4 * expected,
+                "{} ratings, item {item}: {found} {expected}",
+                rated.len()
+            );
+        }
     }
 }
 

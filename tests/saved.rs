@@ -57,7 +57,7 @@ fn the_same_model_scores_the_same_bits() {
         assert_eq!(missing_items, 0);
         assert_eq!(loaded.rated(), [2, 0]);
         assert_eq!(loaded.ratings(), [4.5, 2.0]);
-        assert_eq!(bits(loaded.head()), bits(user.head()));
+        assert_eq!(bits(&loaded.head()), bits(&user.head()));
         assert_eq!(scores(&mut loaded), scores(&mut user));
         if model.has_deviations() {
             assert_eq!(deviations(&mut loaded), deviations(&mut user));
@@ -117,7 +117,7 @@ fn ratings_of_items_that_are_missing_are_counted_and_kept() {
     assert_eq!(loaded.missing_items, 1);
     assert_eq!(loaded.user.rated(), [0]);
     // The head is the same, for the ratings were not forgotten.
-    assert_eq!(bits(loaded.user.head()), bits(user.head()));
+    assert_eq!(bits(&loaded.user.head()), bits(&user.head()));
 
     let whole = model.catalog().unwrap().unwrap();
     let mut back = User::load(&whole, &loaded.user.save()).unwrap();
@@ -144,7 +144,7 @@ fn what_another_model_has_no_use_for_counts_as_unknown() {
     // It is not lost, for the case that the user comes back.
     let back = User::load(&catalog, &loaded.save()).unwrap().user;
     assert_eq!(back.unknown_values(), 0);
-    assert_eq!(bits(back.head()), bits(user.head()));
+    assert_eq!(bits(&back.head()), bits(&user.head()));
 }
 
 #[test]
@@ -190,15 +190,16 @@ fn wrong_numbers_under_a_right_checksum_are_refused() {
         assert!(error.to_string().contains(named), "{named}: {error}");
     };
     let end = bytes.len() - 8;
-    refused(&|bytes| bytes[8] = 2, "version 2");
+    refused(&|bytes| bytes[8] = 3, "version 3");
     refused(&|bytes| bytes[20..24].fill(0xff), "");
     refused(&|bytes| bytes[end - 4..end].copy_from_slice(&f32::NAN.to_le_bytes()), "NaN");
     refused(&|bytes| bytes.splice(end..end, [0; 4]).for_each(drop), "4 bytes more");
     // A head of another size, under this model's fingerprint.
-    let head = 4 * (model.head().len() + 1);
+    let network = model.head_network();
+    let count = model.head().len() - network.layers()[0].outputs * network.user_width();
     let shorter = |bytes: &mut Vec<u8>| {
-        let count = model.head().len() as u32 - 1;
-        bytes[end - head..][..4].copy_from_slice(&count.to_le_bytes());
+        let fewer = count as u32 - 1;
+        bytes[end - 4 * (count + 1)..][..4].copy_from_slice(&fewer.to_le_bytes());
         bytes.drain(end - 4..end);
     };
     refused(&shorter, "head");
@@ -212,7 +213,32 @@ fn the_first_version_stays_readable() {
     let loaded = User::load(&model.catalog().unwrap().unwrap(), golden).unwrap();
     assert_eq!(loaded.user.rated(), [2, 0]);
     assert_eq!(loaded.user.ratings(), [4.5, 2.0]);
-    assert_eq!(&sample_user(&model).save()[..20], &golden[..20], "the fingerprint has changed");
+    // Mark, version and fingerprint.
+    let (mut user, mut loaded) = (sample_user(&model), loaded.user);
+    assert_eq!(&user.save()[12..20], &golden[12..20], "the fingerprint has changed");
+    // What learned of the user's part has its place in the head, as it had.
+    let end = golden.len() - 8;
+    let head = golden[end - 4 * model.head().len()..end].chunks_exact(4);
+    for (found, expected) in loaded.head().iter().zip(head) {
+        let expected = f32::from_le_bytes(expected.try_into().unwrap());
+        assert!((found - expected).abs() <= 1e-6, "{found} {expected}");
+    }
+    let ([mut found, mut expected], items) = ([[0.0; 3]; 2], [0, 1, 2]);
+    loaded.score(&items, &mut found).unwrap();
+    user.score(&items, &mut expected).unwrap();
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{found} {expected}");
+    }
+}
+
+/// What this version saves stays readable.
+#[test]
+fn the_second_version_stays_readable() {
+    let golden = include_bytes!("golden/user-2.bin");
+    let model = Model::from_contents(sample()).unwrap();
+    let loaded = User::load(&model.catalog().unwrap().unwrap(), golden).unwrap();
+    assert!(!loaded.adapted_anew);
+    assert_eq!(loaded.user.save(), golden, "what is saved has changed");
 }
 
 proptest! {

@@ -191,7 +191,8 @@ fn a_head_is_finite_or_refused_however_large_the_ratings() {
                     refused += 1;
                 }
             }
-            let wrong = user.head().iter().find(|number| !number.is_finite());
+            let head = user.head();
+            let wrong = head.iter().find(|number| !number.is_finite());
             assert_eq!(wrong, None, "{count} ratings of {large}");
         }
     }

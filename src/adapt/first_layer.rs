@@ -46,12 +46,7 @@ impl FirstLayer {
         let items = Matrix::dense(inputs.items, rows, network.item_width());
         let products = &mut self.products[..rows * width];
         gemm(items, items.transposed(), Start::Zero, MatrixMut::new(products, rows, rows, width));
-        // The user's part is the same in all rows.
-        let user = sum_of_squares(inputs.user);
-        for row in products.chunks_exact_mut(width) {
-            row[..rows].iter_mut().for_each(|product| *product += user);
-            row[rows] = 1.0;
-        }
+        products.iter_mut().skip(rows).step_by(width).for_each(|product| *product = 1.0);
         let outputs = network.layers()[0].outputs;
         network.first_sums(start, inputs, &mut self.start[..rows * outputs]);
         self.coefficients[..width * outputs].fill(0.0);

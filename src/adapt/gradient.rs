@@ -5,10 +5,10 @@ use super::set::{BLOCK, Set};
 use crate::config::{GradientSteps, Local};
 use crate::kernels::pull_towards;
 use crate::loss::Output;
-use crate::network::{Begin, LayerRows, Network, PackedNetwork};
+use crate::network::{Begin, LayerRows, Network, PackedNetwork, UserPart};
 
-/// Room for rows and packed heads; made once, so that nothing is allocated while
-/// adapting or scoring but for more than [`BLOCK`] ratings.
+/// Room for one user's rows and packed heads; made once, so that nothing is allocated
+/// while adapting or scoring but for more than [`BLOCK`] ratings.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     /// Every layer's output.
@@ -21,6 +21,10 @@ pub struct Workspace {
     pub head: PackedNetwork,
     /// Where the head as it stands is packed: for its owner to say.
     pub packed: PackedHead,
+    /// The user's part of the first layer's sums.
+    user_sums: Vec<f32>,
+    /// How fast each tensor of the user's own head learns.
+    rates: Vec<f32>,
     /// The first layer while several steps are taken.
     first_layer: FirstLayer,
 }
@@ -37,8 +41,15 @@ pub enum PackedHead {
 }
 
 impl Workspace {
-    /// Room for heads of these layers, which start here for this user.
-    pub fn new(network: &Network, local: &Local, start: PackedNetwork) -> Self {
+    /// Room for heads of these layers, which start here for this user; `rates` are for
+    /// gradient steps.
+    pub fn new(
+        network: &Network,
+        local: &Local,
+        start: PackedNetwork,
+        user_sums: Vec<f32>,
+        rates: Vec<f32>,
+    ) -> Self {
         let first_layer = match local {
             Local::Gradient(GradientSteps { steps: 2.., .. }) => FirstLayer::new(network),
             _ => FirstLayer::default(),
@@ -49,7 +60,17 @@ impl Workspace {
             head: PackedNetwork::new(network),
             start,
             packed: PackedHead::Start,
+            user_sums,
+            rates,
             first_layer,
+        }
+    }
+
+    /// Packs the user's head, if it is not packed.
+    pub fn pack_head(&mut self, network: &Network, head: &[f32]) {
+        if self.packed == PackedHead::Nowhere {
+            self.head.pack(network, head, UserPart::Sums(&self.user_sums));
+            self.packed = PackedHead::Head;
         }
     }
 
@@ -68,7 +89,8 @@ impl Workspace {
 /// A step is `parameter -= rate * gradient` of the mean loss over the support
 /// set, for all of the head at once. With a pull, that step counts `n / (n +
 /// pull)` for `n` ratings, and the way back to the start the rest. An empty
-/// support set changes nothing. `workspace` was made for this start and user.
+/// support set changes nothing. `workspace` was made for this start and user, and has
+/// the rates; `network` is the user's own.
 ///
 /// Says whether all of the head is known to be finite, because no step was so large
 /// that it could be otherwise.
@@ -88,7 +110,8 @@ pub fn local_update(
     }
     let rows = inputs.rows;
     let Workspace { activations, deltas, start: packed_start, head: packed_head, .. } = workspace;
-    let first_layer = &mut workspace.first_layer;
+    let (first_layer, rates) = (&mut workspace.first_layer, &workspace.rates);
+    let user = UserPart::Sums(&workspace.user_sums);
     activations.resize(network, rows);
     deltas.resize(network, rows);
     let share = 1.0 / rows as f32;
@@ -106,7 +129,7 @@ pub fn local_update(
         let (packed, now) = match step {
             0 => (&*packed_start, start),
             _ => {
-                packed_head.pack_layers(layers.clone(), network, head, inputs.user);
+                packed_head.pack_layers(layers.clone(), network, head, user);
                 (&*packed_head, &*head)
             }
         };
@@ -122,7 +145,7 @@ pub fn local_update(
         network.backward(now, activations, rows, deltas);
         if apart {
             let deltas = &deltas.layer(0)[..rows * network.layers()[0].outputs];
-            let rates = [step_share * local.rates[0], step_share * local.rates[1]];
+            let rates = [step_share * rates[0], step_share * rates[1]];
             first_layer.step(rows, deltas, rates, back);
         }
         // The first step need not copy the start: it goes on from there.
@@ -130,7 +153,6 @@ pub fn local_update(
         if step > 0 && back > 0.0 {
             pull_towards(&mut head[stepped..], back, &start[stepped..]);
         }
-        let rates = &local.rates;
         finite &= network.step(
             layers.clone(),
             inputs,

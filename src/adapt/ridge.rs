@@ -18,6 +18,8 @@ use crate::network::{LayerRows, Network, PackedNetwork};
 /// What is known of a user's head: the posterior's precision, factorised.
 #[derive(Clone, Debug)]
 pub struct Posterior {
+    /// The prior's standard deviations, of each of the head's numbers.
+    scale: Vec<f32>,
     /// The lower factor of the precision in units of `scale`, [width, width], once
     /// `rows_left_out` is 0.
     factor: Vec<f64>,
@@ -32,10 +34,12 @@ pub struct Posterior {
 }
 
 impl Posterior {
-    /// Of a head of which nothing is known but where it starts.
-    pub fn new(network: &Network) -> Self {
-        let width = network.parameters();
+    /// Of a head of which nothing is known but where it starts, and how far from there
+    /// each of its numbers may be: `scale`.
+    pub fn new(scale: Vec<f32>) -> Self {
+        let width = scale.len();
         let mut posterior = Self {
+            scale,
             factor: vec![0.0; width * width],
             rows_left_out: 0,
             mean: vec![0.0; width],
@@ -44,6 +48,11 @@ impl Posterior {
         };
         posterior.reset();
         posterior
+    }
+
+    /// The prior's standard deviations.
+    pub fn scale(&self) -> &[f32] {
+        &self.scale
     }
 
     /// Forgets what was known.
@@ -67,7 +76,6 @@ impl Posterior {
         network: &Network,
         output: &Output,
         ridge: &Ridge,
-        scale: &[f32],
         support: Set,
         start: &[f32],
         head: &mut [f32],
@@ -89,7 +97,7 @@ impl Posterior {
                 let variance = ridge.noise * variance + ridge.item_variance * item_variance;
                 let precision = 1.0 / f64::from(variance).sqrt();
                 let elements = &mut self.rows[row * width..][..width];
-                inputs.write_scaled(row, precision, scale, elements);
+                inputs.write_scaled(row, precision, &self.scale, elements);
                 self.residuals[row] = precision * f64::from(residual);
             }
             if !few {
@@ -106,7 +114,7 @@ impl Posterior {
             return false;
         }
         for ((head, start), (scale, mean)) in
-            head.iter_mut().zip(start).zip(scale.iter().zip(&self.mean))
+            head.iter_mut().zip(start).zip(self.scale.iter().zip(&self.mean))
         {
             *head = (f64::from(*start) + f64::from(*scale) * mean) as f32;
         }
@@ -167,11 +175,11 @@ impl Posterior {
     /// The variance of what the head says of an item, in its own units.
     ///
     /// `features` are the item's, one less than the head has numbers.
-    pub fn variance(&mut self, scale: &[f32], features: &[f32]) -> f64 {
+    pub fn variance(&mut self, features: &[f32]) -> f64 {
         self.complete_factor();
         let row = &mut self.rows[..self.mean.len()];
         for ((element, feature), scale) in
-            row.iter_mut().zip(features.iter().chain([&1.0])).zip(scale)
+            row.iter_mut().zip(features.iter().chain([&1.0])).zip(&self.scale)
         {
             *element = f64::from(*scale) * f64::from(*feature);
         }

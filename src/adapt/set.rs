@@ -94,11 +94,11 @@ impl SupportSet {
         self.item_variances.extend_from_slice(set.item_variances);
     }
 
-    /// All rows, with this part of their inputs for the user.
-    pub fn set<'a>(&'a self, user: &'a [f32]) -> Set<'a> {
+    /// All rows.
+    pub fn set(&self) -> Set<'_> {
         let (items, offsets, rows) = (&self.items, &self.offsets, self.targets.len());
         Set {
-            inputs: Inputs { items, user, offsets, rows },
+            inputs: Inputs { items, user: &[], offsets, rows },
             targets: &self.targets,
             item_variances: &self.item_variances,
         }

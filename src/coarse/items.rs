@@ -44,7 +44,7 @@ impl CoarseItems {
         items: usize,
         exact: &ItemRows,
     ) -> Result<Option<Self>> {
-        let (body, head) = (model.body_network(), model.head_network());
+        let (body, head) = (model.body_network(), model.user_head_network());
         let layers = || body.into_iter().chain([head]).flat_map(Network::layers);
         let fits = layers().all(|layer| layer.inputs.max(layer.outputs) <= WIDEST);
         if layers().count() < 2 || !fits {

@@ -57,7 +57,7 @@ impl CoarseUser {
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn new(model: &Model, items: &CoarseItems, body: &PackedNetwork) -> Result<Self> {
-        let head = model.head_network();
+        let head = model.user_head_network();
         let mut layers: Vec<_> = items.body.iter().cloned().map(CoarseLayer::new).collect();
         for (layer, bias) in layers.iter_mut().zip(body.biases()) {
             layer.take_bias(bias);
@@ -108,7 +108,7 @@ impl CoarseUser {
         if self.has_head {
             return;
         }
-        let network = model.head_network();
+        let network = model.user_head_network();
         let hidden = &mut self.layers[self.body..];
         for (l, (layer, bias)) in hidden.iter_mut().zip(packed.biases()).enumerate() {
             Arc::make_mut(&mut layer.weight).take(network.item_weight(l, head), &mut self.norm);

@@ -8,6 +8,7 @@
 
 mod packed;
 mod rows;
+mod user;
 
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ use crate::kernels::{
     sum_of_squares,
 };
 
-pub use packed::PackedNetwork;
+pub use packed::{PackedNetwork, UserPart};
 pub use rows::LayerRows;
 
 /// The layers of a network, and where its tensors lie in the flat slice.

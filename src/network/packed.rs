@@ -6,6 +6,15 @@ use std::sync::Arc;
 use super::Network;
 use crate::kernels::{Packed, Start, add_scaled};
 
+/// What is known of a user where a first layer is packed.
+#[derive(Clone, Copy, Debug)]
+pub enum UserPart<'a> {
+    /// What describes them, which the network has weights for.
+    Row(&'a [f32]),
+    /// Their part of the first layer's sums, which it has no weights for.
+    Sums(&'a [f32]),
+}
+
 /// A network's parameters as the way forward reads them, for one user.
 #[derive(Clone, Debug, Default)]
 pub struct PackedNetwork(Vec<PackedLayer>);
@@ -27,7 +36,7 @@ impl PackedNetwork {
     }
 
     /// A network's parameters, for a user.
-    pub fn of(network: &Network, parameters: &[f32], user: &[f32]) -> Self {
+    pub fn of(network: &Network, parameters: &[f32], user: UserPart) -> Self {
         let mut packed = Self::new(network);
         packed.pack(network, parameters, user);
         packed
@@ -53,7 +62,7 @@ impl PackedNetwork {
 
     /// The same parameters for another user, with the same memory for all of them but
     /// the biases.
-    pub fn shared(&self, network: &Network, parameters: &[f32], user: &[f32]) -> Self {
+    pub fn shared(&self, network: &Network, parameters: &[f32], user: UserPart) -> Self {
         let mut shared = self.clone();
         if let Some(first) = shared.0.first_mut() {
             first.take_user(network, parameters, user);
@@ -63,7 +72,7 @@ impl PackedNetwork {
 
     /// Takes over the parameters of a network, always of the same one, for a
     /// user; allocates nothing but the first time, or where memory is shared.
-    pub fn pack(&mut self, network: &Network, parameters: &[f32], user: &[f32]) {
+    pub fn pack(&mut self, network: &Network, parameters: &[f32], user: UserPart) {
         self.make_room(network);
         self.pack_layers(0..network.layers.len(), network, parameters, user);
     }
@@ -74,7 +83,7 @@ impl PackedNetwork {
         layers: Range<usize>,
         network: &Network,
         parameters: &[f32],
-        user: &[f32],
+        user: UserPart,
     ) {
         for l in layers {
             let (layer, packed) = (&network.layers[l], &mut self.0[l]);
@@ -90,9 +99,15 @@ impl PackedNetwork {
 
 impl PackedLayer {
     /// Takes the user's part of the sums into the first layer's bias.
-    fn take_user(&mut self, network: &Network, parameters: &[f32], user: &[f32]) {
+    fn take_user(&mut self, network: &Network, parameters: &[f32], user: UserPart) {
         let layer = &network.layers[0];
-        network.user_sums(&parameters[layer.weight.clone()], user, Start::Zero, &mut self.bias);
+        match user {
+            UserPart::Row(row) => {
+                let weight = &parameters[layer.weight.clone()];
+                network.user_sums(weight, row, Start::Zero, &mut self.bias);
+            }
+            UserPart::Sums(sums) => self.bias.copy_from_slice(sums),
+        }
         add_scaled(&mut self.bias, 1.0, &parameters[layer.bias.clone()]);
     }
 }

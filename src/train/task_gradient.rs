@@ -10,7 +10,7 @@ use crate::config::Local;
 use crate::data::Task;
 use crate::embedding::write_row;
 use crate::kernels::{add_scaled, relu_mask, scale_by, sum_of_squares};
-use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
+use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork, UserPart};
 
 /// What all tasks of a batch share: the parameters as they stand.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,8 @@ impl TaskGradient {
         let user = match &set.body {
             None => &*self.user_row,
             Some(body) => {
-                scratch.packed_body.pack(body, &parameters.body, &self.user_row);
+                let user = UserPart::Row(&self.user_row);
+                scratch.packed_body.pack(body, &parameters.body, user);
                 self.support.forward(set, body, &scratch.packed_body);
                 self.query.forward(set, body, &scratch.packed_body);
                 &[]

@@ -58,21 +58,20 @@ fn products(network: &Network, from: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// Those of adapting to so many ratings.
+/// Those of adapting to so many ratings; what describes the user takes none.
 pub fn adapt_operations(model: &Model, ratings: usize) -> f64 {
     let (head, count) = (model.head_network(), ratings as f64);
     match &model.config().local {
         Local::Gradient(steps) => {
             // Forward, back to the layers before, and the weights' gradients.
             let row = 2.0 * forward(head) + products(head, 1).sum::<f64>();
-            let user = head.layers().first().map_or(0, |layer| layer.outputs) * head.user_width();
             let body = model.body_network().map_or(0.0, forward);
-            count * body + steps.steps as f64 * (count * row + 2.0 * user as f64)
+            count * (body + steps.steps as f64 * row)
         }
         Local::Ridge(_) => {
             // The precision, half of which is its own mirror image; its factor;
             // two triangles solved.
-            let width = head.parameters() as f64;
+            let width = (head.parameters() - head.user_width()) as f64;
             count * (item_operations(model) + width * (width + 1.0))
                 + width.powi(3) / 3.0
                 + 2.0 * width * width
