@@ -6,6 +6,7 @@
 mod common;
 
 use common::baseline::{Baseline, by_matrixmultiply, by_ndarray};
+use common::batch::Batch;
 use common::measure::{Goal, Work, compare, criterion, measure};
 use common::work::{adapt_operations, rated};
 use common::{models, models::FILMS};
@@ -68,8 +69,8 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Users who come in one batch, with 13 to 90 ratings each: heads of their own that
-/// stay adapted, or one after another with the same memory.
+/// Users with 13 to 90 ratings each: in one call, with heads of their own that stay
+/// adapted; in a call each; or one after another with the same memory.
 fn many_users(criterion: &mut criterion::Criterion) {
     const USERS: usize = 256;
     let model = models::paper(1);
@@ -78,8 +79,11 @@ fn many_users(criterion: &mut criterion::Criterion) {
     let operations = (0..USERS).map(|user| adapt_operations(&model, count(user))).sum();
     let sets: Vec<_> = (0..USERS).map(|user| rated(&model, catalog.len(), count(user))).collect();
     let mut group = criterion.benchmark_group("adapt 256 users 13 to 90 ratings 1 step");
-    let work = Work { elements: USERS, operations, goal: Goal::PerSecond(50_000.0) };
-    measure(&mut group, "a head each", work, || {
+    let work = |goal| Work { elements: USERS, operations, goal };
+    measure(&mut group, "one call", work(Goal::PerSecond(50_000.0)), || {
+        Batch::new(&catalog, USERS, 0).adapted(&sets).by(1)
+    });
+    measure(&mut group, "a call each", work(Goal::Comparison), || {
         let mut users: Vec<User> =
             (0..USERS).map(|user| models::user(&catalog, user as u32)).collect();
         let sets = &sets;
@@ -89,7 +93,7 @@ fn many_users(criterion: &mut criterion::Criterion) {
             }
         }
     });
-    measure(&mut group, "one head", work, || {
+    measure(&mut group, "one head", work(Goal::Comparison), || {
         let mut user = models::user(&catalog, 0);
         let sets = &sets;
         move || {

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::batch::Batch;
 use common::measure::{Goal, Work, criterion, measure, measure_beside, sized};
 use common::work::{adapt_operations, item_operations, rated};
 use common::{models, models::FILMS};
@@ -101,7 +102,7 @@ fn main() {
     let users = sized(64) as usize;
     let name = format!("best {BEST} of {items}, batch of {users} users, two threads");
     let times = measure_beside(&mut group, name, work(users), || {
-        (batch::Batch::new(&catalog, users).by(2), batch::Batch::new(&catalog, users).by(1))
+        (Batch::new(&catalog, users, BEST).by(2), Batch::new(&catalog, users, BEST).by(1))
     });
     say_gain(times);
     group.finish();
@@ -113,88 +114,5 @@ fn say_gain(times: Option<(f64, f64)>) {
     if let Some((two, one)) = times {
         let verdict = if one / two >= 1.8 { "met" } else { "MISSED" };
         println!("{:24}{:.3} times as fast as one; goal 1.8: {verdict}", "", one / two);
-    }
-}
-
-/// A batch, which only C has.
-mod batch {
-    use std::ptr::{null, null_mut};
-
-    use melu::Catalog;
-    use melu::ffi::*;
-    use melu::file::{self, Contents};
-
-    use super::BEST;
-
-    pub struct Batch {
-        users: Vec<*mut melu_user>,
-        best: Vec<melu_recommendation>,
-        lens: Vec<usize>,
-    }
-
-    impl Batch {
-        pub fn new(catalog: &Catalog, count: usize) -> Self {
-            let table = Some(catalog.table().clone());
-            let contents = Contents { catalog: table, ..catalog.model().contents().clone() };
-            let folder = tempfile::tempdir().expect("a folder for the weight file");
-            let path = folder.path().join("model.melu");
-            file::write(&path, &contents).expect("the folder can be written to");
-            let path = path.to_str().expect("a temporary folder's name is UTF-8");
-            let path = melu_str { data: path.as_ptr().cast(), len: path.len() };
-            let (mut model, mut catalog) = (null_mut(), null_mut());
-            let mut users = vec![null_mut(); count];
-            // SAFETY: the handles are written, and freed once.
-            unsafe {
-                assert_eq!(melu_model_open(path, &mut model, null_mut()), melu_status::Ok);
-                let status = melu_model_catalog(model, &mut catalog, null_mut());
-                assert_eq!(status, melu_status::Ok);
-                for user in &mut users {
-                    let status = melu_user_new(catalog, null(), 0, user, null_mut(), null_mut());
-                    assert_eq!(status, melu_status::Ok);
-                }
-                melu_catalog_free(catalog);
-                melu_model_free(model);
-            }
-            let best = vec![melu_recommendation { item: 0, score: 0.0 }; BEST * count];
-            Self { users, best, lens: vec![0; count] }
-        }
-
-        /// What recommends to all of them, by so many threads.
-        pub fn by(mut self, threads: u32) -> impl FnMut() {
-            move || {
-                let options = melu_recommend_options {
-                    struct_size: size_of::<melu_recommend_options>(),
-                    leave_out: null(),
-                    leave_out_len: 0,
-                    keep_rated: 0,
-                    threads,
-                };
-                let Self { users, best, lens } = &mut self;
-                // SAFETY: the lists are as long as they say.
-                let status = unsafe {
-                    melu_recommend_batch(
-                        users.as_ptr(),
-                        users.len(),
-                        null(),
-                        null(),
-                        null(),
-                        0,
-                        &options,
-                        best.as_mut_ptr(),
-                        BEST,
-                        lens.as_mut_ptr(),
-                        null_mut(),
-                    )
-                };
-                assert_eq!(status, melu_status::Ok);
-            }
-        }
-    }
-
-    impl Drop for Batch {
-        fn drop(&mut self) {
-            // SAFETY: nobody uses them any more.
-            self.users.iter().for_each(|user| unsafe { melu_user_free(*user) });
-        }
     }
 }

@@ -5,6 +5,7 @@ use crate::adapt::{BLOCK, Workspace};
 use crate::file::EvidenceTable;
 use crate::inputs::Rows;
 use crate::network::Inputs;
+use crate::room::Room;
 use crate::user::described;
 use crate::{Error, Result, User};
 
@@ -30,17 +31,18 @@ impl User {
             let problem = format!("there is room for {} of {} items", norms.len(), items.len());
             return Err(Error::argument("norms", problem));
         }
-        let Self { catalog, embedding, start, inputs: buffers, workspace, .. } = self;
+        let Self { catalog, embedding, start, body, own_head, room, .. } = self;
+        let Room { inputs: buffers, workspace } = room;
         let model = catalog.model();
         let start = start.as_deref().unwrap_or(model.user_start());
         let (network, output) = (model.user_head_network(), model.config().output);
         // All of the head's tensors count, the weights for the user's part too.
         let user = described(model, embedding);
-        let Workspace { activations, deltas, start: packed_start, .. } = workspace;
+        let Workspace { activations, deltas, .. } = workspace;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
         for ((items, ratings), norms) in blocks {
-            let (inputs, _) = buffers.fill(catalog, Rows::Listed(items));
-            network.forward(packed_start, inputs, activations);
+            let (inputs, _) = buffers.fill(catalog, body, Rows::Listed(items));
+            network.forward(&own_head.start, inputs, activations);
             let heads = activations.output(inputs.rows);
             let derivatives = deltas.output_mut(inputs.rows);
             // The derivative of loss / |loss|, where |loss| is held constant.

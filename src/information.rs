@@ -160,12 +160,12 @@ impl User {
     /// around what the best head says; returns how many.
     fn features(&mut self, rows: Rows, features: &mut [f32], noises: &mut [f32]) -> usize {
         self.pack_head();
-        let Self { catalog, inputs: buffers, workspace, posterior, .. } = self;
+        let Self { catalog, body, own_head, room, posterior, .. } = self;
         let model = catalog.model();
         let (network, output) = (model.user_head_network(), model.config().output);
-        let (inputs, item_variances) = buffers.fill(catalog, rows);
-        let (head, activations) = workspace.packed_head();
-        network.forward(head, inputs, activations);
+        let (inputs, item_variances) = room.inputs.fill(catalog, body, rows);
+        let activations = &mut room.workspace.activations;
+        network.forward(own_head.as_packed(), inputs, activations);
         let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
             return 0;
         };

@@ -40,16 +40,15 @@ pub struct InputBuffers {
     items: Vec<f32>,
     offsets: Vec<f32>,
     item_variances: Vec<f32>,
-    /// The body, for this user, and its layers' outputs.
-    body: PackedNetwork,
+    /// The body's layers' outputs.
     activations: LayerRows,
     /// What the head sees of each item, [BLOCK, its item width].
     features: Vec<f32>,
 }
 
 impl InputBuffers {
-    /// Room for one user of a model, who is described by `user`.
-    pub fn new(model: &Model, user: &[f32]) -> Self {
+    /// Room for a model's users.
+    pub fn new(model: &Model) -> Self {
         let head_width = model.head_network().item_width();
         let (item_width, activations) = match model.body_network() {
             None => (head_width, LayerRows::default()),
@@ -60,23 +59,22 @@ impl InputBuffers {
             items: vec![0.0; BLOCK * item_width],
             offsets: vec![0.0; BLOCK],
             item_variances: vec![0.0; BLOCK],
-            body: model.packed_body(user).unwrap_or_default(),
             activations,
             features: vec![0.0; features],
         }
     }
 
-    /// The body, for this user; without layers where the model has none.
-    pub fn body(&self) -> &PackedNetwork {
-        &self.body
-    }
-
     /// The inputs of a user's own head of at most [`BLOCK`] rows, and their items'
-    /// variances.
-    pub fn fill<'a>(&'a mut self, catalog: &'a Catalog, rows: Rows) -> (Inputs<'a>, &'a [f32]) {
+    /// variances; `packed` is the body for that user.
+    pub fn fill<'a>(
+        &'a mut self,
+        catalog: &'a Catalog,
+        packed: &PackedNetwork,
+        rows: Rows,
+    ) -> (Inputs<'a>, &'a [f32]) {
         let model = catalog.model();
         let count = rows.len();
-        let Self { items, offsets, item_variances, body: packed, activations, features } = self;
+        let Self { items, offsets, item_variances, activations, features } = self;
         let width = items.len() / BLOCK;
         let items = catalog.rows().get(rows, &mut items[..count * width]);
         let offsets = numbers(catalog.offsets(), rows, offsets);
@@ -107,6 +105,7 @@ impl InputBuffers {
     pub fn fill_rated<'a>(
         &'a mut self,
         catalog: &'a Catalog,
+        packed: &PackedNetwork,
         items: &[u32],
         ratings: &[f32],
         targets: &'a mut [f32; BLOCK],
@@ -116,7 +115,7 @@ impl InputBuffers {
         for (target, rating) in targets.iter_mut().zip(ratings) {
             *target = output.target(*rating);
         }
-        let (inputs, item_variances) = self.fill(catalog, Rows::Listed(items));
+        let (inputs, item_variances) = self.fill(catalog, packed, Rows::Listed(items));
         Set { inputs, targets, item_variances }
     }
 }

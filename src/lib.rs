@@ -84,6 +84,7 @@ pub mod prior;
 mod profile;
 mod question;
 mod recommend;
+mod room;
 mod saved;
 pub mod schema;
 mod score;

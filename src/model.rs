@@ -8,7 +8,7 @@ use crate::config::{Config, Local, Precision};
 use crate::embedding::mean_row;
 use crate::file::{self, Contents, EvidenceTable, ItemPrior};
 use crate::kernels::check_choice;
-use crate::network::{Network, PackedNetwork, UserPart};
+use crate::network::{Network, PackedNetwork};
 use crate::schema::{Entity, Field};
 use crate::{Catalog, Error, Result};
 
@@ -132,12 +132,10 @@ impl Model {
         }
         let user_head = head.without_user();
         let user_start = head.parameters_without_user(&contents.head);
-        let nothing = vec![0.0; user_head.layers()[0].outputs];
-        let packed_start = PackedNetwork::of(&user_head, &user_start, UserPart::Sums(&nothing));
-        let packed_body = body.as_ref().map(|body| {
-            let nobody = vec![0.0; body.user_width()];
-            PackedNetwork::of(body, &contents.body, UserPart::Row(&nobody))
-        });
+        let nobody = |network: &Network| vec![0.0; network.layers()[0].outputs];
+        let packed_start = PackedNetwork::of(&user_head, &user_start, &nobody(&user_head));
+        let packed_body =
+            body.as_ref().map(|body| PackedNetwork::of(body, &contents.body, &nobody(body)));
         Ok(Self(Arc::new(Inner {
             body,
             packed_body,
@@ -150,6 +148,11 @@ impl Model {
             fingerprint: OnceLock::new(),
             contents,
         })))
+    }
+
+    /// Whether it is the same model: clones are.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Fields, sizes, loss and local update.
@@ -215,7 +218,7 @@ impl Model {
     /// A user's own head as the way forward reads it, with the user's part of the first
     /// layer's sums: from `start`, or from the model's own, whose memory all users share.
     pub(crate) fn packed_start(&self, start: Option<&[f32]>, sums: &[f32]) -> PackedNetwork {
-        let (network, sums) = (self.user_head_network(), UserPart::Sums(sums));
+        let network = self.user_head_network();
         match start {
             None => self.0.packed_start.shared(network, self.user_start(), sums),
             Some(start) => PackedNetwork::of(network, start, sums),
@@ -226,7 +229,7 @@ impl Model {
     /// shared by all of them. `None` for a model without a body.
     pub(crate) fn packed_body(&self, user: &[f32]) -> Option<PackedNetwork> {
         let (network, packed) = self.0.body.as_ref().zip(self.0.packed_body.as_ref())?;
-        Some(packed.shared(network, self.body(), UserPart::Row(user)))
+        Some(packed.shared(network, self.body(), &network.sums_of_user(self.body(), user)))
     }
 
     /// The weight file's own items, ready to be scored; `None` if it has none.

@@ -114,24 +114,24 @@ impl User {
         best: &mut [Recommendation],
     ) -> Result<usize> {
         self.catalog.check(filter.leave_out)?;
+        let items = self.catalog.len();
+        let most = best.len().min(items);
+        if most == 0 {
+            return Ok(0);
+        }
         let rated: &[u32] = if filter.keep_rated { &[] } else { &self.rated };
         self.left_out.clear();
         filter.leave_out.iter().chain(rated).for_each(|&item| self.left_out.insert(item));
         self.pack_head();
 
-        let Self { catalog, left_out, inputs, workspace, coarse, .. } = self;
-        let (packed, activations) = workspace.packed_head();
-        let items = catalog.len();
-        let room = best.len().min(items);
-        if room == 0 {
-            return Ok(0);
-        }
-        let model = catalog.model();
-        let pays = |of: &&CoarseItems| items >= of.fewest && items / room >= COARSE_FROM_EACH;
+        let Self { catalog, body, own_head, left_out, room, coarse, .. } = self;
+        let (packed, activations) = (own_head.as_packed(), &mut room.workspace.activations);
+        let (model, inputs) = (catalog.model(), &mut room.inputs);
+        let pays = |of: &&CoarseItems| items >= of.fewest && items / most >= COARSE_FROM_EACH;
         let mut prepared = catalog.coarse().filter(pays);
         if let Some(items) = prepared {
             if coarse.is_none() {
-                *coarse = CoarseUser::new(model, items, inputs.body()).ok();
+                *coarse = CoarseUser::new(model, items, body).ok();
             }
             match coarse {
                 Some(coarse) => coarse.take_head(model, &self.head, packed),
@@ -142,12 +142,12 @@ impl User {
         let blocks = items.div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MOST).min(blocks);
         let mut rooms = Vec::new();
-        if rooms.try_reserve_exact((threads - 1).saturating_mul(room)).is_ok() {
-            rooms.resize((threads - 1) * room, Recommendation { item: 0, score: 0.0 });
+        if rooms.try_reserve_exact((threads - 1).saturating_mul(most)).is_ok() {
+            rooms.resize((threads - 1) * most, Recommendation { item: 0, score: 0.0 });
         }
         let together = if prepared.is_some() { COARSE_BLOCK / BLOCK } else { 1 };
         let search = Search {
-            scoring: Scoring { catalog, head: packed },
+            scoring: Scoring { catalog, body, head: packed },
             left_out,
             coarse: prepared,
             step: (blocks / (16 * threads)).clamp(1, 16).next_multiple_of(together),
@@ -155,14 +155,14 @@ impl User {
         };
         let network = model.user_head_network();
         let mut helpers: Vec<_> = rooms
-            .chunks_exact_mut(room)
+            .chunks_exact_mut(most)
             .map(|room| {
                 let activations = LayerRows::new(network, BLOCK);
                 let coarse = coarse.as_ref().filter(|_| prepared.is_some()).cloned();
                 (inputs.clone(), activations, coarse, Best::new(room))
             })
             .collect();
-        let mut best = Best::new(&mut best[..room]);
+        let mut best = Best::new(&mut best[..most]);
         threads::share(
             &mut helpers,
             |(inputs, activations, coarse, best)| {

@@ -6,32 +6,31 @@
 //! | | |
 //! | --- | --- |
 //! | mark | the eight bytes `melu-usr` |
-//! | version | `u32`, 2; 1 is read too |
+//! | version | `u32`, 2; of 1 all but the head is read |
 //! | fingerprint | `u64`, of the model with a catalogue in the user's one's precision: see [`Model::fingerprint`] |
 //! | profile | `u32` count, and for each value: the field, a string; a byte 0, 1 or 2; and a name (string), an index (`u32`) or a number (`f32`) |
 //! | ratings | `u32` count, and for each: the item's id, a string; the rating, `f32` |
-//! | head | `u32` count, and its numbers, `f32`: the model's tensors in their order, without the first layer's weights for what describes the user; what those learned is in its bias. In version 1 they are there |
+//! | head | `u32` count, and its numbers, `f32`: the model's tensors in their order, without the first layer's weights for what describes the user; what those learned is in its bias |
 //! | checksum | `u64`, XXH64 with the seed 0 of all bytes before it |
 
 use xxhash_rust::xxh64::xxh64;
 
 use crate::profile::Profile;
 use crate::schema::{Entity, FieldKind, Value, encode_row};
-use crate::user::described;
 use crate::{Catalog, Error, Model, Result, User};
 
 const MARK: &[u8; 8] = b"melu-usr";
 const VERSION: u32 = 2;
-/// The one in which heads have weights for what describes the user.
-const VERSION_WITH_USER: u32 = 1;
+/// From this one on they can be read.
+const FIRST_VERSION: u32 = 1;
 
 /// A user that was loaded, and what became of them.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The user.
     pub user: User,
-    /// The user was saved by another model, or with a catalogue in another precision;
-    /// the head was adapted anew from the ratings.
+    /// The user was saved by another model, with a catalogue in another precision, or in
+    /// an older version; the head was adapted anew from the ratings.
     pub adapted_anew: bool,
     /// How many of the ratings are of items that the catalogue lacks.
     pub missing_items: usize,
@@ -94,11 +93,9 @@ impl User {
         let mut user = Self::new(catalog, &profile)?;
         user.unknown_values += unusable;
         user.profile = Profile::new(&saved.profile);
-        let adapted_anew = saved.fingerprint != catalog.fingerprint();
-        let with_user = saved.version == VERSION_WITH_USER;
-        let expected = if with_user { catalog.model().head().len() } else { user.head.len() };
-        if !adapted_anew && saved.head.len() != expected {
-            let found = saved.head.len();
+        let adapted_anew = saved.version != VERSION || saved.fingerprint != catalog.fingerprint();
+        if !adapted_anew && saved.head.len() != user.head.len() {
+            let (found, expected) = (saved.head.len(), user.head.len());
             return Err(refuse(format!("its head has {found} numbers instead of {expected}")));
         }
         let (mut items, mut ratings, mut absent) = (Vec::new(), Vec::new(), Vec::new());
@@ -113,30 +110,12 @@ impl User {
         }
         // The deviations need the support set, and a saved head does not hold it.
         user.adapt(&items, &ratings)?;
-        if !adapted_anew && with_user {
-            user.take_head(&saved.head);
-        } else if !adapted_anew {
+        if !adapted_anew {
             user.head.copy_from_slice(&saved.head);
         }
         let missing_items = absent.len();
         user.absent = absent;
         Ok(Loaded { user, adapted_anew, missing_items })
-    }
-}
-
-impl User {
-    /// Takes over a head with weights for what describes the user.
-    fn take_head(&mut self, head: &[f32]) {
-        let model = self.catalog.model();
-        let (network, user) = (model.head_network(), described(model, &self.embedding));
-        self.head.copy_from_slice(&network.parameters_without_user(head));
-        let [now, before] = [head, model.head()].map(|head| network.sums_of_user(head, user));
-        let first = &model.user_head_network().layers()[0];
-        for (bias, (now, before)) in
-            self.head[first.bias.clone()].iter_mut().zip(now.iter().zip(before))
-        {
-            *bias += now - before;
-        }
     }
 }
 
@@ -192,7 +171,7 @@ impl<'a> Saved<'a> {
             return Err(refuse("the bytes do not begin as one"));
         }
         let version = rest.number()?;
-        if !(VERSION_WITH_USER..=VERSION).contains(&version) {
+        if !(FIRST_VERSION..=VERSION).contains(&version) {
             let problem =
                 format!("version {version} is unknown; this library reads 1 to {VERSION}");
             return Err(refuse(problem));

@@ -63,7 +63,7 @@ impl User {
             return Err(Error::argument("deviations", problem));
         }
         self.score(items, scores)?;
-        let Self { catalog, inputs: buffers, posterior, .. } = self;
+        let Self { catalog, body, room, posterior, .. } = self;
         let model = catalog.model();
         let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
             let problem = "the model adapts by gradient steps, and does not know them";
@@ -73,7 +73,7 @@ impl User {
         let output = &model.config().output;
         let blocks = items.chunks(BLOCK).zip(scores.chunks(BLOCK));
         for ((items, scores), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
-            let (inputs, item_variances) = buffers.fill(catalog, Rows::Listed(items));
+            let (inputs, item_variances) = room.inputs.fill(catalog, body, Rows::Listed(items));
             let rows = scores.iter().zip(inputs.items.chunks_exact(width)).enumerate();
             for (deviation, (row, (score, features))) in deviations.iter_mut().zip(rows) {
                 let of_item = item_variances.get(row).copied().unwrap_or(0.0);
@@ -87,9 +87,10 @@ impl User {
     /// Scores one block of items, all of which are in the catalogue.
     fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
         self.pack_head();
-        let Self { catalog, inputs, workspace, .. } = self;
-        let (head, activations) = workspace.packed_head();
-        Scoring { catalog, head }.score_block(rows, inputs, activations, scores);
+        let Self { catalog, body, own_head, room, .. } = self;
+        let activations = &mut room.workspace.activations;
+        let scoring = Scoring { catalog, body, head: own_head.as_packed() };
+        scoring.score_block(rows, &mut room.inputs, activations, scores);
     }
 }
 
@@ -97,6 +98,8 @@ impl User {
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
     pub catalog: &'a Catalog,
+    /// The body for the user.
+    pub body: &'a PackedNetwork,
     /// The user's own head as it stands.
     pub head: &'a PackedNetwork,
 }
@@ -112,7 +115,7 @@ impl Scoring<'_> {
         scores: &mut [f32],
     ) {
         let model = self.catalog.model();
-        let (inputs, _) = inputs.fill(self.catalog, rows);
+        let (inputs, _) = inputs.fill(self.catalog, self.body, rows);
         model.user_head_network().forward(self.head, inputs, activations);
         let output = &model.config().output;
         for (score, head) in scores.iter_mut().zip(activations.output(inputs.rows)) {

@@ -1,6 +1,7 @@
 //! Threads that share the work of one call, and end with it.
 
 use std::panic::resume_unwind;
+use std::sync::Mutex;
 use std::thread::{self, Builder};
 
 /// No call is worked on by more threads, whatever it asks for.
@@ -14,14 +15,21 @@ pub const NAME: &str = "melu";
 /// A thread that cannot be started is done without, so that those who are there
 /// must take the work from each other. Without helpers nothing is allocated. A
 /// panic of one of them is passed on when all are done.
-pub fn share<H: Send>(helpers: &mut [H], help: impl Fn(&mut H) + Sync, own: impl FnOnce()) {
-    if helpers.is_empty() {
+pub fn share<H: Send>(helpers: &mut [H], help: impl Fn(&mut H) + Sync, mut own: impl FnMut()) {
+    let count = helpers.len();
+    let helpers = Mutex::new(helpers.iter_mut());
+    let next = || helpers.lock().ok()?.next();
+    run(count, &|| next().into_iter().for_each(&help), &mut own);
+}
+
+/// [`share`] with any helpers: what starts threads is compiled once.
+fn run(helpers: usize, help: &(dyn Fn() + Sync), own: &mut dyn FnMut()) {
+    if helpers == 0 {
         return own();
     }
     thread::scope(|scope| {
-        let help = &help;
-        let start = |helper| Builder::new().name(NAME.into()).spawn_scoped(scope, || help(helper));
-        let started: Vec<_> = helpers.iter_mut().map_while(|helper| start(helper).ok()).collect();
+        let start = |_| Builder::new().name(NAME.into()).spawn_scoped(scope, help).ok();
+        let started: Vec<_> = (0..helpers).map_while(start).collect();
         own();
         let ends: Vec<_> = started.into_iter().map(|thread| thread.join()).collect();
         if let Some(panic) = ends.into_iter().find_map(Result::err) {

@@ -1,13 +1,14 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
-use crate::adapt::{BLOCK, PackedHead, Posterior, SupportSet, Workspace, local_update};
+use crate::adapt::{BLOCK, OwnHead, PackedHead, Posterior, SupportSet, local_update};
 use crate::coarse::CoarseUser;
 use crate::config::Local;
 use crate::embedding::write_row;
-use crate::inputs::InputBuffers;
 use crate::item_set::ItemSet;
-use crate::kernels::{Aligned, add_scaled, are_finite};
+use crate::kernels::{Aligned, add_scaled, are_finite, sum_of_squares};
+use crate::network::PackedNetwork;
 use crate::profile::Profile;
+use crate::room::Room;
 use crate::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
 use crate::{Catalog, Error, Model, Result};
 
@@ -37,8 +38,10 @@ pub struct User {
     support: SupportSet,
     /// How sure the head is, with the ridge solver.
     pub(crate) posterior: Option<Posterior>,
-    pub(crate) inputs: InputBuffers,
-    pub(crate) workspace: Workspace,
+    /// The body for this user; without layers where the model has none.
+    pub(crate) body: PackedNetwork,
+    pub(crate) own_head: OwnHead,
+    pub(crate) room: Room,
     /// Room for coarse passes, once there was one.
     pub(crate) coarse: Option<CoarseUser>,
     /// Items to leave out of a recommendation.
@@ -90,7 +93,6 @@ impl User {
             add_scaled(&mut start[..weights.len()], 1.0, &weights);
             start
         });
-        let inputs = InputBuffers::new(model, &embedding);
         let described = described(model, &embedding);
         let sums = model.head_network().sums_of_user(model.head(), described);
         let packed = model.packed_start(start.as_deref(), &sums);
@@ -98,23 +100,24 @@ impl User {
         let (rates, posterior) = match local {
             Local::Gradient(steps) => {
                 let mut rates = steps.rates.clone();
-                rates[1] = bias_speed(model, described) as f32;
+                rates[1] += rates[0] * sum_of_squares(described);
                 (rates, None)
             }
             Local::Ridge(_) => {
                 let scale = &model.contents().head_scale;
-                let mut scale = model.head_network().parameters_without_user(scale);
-                if let Some(bias) = scale.last_mut() {
-                    *bias = bias_speed(model, described).sqrt() as f32;
+                let mut own = model.head_network().parameters_without_user(scale);
+                // Variances of what is added up are added up.
+                let user = &scale[network.item_width()..scale.len() - 1];
+                let user = user.iter().zip(described).map(|(scale, input)| (scale * input).powi(2));
+                if let Some(bias) = own.last_mut() {
+                    *bias = (bias.powi(2) + user.sum::<f32>()).sqrt();
                 }
-                (Vec::new(), Some(Posterior::new(scale)))
+                (Vec::new(), Some(Posterior::new(own)))
             }
         };
-        let workspace = Workspace::new(network, local, packed, sums, rates);
         let mut user = Self {
             profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
-            embedding,
             unknown_values: 0,
             head: start.as_deref().unwrap_or(model.user_start()).into(),
             start,
@@ -123,8 +126,10 @@ impl User {
             absent: Vec::new(),
             support: SupportSet::default(),
             posterior,
-            inputs,
-            workspace,
+            body: model.packed_body(&embedding).unwrap_or_default(),
+            own_head: OwnHead::new(network, packed, sums, rates),
+            room: Room::new(model),
+            embedding,
             coarse: None,
             left_out: ItemSet::new(catalog.len())?,
         };
@@ -151,8 +156,8 @@ impl User {
         }
         // Ridge regression takes its rows in blocks.
         if let Local::Gradient(_) = config.local {
-            self.workspace.activations.resize(network, ratings);
-            self.workspace.deltas.resize(network, ratings);
+            self.room.workspace.activations.resize(network, ratings);
+            self.room.workspace.deltas.resize(network, ratings);
         }
         Ok(())
     }
@@ -175,12 +180,20 @@ impl User {
     pub fn head(&self) -> Vec<f32> {
         let model = self.model();
         let user = described(model, &self.embedding);
+        let bias = model.head_network().layers()[0].bias.start;
         model.head_network().parameters_with_user(
             &self.head,
             self.start(),
             model.head(),
             user,
-            speed(model),
+            match &self.posterior {
+                None => self.own_head.rates()[1],
+                Some(posterior) => posterior.scale().last().map_or(0.0, |scale| scale.powi(2)),
+            },
+            |place| match &model.config().local {
+                Local::Gradient(steps) => steps.rates[usize::from(place >= bias)],
+                Local::Ridge(_) => model.contents().head_scale[place].powi(2),
+            },
         )
     }
 
@@ -222,20 +235,21 @@ impl User {
         self.check(items, ratings)?;
         self.reserve(items.len())?;
         self.forget_ratings();
-        let Self { catalog, inputs: buffers, support, head, posterior, workspace, .. } = self;
+        let Self { catalog, body, support, head, posterior, own_head, .. } = self;
+        let Room { inputs: buffers, workspace } = &mut self.room;
         let model = catalog.model();
         let (network, config) = (model.user_head_network(), model.config());
         let mut targets = [0.0; BLOCK];
         let set = if items.len() <= BLOCK {
-            buffers.fill_rated(catalog, items, ratings, &mut targets)
+            buffers.fill_rated(catalog, body, items, ratings, &mut targets)
         } else {
             for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
-                support.extend(buffers.fill_rated(catalog, items, ratings, &mut targets));
+                support.extend(buffers.fill_rated(catalog, body, items, ratings, &mut targets));
             }
             support.set()
         };
         let start = self.start.as_deref().unwrap_or(model.user_start());
-        workspace.packed = PackedHead::Nowhere;
+        own_head.packed = PackedHead::Nowhere;
         let finite = match (&config.local, posterior) {
             (Local::Ridge(ridge), Some(posterior)) => {
                 let solved = posterior.adapt(
@@ -245,13 +259,13 @@ impl User {
                     set,
                     start,
                     head,
-                    &workspace.start,
+                    &own_head.start,
                     &mut workspace.activations,
                 );
                 solved && are_finite(head)
             }
             (Local::Gradient(steps), _) => {
-                local_update(network, &config.output, steps, set, start, head, workspace)
+                local_update(network, &config.output, steps, set, start, head, own_head, workspace)
                     || are_finite(head)
             }
             (Local::Ridge(_), None) => false,
@@ -275,7 +289,7 @@ impl User {
     /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
         self.forget_ratings();
-        self.workspace.packed = PackedHead::Start;
+        self.own_head.packed = PackedHead::Start;
         let start = self.start.as_deref().unwrap_or(self.catalog.model().user_start());
         self.head.copy_from_slice(start);
         if let Some(posterior) = &mut self.posterior {
@@ -295,7 +309,7 @@ impl User {
 
     /// Packs the head, if it is not packed.
     pub(crate) fn pack_head(&mut self) {
-        self.workspace.pack_head(self.catalog.model().user_head_network(), &self.head);
+        self.own_head.pack(self.catalog.model().user_head_network(), &self.head);
     }
 
     pub(crate) fn check(&self, items: &[u32], ratings: &[f32]) -> Result<()> {
@@ -315,20 +329,4 @@ impl User {
 /// What describes the user to the head: with a body, nothing but its features does.
 pub(crate) fn described<'a>(model: &Model, embedding: &'a [f32]) -> &'a [f32] {
     if model.body_network().is_some() { &[] } else { embedding }
-}
-
-/// How fast each of the head's parameters learns: by its rate, or as its variance before
-/// any rating lets it.
-fn speed(model: &Model) -> impl Fn(usize) -> f32 + use<'_> {
-    let bias = model.head_network().layers()[0].bias.start;
-    move |place| match &model.config().local {
-        Local::Gradient(steps) => steps.rates[usize::from(place >= bias)],
-        Local::Ridge(_) => model.contents().head_scale[place].powi(2),
-    }
-}
-
-/// How fast the bias of the user's own head learns: of the first layer, whose units are
-/// alike.
-fn bias_speed(model: &Model, user: &[f32]) -> f64 {
-    model.head_network().speed_of_bias(0, user, speed(model))
 }

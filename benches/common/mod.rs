@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each benchmark uses its own part")]
 
 pub mod baseline;
+pub mod batch;
 pub mod measure;
 pub mod models;
 pub mod task;

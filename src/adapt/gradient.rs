@@ -1,55 +1,28 @@
 //! Full-batch gradient steps on the head (Lee et al. 2019, algorithm 1, line 6).
 
 use super::first_layer::FirstLayer;
+use super::own_head::OwnHead;
 use super::set::{BLOCK, Set};
 use crate::config::{GradientSteps, Local};
 use crate::kernels::pull_towards;
 use crate::loss::Output;
-use crate::network::{Begin, LayerRows, Network, PackedNetwork, UserPart};
+use crate::network::{Begin, LayerRows, Network};
 
-/// Room for one user's rows and packed heads; made once, so that nothing is allocated
-/// while adapting or scoring but for more than [`BLOCK`] ratings.
+/// Room for a support set's way through a head and back; made once, so that nothing is
+/// allocated while adapting or scoring but for more than [`BLOCK`] ratings.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     /// Every layer's output.
     pub activations: LayerRows,
     /// The loss's derivatives by every layer's sums.
     pub deltas: LayerRows,
-    /// The head where the user's local updates start.
-    pub start: PackedNetwork,
-    /// Room for the head as it stands.
-    pub head: PackedNetwork,
-    /// Where the head as it stands is packed: for its owner to say.
-    pub packed: PackedHead,
-    /// The user's part of the first layer's sums.
-    user_sums: Vec<f32>,
-    /// How fast each tensor of the user's own head learns.
-    rates: Vec<f32>,
     /// The first layer while several steps are taken.
     first_layer: FirstLayer,
 }
 
-/// Which of a workspace's packed heads is a user's head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PackedHead {
-    /// The one where local updates start.
-    Start,
-    /// The other.
-    Head,
-    /// None of them.
-    Nowhere,
-}
-
 impl Workspace {
-    /// Room for heads of these layers, which start here for this user; `rates` are for
-    /// gradient steps.
-    pub fn new(
-        network: &Network,
-        local: &Local,
-        start: PackedNetwork,
-        user_sums: Vec<f32>,
-        rates: Vec<f32>,
-    ) -> Self {
+    /// Room for heads of these layers.
+    pub fn new(network: &Network, local: &Local) -> Self {
         let first_layer = match local {
             Local::Gradient(GradientSteps { steps: 2.., .. }) => FirstLayer::new(network),
             _ => FirstLayer::default(),
@@ -57,28 +30,7 @@ impl Workspace {
         Self {
             activations: LayerRows::new(network, BLOCK),
             deltas: LayerRows::new(network, BLOCK),
-            head: PackedNetwork::new(network),
-            start,
-            packed: PackedHead::Start,
-            user_sums,
-            rates,
             first_layer,
-        }
-    }
-
-    /// Packs the user's head, if it is not packed.
-    pub fn pack_head(&mut self, network: &Network, head: &[f32]) {
-        if self.packed == PackedHead::Nowhere {
-            self.head.pack(network, head, UserPart::Sums(&self.user_sums));
-            self.packed = PackedHead::Head;
-        }
-    }
-
-    /// The user's head, which is packed, and room for its layers' outputs.
-    pub fn packed_head(&mut self) -> (&PackedNetwork, &mut LayerRows) {
-        match self.packed {
-            PackedHead::Start => (&self.start, &mut self.activations),
-            PackedHead::Head | PackedHead::Nowhere => (&self.head, &mut self.activations),
         }
     }
 }
@@ -89,11 +41,12 @@ impl Workspace {
 /// A step is `parameter -= rate * gradient` of the mean loss over the support
 /// set, for all of the head at once. With a pull, that step counts `n / (n +
 /// pull)` for `n` ratings, and the way back to the start the rest. An empty
-/// support set changes nothing. `workspace` was made for this start and user, and has
-/// the rates; `network` is the user's own.
+/// support set changes nothing. `network` is that of users' own heads; `own` starts where
+/// `start` says.
 ///
 /// Says whether all of the head is known to be finite, because no step was so large
 /// that it could be otherwise.
+#[expect(clippy::too_many_arguments, reason = "a local update is all of these")]
 pub fn local_update(
     network: &Network,
     output: &Output,
@@ -101,6 +54,7 @@ pub fn local_update(
     support: Set,
     start: &[f32],
     head: &mut [f32],
+    own: &mut OwnHead,
     workspace: &mut Workspace,
 ) -> bool {
     let Set { inputs, targets, .. } = support;
@@ -109,9 +63,8 @@ pub fn local_update(
         return true;
     }
     let rows = inputs.rows;
-    let Workspace { activations, deltas, start: packed_start, head: packed_head, .. } = workspace;
-    let (first_layer, rates) = (&mut workspace.first_layer, &workspace.rates);
-    let user = UserPart::Sums(&workspace.user_sums);
+    let OwnHead { start: packed_start, head: packed_head, user_sums, rates, .. } = own;
+    let Workspace { activations, deltas, first_layer } = workspace;
     activations.resize(network, rows);
     deltas.resize(network, rows);
     let share = 1.0 / rows as f32;
@@ -129,7 +82,7 @@ pub fn local_update(
         let (packed, now) = match step {
             0 => (&*packed_start, start),
             _ => {
-                packed_head.pack_layers(layers.clone(), network, head, user);
+                packed_head.pack_layers(layers.clone(), network, head, user_sums);
                 (&*packed_head, &*head)
             }
         };

@@ -2,9 +2,11 @@
 
 mod first_layer;
 mod gradient;
+mod own_head;
 mod ridge;
 mod set;
 
-pub use gradient::{PackedHead, Workspace, local_update};
+pub use gradient::{Workspace, local_update};
+pub use own_head::{OwnHead, PackedHead};
 pub use ridge::Posterior;
 pub use set::{BLOCK, Set, SupportSet, part};

@@ -72,21 +72,35 @@ pub unsafe extern "C" fn melu_recommend_batch(
                 check_distinct(users)?;
             }
             let shared = Shared { users, best, lens: lens.as_mut_ptr() };
-            let serve = |place: usize| {
+            let serve = |place: usize, first: usize| {
                 let Shared { users, best, lens } = shared.of_all();
+                let range = offsets.map_or(0..0, |offsets| offsets[place]..offsets[place + 1]);
+                let (items, ratings) = (&items[range.clone()], &ratings[range]);
+                // In the room of the first that this thread served, if that is another.
+                let change_rooms = |user: &mut User| match users[place] == users[first] {
+                    true => Ok(()),
+                    false => melu_user::with_mut(users[first], "user", |first| {
+                        user.change_rooms(first, ratings.len());
+                        Ok(())
+                    }),
+                };
                 melu_user::with_mut(users[place], "user", |user| {
-                    if let Some(offsets) = offsets {
-                        let range = offsets[place]..offsets[place + 1];
-                        user.adapt(&items[range.clone()], &ratings[range])
-                            .map_err(Failure::of("items"))?;
-                    }
-                    let capacity = best_capacity.min(user.catalog().len());
-                    let best = recommendations(best.wrapping_add(place * best_capacity), capacity)?;
-                    let found = user
-                        .recommend_by_threads(threads_of_each, filter, best)
-                        .map_err(Failure::of("leave_out"))?;
-                    lens.add(place).write(found);
-                    Ok(())
+                    change_rooms(user)?;
+                    let served = (|| {
+                        if offsets.is_some() {
+                            user.adapt(items, ratings).map_err(Failure::of("items"))?;
+                        }
+                        let capacity = best_capacity.min(user.catalog().len());
+                        let best = best.wrapping_add(place * best_capacity);
+                        let best = recommendations(best, capacity)?;
+                        let found = user
+                            .recommend_by_threads(threads_of_each, filter, best)
+                            .map_err(Failure::of("leave_out"))?;
+                        lens.add(place).write(found);
+                        Ok(())
+                    })();
+                    change_rooms(user)?;
+                    served
                 })
             };
             in_turn(threads_of_users, users_len, serve).map_err(|(place, failure)| {
@@ -122,23 +136,25 @@ impl Shared<'_> {
     }
 }
 
-/// Serves so many places, by threads that take one after another. The first place that
-/// fails is returned.
+/// Serves so many places, by threads that take one after another; `serve` is told the
+/// first that its thread took as well. The first place that fails is returned.
 ///
 /// No more are taken then; those before it were taken earlier, and are served.
 fn in_turn(
     threads: usize,
     places: usize,
-    serve: impl Fn(usize) -> Result<(), Failure> + Sync,
+    serve: impl Fn(usize, usize) -> Result<(), Failure> + Sync,
 ) -> Result<(), (usize, Failure)> {
     let (next, end) = (AtomicUsize::new(0), AtomicUsize::new(places));
     let work = |failed: &mut Option<(usize, Failure)>| {
+        let mut first = None;
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             if place >= end.load(Ordering::Relaxed) {
                 return;
             }
-            if let Err(failure) = catch(|| serve(place)) {
+            let first = *first.get_or_insert(place);
+            if let Err(failure) = catch(|| serve(place, first)) {
                 end.fetch_min(place, Ordering::Relaxed);
                 *failed = Some((place, failure));
                 return;
@@ -202,7 +218,7 @@ mod tests {
     fn a_panic_with_one_user_is_theirs_alone() {
         for count in [1, 2, 7] {
             let served = AtomicU32::new(0);
-            let outcome = in_turn(count, 20, |place| {
+            let outcome = in_turn(count, 20, |place, _| {
                 assert!(place != 9, "nine");
                 served.fetch_or(1 << place, Ordering::Relaxed);
                 Ok(())

@@ -17,7 +17,7 @@ use crate::kernels::{
     sum_of_squares,
 };
 
-pub use packed::{PackedNetwork, UserPart};
+pub use packed::PackedNetwork;
 pub use rows::LayerRows;
 
 /// The layers of a network, and where its tensors lie in the flat slice.
@@ -240,7 +240,7 @@ impl Network {
         // row, then spread, then added to by the items' part.
         let width = first.outputs;
         if let Some(sums) = sums.get_mut(..width) {
-            self.user_sums(weight, inputs.user, Start::Zero, sums);
+            self.user_sums(weight, inputs.user, sums);
         }
         for row in 1..inputs.rows {
             sums.copy_within(..width, row * width);
@@ -249,10 +249,10 @@ impl Network {
         gemm(items, self.item_part(weight).transposed(), Start::Kept, sums);
     }
 
-    /// The user's part of the first layer's sums, added to `start`.
-    fn user_sums(&self, weight: &[f32], user: &[f32], start: Start, sums: &mut [f32]) {
+    /// The user's part of the first layer's sums.
+    fn user_sums(&self, weight: &[f32], user: &[f32], sums: &mut [f32]) {
         let (weight, outputs) = (self.user_part(weight), sums.len());
-        gemm(weight, Matrix::column(user), start, MatrixMut::dense(sums, outputs, 1));
+        gemm(weight, Matrix::column(user), Start::Zero, MatrixMut::dense(sums, outputs, 1));
     }
 
     /// Computes every layer's output.

@@ -4,16 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Network;
-use crate::kernels::{Packed, Start, add_scaled};
-
-/// What is known of a user where a first layer is packed.
-#[derive(Clone, Copy, Debug)]
-pub enum UserPart<'a> {
-    /// What describes them, which the network has weights for.
-    Row(&'a [f32]),
-    /// Their part of the first layer's sums, which it has no weights for.
-    Sums(&'a [f32]),
-}
+use crate::kernels::{Packed, add_scaled};
 
 /// A network's parameters as the way forward reads them, for one user.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +27,9 @@ impl PackedNetwork {
     }
 
     /// A network's parameters, for a user.
-    pub fn of(network: &Network, parameters: &[f32], user: UserPart) -> Self {
+    pub fn of(network: &Network, parameters: &[f32], user_sums: &[f32]) -> Self {
         let mut packed = Self::new(network);
-        packed.pack(network, parameters, user);
+        packed.pack(network, parameters, user_sums);
         packed
     }
 
@@ -62,19 +53,19 @@ impl PackedNetwork {
 
     /// The same parameters for another user, with the same memory for all of them but
     /// the biases.
-    pub fn shared(&self, network: &Network, parameters: &[f32], user: UserPart) -> Self {
+    pub fn shared(&self, network: &Network, parameters: &[f32], user_sums: &[f32]) -> Self {
         let mut shared = self.clone();
         if let Some(first) = shared.0.first_mut() {
-            first.take_user(network, parameters, user);
+            first.take_user(network, parameters, user_sums);
         }
         shared
     }
 
     /// Takes over the parameters of a network, always of the same one, for a
     /// user; allocates nothing but the first time, or where memory is shared.
-    pub fn pack(&mut self, network: &Network, parameters: &[f32], user: UserPart) {
+    pub fn pack(&mut self, network: &Network, parameters: &[f32], user_sums: &[f32]) {
         self.make_room(network);
-        self.pack_layers(0..network.layers.len(), network, parameters, user);
+        self.pack_layers(0..network.layers.len(), network, parameters, user_sums);
     }
 
     /// [`PackedNetwork::pack`] for some of the layers; there is room already.
@@ -83,14 +74,14 @@ impl PackedNetwork {
         layers: Range<usize>,
         network: &Network,
         parameters: &[f32],
-        user: UserPart,
+        user_sums: &[f32],
     ) {
         for l in layers {
             let (layer, packed) = (&network.layers[l], &mut self.0[l]);
             let weight = network.item_weight(l, parameters);
             Arc::make_mut(&mut packed.weight).pack(weight.transposed());
             match l {
-                0 => packed.take_user(network, parameters, user),
+                0 => packed.take_user(network, parameters, user_sums),
                 _ => packed.bias.copy_from_slice(&parameters[layer.bias.clone()]),
             }
         }
@@ -99,15 +90,9 @@ impl PackedNetwork {
 
 impl PackedLayer {
     /// Takes the user's part of the sums into the first layer's bias.
-    fn take_user(&mut self, network: &Network, parameters: &[f32], user: UserPart) {
+    fn take_user(&mut self, network: &Network, parameters: &[f32], user_sums: &[f32]) {
         let layer = &network.layers[0];
-        match user {
-            UserPart::Row(row) => {
-                let weight = &parameters[layer.weight.clone()];
-                network.user_sums(weight, row, Start::Zero, &mut self.bias);
-            }
-            UserPart::Sums(sums) => self.bias.copy_from_slice(sums),
-        }
+        self.bias.copy_from_slice(user_sums);
         add_scaled(&mut self.bias, 1.0, &parameters[layer.bias.clone()]);
     }
 }

@@ -5,7 +5,6 @@
 //! it: the first layer's bias takes what both learn.
 
 use super::{Layer, Network};
-use crate::kernels::Start;
 
 impl Network {
     /// The same layers without the user's part.
@@ -25,44 +24,33 @@ impl Network {
 
     /// Those of the parameters that are left without the user's part.
     pub(crate) fn parameters_without_user(&self, parameters: &[f32]) -> Vec<f32> {
-        let rest = &parameters[self.layers[0].weight.end..];
-        self.item_weight(0, parameters).row_slices().flatten().chain(rest).copied().collect()
+        let mut own = Vec::with_capacity(parameters.len());
+        for row in self.item_weight(0, parameters).row_slices() {
+            own.extend_from_slice(row);
+        }
+        own.extend_from_slice(&parameters[self.layers[0].weight.end..]);
+        own
     }
 
     /// The user's part of the first layer's sums, which the bias is added to.
     pub(crate) fn sums_of_user(&self, parameters: &[f32], user: &[f32]) -> Vec<f32> {
         let mut sums = vec![0.0; self.layers[0].outputs];
-        self.user_sums(&parameters[self.layers[0].weight.clone()], user, Start::Zero, &mut sums);
+        self.user_sums(&parameters[self.layers[0].weight.clone()], user, &mut sums);
         sums
-    }
-
-    /// How fast a unit's bias learns where it learns for the user's part as well, if
-    /// `speed` is how fast each of the network's own parameters does: a rate, or a
-    /// variance. What describes the user is an input to them, as 1 is to the bias.
-    pub(crate) fn speed_of_bias(
-        &self,
-        unit: usize,
-        user: &[f32],
-        speed: impl Fn(usize) -> f32,
-    ) -> f64 {
-        let first = &self.layers[0];
-        let weights = first.weight.start + unit * first.inputs + self.item_width..;
-        let inputs = weights.zip(user).chain([(first.bias.start + unit, &1.0)]);
-        inputs
-            .map(|(place, input)| f64::from(speed(place)) * f64::from(*input) * f64::from(*input))
-            .sum()
     }
 
     /// The network's parameters from the user's own, which were learned from
     /// `own_start` on, and in whose place are `start`.
     ///
-    /// What the bias took for the user's part goes back to where it came from.
+    /// What the bias took for the user's part goes back to where it came from: of the
+    /// `total` speed at which it learned, each parameter has its own times its input.
     pub(crate) fn parameters_with_user(
         &self,
         own: &[f32],
         own_start: &[f32],
         start: &[f32],
         user: &[f32],
+        total: f32,
         speed: impl Fn(usize) -> f32,
     ) -> Vec<f32> {
         if self.user_width == 0 {
@@ -76,10 +64,9 @@ impl Network {
             let row = &mut parameters[unit * first.inputs..][..first.inputs];
             let (items, _) = row.split_at_mut(self.item_width);
             items.copy_from_slice(&own[unit * self.item_width..][..self.item_width]);
-            let total = self.speed_of_bias(unit, user, &speed);
             if total > 0.0 {
                 let from = f64::from(own_start[own_bias + unit]);
-                let share = (f64::from(own[own_bias + unit]) - from) / total;
+                let share = (f64::from(own[own_bias + unit]) - from) / f64::from(total);
                 let weights = unit * first.inputs + self.item_width;
                 for (place, input) in (weights..).zip(user) {
                     let change = share * f64::from(speed(place)) * f64::from(*input);

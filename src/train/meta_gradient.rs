@@ -26,7 +26,7 @@ use crate::kernels::{
     Matrix, MatrixMut, Start, add_scaled, add_to_rows, dot, gemm, pull_towards, relu_mask, scale_by,
 };
 use crate::loss::Output;
-use crate::network::{Begin, LayerRows, Network, PackedNetwork, UserPart};
+use crate::network::{Begin, LayerRows, Network, PackedNetwork};
 
 /// Whether the gradient passes through the local update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +91,8 @@ impl Step {
     /// Runs the head forward and the mean loss's derivatives back; returns the loss.
     fn run(&mut self, network: &Network, output: &Output, head: &[f32], set: Set) -> f32 {
         let rows = set.inputs.rows;
-        self.packed.pack(network, head, UserPart::Row(set.inputs.user));
+        let user_sums = network.sums_of_user(head, set.inputs.user);
+        self.packed.pack(network, head, &user_sums);
         network.forward(&self.packed, set.inputs, &mut self.activations);
         self.deltas.resize(network, rows);
         let share = 1.0 / rows.max(1) as f32;

@@ -15,7 +15,7 @@ use crate::adapt::Set;
 use crate::config::Ridge;
 use crate::kernels::cholesky;
 use crate::loss::Output;
-use crate::network::{LayerRows, Network, PackedNetwork, UserPart};
+use crate::network::{LayerRows, Network, PackedNetwork};
 
 /// One task's gradients, and room to compute them in.
 ///
@@ -107,7 +107,7 @@ impl RidgeGradient {
     ) {
         let width = head.len();
         let Self { packed, activations, rows, ratings, factor, weights, .. } = self;
-        packed.pack(network, head, UserPart::Row(support.inputs.user));
+        packed.pack(network, head, &network.sums_of_user(head, support.inputs.user));
         network.forward(packed, support.inputs, activations);
         let said = activations.output(support.inputs.rows);
         ratings.clear();
@@ -149,7 +149,8 @@ impl RidgeGradient {
         let adapted: Vec<f32> = (head.iter().zip(scale).zip(&self.weights))
             .map(|((start, scale), weight)| (f64::from(*start) + f64::from(*scale) * weight) as f32)
             .collect();
-        self.packed.pack(network, &adapted, UserPart::Row(query.inputs.user));
+        let user_sums = network.sums_of_user(&adapted, query.inputs.user);
+        self.packed.pack(network, &adapted, &user_sums);
         network.forward(&self.packed, query.inputs, &mut self.activations);
         let mut loss = 0.0;
         for (row, (said, target)) in

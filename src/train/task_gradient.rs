@@ -10,7 +10,7 @@ use crate::config::Local;
 use crate::data::Task;
 use crate::embedding::write_row;
 use crate::kernels::{add_scaled, relu_mask, scale_by, sum_of_squares};
-use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork, UserPart};
+use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
 
 /// What all tasks of a batch share: the parameters as they stand.
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +93,8 @@ impl TaskGradient {
         let user = match &set.body {
             None => &*self.user_row,
             Some(body) => {
-                let user = UserPart::Row(&self.user_row);
-                scratch.packed_body.pack(body, &parameters.body, user);
+                let user_sums = body.sums_of_user(&parameters.body, &self.user_row);
+                scratch.packed_body.pack(body, &parameters.body, &user_sums);
                 self.support.forward(set, body, &scratch.packed_body);
                 self.query.forward(set, body, &scratch.packed_body);
                 &[]

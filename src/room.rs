@@ -1,0 +1,32 @@
+//! Room to compute in.
+
+use crate::adapt::{BLOCK, Workspace};
+use crate::inputs::InputBuffers;
+use crate::{Model, User};
+
+/// Room for a block of items on its way through body and head, and back; nothing in it
+/// outlives a call.
+#[derive(Clone, Debug)]
+pub struct Room {
+    pub inputs: InputBuffers,
+    pub workspace: Workspace,
+}
+
+impl Room {
+    /// Room for a model's users.
+    pub fn new(model: &Model) -> Self {
+        let workspace = Workspace::new(model.user_head_network(), &model.config().local);
+        Self { inputs: InputBuffers::new(model), workspace }
+    }
+}
+
+impl User {
+    /// Changes rooms with another user, who was served before: their room is in the
+    /// cache, and one's own may have left it. Nothing where theirs would not do for so
+    /// many ratings. The same again gives both back what they had.
+    pub(crate) fn change_rooms(&mut self, other: &mut User, ratings: usize) {
+        if ratings <= BLOCK && other.model().is(self.model()) {
+            std::mem::swap(&mut self.room, &mut other.room);
+        }
+    }
+}
