@@ -44,6 +44,15 @@ pub fn sum_of_squares(vector: &[f32]) -> f32 {
     dot(vector, vector)
 }
 
+pass! {
+    /// The sum of the squares of each row, for as many as there is room for.
+    fn squares_of_rows<'a>(simd, rows: Matrix<'a>, squares: &'a mut [f32]) -> () {
+        for (row, sum) in rows.row_slices().zip(squares) {
+            *sum = dot_of(simd, row, row);
+        }
+    }
+}
+
 /// The dot product of two slices of one length, inside a kernel.
 #[inline(always)]
 pub fn dot_of<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
@@ -301,6 +310,14 @@ mod tests {
             for (column, found) in sum.into_iter().enumerate() {
                 let rows = (0..rows).map(|row| f64::from(matrix[row * stride + column]));
                 let expected = f64::from(number(column)) + f64::from(scale) * rows.sum::<f64>();
+                prop_assert!(close(found, expected), "{found}, not {expected}");
+            }
+            let mut squares = [-1.0; 8];
+            squares_of_rows(Matrix::new(&matrix, rows, columns, stride), &mut squares);
+            for (row, found) in squares.into_iter().enumerate() {
+                let numbers = matrix.get(row * stride..).unwrap_or_default().iter().take(columns);
+                let expected: f64 = numbers.map(|x| f64::from(*x).powi(2)).sum();
+                let expected = if row < rows { expected } else { -1.0 };
                 prop_assert!(close(found, expected), "{found}, not {expected}");
             }
         }

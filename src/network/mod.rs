@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::kernels::{
     Matrix, MatrixMut, Start, add_scaled_rows, gemm, layer as run_layer, relu_mask, scale_by,
-    sum_of_squares,
+    squares_of_rows, sum_of_squares,
 };
 
 pub use packed::PackedNetwork;
@@ -529,16 +529,29 @@ impl Network {
         deltas: &LayerRows,
         norms: &mut [f32],
     ) {
+        // So many rows at once, and what is needed of each of them.
+        const ROWS: usize = 32;
+        let (mut squares, mut input_squares) = ([0.0; ROWS], [0.0; ROWS]);
         let user = sum_of_squares(inputs.user);
-        for (row, norm) in norms.iter_mut().enumerate().take(inputs.rows) {
-            *norm = 0.0;
-            let items = &inputs.items[row * self.item_width..][..self.item_width];
-            let mut input = sum_of_squares(items) + user;
+        for (block, norms) in norms[..inputs.rows].chunks_mut(ROWS).enumerate() {
+            let (first, rows) = (block * ROWS, norms.len());
+            let part = |matrix: &'_ [f32], width: usize, squares: &mut [f32]| {
+                let matrix = matrix.get(first * width..).unwrap_or_default();
+                squares_of_rows(Matrix::dense(matrix, rows, width), squares);
+            };
+            part(inputs.items, self.item_width, &mut input_squares);
+            input_squares.iter_mut().for_each(|squares| *squares += user);
+            norms.fill(0.0);
             for (l, layer) in self.layers.iter().enumerate() {
-                let delta = &deltas.layer(l)[row * layer.outputs..][..layer.outputs];
-                *norm += sum_of_squares(delta) * (input + 1.0);
-                input =
-                    sum_of_squares(&activations.layer(l)[row * layer.outputs..][..layer.outputs]);
+                if l > 0 {
+                    part(activations.layer(l - 1), layer.inputs, &mut input_squares);
+                }
+                part(deltas.layer(l), layer.outputs, &mut squares);
+                for (norm, (delta, input)) in
+                    norms.iter_mut().zip(squares.iter().zip(&input_squares))
+                {
+                    *norm += delta * (input + 1.0);
+                }
             }
         }
     }
