@@ -161,6 +161,8 @@ fn a_batch_allocates_nothing_for_any_number_of_users() {
         let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; 20 * count];
         let mut lens = vec![0; count];
         let options = options(1);
+        // SAFETY: the handles are not freed.
+        unsafe { ok(|e| melu_user_reserve(users[count - 1], 300, e)) };
         let allocated = allocations(|| {
             // SAFETY: the lists are as long as they say.
             let status = unsafe {
@@ -178,6 +180,16 @@ fn a_batch_allocates_nothing_for_any_number_of_users() {
                     null_mut(),
                 )
             };
+            assert_eq!(status, melu_status::Ok);
+        });
+        assert_eq!(allocated, 0, "{count} users");
+        // What one of them made room for is theirs as before.
+        let (items, ratings) = ((0..300).collect::<Vec<u32>>(), vec![4.0; 300]);
+        let allocated = allocations(|| {
+            let (items, ratings) = (items.as_ptr(), ratings.as_ptr());
+            // SAFETY: as above.
+            let status =
+                unsafe { melu_user_adapt(users[count - 1], items, ratings, 300, null_mut()) };
             assert_eq!(status, melu_status::Ok);
         });
         assert_eq!(allocated, 0, "{count} users");
