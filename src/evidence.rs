@@ -6,7 +6,7 @@ use crate::file::EvidenceTable;
 use crate::inputs::Rows;
 use crate::network::Inputs;
 use crate::room::Room;
-use crate::user::described;
+use crate::user::head_user;
 use crate::{Error, Result, User};
 
 impl User {
@@ -31,18 +31,18 @@ impl User {
             let problem = format!("there is room for {} of {} items", norms.len(), items.len());
             return Err(Error::argument("norms", problem));
         }
-        let Self { catalog, embedding, start, body, own_head, room, .. } = self;
+        let Self { catalog, embedding, body, own_head, room, .. } = self;
         let Room { inputs: buffers, workspace } = room;
         let model = catalog.model();
-        let start = start.as_deref().unwrap_or(model.user_start());
+        let start = own_head.start(model.user_start());
         let (network, output) = (model.user_head_network(), model.config().output);
         // All of the head's tensors count, the weights for the user's part too.
-        let user = described(model, embedding);
+        let user = head_user(model, embedding);
         let Workspace { activations, deltas, .. } = workspace;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
         for ((items, ratings), norms) in blocks {
             let (inputs, _) = buffers.fill(catalog, body, Rows::Listed(items));
-            network.forward(&own_head.start, inputs, activations);
+            network.forward(own_head.packed_start(), inputs, activations);
             let heads = activations.output(inputs.rows);
             let derivatives = deltas.output_mut(inputs.rows);
             // The derivative of loss / |loss|, where |loss| is held constant.

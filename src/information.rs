@@ -159,8 +159,8 @@ impl User {
     /// scale, [BLOCK, the head's width], and the variance of a rating of each
     /// around what the best head says; returns how many.
     fn features(&mut self, rows: Rows, features: &mut [f32], noises: &mut [f32]) -> usize {
-        self.pack_head();
         let Self { catalog, body, own_head, room, posterior, .. } = self;
+        own_head.pack(catalog.model().user_head_network());
         let model = catalog.model();
         let (network, output) = (model.user_head_network(), model.config().output);
         let (inputs, item_variances) = room.inputs.fill(catalog, body, rows);
@@ -178,8 +178,8 @@ impl User {
         }
         let scale = posterior.scale();
         let last = scale.len() - 1;
-        let inputs = inputs.items.chunks_exact(last);
-        for (features, inputs) in features.chunks_exact_mut(scale.len()).zip(inputs) {
+        for (row, features) in features.chunks_exact_mut(scale.len()).enumerate().take(said.len()) {
+            let inputs = &inputs.items[row * last..][..last];
             for ((feature, input), scale) in features.iter_mut().zip(inputs).zip(scale) {
                 *feature = scale * input;
             }

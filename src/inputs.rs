@@ -65,11 +65,11 @@ impl InputBuffers {
     }
 
     /// The inputs of a user's own head of at most [`BLOCK`] rows, and their items'
-    /// variances; `packed` is the body for that user.
+    /// variances; `packed_body` is the body for that user.
     pub fn fill<'a>(
         &'a mut self,
         catalog: &'a Catalog,
-        packed: &PackedNetwork,
+        packed_body: &PackedNetwork,
         rows: Rows,
     ) -> (Inputs<'a>, &'a [f32]) {
         let model = catalog.model();
@@ -89,7 +89,7 @@ impl InputBuffers {
                 let features = &mut features[..count * stride];
                 let part = features.get_mut(factors..).unwrap_or_default();
                 let part = MatrixMut::new(part, count, outputs, stride);
-                body.forward_into(packed, inputs, activations, part);
+                body.forward_into(packed_body, inputs, activations, part);
                 // After the body, which asks for the rows ahead.
                 if factors > 0 {
                     copy_columns(factors, items, width, features, stride);
@@ -105,7 +105,7 @@ impl InputBuffers {
     pub fn fill_rated<'a>(
         &'a mut self,
         catalog: &'a Catalog,
-        packed: &PackedNetwork,
+        packed_body: &PackedNetwork,
         items: &[u32],
         ratings: &[f32],
         targets: &'a mut [f32; BLOCK],
@@ -115,7 +115,7 @@ impl InputBuffers {
         for (target, rating) in targets.iter_mut().zip(ratings) {
             *target = output.target(*rating);
         }
-        let (inputs, item_variances) = self.fill(catalog, packed, Rows::Listed(items));
+        let (inputs, item_variances) = self.fill(catalog, packed_body, Rows::Listed(items));
         Set { inputs, targets, item_variances }
     }
 }

@@ -229,7 +229,9 @@ impl Model {
     /// shared by all of them. `None` for a model without a body.
     pub(crate) fn packed_body(&self, user: &[f32]) -> Option<PackedNetwork> {
         let (network, packed) = self.0.body.as_ref().zip(self.0.packed_body.as_ref())?;
-        Some(packed.shared(network, self.body(), &network.sums_of_user(self.body(), user)))
+        let mut sums = Vec::new();
+        network.sums_of_user(self.body(), user, &mut sums);
+        Some(packed.shared(network, self.body(), &sums))
     }
 
     /// The weight file's own items, ready to be scored; `None` if it has none.

@@ -122,9 +122,9 @@ impl User {
         let rated: &[u32] = if filter.keep_rated { &[] } else { &self.rated };
         self.left_out.clear();
         filter.leave_out.iter().chain(rated).for_each(|&item| self.left_out.insert(item));
-        self.pack_head();
 
         let Self { catalog, body, own_head, left_out, room, coarse, .. } = self;
+        own_head.pack(catalog.model().user_head_network());
         let (packed, activations) = (own_head.as_packed(), &mut room.workspace.activations);
         let (model, inputs) = (catalog.model(), &mut room.inputs);
         let pays = |of: &&CoarseItems| items >= of.fewest && items / most >= COARSE_FROM_EACH;
@@ -134,16 +134,16 @@ impl User {
                 *coarse = CoarseUser::new(model, items, body).ok();
             }
             match coarse {
-                Some(coarse) => coarse.take_head(model, &self.head, packed),
+                Some(coarse) => coarse.take_head(model, own_head.numbers(), packed),
                 // Without memory it is done without.
                 None => prepared = None,
             }
         }
         let blocks = items.div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MOST).min(blocks);
-        let mut rooms = Vec::new();
-        if rooms.try_reserve_exact((threads - 1).saturating_mul(most)).is_ok() {
-            rooms.resize((threads - 1) * most, Recommendation { item: 0, score: 0.0 });
+        let mut heaps = Vec::new();
+        if heaps.try_reserve_exact((threads - 1).saturating_mul(most)).is_ok() {
+            heaps.resize((threads - 1) * most, Recommendation { item: 0, score: 0.0 });
         }
         let together = if prepared.is_some() { COARSE_BLOCK / BLOCK } else { 1 };
         let search = Search {
@@ -154,12 +154,12 @@ impl User {
             next: AtomicUsize::new(0),
         };
         let network = model.user_head_network();
-        let mut helpers: Vec<_> = rooms
+        let mut helpers: Vec<_> = heaps
             .chunks_exact_mut(most)
-            .map(|room| {
+            .map(|heap| {
                 let activations = LayerRows::new(network, BLOCK);
                 let coarse = coarse.as_ref().filter(|_| prepared.is_some()).cloned();
-                (inputs.clone(), activations, coarse, Best::new(room))
+                (inputs.clone(), activations, coarse, Best::new(heap))
             })
             .collect();
         let mut best = Best::new(&mut best[..most]);

@@ -6,7 +6,7 @@
 //! | | |
 //! | --- | --- |
 //! | mark | the eight bytes `melu-usr` |
-//! | version | `u32`, 2; of 1 all but the head is read |
+//! | version | `u32`, 1 |
 //! | fingerprint | `u64`, of the model with a catalogue in the user's one's precision: see [`Model::fingerprint`] |
 //! | profile | `u32` count, and for each value: the field, a string; a byte 0, 1 or 2; and a name (string), an index (`u32`) or a number (`f32`) |
 //! | ratings | `u32` count, and for each: the item's id, a string; the rating, `f32` |
@@ -20,17 +20,15 @@ use crate::schema::{Entity, FieldKind, Value, encode_row};
 use crate::{Catalog, Error, Model, Result, User};
 
 const MARK: &[u8; 8] = b"melu-usr";
-const VERSION: u32 = 2;
-/// From this one on they can be read.
-const FIRST_VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// A user that was loaded, and what became of them.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The user.
     pub user: User,
-    /// The user was saved by another model, with a catalogue in another precision, or in
-    /// an older version; the head was adapted anew from the ratings.
+    /// The user was saved by another model, or with a catalogue in another precision;
+    /// the head was adapted anew from the ratings.
     pub adapted_anew: bool,
     /// How many of the ratings are of items that the catalogue lacks.
     pub missing_items: usize,
@@ -69,8 +67,9 @@ impl User {
             push_string(&mut bytes, id);
             push_number(&mut bytes, rating.to_bits());
         }
-        push_number(&mut bytes, self.head.len() as u32);
-        self.head.iter().for_each(|number| push_number(&mut bytes, number.to_bits()));
+        let head = self.own_head.numbers();
+        push_number(&mut bytes, head.len() as u32);
+        head.iter().for_each(|number| push_number(&mut bytes, number.to_bits()));
         let checksum = xxh64(&bytes, 0);
         bytes.extend_from_slice(&checksum.to_le_bytes());
         bytes
@@ -79,8 +78,8 @@ impl User {
     /// A user from the bytes of [`User::save`], into any catalogue.
     ///
     /// Of the model that saved them, and with a catalogue in the same precision, the
-    /// user scores the same bits as before. Else the head is adapted anew; values of the profile that it has
-    /// no use for count as unknown. Ratings of items that the catalogue lacks
+    /// user scores the same bits as before. Else the head is adapted anew; values of the
+    /// profile that it has no use for count as unknown. Ratings of items that the catalogue lacks
     /// are kept and saved again, until the user is adapted or reset.
     ///
     /// # Errors
@@ -93,9 +92,9 @@ impl User {
         let mut user = Self::new(catalog, &profile)?;
         user.unknown_values += unusable;
         user.profile = Profile::new(&saved.profile);
-        let adapted_anew = saved.version != VERSION || saved.fingerprint != catalog.fingerprint();
-        if !adapted_anew && saved.head.len() != user.head.len() {
-            let (found, expected) = (saved.head.len(), user.head.len());
+        let adapted_anew = saved.fingerprint != catalog.fingerprint();
+        if !adapted_anew && saved.head.len() != user.own_head.numbers().len() {
+            let (found, expected) = (saved.head.len(), user.own_head.numbers().len());
             return Err(refuse(format!("its head has {found} numbers instead of {expected}")));
         }
         let (mut items, mut ratings, mut absent) = (Vec::new(), Vec::new(), Vec::new());
@@ -111,7 +110,7 @@ impl User {
         // The deviations need the support set, and a saved head does not hold it.
         user.adapt(&items, &ratings)?;
         if !adapted_anew {
-            user.head.copy_from_slice(&saved.head);
+            user.own_head.take(&saved.head);
         }
         let missing_items = absent.len();
         user.absent = absent;
@@ -157,7 +156,6 @@ fn refuse(problem: impl Into<String>) -> Error {
 
 /// What the bytes say.
 struct Saved<'a> {
-    version: u32,
     fingerprint: u64,
     profile: Vec<(&'a str, Value<'a>)>,
     ratings: Vec<(&'a str, f32)>,
@@ -171,9 +169,8 @@ impl<'a> Saved<'a> {
             return Err(refuse("the bytes do not begin as one"));
         }
         let version = rest.number()?;
-        if !(FIRST_VERSION..=VERSION).contains(&version) {
-            let problem =
-                format!("version {version} is unknown; this library reads 1 to {VERSION}");
+        if version != VERSION {
+            let problem = format!("version {version} is unknown; this library reads {VERSION}");
             return Err(refuse(problem));
         }
         let checksum = rest.0.split_last_chunk().filter(|(_, checksum)| {
@@ -206,7 +203,7 @@ impl<'a> Saved<'a> {
             head.push(rest.float()?);
         }
         match rest.0 {
-            [] => Ok(Self { version, fingerprint, profile, ratings, head }),
+            [] => Ok(Self { fingerprint, profile, ratings, head }),
             more => Err(refuse(format!("{} bytes more than expected", more.len()))),
         }
     }

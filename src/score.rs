@@ -74,8 +74,8 @@ impl User {
         let blocks = items.chunks(BLOCK).zip(scores.chunks(BLOCK));
         for ((items, scores), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
             let (inputs, item_variances) = room.inputs.fill(catalog, body, Rows::Listed(items));
-            let rows = scores.iter().zip(inputs.items.chunks_exact(width)).enumerate();
-            for (deviation, (row, (score, features))) in deviations.iter_mut().zip(rows) {
+            for (row, (deviation, score)) in deviations.iter_mut().zip(scores).enumerate() {
+                let features = &inputs.items[row * width..][..width];
                 let of_item = item_variances.get(row).copied().unwrap_or(0.0);
                 let known = posterior.variance(features) as f32 + ridge.item_variance * of_item;
                 *deviation = ridge.calibration * output.deviation(*score, known, ridge.noise);
@@ -86,8 +86,8 @@ impl User {
 
     /// Scores one block of items, all of which are in the catalogue.
     fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
-        self.pack_head();
         let Self { catalog, body, own_head, room, .. } = self;
+        own_head.pack(catalog.model().user_head_network());
         let activations = &mut room.workspace.activations;
         let scoring = Scoring { catalog, body, head: own_head.as_packed() };
         scoring.score_block(rows, &mut room.inputs, activations, scores);

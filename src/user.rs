@@ -1,11 +1,11 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
-use crate::adapt::{BLOCK, OwnHead, PackedHead, Posterior, SupportSet, local_update};
+use crate::adapt::{BLOCK, OwnHead, Posterior, SupportSet, local_update};
 use crate::coarse::CoarseUser;
 use crate::config::Local;
 use crate::embedding::write_row;
 use crate::item_set::ItemSet;
-use crate::kernels::{Aligned, add_scaled, are_finite, sum_of_squares};
+use crate::kernels::{Aligned, add_scaled, are_finite};
 use crate::network::PackedNetwork;
 use crate::profile::Profile;
 use crate::room::Room;
@@ -26,10 +26,6 @@ pub struct User {
     /// The user's part of the body's input, or of the head's.
     pub(crate) embedding: Vec<f32>,
     pub(crate) unknown_values: usize,
-    /// The user's own head before any rating, where it is not the model's.
-    pub(crate) start: Option<Aligned>,
-    /// The user's own head: see [`Network::without_user`](crate::network::Network).
-    pub(crate) head: Aligned,
     pub(crate) rated: Vec<u32>,
     ratings: Vec<f32>,
     /// Ratings that the user was loaded with, of items that the catalogue lacks.
@@ -93,41 +89,37 @@ impl User {
             add_scaled(&mut start[..weights.len()], 1.0, &weights);
             start
         });
-        let described = described(model, &embedding);
-        let sums = model.head_network().sums_of_user(model.head(), described);
+        let (full, network) = (model.head_network(), model.user_head_network());
+        let mut sums = Vec::new();
+        full.sums_of_user(model.head(), head_user(model, &embedding), &mut sums);
         let packed = model.packed_start(start.as_deref(), &sums);
-        let (local, network) = (&model.config().local, model.user_head_network());
-        let (rates, posterior) = match local {
+        let total = full.speed_of_bias(0, head_user(model, &embedding), speed(model));
+        let (rates, posterior) = match &model.config().local {
             Local::Gradient(steps) => {
                 let mut rates = steps.rates.clone();
-                rates[1] += rates[0] * sum_of_squares(described);
+                rates[1] = total as f32;
                 (rates, None)
             }
             Local::Ridge(_) => {
-                let scale = &model.contents().head_scale;
-                let mut own = model.head_network().parameters_without_user(scale);
-                // Variances of what is added up are added up.
-                let user = &scale[network.item_width()..scale.len() - 1];
-                let user = user.iter().zip(described).map(|(scale, input)| (scale * input).powi(2));
-                if let Some(bias) = own.last_mut() {
-                    *bias = (bias.powi(2) + user.sum::<f32>()).sqrt();
+                let mut scale = full.parameters_without_user(&contents.head_scale);
+                if let Some(bias) = scale.last_mut() {
+                    *bias = total.sqrt() as f32;
                 }
-                (Vec::new(), Some(Posterior::new(own)))
+                (Vec::new(), Some(Posterior::new(scale)))
             }
         };
+        let common = model.user_start();
         let mut user = Self {
             profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
             unknown_values: 0,
-            head: start.as_deref().unwrap_or(model.user_start()).into(),
-            start,
             rated: Vec::new(),
             ratings: Vec::new(),
             absent: Vec::new(),
             support: SupportSet::default(),
             posterior,
             body: model.packed_body(&embedding).unwrap_or_default(),
-            own_head: OwnHead::new(network, packed, sums, rates),
+            own_head: OwnHead::new(network, start, common, packed, sums, rates),
             room: Room::new(model),
             embedding,
             coarse: None,
@@ -178,29 +170,14 @@ impl User {
     /// weights learn in the first layer's bias; here it is with the weights again, as
     /// exactly as a float tells two biases apart.
     pub fn head(&self) -> Vec<f32> {
-        let model = self.model();
-        let user = described(model, &self.embedding);
-        let bias = model.head_network().layers()[0].bias.start;
+        let (model, own) = (self.model(), &self.own_head);
         model.head_network().parameters_with_user(
-            &self.head,
-            self.start(),
+            own.numbers(),
+            own.start(model.user_start()),
             model.head(),
-            user,
-            match &self.posterior {
-                None => self.own_head.rates()[1],
-                Some(posterior) => posterior.scale().last().map_or(0.0, |scale| scale.powi(2)),
-            },
-            |place| match &model.config().local {
-                Local::Gradient(steps) => steps.rates[usize::from(place >= bias)],
-                Local::Ridge(_) => model.contents().head_scale[place].powi(2),
-            },
+            head_user(model, &self.embedding),
+            speed(model),
         )
-    }
-
-    /// The user's own head before any rating: the model's, moved by what the profile
-    /// foretells.
-    fn start(&self) -> &[f32] {
-        self.start.as_deref().unwrap_or(self.catalog.model().user_start())
     }
 
     /// The items that the head is adapted to.
@@ -235,7 +212,7 @@ impl User {
         self.check(items, ratings)?;
         self.reserve(items.len())?;
         self.forget_ratings();
-        let Self { catalog, body, support, head, posterior, own_head, .. } = self;
+        let Self { catalog, body, support, posterior, own_head, .. } = self;
         let Room { inputs: buffers, workspace } = &mut self.room;
         let model = catalog.model();
         let (network, config) = (model.user_head_network(), model.config());
@@ -248,25 +225,16 @@ impl User {
             }
             support.set()
         };
-        let start = self.start.as_deref().unwrap_or(model.user_start());
-        own_head.packed = PackedHead::Nowhere;
+        let common = model.user_start();
         let finite = match (&config.local, posterior) {
             (Local::Ridge(ridge), Some(posterior)) => {
-                let solved = posterior.adapt(
-                    network,
-                    &config.output,
-                    ridge,
-                    set,
-                    start,
-                    head,
-                    &own_head.start,
-                    &mut workspace.activations,
-                );
-                solved && are_finite(head)
+                let activations = &mut workspace.activations;
+                posterior.adapt(network, &config.output, ridge, set, common, own_head, activations)
+                    && are_finite(own_head.numbers())
             }
             (Local::Gradient(steps), _) => {
-                local_update(network, &config.output, steps, set, start, head, own_head, workspace)
-                    || are_finite(head)
+                local_update(network, &config.output, steps, set, common, own_head, workspace)
+                    || are_finite(own_head.numbers())
             }
             (Local::Ridge(_), None) => false,
         };
@@ -289,9 +257,7 @@ impl User {
     /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
         self.forget_ratings();
-        self.own_head.packed = PackedHead::Start;
-        let start = self.start.as_deref().unwrap_or(self.catalog.model().user_start());
-        self.head.copy_from_slice(start);
+        self.own_head.reset(self.catalog.model().user_start());
         if let Some(posterior) = &mut self.posterior {
             posterior.reset();
         }
@@ -305,11 +271,6 @@ impl User {
         if let Some(coarse) = &mut self.coarse {
             coarse.forget_head();
         }
-    }
-
-    /// Packs the head, if it is not packed.
-    pub(crate) fn pack_head(&mut self) {
-        self.own_head.pack(self.catalog.model().user_head_network(), &self.head);
     }
 
     pub(crate) fn check(&self, items: &[u32], ratings: &[f32]) -> Result<()> {
@@ -326,7 +287,18 @@ impl User {
     }
 }
 
-/// What describes the user to the head: with a body, nothing but its features does.
-pub(crate) fn described<'a>(model: &Model, embedding: &'a [f32]) -> &'a [f32] {
+/// The user's part of the head's input: with a body, it is in its features.
+pub(crate) fn head_user<'a>(model: &Model, embedding: &'a [f32]) -> &'a [f32] {
     if model.body_network().is_some() { &[] } else { embedding }
+}
+
+/// How fast each of the head's parameters learns: by its rate, or by its variance before
+/// any rating. Of the first layer's alone, where there are rates.
+fn speed(model: &Model) -> impl Fn(usize) -> f64 + use<'_> {
+    let bias = model.head_network().layers()[0].bias.start;
+    move |place| match &model.config().local {
+        Local::Gradient(steps) => steps.rates[usize::from(place >= bias)].into(),
+        // In double precision, which holds the square of any float.
+        Local::Ridge(_) => f64::from(model.contents().head_scale[place]).powi(2),
+    }
 }

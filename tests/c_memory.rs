@@ -10,6 +10,7 @@ use c::handles::{Handles, ok, outcome, text};
 use common::allocations::{Watching, allocations, limited};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::*;
+use melu::file::Contents;
 
 #[global_allocator]
 static WATCHING: Watching = Watching;
@@ -147,7 +148,14 @@ fn adapting_scoring_and_recommending_allocate_nothing() {
 
 #[test]
 fn a_batch_allocates_nothing_for_any_number_of_users() {
-    let mut handles = Handles::new(&bytes(&sample_with_vectors()));
+    // One takes gradient steps, whose rooms grow, the other solves for its head.
+    for contents in [sample(), sample_with_vectors()] {
+        a_batch_of(&contents);
+    }
+}
+
+fn a_batch_of(contents: &Contents) {
+    let mut handles = Handles::new(&bytes(contents));
     larger(&mut handles, 500);
     for count in [1, 10, 100] {
         let mut users = vec![null_mut(); count];

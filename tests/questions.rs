@@ -273,6 +273,49 @@ fn deviations_are_those_of_plain_computation() {
 }
 
 #[test]
+fn a_prior_may_be_as_good_as_flat() {
+    let scores = |scale: f32| {
+        let mut contents = Bench::new(1, 20, false).contents;
+        // The bias's own, whose square no float may hold.
+        contents.head_scale[WIDTH - 1] = scale;
+        let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
+        let mut user = User::new(&catalog, &[]).unwrap();
+        let items: Vec<u32> = (0..18).collect();
+        let ratings: Vec<f32> = items.iter().map(|item| (item * 7 % 5) as f32).collect();
+        user.adapt(&items, &ratings).unwrap();
+        let (mut scores, mut deviations) = ([0.0; 20], [0.0; 20]);
+        let items: Vec<u32> = (0..20).collect();
+        user.score_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+        [scores, deviations].concat()
+    };
+    for (found, expected) in scores(1e25).into_iter().zip(scores(1e4)) {
+        assert!((found - expected).abs() < 1e-4, "{found}, not {expected}");
+    }
+}
+
+/// Nothing describes an item: all of them are alike.
+#[test]
+fn items_without_a_description_can_be_asked_about() {
+    let mut contents = Bench::new(1, 20, true).contents;
+    let mut json: serde_json::Value = serde_json::from_str(&contents.config.to_json()).unwrap();
+    json["factors"] = 0.into();
+    contents.config = Config::from_json(&json.to_string()).unwrap();
+    contents.item_prior = None;
+    contents.catalog.as_mut().unwrap().vectors = None;
+    (contents.head, contents.head_scale) = (vec![0.5; 3], vec![1.0; 3]);
+    let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
+    let mut user = User::new(&catalog, &[]).unwrap();
+    let (mut scores, mut before, mut after) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+    user.score_with_deviations(&[3, 9], &mut scores, &mut before).unwrap();
+    user.adapt(&[3, 5], &[1.0, 2.0]).unwrap();
+    user.score_with_deviations(&[3, 9], &mut scores, &mut after).unwrap();
+    assert!(scores[0] == scores[1] && after[0] == after[1] && after[0] < before[0]);
+    let question = user.next_question(&mut questions(&catalog), Asking::default()).unwrap();
+    assert!(question.is_some_and(|question| question.reduction > 0.0));
+    assert_eq!(greedy_evidence(&catalog, 3).unwrap().len(), 3);
+}
+
+#[test]
 fn the_greedy_list_is_the_best_by_plain_computation() {
     for seed in 0..8 {
         let bench = Bench::new(seed, 100, seed % 2 == 0);

@@ -147,7 +147,7 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
     let bench = bench();
     let mut user = bench.user();
     user.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
-    let before = user.head().to_vec();
+    let before = user.head();
     for rating in [f32::NAN, f32::INFINITY, -f32::INFINITY] {
         let error = user.adapt(&[1, 2], &[3.0, rating]).unwrap_err();
         assert!(matches!(error, Error::Rating { position: 1, .. }), "{error}");
@@ -175,7 +175,7 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
 fn a_head_is_finite_or_refused_however_large_the_ratings() {
     let bench = bench();
     let mut user = bench.user();
-    let start = user.head().to_vec();
+    let start = user.head();
     let (mut adapted, mut refused) = (0, 0);
     for count in [1, 3, 12, 120] {
         let items: Vec<u32> = (0..count).collect();

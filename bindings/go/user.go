@@ -28,7 +28,7 @@ import (
 // User is a user of one catalogue: a profile, ratings, and the head adapted to them.
 //
 // One goroutine at a time may use a user; different users may be used at once. A user
-// takes some 150 KB outside of Go's heap, 330 KB with the paper's model, of which Go's
+// takes some 150 KB outside of Go's heap, 250 KB with the paper's model, of which Go's
 // garbage collector knows nothing: close users that are no longer needed.
 type User struct {
 	handle  handle[*C.melu_user]
@@ -278,8 +278,8 @@ func (u *User) MarshalBinary() ([]byte, error) { return u.AppendBinary(nil) }
 
 // LoadReport says what became of a user that was loaded.
 type LoadReport struct {
-	// AdaptedAnew: the user was saved by another model, in a catalogue of another
-	// precision, or by an older version, and was adapted anew.
+	// AdaptedAnew: the user was saved by another model, or in a catalogue of another
+	// precision, and was adapted anew.
 	AdaptedAnew bool
 	// MissingItems is how many of the user's ratings are of items that the catalogue
 	// lacks. They are kept, and saved again, until the user is adapted or reset.
@@ -287,9 +287,8 @@ type LoadReport struct {
 }
 
 // LoadUser loads a user that was saved, with this catalogue's model or another one. With
-// the same model, the user scores the same bits at once; with another, in a catalogue of
-// another precision, and from an older version's bytes, the user is adapted anew from the
-// ratings.
+// the same model, the user scores the same bits at once; with another, and in a catalogue
+// of another precision, the user is adapted anew from the ratings.
 //
 // Errors: [ErrSavedUser], [ErrOutOfMemory]; with another model, [ErrRating] and
 // [ErrDiverged] if it cannot learn from the ratings.

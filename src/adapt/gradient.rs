@@ -1,7 +1,7 @@
 //! Full-batch gradient steps on the head (Lee et al. 2019, algorithm 1, line 6).
 
 use super::first_layer::FirstLayer;
-use super::own_head::OwnHead;
+use super::own_head::{OwnHead, Packed};
 use super::set::{BLOCK, Set};
 use crate::config::{GradientSteps, Local};
 use crate::kernels::pull_towards;
@@ -35,35 +35,34 @@ impl Workspace {
     }
 }
 
-/// Takes `local.steps` steps from `start` on, and leaves the adapted head in
-/// `head`.
+/// Takes `local.steps` steps from where the head starts on.
 ///
 /// A step is `parameter -= rate * gradient` of the mean loss over the support
 /// set, for all of the head at once. With a pull, that step counts `n / (n +
 /// pull)` for `n` ratings, and the way back to the start the rest. An empty
-/// support set changes nothing. `network` is that of users' own heads; `own` starts where
-/// `start` says.
+/// support set changes nothing. `network` is that of users' own heads, and `common`
+/// where they start that have no start of their own.
 ///
 /// Says whether all of the head is known to be finite, because no step was so large
 /// that it could be otherwise.
-#[expect(clippy::too_many_arguments, reason = "a local update is all of these")]
 pub fn local_update(
     network: &Network,
     output: &Output,
     local: &GradientSteps,
     support: Set,
-    start: &[f32],
-    head: &mut [f32],
+    common: &[f32],
     own: &mut OwnHead,
     workspace: &mut Workspace,
 ) -> bool {
     let Set { inputs, targets, .. } = support;
     if inputs.rows == 0 || local.steps == 0 {
-        head.copy_from_slice(start);
+        own.reset(common);
         return true;
     }
+    own.packed = Packed::Nowhere;
+    let OwnHead { numbers: head, start, packed_start, packed_head, user_sums, rates, .. } = own;
+    let (head, start): (&mut [f32], _) = (head, start.as_deref().unwrap_or(common));
     let rows = inputs.rows;
-    let OwnHead { start: packed_start, head: packed_head, user_sums, rates, .. } = own;
     let Workspace { activations, deltas, first_layer } = workspace;
     activations.resize(network, rows);
     deltas.resize(network, rows);

@@ -1,26 +1,32 @@
-//! A user's own head for the way forward, and how it learns.
+//! A user's own head, and how it learns.
 
+use crate::kernels::Aligned;
 use crate::network::{Network, PackedNetwork};
 
-/// A user's own head as the way forward reads it; made once, so that nothing is allocated
-/// while adapting or scoring.
+/// A user's own head: the model's without weights for what describes the user, whose part
+/// of the first layer counts in its bias. Made once, so that nothing is allocated while
+/// adapting or scoring.
 #[derive(Clone, Debug)]
 pub struct OwnHead {
-    /// Where the user's local updates start.
-    pub start: PackedNetwork,
-    /// Room for the head as it stands.
-    pub(super) head: PackedNetwork,
-    /// Where the head as it stands is packed: for its owner to say.
-    pub packed: PackedHead,
+    /// The head as it stands.
+    pub(super) numbers: Aligned,
+    /// Where local updates start, if not where all users' do.
+    pub(super) start: Option<Aligned>,
+    /// The same for the way forward.
+    pub(super) packed_start: PackedNetwork,
+    /// Room for the head as it stands, for the way forward.
+    pub(super) packed_head: PackedNetwork,
+    /// Where the head as it stands is packed.
+    pub(super) packed: Packed,
     /// The user's part of the first layer's sums.
     pub(super) user_sums: Vec<f32>,
     /// How fast each tensor learns by gradient steps.
     pub(super) rates: Vec<f32>,
 }
 
-/// Which of the two packed heads is the user's as it stands.
+/// Which of the two packed heads is the head as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PackedHead {
+pub(super) enum Packed {
     /// The one where local updates start.
     Start,
     /// The other.
@@ -30,35 +36,67 @@ pub enum PackedHead {
 }
 
 impl OwnHead {
-    /// A head of these layers that starts here; `rates` are for gradient steps.
+    /// A head of these layers that starts at `start`, or else at `common`, and is packed so;
+    /// `rates` are for gradient steps.
     pub fn new(
         network: &Network,
-        start: PackedNetwork,
+        start: Option<Aligned>,
+        common: &[f32],
+        packed_start: PackedNetwork,
         user_sums: Vec<f32>,
         rates: Vec<f32>,
     ) -> Self {
-        let head = PackedNetwork::new(network);
-        Self { start, head, packed: PackedHead::Start, user_sums, rates }
-    }
-
-    /// How fast each tensor learns by gradient steps.
-    pub fn rates(&self) -> &[f32] {
-        &self.rates
-    }
-
-    /// Packs the head as it stands, if it is not packed.
-    pub fn pack(&mut self, network: &Network, head: &[f32]) {
-        if self.packed == PackedHead::Nowhere {
-            self.head.pack(network, head, &self.user_sums);
-            self.packed = PackedHead::Head;
+        Self {
+            numbers: start.as_deref().unwrap_or(common).into(),
+            start,
+            packed_start,
+            packed_head: PackedNetwork::new(network),
+            packed: Packed::Start,
+            user_sums,
+            rates,
         }
     }
 
-    /// The head as it stands, which is packed.
+    /// The head as it stands.
+    pub fn numbers(&self) -> &[f32] {
+        &self.numbers
+    }
+
+    /// Where local updates start: at `common`, if not at a place of the user's own.
+    pub fn start<'a>(&'a self, common: &'a [f32]) -> &'a [f32] {
+        self.start.as_deref().unwrap_or(common)
+    }
+
+    /// The same for the way forward.
+    pub fn packed_start(&self) -> &PackedNetwork {
+        &self.packed_start
+    }
+
+    /// Goes back to where local updates start.
+    pub fn reset(&mut self, common: &[f32]) {
+        self.packed = Packed::Start;
+        self.numbers.copy_from_slice(self.start.as_deref().unwrap_or(common));
+    }
+
+    /// Takes over other numbers.
+    pub fn take(&mut self, numbers: &[f32]) {
+        self.packed = Packed::Nowhere;
+        self.numbers.copy_from_slice(numbers);
+    }
+
+    /// Packs the head as it stands, if it is not packed.
+    pub fn pack(&mut self, network: &Network) {
+        if self.packed == Packed::Nowhere {
+            self.packed_head.pack(network, &self.numbers, &self.user_sums);
+            self.packed = Packed::Head;
+        }
+    }
+
+    /// The head as it stands for the way forward, once it is packed.
     pub fn as_packed(&self) -> &PackedNetwork {
         match self.packed {
-            PackedHead::Start => &self.start,
-            PackedHead::Head | PackedHead::Nowhere => &self.head,
+            Packed::Start => &self.packed_start,
+            Packed::Head | Packed::Nowhere => &self.packed_head,
         }
     }
 }

@@ -9,11 +9,12 @@
 //! numbers the mean is found among the rows instead, as A^T (A A^T + I)^-1 times
 //! the residuals (section 6.1), and the precision is not needed for it.
 
+use super::own_head::{OwnHead, Packed};
 use super::set::{BLOCK, Set};
 use crate::config::Ridge;
 use crate::kernels::cholesky;
 use crate::loss::Output;
-use crate::network::{LayerRows, Network, PackedNetwork};
+use crate::network::{LayerRows, Network};
 
 /// What is known of a user's head: the posterior's precision, factorised.
 #[derive(Clone, Debug)]
@@ -63,7 +64,8 @@ impl Posterior {
         add_identity(&mut self.factor, self.mean.len());
     }
 
-    /// Adapts the head, from `start` on, to a support set.
+    /// Adapts the head, from where it starts on, to a support set; `network` and `common`
+    /// are as for [`local_update`](super::local_update).
     ///
     /// With clicks, one Newton step is taken from the start: each click counts
     /// as a rating of the logit that the linearised loss is least at.
@@ -77,11 +79,13 @@ impl Posterior {
         output: &Output,
         ridge: &Ridge,
         support: Set,
-        start: &[f32],
-        head: &mut [f32],
-        packed_start: &PackedNetwork,
+        common: &[f32],
+        own: &mut OwnHead,
         activations: &mut LayerRows,
     ) -> bool {
+        own.packed = Packed::Nowhere;
+        let OwnHead { numbers: head, start, packed_start, .. } = own;
+        let start = start.as_deref().unwrap_or(common);
         let (width, ratings) = (self.mean.len(), support.inputs.rows);
         let few = (1..width.min(BLOCK + 1)).contains(&ratings);
         self.mean.fill(0.0);

@@ -76,16 +76,17 @@ pub unsafe extern "C" fn melu_recommend_batch(
                 let Shared { users, best, lens } = shared.of_all();
                 let range = offsets.map_or(0..0, |offsets| offsets[place]..offsets[place + 1]);
                 let (items, ratings) = (&items[range.clone()], &ratings[range]);
-                // In the room of the first that this thread served, if that is another.
-                let change_rooms = |user: &mut User| match users[place] == users[first] {
+                // In the room of the first that this thread served, if that is another: not
+                // the handle that is in use.
+                let exchange_rooms = |user: &mut User| match users[place] == users[first] {
                     true => Ok(()),
-                    false => melu_user::with_mut(users[first], "user", |first| {
-                        user.change_rooms(first, ratings.len());
+                    false => melu_user::with_mut(users[first], "user", |host| {
+                        user.change_rooms(host, ratings.len());
                         Ok(())
                     }),
                 };
                 melu_user::with_mut(users[place], "user", |user| {
-                    change_rooms(user)?;
+                    exchange_rooms(user)?;
                     let served = (|| {
                         if offsets.is_some() {
                             user.adapt(items, ratings).map_err(Failure::of("items"))?;
@@ -99,7 +100,7 @@ pub unsafe extern "C" fn melu_recommend_batch(
                         lens.add(place).write(found);
                         Ok(())
                     })();
-                    change_rooms(user)?;
+                    exchange_rooms(user)?;
                     served
                 })
             };
@@ -119,9 +120,10 @@ struct Shared<'a> {
     lens: *mut usize,
 }
 
-// SAFETY: a place is taken by one thread alone; no user is at two places where there is
-// more than one thread, and users may move between threads, as the line below says; what
-// is written lies apart for each place.
+// SAFETY: a place is taken by one thread alone, which uses besides its user none but the
+// one at the first place that it took itself; no user is at two places where there is more
+// than one thread, and users may move between threads, as the line below says; what is
+// written lies apart for each place.
 unsafe impl Sync for Shared<'_> {}
 
 const _: fn() = || {

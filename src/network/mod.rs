@@ -529,13 +529,13 @@ impl Network {
         deltas: &LayerRows,
         norms: &mut [f32],
     ) {
-        // So many rows at once, and what is needed of each of them.
+        // So many rows at once, that what is needed of each fits on the stack.
         const ROWS: usize = 32;
         let (mut squares, mut input_squares) = ([0.0; ROWS], [0.0; ROWS]);
         let user = sum_of_squares(inputs.user);
         for (block, norms) in norms[..inputs.rows].chunks_mut(ROWS).enumerate() {
             let (first, rows) = (block * ROWS, norms.len());
-            let part = |matrix: &'_ [f32], width: usize, squares: &mut [f32]| {
+            let part = |matrix: &[f32], width: usize, squares: &mut [f32]| {
                 let matrix = matrix.get(first * width..).unwrap_or_default();
                 squares_of_rows(Matrix::dense(matrix, rows, width), squares);
             };

@@ -33,25 +33,42 @@ impl Network {
     }
 
     /// The user's part of the first layer's sums, which the bias is added to.
-    pub(crate) fn sums_of_user(&self, parameters: &[f32], user: &[f32]) -> Vec<f32> {
-        let mut sums = vec![0.0; self.layers[0].outputs];
-        self.user_sums(&parameters[self.layers[0].weight.clone()], user, &mut sums);
-        sums
+    pub(crate) fn sums_of_user(&self, parameters: &[f32], user: &[f32], sums: &mut Vec<f32>) {
+        sums.resize(self.layers[0].outputs, 0.0);
+        self.user_sums(&parameters[self.layers[0].weight.clone()], user, sums);
     }
 
-    /// The network's parameters from the user's own, which were learned from
-    /// `own_start` on, and in whose place are `start`.
+    /// How fast the bias of one of the first layer's units learns that learns for the
+    /// user's part as well, where `speed` is how fast each of the network's own parameters
+    /// does: by its rate, or by its variance before any rating.
     ///
-    /// What the bias took for the user's part goes back to where it came from: of the
-    /// `total` speed at which it learned, each parameter has its own times its input.
+    /// A weight moves by its speed times its input, and its part of the sum by its input
+    /// times that; the bias is the weight of an input that is always 1.
+    pub(crate) fn speed_of_bias(
+        &self,
+        unit: usize,
+        user: &[f32],
+        speed: impl Fn(usize) -> f64,
+    ) -> f64 {
+        let mut total = speed(self.layers[0].bias.start + unit);
+        for (place, input) in (self.user_weights(unit)..).zip(user) {
+            total += speed(place) * f64::from(*input).powi(2);
+        }
+        total
+    }
+
+    /// The network's parameters, of which `start` says where learning starts, from the
+    /// user's own ones, which started at `own_start`.
+    ///
+    /// Of what a bias moved, each weight of the user's part moved by the share speed *
+    /// input / total: see [`Network::speed_of_bias`].
     pub(crate) fn parameters_with_user(
         &self,
         own: &[f32],
         own_start: &[f32],
         start: &[f32],
         user: &[f32],
-        total: f32,
-        speed: impl Fn(usize) -> f32,
+        speed: impl Fn(usize) -> f64,
     ) -> Vec<f32> {
         if self.user_width == 0 {
             return own.to_vec();
@@ -61,21 +78,23 @@ impl Network {
         let mut parameters = start.to_vec();
         parameters[first.bias.start..].copy_from_slice(&own[own_bias..]);
         for unit in 0..first.outputs {
-            let row = &mut parameters[unit * first.inputs..][..first.inputs];
-            let (items, _) = row.split_at_mut(self.item_width);
-            items.copy_from_slice(&own[unit * self.item_width..][..self.item_width]);
+            parameters[unit * first.inputs..][..self.item_width]
+                .copy_from_slice(&own[unit * self.item_width..][..self.item_width]);
+            let total = self.speed_of_bias(unit, user, &speed);
             if total > 0.0 {
-                let from = f64::from(own_start[own_bias + unit]);
-                let share = (f64::from(own[own_bias + unit]) - from) / f64::from(total);
-                let weights = unit * first.inputs + self.item_width;
-                for (place, input) in (weights..).zip(user) {
-                    let change = share * f64::from(speed(place)) * f64::from(*input);
-                    parameters[place] += change as f32;
+                let (bias, from) = (first.bias.start + unit, f64::from(own_start[own_bias + unit]));
+                let share = (f64::from(own[own_bias + unit]) - from) / total;
+                parameters[bias] = (from + share * speed(bias)) as f32;
+                for (place, input) in (self.user_weights(unit)..).zip(user) {
+                    parameters[place] += (share * speed(place) * f64::from(*input)) as f32;
                 }
-                let bias = first.bias.start + unit;
-                parameters[bias] = (from + share * f64::from(speed(bias))) as f32;
             }
         }
         parameters
+    }
+
+    /// Where one of the first layer's units has its weights for what describes the user.
+    fn user_weights(&self, unit: usize) -> usize {
+        unit * self.layers[0].inputs + self.item_width
     }
 }

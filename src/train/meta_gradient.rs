@@ -71,6 +71,8 @@ pub struct MetaGradient {
 struct Step {
     /// Empty for the first step, which starts from the model's own.
     head: Vec<f32>,
+    /// The user's part of the first layer's sums.
+    user_sums: Vec<f32>,
     packed: PackedNetwork,
     activations: LayerRows,
     deltas: LayerRows,
@@ -91,8 +93,8 @@ impl Step {
     /// Runs the head forward and the mean loss's derivatives back; returns the loss.
     fn run(&mut self, network: &Network, output: &Output, head: &[f32], set: Set) -> f32 {
         let rows = set.inputs.rows;
-        let user_sums = network.sums_of_user(head, set.inputs.user);
-        self.packed.pack(network, head, &user_sums);
+        network.sums_of_user(head, set.inputs.user, &mut self.user_sums);
+        self.packed.pack(network, head, &self.user_sums);
         network.forward(&self.packed, set.inputs, &mut self.activations);
         self.deltas.resize(network, rows);
         let share = 1.0 / rows.max(1) as f32;

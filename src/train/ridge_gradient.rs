@@ -36,6 +36,8 @@ pub struct RidgeGradient {
     pub query_items: Vec<f32>,
     /// By the user's part of the head's inputs, through both sets.
     pub user: Vec<f32>,
+    /// The user's part of the head's sums.
+    user_sums: Vec<f32>,
     packed: PackedNetwork,
     activations: LayerRows,
     /// The support set's rows in units of `scale`, [rows, width].
@@ -106,8 +108,9 @@ impl RidgeGradient {
         support: Set,
     ) {
         let width = head.len();
-        let Self { packed, activations, rows, ratings, factor, weights, .. } = self;
-        packed.pack(network, head, &network.sums_of_user(head, support.inputs.user));
+        let Self { user_sums, packed, activations, rows, ratings, factor, weights, .. } = self;
+        network.sums_of_user(head, support.inputs.user, user_sums);
+        packed.pack(network, head, user_sums);
         network.forward(packed, support.inputs, activations);
         let said = activations.output(support.inputs.rows);
         ratings.clear();
@@ -149,8 +152,8 @@ impl RidgeGradient {
         let adapted: Vec<f32> = (head.iter().zip(scale).zip(&self.weights))
             .map(|((start, scale), weight)| (f64::from(*start) + f64::from(*scale) * weight) as f32)
             .collect();
-        let user_sums = network.sums_of_user(&adapted, query.inputs.user);
-        self.packed.pack(network, &adapted, &user_sums);
+        network.sums_of_user(&adapted, query.inputs.user, &mut self.user_sums);
+        self.packed.pack(network, &adapted, &self.user_sums);
         network.forward(&self.packed, query.inputs, &mut self.activations);
         let mut loss = 0.0;
         for (row, (said, target)) in

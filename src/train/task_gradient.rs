@@ -46,6 +46,8 @@ pub struct TaskGradient {
 #[derive(Debug, Default)]
 pub struct Scratch {
     packed_body: PackedNetwork,
+    /// The user's part of the body's sums.
+    user_sums: Vec<f32>,
     steps: MetaGradient,
     ridge: RidgeGradient,
 }
@@ -93,8 +95,9 @@ impl TaskGradient {
         let user = match &set.body {
             None => &*self.user_row,
             Some(body) => {
-                let user_sums = body.sums_of_user(&parameters.body, &self.user_row);
-                scratch.packed_body.pack(body, &parameters.body, &user_sums);
+                let Scratch { packed_body, user_sums, .. } = scratch;
+                body.sums_of_user(&parameters.body, &self.user_row, user_sums);
+                packed_body.pack(body, &parameters.body, user_sums);
                 self.support.forward(set, body, &scratch.packed_body);
                 self.query.forward(set, body, &scratch.packed_body);
                 &[]

@@ -173,7 +173,7 @@ typedef struct melu_questions melu_questions;
 // Owner: whoever made it; free it with `melu_user_free`. Lifetime: keeps its catalogue
 // and model alive. Threads: one at a time, but for functions that take it as const; as
 // many users at once as there are threads. Cost: twice the head and room for 96 ratings,
-// some 150 KB with a model of the default recipe and 330 KB with one of the paper's; a
+// some 150 KB with a model of the default recipe and 250 KB with one of the paper's; a
 // row for each rating more; and a bit for each item of the catalogue.
 typedef struct melu_user melu_user;
 
@@ -294,8 +294,8 @@ typedef struct {
 typedef struct {
   // `sizeof(melu_load_report)`, set by the caller.
   size_t struct_size;
-  // Not 0: the user was saved by another model, in a catalogue of another precision,
-  // or by an older version, and was adapted anew.
+  // Not 0: the user was saved by another model, or in a catalogue of another
+  // precision, and was adapted anew.
   uint32_t adapted_anew;
   // How many of the user's ratings are of items that the catalogue lacks. They are
   // kept, and saved again, until the user is adapted or reset.
@@ -644,10 +644,10 @@ melu_status melu_user_save(const melu_user *user,
 
 // Loads a user into a catalogue of the model that saved them, or of another.
 //
-// With the same model, the user scores the same bits at once. With another, in a
-// catalogue of another precision, and from an older version's bytes, the user is adapted
-// anew from the ratings. `*user` is written, NULL after a failure. `report` may be NULL;
-// else its `struct_size` is set by the caller, and the other members are written.
+// With the same model, the user scores the same bits at once. With another, and in a
+// catalogue of another precision, the user is adapted anew from the ratings. `*user` is
+// written, NULL after a failure. `report` may be NULL; else its `struct_size` is set by
+// the caller, and the other members are written.
 //
 // Statuses: `INVALID_ARGUMENT`, `SAVED_USER`, `OUT_OF_MEMORY`; with another model,
 // `RATING` and `DIVERGED` if it cannot learn from the ratings. Threads: any. Cost: as
