@@ -303,7 +303,10 @@ fn items_without_a_description_can_be_asked_about() {
     contents.item_prior = None;
     contents.catalog.as_mut().unwrap().vectors = None;
     (contents.head, contents.head_scale) = (vec![0.5; 3], vec![1.0; 3]);
-    let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
+    let catalog_of = |contents| {
+        Model::from_contents(contents).unwrap().catalog().unwrap().expect("there are items")
+    };
+    let catalog = catalog_of(contents.clone());
     let mut user = User::new(&catalog, &[]).unwrap();
     let (mut scores, mut before, mut after) = ([0.0; 2], [0.0; 2], [0.0; 2]);
     user.score_with_deviations(&[3, 9], &mut scores, &mut before).unwrap();
@@ -313,6 +316,15 @@ fn items_without_a_description_can_be_asked_about() {
     let question = user.next_question(&mut questions(&catalog), Asking::default()).unwrap();
     assert!(question.is_some_and(|question| question.reduction > 0.0));
     assert_eq!(greedy_evidence(&catalog, 3).unwrap().len(), 3);
+
+    // By gradient steps what describes the user can learn as well.
+    json["local"] = serde_json::json!({"steps": 100, "rate": 0.1});
+    (contents.config, contents.head_scale) =
+        (Config::from_json(&json.to_string()).unwrap(), Vec::new());
+    let mut user = User::new(&catalog_of(contents), &[]).unwrap();
+    user.adapt(&[3, 5], &[1.0, 2.0]).unwrap();
+    user.score(&[3, 9], &mut scores).unwrap();
+    assert!(scores.iter().all(|score| (score - 1.5).abs() < 1e-4), "{scores:?}");
 }
 
 #[test]
