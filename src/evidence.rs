@@ -34,7 +34,7 @@ impl User {
         let Self { catalog, embedding, body, own_head, room, .. } = self;
         let Room { inputs: buffers, workspace } = room;
         let model = catalog.model();
-        let start = own_head.start(model.user_start());
+        let start = own_head.start();
         let (network, output) = (model.user_head_network(), model.config().output);
         // All of the head's tensors count, the weights for the user's part too.
         let user = head_user(model, embedding);

@@ -28,7 +28,7 @@ struct Inner {
     head: Network,
     /// The head as every user has one of their own: see [`Network::without_user`].
     user_head: Network,
-    user_start: Vec<f32>,
+    user_start: Arc<Vec<f32>>,
     /// For somebody who adds nothing to the first layer's sums.
     packed_start: PackedNetwork,
     item_means: Vec<Vec<f32>>,
@@ -131,7 +131,7 @@ impl Model {
             }
         }
         let user_head = head.without_user();
-        let user_start = head.parameters_without_user(&contents.head);
+        let user_start = Arc::new(head.parameters_without_user(&contents.head));
         let nobody = |network: &Network| vec![0.0; network.layers()[0].outputs];
         let packed_start = PackedNetwork::of(&user_head, &user_start, &nobody(&user_head));
         let packed_body =
@@ -211,17 +211,17 @@ impl Model {
     }
 
     /// [`Model::head`] as a user's own head.
-    pub(crate) fn user_start(&self) -> &[f32] {
+    pub(crate) fn user_start(&self) -> &Arc<Vec<f32>> {
         &self.0.user_start
     }
 
     /// A user's own head as the way forward reads it, with the user's part of the first
-    /// layer's sums: from `start`, or from the model's own, whose memory all users share.
-    pub(crate) fn packed_start(&self, start: Option<&[f32]>, sums: &[f32]) -> PackedNetwork {
+    /// layer's sums; from the model's own start, its memory is shared by all users.
+    pub(crate) fn packed_start(&self, start: &Arc<Vec<f32>>, sums: &[f32]) -> PackedNetwork {
         let network = self.user_head_network();
-        match start {
-            None => self.0.packed_start.shared(network, self.user_start(), sums),
-            Some(start) => PackedNetwork::of(network, start, sums),
+        match Arc::ptr_eq(start, self.user_start()) {
+            true => self.0.packed_start.shared(network, start, sums),
+            false => PackedNetwork::of(network, start, sums),
         }
     }
 

@@ -1,11 +1,13 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
+use std::sync::Arc;
+
 use crate::adapt::{BLOCK, OwnHead, Posterior, SupportSet, local_update};
 use crate::coarse::CoarseUser;
 use crate::config::Local;
 use crate::embedding::write_row;
 use crate::item_set::ItemSet;
-use crate::kernels::{Aligned, add_scaled, are_finite};
+use crate::kernels::{add_scaled, are_finite};
 use crate::network::PackedNetwork;
 use crate::profile::Profile;
 use crate::room::Room;
@@ -82,17 +84,16 @@ impl User {
         let mut embedding = vec![0.0; model.config().user_width().unwrap_or(0)];
         let means = model.means(Entity::User);
         write_row(fields, columns, row, &contents.user_embeddings, means, &mut embedding);
-        let start = contents.user_prior.as_ref().map(|prior| {
+        let mut start = model.user_start().clone();
+        if let Some(prior) = &contents.user_prior {
             let mut weights = vec![0.0; prior.width()];
             prior.write_row(fields, columns, row, &mut weights);
-            let mut start = Aligned::from(model.user_start());
-            add_scaled(&mut start[..weights.len()], 1.0, &weights);
-            start
-        });
+            add_scaled(&mut Arc::make_mut(&mut start)[..weights.len()], 1.0, &weights);
+        }
         let (full, network) = (model.head_network(), model.user_head_network());
         let mut sums = Vec::new();
         full.sums_of_user(model.head(), head_user(model, &embedding), &mut sums);
-        let packed = model.packed_start(start.as_deref(), &sums);
+        let packed = model.packed_start(&start, &sums);
         let total = full.speed_of_bias(0, head_user(model, &embedding), speed(model));
         let (rates, posterior) = match &model.config().local {
             Local::Gradient(steps) => {
@@ -108,7 +109,6 @@ impl User {
                 (Vec::new(), Some(Posterior::new(scale)))
             }
         };
-        let common = model.user_start();
         let mut user = Self {
             profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
@@ -119,7 +119,7 @@ impl User {
             support: SupportSet::default(),
             posterior,
             body: model.packed_body(&embedding).unwrap_or_default(),
-            own_head: OwnHead::new(network, start, common, packed, sums, rates),
+            own_head: OwnHead::new(network, start, packed, sums, rates),
             room: Room::new(model),
             embedding,
             coarse: None,
@@ -173,7 +173,7 @@ impl User {
         let (model, own) = (self.model(), &self.own_head);
         model.head_network().parameters_with_user(
             own.numbers(),
-            own.start(model.user_start()),
+            own.start(),
             model.head(),
             head_user(model, &self.embedding),
             speed(model),
@@ -225,15 +225,14 @@ impl User {
             }
             support.set()
         };
-        let common = model.user_start();
         let finite = match (&config.local, posterior) {
             (Local::Ridge(ridge), Some(posterior)) => {
                 let activations = &mut workspace.activations;
-                posterior.adapt(network, &config.output, ridge, set, common, own_head, activations)
+                posterior.adapt(network, &config.output, ridge, set, own_head, activations)
                     && are_finite(own_head.numbers())
             }
             (Local::Gradient(steps), _) => {
-                local_update(network, &config.output, steps, set, common, own_head, workspace)
+                local_update(network, &config.output, steps, set, own_head, workspace)
                     || are_finite(own_head.numbers())
             }
             (Local::Ridge(_), None) => false,
@@ -257,7 +256,7 @@ impl User {
     /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
         self.forget_ratings();
-        self.own_head.reset(self.catalog.model().user_start());
+        self.own_head.reset();
         if let Some(posterior) = &mut self.posterior {
             posterior.reset();
         }

@@ -27,7 +27,8 @@ impl Bench {
     fn new(seed: u64, items: usize, familiarity: bool) -> Self {
         let json = r#"{"item_fields": [],
             "user_fields": [{"name": "region", "kind": "one", "size": 3}],
-            "embedding_dim": 2, "factors": 3, "hidden": [], "loss": "mse", "output": {"scale": 1.0, "offset": 0.0},
+            "embedding_dim": 2, "factors": 3, "hidden": [], "loss": "mse",
+            "output": {"scale": 1.0, "offset": 0.0},
             "local": {"solver": "ridge", "noise": 0.5, "item_variance": 1.0}}"#;
         let numbers = |tensor: u64, len: usize| -> Vec<f32> {
             (0..len as u64).map(|i| unit(seed, tensor, i) as f32).collect()

@@ -40,8 +40,7 @@ impl Workspace {
 /// A step is `parameter -= rate * gradient` of the mean loss over the support
 /// set, for all of the head at once. With a pull, that step counts `n / (n +
 /// pull)` for `n` ratings, and the way back to the start the rest. An empty
-/// support set changes nothing. `network` is that of users' own heads, and `common`
-/// where they start that have no start of their own.
+/// support set changes nothing. `network` is that of users' own heads.
 ///
 /// Says whether all of the head is known to be finite, because no step was so large
 /// that it could be otherwise.
@@ -50,18 +49,17 @@ pub fn local_update(
     output: &Output,
     local: &GradientSteps,
     support: Set,
-    common: &[f32],
     own: &mut OwnHead,
     workspace: &mut Workspace,
 ) -> bool {
     let Set { inputs, targets, .. } = support;
     if inputs.rows == 0 || local.steps == 0 {
-        own.reset(common);
+        own.reset();
         return true;
     }
     own.packed = Packed::Nowhere;
     let OwnHead { numbers: head, start, packed_start, packed_head, user_sums, rates, .. } = own;
-    let (head, start): (&mut [f32], _) = (head, start.as_deref().unwrap_or(common));
+    let (head, start): (&mut [f32], &[f32]) = (head, start);
     let rows = inputs.rows;
     let Workspace { activations, deltas, first_layer } = workspace;
     activations.resize(network, rows);

@@ -1,5 +1,7 @@
 //! A user's own head, and how it learns.
 
+use std::sync::Arc;
+
 use crate::kernels::Aligned;
 use crate::network::{Network, PackedNetwork};
 
@@ -10,8 +12,8 @@ use crate::network::{Network, PackedNetwork};
 pub struct OwnHead {
     /// The head as it stands.
     pub(super) numbers: Aligned,
-    /// Where local updates start, if not where all users' do.
-    pub(super) start: Option<Aligned>,
+    /// Where local updates start: most users share it.
+    pub(super) start: Arc<Vec<f32>>,
     /// The same for the way forward.
     pub(super) packed_start: PackedNetwork,
     /// Room for the head as it stands, for the way forward.
@@ -36,18 +38,17 @@ pub(super) enum Packed {
 }
 
 impl OwnHead {
-    /// A head of these layers that starts at `start`, or else at `common`, and is packed so;
-    /// `rates` are for gradient steps.
+    /// A head of these layers that starts at `start`, and is packed so; `rates` are for
+    /// gradient steps.
     pub fn new(
         network: &Network,
-        start: Option<Aligned>,
-        common: &[f32],
+        start: Arc<Vec<f32>>,
         packed_start: PackedNetwork,
         user_sums: Vec<f32>,
         rates: Vec<f32>,
     ) -> Self {
         Self {
-            numbers: start.as_deref().unwrap_or(common).into(),
+            numbers: start.as_slice().into(),
             start,
             packed_start,
             packed_head: PackedNetwork::new(network),
@@ -62,9 +63,9 @@ impl OwnHead {
         &self.numbers
     }
 
-    /// Where local updates start: at `common`, if not at a place of the user's own.
-    pub fn start<'a>(&'a self, common: &'a [f32]) -> &'a [f32] {
-        self.start.as_deref().unwrap_or(common)
+    /// Where local updates start.
+    pub fn start(&self) -> &[f32] {
+        &self.start
     }
 
     /// The same for the way forward.
@@ -73,9 +74,9 @@ impl OwnHead {
     }
 
     /// Goes back to where local updates start.
-    pub fn reset(&mut self, common: &[f32]) {
+    pub fn reset(&mut self) {
         self.packed = Packed::Start;
-        self.numbers.copy_from_slice(self.start.as_deref().unwrap_or(common));
+        self.numbers.copy_from_slice(&self.start);
     }
 
     /// Takes over other numbers.

@@ -64,28 +64,25 @@ impl Posterior {
         add_identity(&mut self.factor, self.mean.len());
     }
 
-    /// Adapts the head, from where it starts on, to a support set; `network` and `common`
-    /// are as for [`local_update`](super::local_update).
+    /// Adapts the head, from where it starts on, to a support set; `network` is that of
+    /// users' own heads.
     ///
     /// With clicks, one Newton step is taken from the start: each click counts
     /// as a rating of the logit that the linearised loss is least at.
     ///
     /// `false` if the numbers are beyond what floats can hold; the posterior is
     /// reset then.
-    #[expect(clippy::too_many_arguments, reason = "a regression is all of these")]
     pub fn adapt(
         &mut self,
         network: &Network,
         output: &Output,
         ridge: &Ridge,
         support: Set,
-        common: &[f32],
         own: &mut OwnHead,
         activations: &mut LayerRows,
     ) -> bool {
         own.packed = Packed::Nowhere;
         let OwnHead { numbers: head, start, packed_start, .. } = own;
-        let start = start.as_deref().unwrap_or(common);
         let (width, ratings) = (self.mean.len(), support.inputs.rows);
         let few = (1..width.min(BLOCK + 1)).contains(&ratings);
         self.mean.fill(0.0);
@@ -118,7 +115,7 @@ impl Posterior {
             return false;
         }
         for ((head, start), (scale, mean)) in
-            head.iter_mut().zip(start).zip(self.scale.iter().zip(&self.mean))
+            head.iter_mut().zip(start.iter()).zip(self.scale.iter().zip(&self.mean))
         {
             *head = (f64::from(*start) + f64::from(*scale) * mean) as f32;
         }

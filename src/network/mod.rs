@@ -533,7 +533,8 @@ impl Network {
         const ROWS: usize = 32;
         let (mut squares, mut input_squares) = ([0.0; ROWS], [0.0; ROWS]);
         let user = sum_of_squares(inputs.user);
-        for (block, norms) in norms[..inputs.rows].chunks_mut(ROWS).enumerate() {
+        let rows = inputs.rows.min(norms.len());
+        for (block, norms) in norms[..rows].chunks_mut(ROWS).enumerate() {
             let (first, rows) = (block * ROWS, norms.len());
             let part = |matrix: &[f32], width: usize, squares: &mut [f32]| {
                 let matrix = matrix.get(first * width..).unwrap_or_default();
