@@ -17,6 +17,9 @@ use super::simd::{Kernel, MOST_LANES, MOST_TILE_VECTORS, Simd};
 const TILE_ROWS: usize = 6;
 const TALL_TILE_ROWS: usize = 8;
 
+/// Rows of the smallest tile whose sums keep the processor busy.
+const FEWEST_ROWS: usize = 4;
+
 /// Rows of the fallback's tiles, beside those of one row.
 const FALLBACK_TILE_ROWS: usize = 4;
 
@@ -253,6 +256,13 @@ impl Tile {
                     left -= TALL_TILE_ROWS;
                 }
             }
+            // In narrow tiles, fewer than four rows do not keep the processor busy: where so
+            // few would be left, four of those before are kept for them.
+            let few = left > TILE_ROWS && (1..FEWEST_ROWS).contains(&(left % TILE_ROWS));
+            if S::TILE_VECTORS <= 2 && few {
+                self.rows::<S, FEWEST_ROWS, VECTORS>(simd);
+                left -= FEWEST_ROWS;
+            }
             while left >= TILE_ROWS {
                 self.rows::<S, TILE_ROWS, VECTORS>(simd);
                 left -= TILE_ROWS;
@@ -287,10 +297,8 @@ impl Tile {
                 for (row, sums) in sums.iter_mut().enumerate() {
                     for (vector, sum) in sums.iter_mut().enumerate() {
                         let from = start.add(row * start_row + vector * lanes);
-                        *sum = match vector + 1 == VECTORS && last < lanes {
-                            true => simd.load_first(from, last),
-                            false => simd.load(from),
-                        };
+                        let count = if vector + 1 == VECTORS { last } else { lanes };
+                        *sum = simd.load_up_to(from, count);
                     }
                 }
             }
@@ -317,14 +325,15 @@ impl Tile {
                     term += 1;
                 }
             }
+            if rectified {
+                for sum in sums.as_flattened_mut() {
+                    *sum = simd.rectify(*sum);
+                }
+            }
             for (row, sums) in sums.into_iter().enumerate() {
                 for (vector, sum) in sums.into_iter().enumerate() {
-                    let sum = if rectified { simd.rectify(sum) } else { sum };
-                    let to = c.add(row * c_row + vector * lanes);
-                    match vector + 1 == VECTORS && last < lanes {
-                        true => simd.store_first(to, sum, last),
-                        false => simd.store(to, sum),
-                    }
+                    let count = if vector + 1 == VECTORS { last } else { lanes };
+                    simd.store_up_to(c.add(row * c_row + vector * lanes), sum, count);
                 }
             }
         }

@@ -286,14 +286,14 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn load_first(self, from: *const f32, count: usize) -> __m256 {
-        /// Where to begin, so that the first `count` of eight are set.
-        static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-        // SAFETY: as in `load`; lanes that the mask leaves out are not read, and
-        // eight masks can be read from 8 - `count` on, since `count` is at most 8.
-        unsafe {
-            let masks = MASKS.as_ptr().add(Self::LANES - count);
-            _mm256_maskload_ps(from, _mm256_loadu_si256(masks.cast()))
-        }
+        // SAFETY: as in `load`; lanes that the mask leaves out are not read.
+        unsafe { _mm256_maskload_ps(from, first_of_eight(count)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, vector: __m256, count: usize) {
+        // SAFETY: as in `load`; lanes that the mask leaves out are not written.
+        unsafe { _mm256_maskstore_ps(to, first_of_eight(count), vector) }
     }
 
     #[inline(always)]
@@ -327,6 +327,16 @@ fn upper_halves() -> __m512i {
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
     ((1u32 << count) - 1) as __mmask16
+}
+
+/// A mask of the first `count` lanes, at most 8.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn first_of_eight(count: usize) -> __m256i {
+    /// Where to begin, so that the first `count` of eight are set.
+    static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    // SAFETY: eight masks can be read from 8 - `count` on, since `count` is at most 8.
+    unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast()) }
 }
 
 /// The sum of all lanes.
