@@ -42,7 +42,7 @@ pub use pack::Packed;
 pub use passes::add_to_rows;
 pub use passes::{
     add_scaled, add_scaled_rows, are_finite, copy_columns, dot, gather_rows, pull_towards, rectify,
-    relu_mask, scale_by, squares_of_rows, sum_of_squares,
+    relu_mask, scale_by, squares_of_rows, sum_and_scale_rows, sum_of_squares,
 };
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;

@@ -184,6 +184,77 @@ pass! {
 }
 
 pass! {
+    /// Adds `sum_scale` times each row of a dense matrix to `sum`, and multiplies the matrix
+    /// by `scale`; returns the sum of the squares that its elements had.
+    fn sum_and_scale_rows<'a>(
+        simd, matrix: &'a mut [f32], scale: f32, sum: &'a mut [f32], sum_scale: f32
+    ) -> f32 {
+        let (width, block) = (sum.len(), 4 * S::LANES);
+        assert!(width > 0 && matrix.len() % width == 0, "rows must be as long as their sum");
+        let rows = matrix.len() / width;
+        let scales = [simd.splat(scale), simd.splat(sum_scale)];
+        let (matrix, sum) = (matrix.as_mut_ptr(), sum.as_mut_ptr());
+        let (mut squares, mut first) = (simd.splat(0.0), 0);
+        while first < width {
+            // SAFETY: each row and `sum` hold `width` numbers; as many as are taken from
+            // `first` on, they have.
+            unsafe {
+                let (from, to) = (matrix.add(first), sum.add(first));
+                let more = if width - first >= block && !S::IS_FALLBACK {
+                    first += block;
+                    sum_and_scale_columns::<S, 4>(simd, from, (rows, width), to, S::LANES, scales)
+                } else {
+                    let count = S::LANES.min(width - first);
+                    first += count;
+                    sum_and_scale_columns::<S, 1>(simd, from, (rows, width), to, count, scales)
+                };
+                squares = simd.add(squares, more);
+            }
+        }
+        simd.sum(squares)
+    }
+}
+
+/// The same for some vectors of columns side by side, so that no sum waits for the one
+/// before; `last` is how many lanes of the last vector are columns.
+///
+/// # Safety
+/// `sum`, and `rows` rows that begin at `from` and lie `stride` numbers apart, hold all
+/// lanes of the vectors, of the last one `last`.
+#[inline(always)]
+unsafe fn sum_and_scale_columns<S: Simd, const VECTORS: usize>(
+    simd: S,
+    from: *mut f32,
+    (rows, stride): (usize, usize),
+    sum: *mut f32,
+    last: usize,
+    [scale, sum_scale]: [S::Vector; 2],
+) -> S::Vector {
+    let count = |vector| if vector + 1 == VECTORS { last } else { S::LANES };
+    let mut sums = [simd.splat(0.0); VECTORS];
+    let mut squares = [simd.splat(0.0); VECTORS];
+    // SAFETY: the caller vouches for so many numbers in `sum` and in each row.
+    unsafe {
+        for (vector, part) in sums.iter_mut().enumerate() {
+            *part = simd.load_up_to(sum.add(vector * S::LANES), count(vector));
+        }
+        for row in 0..rows {
+            for vector in 0..VECTORS {
+                let place = from.add(row * stride + vector * S::LANES);
+                let numbers = simd.load_up_to(place, count(vector));
+                sums[vector] = simd.multiply_add(sum_scale, numbers, sums[vector]);
+                squares[vector] = simd.multiply_add(numbers, numbers, squares[vector]);
+                simd.store_up_to(place, simd.multiply(scale, numbers), count(vector));
+            }
+        }
+        for (vector, part) in sums.into_iter().enumerate() {
+            simd.store_up_to(sum.add(vector * S::LANES), part, count(vector));
+        }
+    }
+    squares.into_iter().fold(simd.splat(0.0), |sum, part| simd.add(sum, part))
+}
+
+pass! {
     /// Sets what is not above 0 to 0.
     fn rectify<'a>(simd, vector: &'a mut [f32]) -> () {
         update_each(simd, vector, |element| simd.rectify(element));
@@ -319,6 +390,32 @@ mod tests {
                 let expected: f64 = numbers.map(|x| f64::from(*x).powi(2)).sum();
                 let expected = if row < rows { expected } else { -1.0 };
                 prop_assert!(close(found, expected), "{found}, not {expected}");
+            }
+        }
+
+        #[test]
+        fn rows_are_summed_and_scaled_in_one_pass(
+            rows in 0usize..9,
+            columns in 1usize..150,
+            skip in 0usize..5,
+            [scale, sum_scale] in prop::array::uniform2(-3f32..3.0),
+        ) {
+            let number = |place: usize| ((place * 37 % 101) as f32 - 50.0) / 10.0;
+            let mut matrix: Vec<f32> = (0..skip + rows * columns).map(number).collect();
+            let mut sum: Vec<f32> = (0..columns).map(number).collect();
+            let found = sum_and_scale_rows(&mut matrix[skip..], scale, &mut sum, sum_scale);
+            let numbers = || (skip..skip + rows * columns).map(|place| f64::from(number(place)));
+            let squares: f64 = numbers().map(|x| x * x).sum();
+            prop_assert!(close(found, squares), "{found}, not {squares}");
+            for (column, found) in sum.into_iter().enumerate() {
+                let of_rows: f64 = numbers().skip(column).step_by(columns).sum();
+                let expected = f64::from(number(column)) + f64::from(sum_scale) * of_rows;
+                prop_assert!(close(found, expected), "{found}, not {expected}");
+            }
+            prop_assert!((0..skip).all(|place| matrix[place] == number(place)));
+            for (found, number) in matrix[skip..].iter().zip(numbers()) {
+                let expected = f64::from(scale) * number;
+                prop_assert!(close(*found, expected), "{found}, not {expected}");
             }
         }
 

@@ -13,8 +13,8 @@ mod user;
 use std::ops::Range;
 
 use crate::kernels::{
-    Matrix, MatrixMut, Start, add_scaled_rows, gemm, layer as run_layer, relu_mask, scale_by,
-    squares_of_rows, sum_of_squares,
+    Matrix, MatrixMut, Start, add_scaled_rows, gemm, layer as run_layer, relu_mask,
+    squares_of_rows, sum_and_scale_rows, sum_of_squares,
 };
 
 pub use packed::PackedNetwork;
@@ -391,16 +391,15 @@ impl Network {
             let (weight_rate, bias_rate) = (share * rates[2 * l], share * rates[2 * l + 1]);
             let deltas = &mut deltas.layer_mut(l)[..inputs.rows * layer.outputs];
             begin.copy(&layer.bias, parameters);
-            let rows = Matrix::dense(deltas, inputs.rows, layer.outputs);
-            add_scaled_rows(&mut parameters[layer.bias.clone()], -bias_rate, rows);
+            let bias = &mut parameters[layer.bias.clone()];
+            let changes = sum_and_scale_rows(deltas, -weight_rate, bias, -bias_rate);
             let before = inputs.rows * layer.inputs;
             let squares = match l {
                 0 => inputs.sum_of_squares(),
                 _ => inputs.rows as f32 + sum_of_squares(&activations.layer(l - 1)[..before]),
             };
             let rates = weight_rate * weight_rate + bias_rate * bias_rate;
-            finite &= (rates * sum_of_squares(deltas) * squares).is_finite();
-            scale_by(deltas, -weight_rate);
+            finite &= (rates * changes * squares).is_finite();
             self.products(l, inputs, activations, deltas, begin, parameters);
         }
         finite
@@ -439,28 +438,28 @@ impl Network {
         let layer = &self.layers[0];
         let (rows, outputs) = (inputs.rows, layer.outputs);
         let to = &mut to[layer.weight.clone()];
+        let mut add = |left: Matrix, right: Matrix, place: usize| {
+            let (count, width) = (left.rows(), right.columns());
+            let start = begin.start(layer, place, count, width);
+            let part = MatrixMut::new(&mut to[place..], count, width, layer.inputs);
+            gemm(left, right, start, part);
+        };
         let items = Matrix::dense(inputs.items, rows, self.item_width);
+        add(Matrix::dense(deltas, rows, outputs).transposed(), items, 0);
+        if self.user_width == 0 {
+            return;
+        }
+        // All rows have the same user: their deltas are summed first, for some units at a
+        // time, for which there is room.
         let user = Matrix::dense(inputs.user, 1, self.user_width);
-        // Some units at a time, so that the weights are read and written in their order.
-        let mut sums = [0.0; 24];
+        let mut sums = [0.0; 64];
         for first in (0..outputs).step_by(sums.len()) {
             let count = sums.len().min(outputs - first);
             let deltas = deltas.get(first..).unwrap_or_default();
-            let deltas = Matrix::new(deltas, rows, count, outputs);
-            let mut add = |left: Matrix, right: Matrix, column: usize, width: usize| {
-                let place = first * layer.inputs + column;
-                let start = begin.start(layer, place, count, width);
-                let part = MatrixMut::new(&mut to[place..], count, width, layer.inputs);
-                gemm(left, right, start, part);
-            };
-            add(deltas.transposed(), items, 0, self.item_width);
-            if self.user_width > 0 {
-                // All rows have the same user: their deltas are summed first.
-                let sums = &mut sums[..count];
-                sums.fill(0.0);
-                add_scaled_rows(sums, 1.0, deltas);
-                add(Matrix::column(sums), user, self.item_width, self.user_width);
-            }
+            let sums = &mut sums[..count];
+            sums.fill(0.0);
+            add_scaled_rows(sums, 1.0, Matrix::new(deltas, rows, count, outputs));
+            add(Matrix::column(sums), user, first * layer.inputs + self.item_width);
         }
     }
 
