@@ -2,7 +2,7 @@
 
 use crate::config::Precision;
 use crate::inputs::Rows;
-use crate::kernels::{gather_rows, narrow, widen, widen_rows};
+use crate::kernels::{gather_rows, narrow, prefer_large_pages, widen, widen_rows};
 use crate::{Error, Result};
 
 /// What describes each item to the body, or to the head of a model without one,
@@ -78,6 +78,7 @@ fn longer<T: Copy>(rows: &[T], more: usize) -> Result<Vec<T>> {
     let mut longer = Vec::new();
     let refuse = Error::out_of_memory::<T>("the catalogue's rows", size);
     longer.try_reserve_exact(size).map_err(refuse)?;
+    prefer_large_pages(longer.spare_capacity_mut());
     longer.extend_from_slice(rows);
     Ok(longer)
 }

@@ -3,6 +3,8 @@
 
 use std::collections::TryReserveError;
 
+use super::pages::prefer_large_pages;
+
 /// Rows, inputs and outputs come in so many: two tiles of sums, or one of bfloat16.
 pub const TILE_EDGE: usize = 32;
 
@@ -60,6 +62,7 @@ impl TiledItems {
         let count = (items / TILE_ITEMS).saturating_mul(steps);
         let mut tiles = Vec::new();
         tiles.try_reserve_exact(count)?;
+        prefer_large_pages(tiles.spare_capacity_mut());
         tiles.resize(count, Tile::ZERO);
         Ok(Self { tiles, items, steps })
     }

@@ -46,11 +46,6 @@ impl<'a> Matrix<'a> {
         Self::dense(data, 1, data.len()).transposed()
     }
 
-    /// How many rows it has.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// How many columns it has.
     pub fn columns(&self) -> usize {
         self.columns

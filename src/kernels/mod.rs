@@ -20,6 +20,7 @@ mod half;
 mod level;
 mod matrix;
 mod pack;
+mod pages;
 mod passes;
 #[cfg(feature = "cli")]
 mod peak;
@@ -38,6 +39,7 @@ pub use half::{LARGEST_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};
 pub use matrix::{Matrix, MatrixMut};
 pub use pack::Packed;
+pub use pages::prefer_large_pages;
 #[cfg(feature = "train")]
 pub use passes::add_to_rows;
 pub use passes::{

@@ -438,28 +438,39 @@ impl Network {
         let layer = &self.layers[0];
         let (rows, outputs) = (inputs.rows, layer.outputs);
         let to = &mut to[layer.weight.clone()];
-        let mut add = |left: Matrix, right: Matrix, place: usize| {
-            let (count, width) = (left.rows(), right.columns());
-            let start = begin.start(layer, place, count, width);
-            let part = MatrixMut::new(&mut to[place..], count, width, layer.inputs);
-            gemm(left, right, start, part);
-        };
-        let items = Matrix::dense(inputs.items, rows, self.item_width);
-        add(Matrix::dense(deltas, rows, outputs).transposed(), items, 0);
+        gemm(
+            Matrix::dense(deltas, rows, outputs).transposed(),
+            Matrix::dense(inputs.items, rows, self.item_width),
+            begin.start(layer, 0, outputs, self.item_width),
+            MatrixMut::new(to, outputs, self.item_width, layer.inputs),
+        );
+        #[cfg(feature = "train")]
+        self.user_products(inputs, deltas, begin, to);
+    }
+
+    /// The user's part of the same, which users' own heads do not have.
+    #[cfg(feature = "train")]
+    fn user_products(&self, inputs: Inputs, deltas: &[f32], begin: Begin, weight: &mut [f32]) {
         if self.user_width == 0 {
             return;
         }
+        let layer = &self.layers[0];
         // All rows have the same user: their deltas are summed first, for some units at a
         // time, for which there is room.
-        let user = Matrix::dense(inputs.user, 1, self.user_width);
         let mut sums = [0.0; 64];
-        for first in (0..outputs).step_by(sums.len()) {
-            let count = sums.len().min(outputs - first);
+        for first in (0..layer.outputs).step_by(sums.len()) {
+            let count = sums.len().min(layer.outputs - first);
             let deltas = deltas.get(first..).unwrap_or_default();
             let sums = &mut sums[..count];
             sums.fill(0.0);
-            add_scaled_rows(sums, 1.0, Matrix::new(deltas, rows, count, outputs));
-            add(Matrix::column(sums), user, first * layer.inputs + self.item_width);
+            add_scaled_rows(sums, 1.0, Matrix::new(deltas, inputs.rows, count, layer.outputs));
+            let place = first * layer.inputs + self.item_width;
+            gemm(
+                Matrix::column(sums),
+                Matrix::dense(inputs.user, 1, self.user_width),
+                begin.start(layer, place, count, self.user_width),
+                MatrixMut::new(&mut weight[place..], count, self.user_width, layer.inputs),
+            );
         }
     }
 
