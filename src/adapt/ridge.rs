@@ -21,7 +21,7 @@ use crate::network::{LayerRows, Network};
 pub struct Posterior {
     /// The prior's standard deviations, of each of the head's numbers.
     scale: Vec<f32>,
-    /// The lower factor of the precision in units of `scale`, [width, width], once
+    /// The upper factor of the precision in units of `scale`, [width, width], once
     /// `rows_left_out` is 0.
     factor: Vec<f64>,
     /// How many of `rows` are yet to be brought into the factor.
@@ -195,11 +195,7 @@ impl Posterior {
         let width = self.mean.len();
         work.copy_from_slice(&self.factor);
         cholesky::invert(work, width, covariance);
-        for i in 0..width {
-            for j in 0..i {
-                covariance[j * width + i] = covariance[i * width + j];
-            }
-        }
+        cholesky::mirror_up(covariance, width);
     }
 }
 

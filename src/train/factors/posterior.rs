@@ -112,11 +112,12 @@ impl Beliefs {
         let width = self.width;
         let mut precision = vec![0.0; width * width];
         let mut factor = prior.covariance.to_vec();
+        cholesky::mirror_up(&mut factor, width);
         if !cholesky::factorise(&mut factor, width) {
             return None;
         }
         cholesky::invert(&mut factor, width, &mut precision);
-        mirror(&mut precision, width);
+        cholesky::mirror_up(&mut precision, width);
         let blocks = (
             self.means.par_chunks_mut(BLOCK * width),
             self.bias_covariances.par_chunks_mut(BLOCK * width),
@@ -165,15 +166,6 @@ fn write_second(mean: &[f64], covariance: &[f64], second: &mut [f64]) {
             *element = z(i) * z(j) + spread;
         }
         rest = after;
-    }
-}
-
-/// Copies the lower triangle into the upper one.
-pub fn mirror(matrix: &mut [f64], width: usize) {
-    for i in 0..width {
-        for j in 0..i {
-            matrix[j * width + i] = matrix[i * width + j];
-        }
     }
 }
 
@@ -236,6 +228,7 @@ impl<'a> Solver<'a> {
                 *factor = packed.next().unwrap_or(&0.0) / self.noise + precision;
             }
         }
+        cholesky::mirror_up(&mut self.factor, width);
         if !cholesky::factorise(&mut self.factor, width) {
             return None;
         }

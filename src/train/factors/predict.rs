@@ -63,8 +63,8 @@ impl Factors {
             let left = rating - bias - dot(&vector, start);
             add_scaled(&mut moment, certainty * left, &vector);
             for i in 0..width {
-                let row = &mut precision[i * width..=i * width + i];
-                add_scaled(row, certainty * vector[i], &vector);
+                let row = &mut precision[i * width + i..][..width - i];
+                add_scaled(row, certainty * vector[i], &vector[i..]);
             }
         }
         if !cholesky::factorise(&mut precision, width) {

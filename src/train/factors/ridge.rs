@@ -81,6 +81,7 @@ impl Ridge {
             let cross = &mut self.cross[i * outputs..][..outputs];
             add_scaled(cross, -mean, &self.target_sum);
         }
+        cholesky::mirror_up(&mut self.gram, columns);
         if !cholesky::factorise(&mut self.gram, columns) {
             return None;
         }

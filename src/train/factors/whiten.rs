@@ -20,7 +20,9 @@ impl Whitening {
     /// positive definite.
     pub fn new(covariance: &[f64], width: usize) -> Option<Self> {
         let mut factor = covariance.to_vec();
+        cholesky::mirror_up(&mut factor, width);
         let is_definite = cholesky::factorise(&mut factor, width);
+        cholesky::mirror_down(&mut factor, width);
         for (i, row) in factor.chunks_exact_mut(width).enumerate() {
             row[i + 1..].fill(0.0);
         }
@@ -44,6 +46,7 @@ impl Whitening {
     pub fn users(&self) -> Affine {
         let width = self.width;
         let mut inverse = self.factor.clone();
+        cholesky::mirror_up(&mut inverse, width);
         cholesky::invert(&mut inverse, width, &mut vec![0.0; width * width]);
         let mut matrix = vec![0.0; width * width];
         for i in 0..width {

@@ -51,6 +51,7 @@ fn inverse(matrix: &[f64]) -> Vec<f64> {
 /// A row's beliefs as equally likely points with the same mean and covariance.
 fn points(beliefs: &Beliefs, row: usize) -> Vec<Vec<f64>> {
     let mut factor = beliefs.covariance(row);
+    cholesky::mirror_up(&mut factor, WIDTH);
     // A certain row has no spread.
     if !cholesky::factorise(&mut factor, WIDTH) {
         factor.fill(0.0);
@@ -58,7 +59,7 @@ fn points(beliefs: &Beliefs, row: usize) -> Vec<Vec<f64>> {
     let mut points = Vec::new();
     for k in 0..WIDTH {
         for sign in [-1.0, 1.0] {
-            let away = |i: usize| if k <= i { factor[i * WIDTH + k] } else { 0.0 };
+            let away = |i: usize| if k <= i { factor[k * WIDTH + i] } else { 0.0 };
             let mean = beliefs.mean(row).iter().enumerate();
             points.push(mean.map(|(i, m)| m + sign * (WIDTH as f64).sqrt() * away(i)).collect());
         }
