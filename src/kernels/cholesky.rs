@@ -3,7 +3,7 @@
 //!
 //! A matrix is `n * n` numbers, row-major and without gaps. Only its upper
 //! triangle is read; what stands below it does not matter, and is room to
-//! compute in. All inner loops run along rows, in vectors.
+//! compute in. What takes time runs along rows, in vectors.
 
 use super::level::Level;
 use super::passes::pass;
@@ -75,7 +75,7 @@ const ROWS: usize = 4;
 
 /// Whether a matrix of this width has tiles.
 const fn has_tiles<S: Simd>(n: usize) -> bool {
-    n >= ROWS && n >= 2 * S::DOUBLES
+    n >= 2 * S::DOUBLES
 }
 
 /// Zeros, and as many ones: from where a tile's first columns are left out.
@@ -92,7 +92,8 @@ const LEFT_OUT: [f64; 2 * MOST_LANES] = {
 /// Adds to a tile, whose rows begin in `target` and whose columns are those from `column`
 /// on, `scale` times the sums over the rows of a dense matrix, of `n` columns, of their
 /// elements in `row + i` and in each of the columns multiplied, for each row `i` of the
-/// tile. Of its rows and of its columns the first few are left out.
+/// tile. Of its rows and of its columns the first few are left out: columns by adding 0
+/// times the sum, which changes only what is not read, or is beyond floats already.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a tile is all of these")]
 fn add_tile<S: Simd>(
@@ -107,7 +108,7 @@ fn add_tile<S: Simd>(
 ) {
     let width = 2 * S::DOUBLES;
     assert!(
-        row + ROWS <= n && column + width <= n && columns_out < width && target.len() >= ROWS * n,
+        row + ROWS <= n && column + width <= n && columns_out < width && target.len() / ROWS >= n,
         "a tile must lie inside its matrix"
     );
     let mut sums = [[simd.splat_double(0.0); 2]; ROWS];
@@ -126,8 +127,9 @@ fn add_tile<S: Simd>(
         }
     }
     let (scale, zero) = (simd.splat_double(scale), simd.splat_double(0.0));
-    // SAFETY: LEFT_OUT has two vectors from there on, since at least one column is not left
-    // out; `target` has ROWS rows of `n` numbers, of which the columns are a part.
+    // SAFETY: LEFT_OUT has two vectors from there on, since fewer columns are left out than
+    // their lanes, which are at most MOST_LANES; `target` has ROWS rows of `n` numbers, of
+    // which the columns are a part.
     unsafe {
         let from = LEFT_OUT.as_ptr().add(MOST_LANES - columns_out);
         let scales = [
@@ -168,7 +170,8 @@ pass! {
         for (i, (row, products)) in
             rows.chunks_exact(width).zip(matrix.chunks_exact_mut(count.max(1))).enumerate()
         {
-            for (product, other) in products[i..].iter_mut().zip(rows[i * width..].chunks_exact(width)) {
+            let others = rows[i * width..].chunks_exact(width);
+            for (product, other) in products[i..].iter_mut().zip(others) {
                 *product = dot(simd, row, other);
             }
         }
@@ -209,18 +212,22 @@ pass! {
         let mut k = 0;
         while k < n {
             let (above, rest) = matrix.split_at_mut(k * n);
-            let tiled = has_tiles::<S>(n) && n - k >= ROWS;
-            // Where the vectors begin that end with the rows; in the room before the block
-            // of the diagonal they may begin earlier than needed.
-            let begin = n.checked_sub((n - k).saturating_sub(ROWS).next_multiple_of(S::DOUBLES));
-            let done = match begin {
-                Some(begin) if tiled => factorise_rows(simd, above, n, k, begin, rest),
-                _ => factorise_row(simd, above, n, k, &mut rest[..n]),
+            // Where the vectors begin that end with the rows and hold all that is right of
+            // the block on the diagonal; at the first rows there may be no room for them.
+            let begin = match n - k {
+                left if has_tiles::<S>(n) && left >= ROWS => {
+                    n.checked_sub((left - ROWS).next_multiple_of(S::DOUBLES))
+                }
+                _ => None,
+            };
+            let (rows, done) = match begin {
+                Some(begin) => (ROWS, factorise_rows(simd, above, n, k, begin, rest)),
+                None => (1, factorise_row(simd, above, n, k, &mut rest[..n])),
             };
             if !done {
                 return false;
             }
-            k += if tiled && begin.is_some() { ROWS } else { 1 };
+            k += rows;
         }
         true
     }
@@ -285,13 +292,16 @@ fn factorise_rows<S: Simd>(
         now[i + 1..].iter_mut().for_each(|element| *element *= share);
     }
     // What is right of it.
-    assert!(rows.len() >= ROWS * n && begin <= n, "the rows must be there");
+    assert!(
+        rows.len() / ROWS >= n && begin <= n && (n - begin).is_multiple_of(S::DOUBLES),
+        "the rows must be there, and vectors must end with them"
+    );
     let zero = simd.splat_double(0.0);
     for column in (begin..n).step_by(S::DOUBLES) {
         let mut done = [zero; ROWS];
         for i in 0..ROWS {
             // SAFETY: there are ROWS rows of `n` numbers, and vectors from `begin` on end
-            // with them.
+            // with them, as was asked above.
             unsafe {
                 let place = rows.as_mut_ptr().add(i * n + column);
                 let mut now = simd.load_double(place);
@@ -303,6 +313,7 @@ fn factorise_rows<S: Simd>(
             }
         }
     }
+    // Last, for the first vectors may lie over it.
     for (row, block) in rows.chunks_exact_mut(n).zip(block) {
         row[k..k + ROWS].copy_from_slice(&block);
     }
@@ -472,7 +483,9 @@ mod tests {
         }
 
         #[test]
-        fn squares_are_added_to_the_upper_triangle(n in 1usize..70, count in 0usize..12, seed: u32) {
+        fn squares_are_added_to_the_upper_triangle(
+            n in 1usize..70, count in 0usize..12, seed: u32,
+        ) {
             let rows = numbers(count * n, seed);
             let begun = numbers(n * n, !seed);
             let mut matrix = upper(&begun, n);

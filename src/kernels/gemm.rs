@@ -256,8 +256,8 @@ impl Tile {
                     left -= TALL_TILE_ROWS;
                 }
             }
-            // In narrow tiles, fewer than four rows do not keep the processor busy: where so
-            // few would be left, four of those before are kept for them.
+            // Narrow tiles of fewer rows do not keep the processor busy. Where so few would be
+            // left, these go first, so that two or three more are left at the end.
             let few = left > TILE_ROWS && (1..FEWEST_ROWS).contains(&(left % TILE_ROWS));
             if S::TILE_VECTORS <= 2 && few {
                 self.rows::<S, FEWEST_ROWS, VECTORS>(simd);

@@ -13,7 +13,6 @@ mod aarch64;
 mod aligned;
 #[cfg_attr(not(tiles), allow(dead_code, reason = "only tiles compute with it"))]
 mod bfloat;
-#[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training inverts"))]
 pub mod cholesky;
 mod gemm;
 mod half;

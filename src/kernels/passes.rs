@@ -199,7 +199,7 @@ pass! {
             // SAFETY: each row and `sum` hold `width` numbers; as many as are taken from
             // `first` on, they have.
             unsafe {
-                let (from, to) = (matrix.add(first), sum.add(first));
+                let (from, to) = (matrix.wrapping_add(first), sum.add(first));
                 let more = if width - first >= block && !S::IS_FALLBACK {
                     first += block;
                     sum_and_scale_columns::<S, 4>(simd, from, (rows, width), to, S::LANES, scales)

@@ -333,10 +333,8 @@ fn first(count: usize) -> __mmask16 {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn first_of_eight(count: usize) -> __m256i {
-    /// Where to begin, so that the first `count` of eight are set.
-    static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-    // SAFETY: eight masks can be read from 8 - `count` on, since `count` is at most 8.
-    unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast()) }
+    let places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), places)
 }
 
 /// The sum of all lanes.

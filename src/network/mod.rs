@@ -435,6 +435,7 @@ impl Network {
         begin: Begin,
         to: &mut [f32],
     ) {
+        debug_assert!(cfg!(feature = "train") || self.user_width == 0, "only training has them");
         let layer = &self.layers[0];
         let (rows, outputs) = (inputs.rows, layer.outputs);
         let to = &mut to[layer.weight.clone()];
