@@ -356,7 +356,7 @@ pub fn mirror_up(matrix: &mut [f64], n: usize) {
 }
 
 /// Copies what is above the diagonal to where it is below it.
-pub fn mirror_down(matrix: &mut [f64], n: usize) {
+fn mirror_down(matrix: &mut [f64], n: usize) {
     for i in 0..n {
         for j in 0..i {
             matrix[i * n + j] = matrix[j * n + i];

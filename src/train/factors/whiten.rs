@@ -11,7 +11,7 @@ use crate::kernels::cholesky;
 /// The maps to whitened coordinates.
 pub struct Whitening {
     width: usize,
-    /// L, [D, D], 0 above the diagonal.
+    /// L^T, [D, D], upper triangle.
     factor: Vec<f64>,
 }
 
@@ -21,23 +21,20 @@ impl Whitening {
     pub fn new(covariance: &[f64], width: usize) -> Option<Self> {
         let mut factor = covariance.to_vec();
         cholesky::mirror_up(&mut factor, width);
-        let is_definite = cholesky::factorise(&mut factor, width);
-        cholesky::mirror_down(&mut factor, width);
-        for (i, row) in factor.chunks_exact_mut(width).enumerate() {
-            row[i + 1..].fill(0.0);
-        }
-        is_definite.then_some(Self { width, factor })
+        cholesky::factorise(&mut factor, width).then_some(Self { width, factor })
     }
 
     /// From an item [b, v] to its bias and whitened vector [b, v'].
     pub fn items(&self) -> Affine {
         let (width, out) = (self.width, self.width + 1);
         let mut offset = vec![0.0; out];
-        offset[1..].copy_from_slice(&self.factor[..width]);
+        offset[1] = self.factor[0];
         let mut matrix = vec![0.0; width * out];
         matrix[0] = 1.0;
         for i in 1..width {
-            matrix[i * out + 1..][..width].copy_from_slice(&self.factor[i * width..][..width]);
+            for j in 0..=i {
+                matrix[i * out + 1 + j] = self.factor[j * width + i];
+            }
         }
         Affine { offset, matrix }
     }
@@ -46,7 +43,6 @@ impl Whitening {
     pub fn users(&self) -> Affine {
         let width = self.width;
         let mut inverse = self.factor.clone();
-        cholesky::mirror_up(&mut inverse, width);
         cholesky::invert(&mut inverse, width, &mut vec![0.0; width * width]);
         let mut matrix = vec![0.0; width * width];
         for i in 0..width {
