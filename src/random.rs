@@ -32,6 +32,8 @@ pub(crate) enum Purpose {
     Familiarity = 9,
     /// What is asked at random when questions are compared.
     Questions = 10,
+    /// Which of a user's interactions a list is to find.
+    Rankings = 11,
 }
 
 /// The stream of `purpose`; `a` and `b` are its coordinates, for example the

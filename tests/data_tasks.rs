@@ -4,7 +4,7 @@
 
 use std::slice;
 
-use melu::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
+use melu::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, ranking_tasks, tasks};
 use proptest::prelude::*;
 
 fn user(user: u32, count: usize) -> UserRatings {
@@ -47,6 +47,25 @@ proptest! {
             prop_assert_eq!(&tasks(slice::from_ref(user), &rules, seed, draw)[0], task);
         }
         prop_assert_eq!(tasks(&users, &rules, seed, draw), drawn);
+    }
+
+    #[test]
+    fn a_list_is_to_find_a_fifth(
+        counts in prop::collection::vec(0..60usize, 1..12),
+        seed: u64,
+        draw: u64,
+    ) {
+        let users: Vec<_> = (0..).zip(counts).map(|(id, count)| user(id * 7, count)).collect();
+        let admitted: Vec<_> = users.iter().filter(|user| user.ratings.len() >= 20).collect();
+        let drawn = ranking_tasks(&users, seed, draw);
+        prop_assert_eq!(drawn.len(), admitted.len());
+        for (task, user) in drawn.iter().zip(admitted) {
+            prop_assert_eq!(task.user, user.user);
+            prop_assert_eq!(task.query.len(), user.ratings.len() / 5);
+            prop_assert_eq!(&union(task), &user.ratings);
+            // Alone, a user gets the same task.
+            prop_assert_eq!(&ranking_tasks(slice::from_ref(user), seed, draw)[0], task);
+        }
     }
 
     #[test]

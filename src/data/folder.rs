@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::feedback::Feedback;
 use super::ratings::{Rating, read_ratings};
 use super::rows::{Open, read_text};
 use super::settings::{Newcomers, Settings, SplitSettings, TableSettings, TaskRules};
@@ -25,6 +26,8 @@ pub struct Dataset {
     pub items: Table,
     /// All ratings, sorted by user and then item; each pair occurs once.
     pub ratings: Vec<Rating>,
+    /// What the ratings say of what users like.
+    pub feedback: Feedback,
     /// For each user, whether training must not see it.
     pub new_users: Vec<bool>,
     /// For each item, whether training must not see it.
@@ -96,6 +99,7 @@ impl Dataset {
             name: settings.name,
             users,
             items,
+            feedback: Feedback::of(&ratings),
             ratings,
             new_users,
             new_items,

@@ -5,6 +5,7 @@
 //! one from MovieLens' own files, and [`World`] makes one up.
 
 mod encoding;
+mod feedback;
 mod folder;
 mod movielens;
 mod ratings;
@@ -17,6 +18,7 @@ mod tasks;
 mod write;
 
 pub use encoding::Encoded;
+pub use feedback::Feedback;
 pub use folder::{Dataset, LoadReport};
 pub use movielens::{ImportReport, import_movielens};
 pub use ratings::Rating;
@@ -24,4 +26,4 @@ pub use settings::{TableKind, TaskRules};
 pub use synth::{SynthOptions, World};
 pub use table::{Table, TableField};
 pub(crate) use tasks::items_and_ratings;
-pub use tasks::{Rated, Scenario, Task, UserRatings, tasks};
+pub use tasks::{Rated, Scenario, Task, UserRatings, ranking_tasks, tasks};

@@ -82,6 +82,7 @@ impl Dataset {
         Self {
             name: self.name.clone(),
             ratings: ratings.collect(),
+            feedback: self.feedback,
             users: self.users.select(&users),
             items: self.items.select(&items),
             new_users,
