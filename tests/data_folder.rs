@@ -133,7 +133,7 @@ fn assert_tiny(dataset: &Dataset) {
     assert_eq!(dataset.new_items, [false, false, true]);
     let rules = dataset.rules;
     assert_eq!((rules.min_ratings, rules.max_ratings, rules.query), (2, 3, 1));
-    assert_eq!((dataset.report.ratings_read, dataset.report.duplicates_replaced), (4, 0));
+    assert_eq!((dataset.report.rows_read, dataset.report.duplicates), (4, 0));
 }
 
 #[test]
@@ -163,11 +163,11 @@ fn much_may_be_left_out() {
              user = \"user\"\nitem = \"item\"\nvalue = \"stars\"\n",
         )
         .with("users.csv", "id\n1\n")
-        .with("items.csv", "id\n2\n")
-        .with("ratings.csv", "stars,item,user\n-7e2,2,1\n");
+        .with("items.csv", "id\n2\n3\n")
+        .with("ratings.csv", "stars,item,user\n-7e2,2,1\n0,3,1\n");
     let dataset = folder.open().unwrap();
     assert!(dataset.users.fields().is_empty() && dataset.items.fields().is_empty());
-    assert_eq!((&dataset.new_users[..], &dataset.new_items[..]), (&[false][..], &[false][..]));
+    assert_eq!((&dataset.new_users[..], &dataset.new_items[..]), (&[false][..], &[false; 2][..]));
     let rules = dataset.rules;
     assert_eq!((rules.min_ratings, rules.max_ratings, rules.query), (13, 100, 10));
     assert_eq!(dataset.ratings[0].value, -700.0);
@@ -316,7 +316,7 @@ fn of_repeated_ratings_the_last_counts() {
         u1,a,1,30\nu2,a,5,7\nu1,a,2,50\nu1,a,3,40\nu1,a,4,50\nu1,a,4.5,20\nu2,a,3,6.5\n";
     let both = |folder: Folder| {
         let dataset = folder.open().unwrap();
-        assert_eq!((dataset.report.ratings_read, dataset.report.duplicates_replaced), (7, 5));
+        assert_eq!((dataset.report.rows_read, dataset.report.duplicates), (7, 5));
         dataset.ratings.iter().map(|rating| rating.value).collect::<Vec<_>>()
     };
     assert_eq!(both(Folder::new().with("ratings.csv", rows)), [4.5, 3.0]);
@@ -485,8 +485,8 @@ fn the_split_of_the_paper_has_its_sizes() {
         return;
     };
     let dataset = Dataset::open(&folder).unwrap();
-    assert_eq!(dataset.report.ratings_read, 1_000_209);
-    assert_eq!(dataset.report.duplicates_replaced, 4);
+    assert_eq!(dataset.report.rows_read, 1_000_209);
+    assert_eq!(dataset.report.duplicates, 4);
     let sizes = Scenario::ALL.map(|scenario| {
         let groups = dataset.scenario(scenario);
         let ratings: usize = groups.iter().map(|group| group.ratings.len()).sum();

@@ -67,7 +67,7 @@ fn a_world_is_shaped_as_asked() {
     let world = World::generate(&SynthOptions::default()).unwrap();
     let dataset = world.dataset().unwrap();
     assert_eq!((dataset.users.len(), dataset.items.len()), (3000, 800));
-    assert_eq!(dataset.report.duplicates_replaced, 0);
+    assert_eq!(dataset.report.duplicates, 0);
     let mean = dataset.ratings.len() as f64 / 3000.0;
     assert!((mean - 40.0).abs() < 2.0, "{mean} ratings a user");
     for (new, expected) in [(&dataset.new_users, 600), (&dataset.new_items, 160)] {

@@ -15,19 +15,48 @@ pub enum Feedback {
         liked: f32,
     },
     /// They have no values that tell what is liked from what is not: each one is a
-    /// choice, and what was not chosen is not written down.
+    /// choice, and what was not chosen is not written down. Values, where there are
+    /// any, are strengths, such as a number of plays.
     PositiveOnly,
 }
 
 impl Feedback {
     /// What these ratings say: nothing but that they are there, where all are alike.
-    pub(super) fn of(ratings: &[Rating]) -> Self {
-        let values = || ratings.iter().map(|rating| rating.value);
-        let lowest = values().fold(f32::INFINITY, f32::min);
-        let highest = values().fold(f32::NEG_INFINITY, f32::max);
-        match lowest < highest {
-            true => Self::Ratings { liked: lowest + LIKED_FROM * (highest - lowest) },
-            false => Self::PositiveOnly,
+    ///
+    /// `liked` is the least value that counts as liked, if the folder says so. Else it
+    /// follows from the ratings that training sees, those for which `seen` holds; from
+    /// all where those are alike.
+    ///
+    /// # Errors
+    /// That `liked` is not within the ratings, in words.
+    pub(super) fn of(
+        ratings: &[Rating],
+        seen: impl Fn(&Rating) -> bool,
+        liked: Option<f32>,
+    ) -> Result<Self, String> {
+        let (lowest, highest) = range(ratings.iter());
+        if let Some(liked) = liked.filter(|liked| !(lowest..=highest).contains(liked)) {
+            return Err(format!(
+                "[ratings] liked = {liked} is not within the ratings, which are from {lowest} \
+                 to {highest}"
+            ));
+        }
+        if lowest >= highest {
+            return Ok(Self::PositiveOnly);
+        }
+        let liked = liked.unwrap_or_else(|| {
+            let (low, high) = range(ratings.iter().filter(|rating| seen(rating)));
+            let (low, high) = if low < high { (low, high) } else { (lowest, highest) };
+            low + LIKED_FROM * (high - low)
+        });
+        Ok(Self::Ratings { liked })
+    }
+
+    /// What the interactions are called: `ratings` or `interactions`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Ratings { .. } => "ratings",
+            Self::PositiveOnly => "interactions",
         }
     }
 
@@ -40,13 +69,21 @@ impl Feedback {
     }
 }
 
+/// The lowest and the highest value.
+fn range<'a>(ratings: impl Iterator<Item = &'a Rating>) -> (f32, f32) {
+    ratings.fold((f32::INFINITY, f32::NEG_INFINITY), |(lowest, highest), rating| {
+        (lowest.min(rating.value), highest.max(rating.value))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(values: &[f32]) -> Feedback {
         let rating = |&value| Rating { user: 0, item: 0, value };
-        Feedback::of(&values.iter().map(rating).collect::<Vec<_>>())
+        let ratings: Vec<_> = values.iter().map(rating).collect();
+        Feedback::of(&ratings, |_| true, None).unwrap()
     }
 
     #[test]

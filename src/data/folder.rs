@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use super::feedback::Feedback;
-use super::ratings::{Rating, read_ratings};
-use super::rows::{Open, read_text};
-use super::settings::{Newcomers, Settings, SplitSettings, TableSettings, TaskRules};
+use super::ratings::{Log, Rating, read_log};
+use super::rows::{Open, read_text, whole_file};
+use super::settings::{LogKind, Newcomers, Settings, SplitSettings, TableSettings, TaskRules};
 use super::split::new_rows;
 use super::table::Table;
 use crate::schema::Entity;
@@ -24,9 +24,9 @@ pub struct Dataset {
     pub users: Table,
     /// All items.
     pub items: Table,
-    /// All ratings, sorted by user and then item; each pair occurs once.
+    /// All ratings or interactions, sorted by user and then item; each pair occurs once.
     pub ratings: Vec<Rating>,
-    /// What the ratings say of what users like.
+    /// What they say of what users like.
     pub feedback: Feedback,
     /// For each user, whether training must not see it.
     pub new_users: Vec<bool>,
@@ -46,12 +46,16 @@ pub struct Dataset {
 }
 
 /// What was read, and what was left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoadReport {
-    /// Rows of the ratings file.
-    pub ratings_read: usize,
-    /// Ratings that a later one, of the same item by the same user, replaced.
-    pub duplicates_replaced: usize,
+    /// Rows of the file of ratings or interactions.
+    pub rows_read: usize,
+    /// Rows of a user and an item that another row has too. A later rating replaces an
+    /// earlier one; strengths of interactions add up.
+    pub duplicates: usize,
+    /// The value of all ratings, where they have only one. They are taken as
+    /// positive-only interactions then, and [`Rating::value`] is 1.
+    pub alike: Option<f32>,
 }
 
 impl Dataset {
@@ -64,7 +68,8 @@ impl Dataset {
     /// [`Error::Io`] for a file that cannot be read. [`Error::Data`] for one
     /// that breaks the format, with the line, column and value: keys unknown to
     /// `dataset.toml`, columns that are not there, rows of the wrong length, ids
-    /// that are empty, repeated or unknown, and numbers that are not finite.
+    /// that are empty, repeated or unknown, numbers that are not finite, strengths
+    /// that are not above 0, and a `liked` that is not within the ratings.
     pub fn open(folder: &Path) -> Result<Self> {
         Self::read(folder, &|path| {
             let file = File::open(path).map_err(Error::io("read", path))?;
@@ -74,9 +79,10 @@ impl Dataset {
 
     /// The same with files that `open` provides.
     pub(super) fn read(folder: &Path, open: Open<'_>) -> Result<Self> {
-        let path = folder.join("dataset.toml");
-        let settings = Settings::parse(&path, &read_text(open, &path)?)?;
-        let read_table = |entity, table: &TableSettings, newcomers: Option<&Newcomers>| {
+        let settings_path = folder.join("dataset.toml");
+        let settings = Settings::parse(&settings_path, &read_text(open, &settings_path)?)?;
+        let read_table = |table: &Option<TableSettings>, newcomers: &Option<Newcomers>| {
+            let Some(table) = table else { return Ok((None, Vec::new())) };
             let numbers = match newcomers {
                 Some(Newcomers::From { column, .. }) => Some(column.as_str()),
                 _ => None,
@@ -84,23 +90,42 @@ impl Dataset {
             let path = folder.join(&table.file);
             let separator = &settings.format.separator.0;
             let (table, numbers) = Table::read(open, path, table, separator, numbers)?;
-            let new = new_rows(open, folder, entity, newcomers, &table, &numbers)?;
-            Ok::<_, Error>((table, new, numbers))
+            Ok::<_, Error>((Some(table), numbers))
         };
         let SplitSettings { new_users, new_items } = &settings.split;
-        let (users, new_users, user_numbers) =
-            read_table(Entity::User, &settings.users, new_users.as_ref())?;
-        let (items, new_items, item_numbers) =
-            read_table(Entity::Item, &settings.items, new_items.as_ref())?;
-        let path = folder.join(&settings.ratings.file);
-        let (ratings, ratings_read) = read_ratings(open, path, &settings.ratings, &users, &items)?;
-        let report = LoadReport { ratings_read, duplicates_replaced: ratings_read - ratings.len() };
+        let (users, user_numbers) = read_table(&settings.users, new_users)?;
+        let (items, item_numbers) = read_table(&settings.items, new_items)?;
+        let path = folder.join(&settings.log.file);
+        let Log { users, items, mut ratings, rows } =
+            read_log(open, path, &settings.log, users, items)?;
+        let new_users =
+            new_rows(open, folder, Entity::User, new_users.as_ref(), &users, &user_numbers)?;
+        let new_items =
+            new_rows(open, folder, Entity::Item, new_items.as_ref(), &items, &item_numbers)?;
+
+        let mut report =
+            LoadReport { rows_read: rows, duplicates: rows - ratings.len(), alike: None };
+        let feedback = match settings.log.kind {
+            LogKind::Interactions => Feedback::PositiveOnly,
+            LogKind::Ratings { liked } => {
+                let seen = |rating: &Rating| {
+                    !new_users[rating.user as usize] && !new_items[rating.item as usize]
+                };
+                let feedback = Feedback::of(&ratings, seen, liked);
+                let feedback = feedback.map_err(|problem| whole_file(&settings_path, problem))?;
+                if feedback == Feedback::PositiveOnly {
+                    report.alike = ratings.first().map(|rating| rating.value);
+                    ratings.iter_mut().for_each(|rating| rating.value = 1.0);
+                }
+                feedback
+            }
+        };
         Ok(Self {
             name: settings.name,
             users,
             items,
-            feedback: Feedback::of(&ratings),
             ratings,
+            feedback,
             new_users,
             new_items,
             user_numbers,
@@ -109,5 +134,31 @@ impl Dataset {
             inside: None,
             report,
         })
+    }
+
+    /// What was recognised in the interactions, and what was left out of them: a
+    /// sentence each, for people.
+    pub fn notes(&self) -> Vec<String> {
+        let LoadReport { duplicates, alike, .. } = self.report;
+        let mut notes = Vec::new();
+        match (self.feedback, alike) {
+            (Feedback::Ratings { liked }, _) => {
+                notes.push(format!("a rating of {liked} or more counts as liked"));
+            }
+            (Feedback::PositiveOnly, Some(value)) => notes.push(format!(
+                "all ratings are {value}: they say what was chosen and nothing of what was \
+                 not, and are taken as positive-only interactions"
+            )),
+            (Feedback::PositiveOnly, None) => {}
+        }
+        match self.feedback {
+            _ if duplicates == 0 => {}
+            Feedback::PositiveOnly if alike.is_none() => notes.push(format!(
+                "{duplicates} interactions were added to others of the same user and item"
+            )),
+            _ => notes
+                .push(format!("{duplicates} ratings were replaced by later ones of the same item")),
+        }
+        notes
     }
 }

@@ -119,7 +119,7 @@ impl<'a> Rows<'a> {
 
     /// An error about the file as a whole.
     pub fn whole(&self, problem: &str) -> Error {
-        Error::Data { file: self.path.clone(), line: None, column: None, problem: problem.into() }
+        whole_file(&self.path, problem)
     }
 
     fn read(&mut self) -> Result<bool> {
@@ -162,6 +162,11 @@ pub(super) fn read_text(open: Open<'_>, path: &Path) -> Result<String> {
         }
     })?;
     Ok(text.strip_prefix('\u{feff}').map(Into::into).unwrap_or(text))
+}
+
+/// An error about a file as a whole.
+pub(super) fn whole_file(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Data { file: path.to_owned(), line: None, column: None, problem: problem.into() }
 }
 
 /// A value as messages show it: on one line, and not too long.

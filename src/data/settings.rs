@@ -4,22 +4,35 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::rows::{shown, whole_file};
 use crate::{Error, Result};
 
 /// What `dataset.toml` says.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(super) struct Settings {
     pub name: String,
-    pub users: TableSettings,
-    pub items: TableSettings,
-    pub ratings: RatingSettings,
-    #[serde(default)]
+    pub users: Option<TableSettings>,
+    pub items: Option<TableSettings>,
+    pub log: LogSettings,
     pub format: FormatSettings,
-    #[serde(default)]
     pub split: SplitSettings,
-    #[serde(default)]
     pub tasks: TaskRules,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    name: String,
+    users: Option<TableSettings>,
+    items: Option<TableSettings>,
+    ratings: Option<RatingKeys>,
+    interactions: Option<InteractionKeys>,
+    #[serde(default)]
+    format: FormatSettings,
+    #[serde(default)]
+    split: SplitSettings,
+    #[serde(default)]
+    tasks: TaskRules,
 }
 
 /// `[users]` and `[items]`.
@@ -70,15 +83,47 @@ impl TableKind {
     }
 }
 
-/// `[ratings]`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RatingSettings {
+/// `[ratings]` or `[interactions]`: who did what with which item.
+#[derive(Debug)]
+pub(super) struct LogSettings {
+    pub kind: LogKind,
     pub file: String,
     pub user: String,
     pub item: String,
-    pub value: String,
+    /// Always there for ratings.
+    pub value: Option<String>,
     pub time: Option<String>,
+}
+
+/// Which of the two it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum LogKind {
+    /// Values on a scale; and which of them say that the user likes the item, if the
+    /// folder says so.
+    Ratings { liked: Option<f32> },
+    /// Choices, and perhaps their strengths.
+    Interactions,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RatingKeys {
+    file: String,
+    user: String,
+    item: String,
+    value: String,
+    time: Option<String>,
+    liked: Option<f32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InteractionKeys {
+    file: String,
+    user: String,
+    item: String,
+    value: Option<String>,
+    time: Option<String>,
 }
 
 /// `[format]`.
@@ -240,7 +285,7 @@ impl TryFrom<TaskKeys> for TaskRules {
 impl Settings {
     /// Reads the text of the `dataset.toml` at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| Error::Data {
+        let keys: Keys = toml::from_str(text).map_err(|error| Error::Data {
             file: path.to_owned(),
             line: error
                 .span()
@@ -248,6 +293,49 @@ impl Settings {
                 .map(|before| 1 + before.matches('\n').count() as u64),
             column: None,
             problem: error.message().into(),
-        })
+        })?;
+        let Keys { name, users, items, ratings, interactions, format, split, tasks } = keys;
+        for (table, there, key, rule) in [
+            ("users", users.is_some(), "new_users", &split.new_users),
+            ("items", items.is_some(), "new_items", &split.new_items),
+        ] {
+            if let (false, Some(Newcomers::From { column, .. })) = (there, rule) {
+                return Err(whole_file(
+                    path,
+                    format!(
+                        "{key} names the column \"{}\" of a [{table}] table, and there is no such \
+                         table; {{ file = \"…\" }} or {{ fraction = 0 to 1, seed = number }} is \
+                         expected without one",
+                        shown(column.as_bytes())
+                    ),
+                ));
+            }
+        }
+        let log = LogSettings::of(ratings, interactions);
+        let log = log.map_err(|problem| whole_file(path, problem))?;
+        Ok(Self { name, users, items, log, format, split, tasks })
+    }
+}
+
+impl LogSettings {
+    fn of(
+        ratings: Option<RatingKeys>,
+        interactions: Option<InteractionKeys>,
+    ) -> Result<Self, &'static str> {
+        match (ratings, interactions) {
+            (Some(RatingKeys { file, user, item, value, time, liked }), None) => {
+                let kind = LogKind::Ratings { liked };
+                Ok(Self { kind, file, user, item, value: Some(value), time })
+            }
+            (None, Some(InteractionKeys { file, user, item, value, time })) => {
+                Ok(Self { kind: LogKind::Interactions, file, user, item, value, time })
+            }
+            (Some(_), Some(_)) => Err("has both [ratings] and [interactions]; one of them is \
+                                       expected: [ratings] where there are values on a scale, \
+                                       [interactions] where it is only known what was chosen"),
+            (None, None) => Err("has neither [ratings] nor [interactions]; one of them is \
+                                 expected: [ratings] where there are values on a scale, \
+                                 [interactions] where it is only known what was chosen"),
+        }
     }
 }

@@ -49,10 +49,7 @@ pub(super) fn new_rows(
                     file: path.clone(),
                     line: Some(line),
                     column: None,
-                    problem: format!(
-                        "\"{}\" is not an id of the {entity}s file",
-                        shown(id.as_bytes())
-                    ),
+                    problem: format!("\"{}\" is not an id of the {entity}s", shown(id.as_bytes())),
                 })?;
                 new[row as usize] = true;
             }

@@ -10,6 +10,9 @@ use crate::schema::{Column, ColumnBuilder, Strings, Vocabulary};
 
 /// All users, or all items: a row each, in the order of the file.
 ///
+/// Where the folder has no such file, they are those that occur in its ratings or
+/// interactions, in the order of their ids' bytes, and have neither titles nor fields.
+///
 /// May be used from any number of threads at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -64,17 +67,22 @@ impl Table {
         self.find_bytes(id.as_bytes())
     }
 
+    /// A table that has nothing but ids, no two of them the same.
+    pub(super) fn of_ids<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let index = (0..).zip(ids.clone()).map(|(row, id)| (Box::from(id.as_bytes()), row));
+        Self { index: index.collect(), ids: ids.collect(), titles: None, fields: Vec::new() }
+    }
+
     /// Some of the rows, in the given order, each at most once; vocabularies hold
     /// these rows' values alone.
     pub(super) fn select(&self, rows: &[usize]) -> Self {
-        let strings = |all: &Strings| rows.iter().filter_map(|&row| all.get(row)).collect();
-        let ids: Strings = strings(&self.ids);
-        let index = (0..).zip(ids.iter()).map(|(row, id)| (Box::from(id.as_bytes()), row));
+        fn pick<'a>(all: &'a Strings, rows: &'a [usize]) -> impl Iterator<Item = &'a str> + Clone {
+            rows.iter().filter_map(|&row| all.get(row))
+        }
         Self {
-            index: index.collect(),
-            ids: ids.clone(),
-            titles: self.titles.as_ref().map(strings),
+            titles: self.titles.as_ref().map(|titles| pick(titles, rows).collect()),
             fields: self.fields.iter().map(|field| field.select(rows)).collect(),
+            ..Self::of_ids(pick(&self.ids, rows))
         }
     }
 

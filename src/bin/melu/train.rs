@@ -163,17 +163,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let begin = Instant::now();
     let dataset = terminal::open(&arguments.folder, arguments.inside)?;
     note(format_args!(
-        "{}: {} users, {} items, {} ratings, read in {}",
+        "{}: {} users, {} items, {} {}, read in {}",
         terminal::name(&dataset),
         dataset.users.len(),
         dataset.items.len(),
         dataset.ratings.len(),
+        dataset.feedback.noun(),
         duration(begin.elapsed().as_secs_f64())
     ));
-    let replaced = dataset.report.duplicates_replaced;
-    if replaced > 0 {
-        note(format_args!("{replaced} ratings were replaced by later ones of the same item"));
-    }
+    dataset.notes().iter().for_each(note);
     let mut trainer = if arguments.resume {
         Trainer::resume(&dataset, &options, arguments.threads, &checkpoint)?
     } else {
