@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use std::fs;
 
 use melu::Error;
-use melu::data::{Dataset, Rated, Scenario, SynthOptions, TableField, World, tasks};
+use melu::data::{
+    Dataset, Feedback, Rated, Scenario, SynthOptions, TableField, World, ranking_tasks, tasks,
+};
 
 fn small() -> SynthOptions {
     SynthOptions { users: 300, items: 120, ratings_per_user: 25, seed: 7, ..Default::default() }
@@ -23,6 +25,7 @@ fn a_written_world_is_the_same_as_in_memory() {
         SynthOptions { users: 1, items: 1, ratings_per_user: 1, ..Default::default() },
         SynthOptions { users: 50, items: 9, ratings_per_user: 9, noise: 0.0, ..small() },
         SynthOptions { new_users: 0.0, new_items: 1.0, seed: u64::MAX, ..small() },
+        SynthOptions { positive_only: true, ..small() },
     ] {
         let world = World::generate(&options).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -33,9 +36,14 @@ fn a_written_world_is_the_same_as_in_memory() {
 
         assert_eq!((dataset.users.len(), dataset.items.len()), (options.users, options.items));
         for rating in &dataset.ratings {
-            assert_eq!(rating.value, world.answer(rating.user, rating.item));
+            let said = match dataset.feedback {
+                Feedback::Ratings { .. } => world.answer(rating.user, rating.item),
+                // Asked for, or all that a single rating tells.
+                Feedback::PositiveOnly => 1.0,
+            };
+            assert_eq!(rating.value, said);
         }
-        // expected.csv goes along with the ratings.
+        // expected.csv goes along with the log.
         let mut expected = csv::Reader::from_path(folder.join("expected.csv")).unwrap();
         let mut rows = expected.records();
         for rating in &dataset.ratings {
@@ -87,7 +95,8 @@ fn a_world_is_shaped_as_asked() {
     raters.sort_unstable_by(|a, b| b.cmp(a));
     let share = raters[..80].iter().sum::<usize>() as f64 / dataset.ratings.len() as f64;
     assert!((0.25..0.6).contains(&share), "{share}");
-    assert!(raters[0] > 1500 && raters[799] > 20, "{} to {}", raters[0], raters[799]);
+    assert!((1000..2000).contains(&raters[0]), "{}", raters[0]);
+    assert!(raters[799] > 0 && raters[400] > 50, "{} and {}", raters[799], raters[400]);
 
     for (fields, name, values) in [
         (dataset.users.fields(), "age", 6),
@@ -163,7 +172,7 @@ fn noise_is_of_the_deviation_that_is_asked_for() {
 }
 
 #[test]
-fn scores_spread_by_nine_tenths_of_a_star() {
+fn scores_spread_by_a_star() {
     // Without noise, an answer is the score but for rounding and the ends.
     let world = World::generate(&SynthOptions { noise: 0.0, ..Default::default() }).unwrap();
     let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
@@ -177,8 +186,114 @@ fn scores_spread_by_nine_tenths_of_a_star() {
     }
     let mean: f64 = sum / count;
     let deviation = (squares / count - mean * mean).sqrt();
-    assert!((3.2..3.6).contains(&mean), "{mean}");
-    assert!((0.8..1.0).contains(&deviation), "{deviation}");
+    assert!((2.5..2.9).contains(&mean), "{mean}");
+    assert!((0.95..1.15).contains(&deviation), "{deviation}");
+}
+
+/// Within items of like popularity, who likes more chooses more; within pairs that are
+/// liked alike, the popular is chosen more.
+#[test]
+fn choices_depend_on_tastes_and_on_popularity() {
+    let world = World::generate(&SynthOptions::default()).unwrap();
+    let dataset = world.dataset().unwrap();
+    let chosen: HashSet<(u32, u32)> =
+        dataset.ratings.iter().map(|rating| (rating.user, rating.item)).collect();
+    let mut raters = vec![0; 800];
+    chosen.iter().for_each(|&(_, item)| raters[item as usize] += 1);
+    let mut order: Vec<u32> = (0..800).collect();
+    order.sort_by_key(|&item| raters[item as usize]);
+    // Chosen, and all, by a quarter of the items and by how much more than usual the user
+    // would like them, in steps of half a star.
+    let mut counts = [[[0.0f64; 2]; 4]; 4];
+    for user in 0..3000 {
+        let expected: Vec<f32> = (0..800).map(|item| world.expected(user, item)).collect();
+        let usual = expected.iter().sum::<f32>() / 800.0;
+        for (place, &item) in order.iter().enumerate() {
+            let step = ((expected[item as usize] - usual + 1.0) * 2.0).clamp(0.0, 3.0) as usize;
+            let [of, all] = &mut counts[place / 200][step];
+            *of += f64::from(u8::from(chosen.contains(&(user, item))));
+            *all += 1.0;
+        }
+    }
+    let shares = counts.map(|row| row.map(|[of, all]| of / all));
+    for quarter in shares {
+        assert!(quarter.is_sorted() && quarter[3] > 5.0 * quarter[0], "{shares:?}");
+    }
+    for step in 0..4 {
+        let column = shares.map(|row| row[step]);
+        assert!(column.is_sorted() && column[3] > 4.0 * column[0], "{shares:?}");
+    }
+    // So the mean of what is rated is above the mean of what there is.
+    let rated: f32 = dataset.ratings.iter().map(|rating| rating.value).sum();
+    let mean = rated / dataset.ratings.len() as f32;
+    assert!((3.4..3.9).contains(&mean), "{mean}");
+}
+
+#[test]
+fn a_positive_only_log_has_the_same_choices_of_the_same_people() {
+    let worlds = [false, true]
+        .map(|positive_only| World::generate(&SynthOptions { positive_only, ..small() }).unwrap());
+    let [rated, chosen] = [&worlds[0], &worlds[1]].map(|world| world.dataset().unwrap());
+    assert!(matches!(rated.feedback, Feedback::Ratings { .. }));
+    assert_eq!((chosen.feedback, chosen.report.alike), (Feedback::PositiveOnly, None));
+    assert_eq!((&chosen.users, &chosen.items), (&rated.users, &rated.items));
+    assert_eq!((&chosen.new_users, &chosen.new_items), (&rated.new_users, &rated.new_items));
+    assert_eq!(chosen.ratings.len(), rated.ratings.len());
+    for (chosen, rated) in chosen.ratings.iter().zip(&rated.ratings) {
+        assert_eq!((chosen.user, chosen.item, chosen.value), (rated.user, rated.item, 1.0));
+    }
+    for (user, item) in [(0, 0), (299, 119), (17, 3)] {
+        assert_eq!(worlds[0].expected(user, item), worlds[1].expected(user, item));
+    }
+    // No file tells what is not in the log.
+    let folder = tempfile::tempdir().unwrap();
+    worlds[1].write(&folder.path().join("world")).unwrap();
+    let mut files: Vec<_> = fs::read_dir(folder.path().join("world"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let expected = ["dataset.toml", "expected.csv", "interactions.csv", "items.csv", "users.csv"];
+    assert_eq!(files, expected);
+}
+
+/// What a new user chose finds more of what they chose beside it than popularity does,
+/// and better things in truth: else a list would have nothing to find.
+#[test]
+fn a_list_has_something_to_find() {
+    let options = SynthOptions { positive_only: true, new_items: 0.0, ..Default::default() };
+    let world = World::generate(&options).unwrap();
+    let dataset = world.dataset().unwrap();
+    let items = dataset.items.len();
+    let mut together = vec![vec![0.0f64; items]; items];
+    for user in dataset.scenario(Scenario::ExistingUsersExistingItems) {
+        for a in &user.ratings {
+            user.ratings.iter().for_each(|b| together[a.item as usize][b.item as usize] += 1.0);
+        }
+    }
+    let popular: Vec<f64> = (0..items).map(|item| together[item][item]).collect();
+    let neighbours = |known: &[Rated]| -> Vec<f64> {
+        let likeness = |a: usize, b: usize| together[a][b] / (popular[a] * popular[b]).powf(0.6);
+        let sum = |item| known.iter().map(|rated| likeness(rated.item as usize, item)).sum();
+        (0..items).map(sum).collect()
+    };
+    // Hits among the best 20, and what these are worth in truth.
+    let mut found = [[0.0; 2]; 2];
+    for task in ranking_tasks(&dataset.scenario(Scenario::NewUsers), 0, 0) {
+        let known = &task.support[..task.support.len().min(20)];
+        for (scores, found) in [popular.clone(), neighbours(known)].iter().zip(&mut found) {
+            let mut list: Vec<u32> = (0..items as u32).collect();
+            list.retain(|item| known.iter().all(|rated| rated.item != *item));
+            list.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
+            for &item in &list[..20] {
+                found[0] += f64::from(u8::from(task.query.iter().any(|rated| rated.item == item)));
+                found[1] += f64::from(world.expected(task.user, item));
+            }
+        }
+    }
+    let [hits, worth] = [0, 1].map(|what| found[1][what] / found[0][what]);
+    println!("neighbours find {hits:.3} times as much, worth {worth:.3} times as much");
+    assert!(hits > 1.1 && worth > 1.05, "{hits} {worth}");
 }
 
 #[test]
@@ -261,7 +376,7 @@ fn answers_tell_more_than_profiles() {
     }
     let item_mean = |item: u32| {
         let (sum, count) = item_means[item as usize];
-        (sum + 3.4 * 5.0) / (count + 5.0)
+        (sum + 3.7 * 5.0) / (count + 5.0)
     };
     let groups_of = |user: u32| -> Vec<u32> {
         let fields = dataset.users.fields().iter().enumerate();

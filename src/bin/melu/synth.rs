@@ -10,8 +10,9 @@ use crate::terminal::print;
 
 /// Make up a data folder, with people whose tastes are known.
 ///
-/// Beside the data folder's own files, expected.csv holds what each person
-/// truly thinks of what they rated: no prediction has a smaller squared error.
+/// People come across items by popularity, and choose what they like. Beside the
+/// data folder's own files, expected.csv holds what each person truly thinks of
+/// what they chose: no prediction has a smaller squared error.
 #[derive(Args)]
 pub struct Arguments {
     /// The data folder to make: new, or empty.
@@ -23,12 +24,15 @@ pub struct Arguments {
     /// How many items.
     #[arg(long, value_name = "N", default_value_t = SynthOptions::default().items)]
     items: usize,
-    /// How many ratings a user gives on average.
+    /// How many items a user chooses, and rates, on average.
     #[arg(long, value_name = "N", default_value_t = SynthOptions::default().ratings_per_user)]
     ratings_per_user: usize,
     /// Standard deviation of what users say around what they think, in stars.
     #[arg(long, value_name = "STARS", default_value_t = SynthOptions::default().noise)]
     noise: f32,
+    /// Write down what people chose, and not how they rated it.
+    #[arg(long)]
+    positive_only: bool,
     /// The share of users who count as new.
     #[arg(long, value_name = "SHARE", default_value_t = SynthOptions::default().new_users)]
     new_users: f32,
@@ -41,10 +45,19 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let &Arguments { users, items, ratings_per_user, noise, new_users, new_items, seed, .. } =
+    let &Arguments { ref folder, users, items, ratings_per_user, noise, positive_only, .. } =
         arguments;
-    let options =
-        SynthOptions { users, items, ratings_per_user, noise, new_users, new_items, seed };
-    World::generate(&options)?.write(&arguments.folder)?;
-    print(format_args!("{users} users and {items} items are in {}", arguments.folder.display()))
+    let &Arguments { new_users, new_items, seed, .. } = arguments;
+    let options = SynthOptions {
+        users,
+        items,
+        ratings_per_user,
+        noise,
+        positive_only,
+        new_users,
+        new_items,
+        seed,
+    };
+    World::generate(&options)?.write(folder)?;
+    print(format_args!("{users} users and {items} items are in {}", folder.display()))
 }

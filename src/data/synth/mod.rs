@@ -27,12 +27,15 @@ pub struct SynthOptions {
     pub users: usize,
     /// How many items; at least 1.
     pub items: usize,
-    /// The mean number of ratings a user gives; at least 1, at most `items`.
-    /// Some users give several times as many as others.
+    /// The mean number of items that a user chooses, and rates; at least 1, at most
+    /// `items`. Some users choose several times as many as others.
     pub ratings_per_user: usize,
     /// The standard deviation of what users say around what they think, in
     /// stars, before it is rounded to half stars; finite, 0 or more.
     pub noise: f32,
+    /// Whether the log has only what was chosen, without ratings. The world, and what
+    /// people choose, are the same.
+    pub positive_only: bool,
     /// The share of users that count as new, 0 to 1.
     pub new_users: f32,
     /// The share of items that count as new, 0 to 1.
@@ -48,6 +51,7 @@ impl Default for SynthOptions {
             items: 800,
             ratings_per_user: 40,
             noise: 0.5,
+            positive_only: false,
             new_users: 0.2,
             new_items: 0.2,
             seed: 0,
@@ -90,14 +94,16 @@ impl SynthOptions {
 /// What somebody thinks of an item depends on the item (its content, and a
 /// quality of its own), on the user (a bias) and most of all on how the item's
 /// content meets the user's tastes, which a profile tells a little of and
-/// answers tell more of. Users and items are counted from 0, as in
+/// answers tell more of. What somebody chooses, and rates, depends on the item's
+/// popularity, by which people come across it, and on what they think of it: so a
+/// choice tells of tastes too. Users and items are counted from 0, as in
 /// [`World::dataset`]. May be used from any number of threads at once.
 pub struct World {
     options: SynthOptions,
     items: Vec<Item>,
     tastes: Tastes,
-    /// For each user, the items rated, in ascending order.
-    rated: Vec<Vec<u32>>,
+    /// For each user, the items chosen, in ascending order.
+    chosen: Vec<Vec<u32>>,
 }
 
 impl World {
@@ -120,13 +126,14 @@ impl World {
         const SPREAD: f64 = 0.5;
         let activity = LogNormal::new(-SPREAD * SPREAD / 2.0, SPREAD)
             .map_err(|error| Error::argument("ratings_per_user", error.to_string()))?;
-        let rated = (0..users).map(|user| {
-            let rng = &mut stream(Stream::Ratings, user);
+        let chosen = (0..users).map(|user| {
+            let rng = &mut stream(Stream::Choices, user);
             let count = (ratings_per_user as f64 * activity.sample(rng)).round() as usize;
-            popularity.draw(count.clamp(1, item_count), rng)
+            let chance = |item| tastes.chance(user as u32, item);
+            popularity.choose(count.clamp(1, item_count), chance, rng)
         });
-        let rated = rated.collect();
-        Ok(Self { options: *options, items, tastes, rated })
+        let chosen = chosen.collect();
+        Ok(Self { options: *options, items, tastes, chosen })
     }
 
     /// The mean rating that the user would give the item, rounding and the ends
@@ -152,7 +159,7 @@ impl World {
     }
 
     /// Writes a data folder, and beside it `expected.csv`: what
-    /// [`World::expected`] says for each rating.
+    /// [`World::expected`] says for each choice.
     ///
     /// # Errors
     /// [`Error::Argument`] if the folder is neither new nor empty, and
@@ -161,7 +168,7 @@ impl World {
     pub fn write(&self, folder: &Path) -> Result<()> {
         let new = NewFolder::create(folder)?;
         new.text("dataset.toml", &self.settings())?;
-        for table in CsvTable::ALL {
+        for table in self.files() {
             let mut out = new.csv(table.file(), table.header())?;
             self.write_rows(table, &mut out)?;
             out.finish()?;
@@ -175,7 +182,7 @@ impl World {
     /// None that is known of.
     pub fn dataset(&self) -> Result<Dataset> {
         Dataset::read(Path::new(""), &|path| {
-            let table = CsvTable::ALL.into_iter().find(|table| path == Path::new(table.file()));
+            let table = self.files().into_iter().find(|table| path == Path::new(table.file()));
             let bytes = match table {
                 Some(table) => {
                     let mut out = CsvWriter::new(path.into(), Vec::new(), table.header())?;
@@ -186,6 +193,14 @@ impl World {
             };
             Ok(Box::new(Cursor::new(bytes)) as Box<dyn Read>)
         })
+    }
+
+    fn files(&self) -> [CsvTable; 4] {
+        let log = match self.options.positive_only {
+            false => CsvTable::Ratings,
+            true => CsvTable::Interactions,
+        };
+        [CsvTable::Users, CsvTable::Items, log, CsvTable::Expected]
     }
 
     fn write_rows(&self, table: CsvTable, out: &mut CsvWriter<impl Write>) -> Result<()> {
@@ -214,35 +229,52 @@ impl World {
                     ])?;
                 }
             }
-            CsvTable::Ratings => self.write_ratings(out, Self::answer)?,
-            CsvTable::Expected => self.write_ratings(out, Self::expected)?,
+            CsvTable::Ratings => self.write_choices(out, Some(Self::answer))?,
+            CsvTable::Interactions => self.write_choices(out, None)?,
+            CsvTable::Expected => self.write_choices(out, Some(Self::expected))?,
         }
         Ok(())
     }
 
-    fn write_ratings(
+    fn write_choices(
         &self,
         out: &mut CsvWriter<impl Write>,
-        value: fn(&Self, u32, u32) -> f32,
+        value: Option<fn(&Self, u32, u32) -> f32>,
     ) -> Result<()> {
-        for (user, items) in (0..).zip(&self.rated) {
+        for (user, items) in (0..).zip(&self.chosen) {
             let id = user_id(user as usize);
             for &item in items {
-                let value = value(self, user, item).to_string();
-                out.row([&id, &item_id(item as usize), &value])?;
+                let value = value.map(|value| value(self, user, item).to_string());
+                let pair = [id.clone(), item_id(item as usize)];
+                out.row(pair.into_iter().chain(value))?;
             }
         }
         Ok(())
     }
 
     fn settings(&self) -> String {
-        let SynthOptions { new_users, new_items, seed, .. } = self.options;
+        let SynthOptions { positive_only, new_users, new_items, seed, .. } = self.options;
+        let log = match positive_only {
+            false => {
+                r#"[ratings]
+file = "ratings.csv"
+user = "user_id"
+item = "item_id"
+value = "rating""#
+            }
+            true => {
+                r#"[interactions]
+file = "interactions.csv"
+user = "user_id"
+item = "item_id""#
+            }
+        };
         // TOML's whole numbers end at 2^63.
         let split_seed = seed % (1 << 63);
         format!(
             r#"# A data set folder: this file, and the CSV files that it names. All of it is
-# made up; expected.csv has the mean of what each user would say, which is not
-# named here because no predictor may see it.
+# made up; expected.csv has the mean of what each user would say of what they chose,
+# which is not named here because no predictor may see it.
 name = "Made-up world {seed}"
 
 [users]
@@ -272,11 +304,7 @@ name = "country"
 name = "year"
 kind = "numeric"
 
-[ratings]
-file = "ratings.csv"
-user = "user_id"
-item = "item_id"
-value = "rating"
+{log}
 
 [format]
 separator = "|"
@@ -301,7 +329,7 @@ enum Stream {
     Popularity = 1,
     Tastes = 2,
     User = 3,
-    Ratings = 4,
+    Choices = 4,
 }
 
 /// The CSV files of a written world.
@@ -310,17 +338,17 @@ enum CsvTable {
     Users,
     Items,
     Ratings,
+    Interactions,
     Expected,
 }
 
 impl CsvTable {
-    const ALL: [Self; 4] = [Self::Users, Self::Items, Self::Ratings, Self::Expected];
-
     fn file(self) -> &'static str {
         match self {
             Self::Users => "users.csv",
             Self::Items => "items.csv",
             Self::Ratings => "ratings.csv",
+            Self::Interactions => "interactions.csv",
             Self::Expected => "expected.csv",
         }
     }
@@ -330,6 +358,7 @@ impl CsvTable {
             Self::Users => &["user_id", "age", "occupation", "region"],
             Self::Items => &["item_id", "title", "genres", "studio", "country", "year"],
             Self::Ratings => &["user_id", "item_id", "rating"],
+            Self::Interactions => &["user_id", "item_id"],
             Self::Expected => &["user_id", "item_id", "expected"],
         }
     }
