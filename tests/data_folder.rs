@@ -183,7 +183,7 @@ fn keys_of_the_settings_are_checked() {
         ("kind = \"multi\"", "kind = ", 13, ""),
         ("name = \"year\"", "name = \"tags\"", 11, "\"tags\" is listed twice"),
         ("name = \"year\"", "name = \"\"", 11, "name is empty"),
-        ("value = \"stars\"", "", 17, "value"),
+        ("value = \"stars\"", "", 17, "[ratings] has no value; the column of the ratings"),
         ("separator = \"|\"", "separator = \"\"", 23, "is empty"),
         (LISTED, "{ file = \"x\", seed = 1 }", 25, "exactly one of"),
         (LISTED, "{}", 25, "exactly one of"),

@@ -84,7 +84,7 @@ fn interactions_need_no_values_and_no_tables() {
     let report = dataset.report;
     assert_eq!((report.rows_read, report.duplicates, report.alike), (4, 1, None));
     let [note] = &dataset.notes()[..] else { panic!() };
-    assert!(note.starts_with("1 interactions were added"), "{note}");
+    assert!(note.starts_with("1 interactions repeat others"), "{note}");
     assert_eq!(
         (&dataset.new_users[..], &dataset.new_items[..]),
         (&[false; 2][..], &[false; 2][..])
@@ -290,6 +290,30 @@ proptest! {
         other.rotate_left(shuffled.index(rows.len()));
         other.reverse();
         prop_assert_eq!(open(&settings, &log(&other)).unwrap(), dataset);
+    }
+}
+
+proptest! {
+    /// Whatever a file holds, it is read or refused.
+    #[test]
+    fn no_log_does_harm(
+        bytes in prop::collection::vec(
+            prop_oneof![any::<u8>(), prop::sample::select(&b"\n\r\",uvb1e-.=[]"[..])],
+            0..100,
+        ),
+        file in prop::sample::select(vec!["dataset.toml", "log.csv", "listed.txt"]),
+    ) {
+        let settings =
+            format!("{INTERACTIONS}{PLAYS}[split]\nnew_users = {{ file = \"listed.txt\" }}\n");
+        let folder = folder(&settings, "user,item,plays\nv,b,1\nu,a,2\n");
+        let path = folder.path().join(file);
+        let content = [fs::read(&path).unwrap(), bytes].concat();
+        fs::write(&path, content).unwrap();
+        if let Ok(dataset) = Dataset::open(folder.path()) {
+            prop_assert!(dataset.ratings.iter().all(|rating| rating.value > 0.0));
+            prop_assert!(dataset.ratings.iter().all(|rating| rating.value.is_finite()));
+            prop_assert_eq!(dataset.feedback, Feedback::PositiveOnly);
+        }
     }
 }
 

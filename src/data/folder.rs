@@ -154,7 +154,8 @@ impl Dataset {
         match self.feedback {
             _ if duplicates == 0 => {}
             Feedback::PositiveOnly if alike.is_none() => notes.push(format!(
-                "{duplicates} interactions were added to others of the same user and item"
+                "{duplicates} interactions repeat others of the same user and item, and count \
+                 together with them as one"
             )),
             _ => notes
                 .push(format!("{duplicates} ratings were replaced by later ones of the same item")),

@@ -25,8 +25,8 @@ struct Keys {
     name: String,
     users: Option<TableSettings>,
     items: Option<TableSettings>,
-    ratings: Option<RatingKeys>,
-    interactions: Option<InteractionKeys>,
+    ratings: Option<RatingLog>,
+    interactions: Option<InteractionLog>,
     #[serde(default)]
     format: FormatSettings,
     #[serde(default)]
@@ -106,12 +106,20 @@ pub(super) enum LogKind {
 }
 
 #[derive(Deserialize)]
+#[serde(try_from = "RatingKeys")]
+struct RatingLog(LogSettings);
+
+#[derive(Deserialize)]
+#[serde(from = "InteractionKeys")]
+struct InteractionLog(LogSettings);
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RatingKeys {
     file: String,
     user: String,
     item: String,
-    value: String,
+    value: Option<String>,
     time: Option<String>,
     liked: Option<f32>,
 }
@@ -199,6 +207,26 @@ struct TaskKeys {
     min_ratings: Option<usize>,
     max_ratings: Option<usize>,
     query: Option<usize>,
+}
+
+impl TryFrom<RatingKeys> for RatingLog {
+    type Error = &'static str;
+
+    fn try_from(keys: RatingKeys) -> Result<Self, &'static str> {
+        let RatingKeys { file, user, item, value, time, liked } = keys;
+        if value.is_none() {
+            return Err("[ratings] has no value; the column of the ratings is expected, or \
+                        [interactions] where it is only known what was chosen");
+        }
+        Ok(Self(LogSettings { kind: LogKind::Ratings { liked }, file, user, item, value, time }))
+    }
+}
+
+impl From<InteractionKeys> for InteractionLog {
+    fn from(keys: InteractionKeys) -> Self {
+        let InteractionKeys { file, user, item, value, time } = keys;
+        Self(LogSettings { kind: LogKind::Interactions, file, user, item, value, time })
+    }
 }
 
 impl TryFrom<Vec<FieldSettings>> for FieldList {
@@ -311,31 +339,22 @@ impl Settings {
                 ));
             }
         }
-        let log = LogSettings::of(ratings, interactions);
-        let log = log.map_err(|problem| whole_file(path, problem))?;
+        let log = match (ratings, interactions) {
+            (Some(RatingLog(log)), None) | (None, Some(InteractionLog(log))) => log,
+            (both, _) => {
+                let problem = match both {
+                    Some(_) => "has both [ratings] and [interactions]",
+                    None => "has neither [ratings] nor [interactions]",
+                };
+                return Err(whole_file(
+                    path,
+                    format!(
+                        "{problem}; one of them is expected: [ratings] where there are values \
+                         on a scale, [interactions] where it is only known what was chosen"
+                    ),
+                ));
+            }
+        };
         Ok(Self { name, users, items, log, format, split, tasks })
-    }
-}
-
-impl LogSettings {
-    fn of(
-        ratings: Option<RatingKeys>,
-        interactions: Option<InteractionKeys>,
-    ) -> Result<Self, &'static str> {
-        match (ratings, interactions) {
-            (Some(RatingKeys { file, user, item, value, time, liked }), None) => {
-                let kind = LogKind::Ratings { liked };
-                Ok(Self { kind, file, user, item, value: Some(value), time })
-            }
-            (None, Some(InteractionKeys { file, user, item, value, time })) => {
-                Ok(Self { kind: LogKind::Interactions, file, user, item, value, time })
-            }
-            (Some(_), Some(_)) => Err("has both [ratings] and [interactions]; one of them is \
-                                       expected: [ratings] where there are values on a scale, \
-                                       [interactions] where it is only known what was chosen"),
-            (None, None) => Err("has neither [ratings] nor [interactions]; one of them is \
-                                 expected: [ratings] where there are values on a scale, \
-                                 [interactions] where it is only known what was chosen"),
-        }
     }
 }
