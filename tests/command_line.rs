@@ -332,6 +332,53 @@ fn a_broken_data_folder_is_named_to_the_cell_and_nothing_is_written() {
     }
 }
 
+/// What a run that must succeed says on standard error.
+#[track_caller]
+fn told(folder: &Path, line: &str) -> String {
+    let output = melu(folder, line.split(' '));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "melu {line}: {message}");
+    message
+}
+
+#[test]
+fn training_says_what_it_recognised() {
+    let folder = copy();
+    let folder = folder.path();
+    let said = told(folder, "train world -o rated.melu --epochs 1");
+    assert!(
+        said.contains(" ratings, read in ") && said.contains("or more counts as liked"),
+        "{said}"
+    );
+
+    // The same choices without ratings, and with one rating throughout.
+    succeeds(folder, "synth log --users 150 --items 80 --ratings-per-user 30 --positive-only");
+    let said = told(folder, "train log -o chosen.melu --epochs 1");
+    assert!(said.contains(" interactions, read in ") && !said.contains("liked"), "{said}");
+    let rated = fs::read_to_string(folder.join("world/ratings.csv")).unwrap();
+    let ones = rated.lines().enumerate().map(|(line, row)| match line {
+        0 => format!("{row}\n"),
+        _ => format!("{},1\n", &row[..row.rfind(',').unwrap()]),
+    });
+    fs::write(folder.join("world/ratings.csv"), ones.collect::<String>()).unwrap();
+    let said = told(folder, "train world -o ones.melu --epochs 1");
+    assert!(said.contains(" interactions, read in "), "{said}");
+    assert!(said.contains("all ratings are 1") && said.contains("positive-only"), "{said}");
+
+    // And without any table of users and items.
+    let pairs = fs::read_to_string(folder.join("log/interactions.csv")).unwrap();
+    fs::create_dir(folder.join("bare")).unwrap();
+    fs::write(folder.join("bare/log.csv"), &pairs).unwrap();
+    let settings = "name = \"bare\"\n[interactions]\nfile = \"log.csv\"\nuser = \"user_id\"\n\
+                    item = \"item_id\"\n[split]\nnew_users = { fraction = 0.2, seed = 0 }\n";
+    fs::write(folder.join("bare/dataset.toml"), settings).unwrap();
+    let said = told(folder, "train bare -o bare.melu --epochs 1");
+    assert!(said.contains("150 users, "), "{said}");
+    let id = pairs.lines().nth(1).unwrap().split(',').nth(1).unwrap();
+    let list = json(folder, &format!("recommend bare.melu --rate {id}=1 -k 5 --json"));
+    assert_eq!(list["items"].as_array().unwrap().len(), 5);
+}
+
 /// Starts a long training, and interrupts it after its first epoch.
 #[cfg(unix)]
 fn interrupt(folder: &Path, line: &str) -> Output {
