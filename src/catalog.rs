@@ -2,17 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::adapt::BLOCK;
 use crate::coarse::CoarseItems;
-use crate::config::{Precision, VECTOR_NUMBERS};
-use crate::embedding::write_row;
+use crate::config::Precision;
 use crate::familiarity::Familiarity;
+use crate::features::Features;
 use crate::file::{CatalogTable, ItemPrior, ItemVectors};
 use crate::item_rows::ItemRows;
 use crate::kernels::{LARGEST_HALF, Tiles};
 use crate::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
 use crate::{Error, Model, Result};
 
-/// Items with their embeddings, known by index from 0.
+/// Items with their features, known by index from 0.
 ///
 /// Cloning is cheap: clones share one catalogue, which keeps its model alive.
 /// May be used from any number of threads at once.
@@ -138,8 +139,8 @@ impl Catalog {
     ///
     /// Says whether it can be run: with the feature `amx`, on an x86-64 processor with
     /// AMX-BF16, where Linux lets the process use it, no lesser instructions are forced (see
-    /// [`kernel_name`](crate::kernel_name)), and the model has more than one layer, none of
-    /// them above 8,192 wide. Elsewhere nothing changes.
+    /// [`kernel_name`](crate::kernel_name)), and the model's head has more than one layer,
+    /// none of them above 8,192 wide. Elsewhere nothing changes.
     ///
     /// Linux is asked once for all. It refuses where a thread has an alternate signal stack
     /// with no room for the tiles' 8 KB in a signal's frame; where it agrees, later ones need
@@ -231,7 +232,7 @@ impl Catalog {
         self.model().fingerprint_in(self.precision())
     }
 
-    /// What describes each item.
+    /// Each item's features.
     pub(crate) fn rows(&self) -> &ItemRows {
         &self.0.rows
     }
@@ -320,29 +321,24 @@ impl Added {
         let ids = &table.ids;
         let by_id = ids.sorted().map_err(refuse)?;
         // Both numbers may be large in a small file, but their product is memory.
-        let width = config.item_width().unwrap_or(0);
+        let width = config.feature_width().unwrap_or(0);
         let mut rows = before.with_room(ids.len().saturating_mul(width))?;
         if table.vectors.is_none() {
             table.vectors = vectors(model, &table);
         }
-        let (weights, means) = (&model.contents().item_embeddings, model.means(Entity::Item));
-        let vector_width =
-            if table.vectors.is_some() { config.factors + VECTOR_NUMBERS } else { 0 };
-        let mut row = vec![0.0; width];
-        for item in 0..ids.len() {
-            let (vector, embedding) = row.split_at_mut(vector_width);
-            if let Some(vectors) = &table.vectors {
-                vectors.write_row(item, vector);
+        let mut features = Features::new(model, &table);
+        for first in (0..ids.len()).step_by(BLOCK) {
+            let count = BLOCK.min(ids.len() - first);
+            let block = features.of(first..first + count);
+            for (item, row) in (first..).zip(block.chunks_exact(width.max(1))) {
+                rows.push(row).map_err(|number| {
+                    let id = ids.get(item).unwrap_or_default();
+                    refuse(format!(
+                        "item \"{id}\" has the feature {number}; half precision holds numbers up \
+                         to {LARGEST_HALF}: keep the catalogue in f32"
+                    ))
+                })?;
             }
-            let fields = &config.item_fields;
-            write_row(fields, &table.columns, item, weights, means, embedding);
-            rows.push(&row).map_err(|number| {
-                let id = ids.get(item).unwrap_or_default();
-                refuse(format!(
-                    "item \"{id}\" is described by the number {number}; half precision holds \
-                     numbers up to {LARGEST_HALF}: keep the catalogue in f32"
-                ))
-            })?;
         }
         Ok(Self { table, by_id, rows })
     }
@@ -412,21 +408,4 @@ fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
 fn places(own: &Strings) -> impl Fn(&str) -> Option<usize> {
     let sorted = own.sorted().unwrap_or_default();
     move |id| Some(own.find(&sorted, id)? as usize)
-}
-
-impl ItemVectors {
-    /// Writes what an item's vector gives to its row: the vector, and
-    /// [`VECTOR_NUMBERS`] that say what else is known: bias, whether and by how
-    /// many the item was rated, and variance, each brought to about unit size.
-    pub(crate) fn write_row(&self, item: usize, out: &mut [f32]) {
-        let (vector, numbers) = out.split_at_mut(out.len() - VECTOR_NUMBERS);
-        vector.copy_from_slice(&self.vectors[item * vector.len()..][..vector.len()]);
-        let raters = self.raters[item] as f32;
-        numbers.copy_from_slice(&[
-            3.0 * self.bias[item],
-            f32::from(u8::from(raters > 0.0)),
-            raters.ln_1p() / 4.0 - 1.0,
-            3.0 * self.variance[item],
-        ]);
-    }
 }

@@ -6,7 +6,6 @@ use crate::file::EvidenceTable;
 use crate::inputs::Rows;
 use crate::network::Inputs;
 use crate::room::Room;
-use crate::user::head_user;
 use crate::{Error, Result, User};
 
 impl User {
@@ -31,19 +30,17 @@ impl User {
             let problem = format!("there is room for {} of {} items", norms.len(), items.len());
             return Err(Error::argument("norms", problem));
         }
-        let Self { catalog, embedding, body, own_head, room, .. } = self;
+        let Self { catalog, embedding, own_head, room, .. } = self;
         let Room { inputs: buffers, workspace } = room;
         let model = catalog.model();
         let start = own_head.start();
         let (network, output) = (model.user_head_network(), model.config().output);
         // All of the head's tensors count, the weights for the user's part too.
-        let user = head_user(model, embedding);
         let Workspace { activations, deltas, .. } = workspace;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
         for ((items, ratings), norms) in blocks {
-            let (inputs, _) = buffers.fill(catalog, body, Rows::Listed(items));
-            network.forward(own_head.packed_start(), inputs, activations);
-            let heads = activations.output(inputs.rows);
+            let (inputs, _) = buffers.fill(catalog, Rows::Listed(items));
+            let heads = own_head.start_forward(network).outputs(network, inputs, activations);
             let derivatives = deltas.output_mut(inputs.rows);
             // The derivative of loss / |loss|, where |loss| is held constant.
             for ((derivative, head), rating) in derivatives.iter_mut().zip(heads).zip(ratings) {
@@ -52,7 +49,7 @@ impl User {
                 *derivative = output.loss.derivative(*head, target) / loss;
             }
             network.backward(start, activations, inputs.rows, deltas);
-            let inputs = Inputs { user, ..inputs };
+            let inputs = Inputs { user: embedding, ..inputs };
             network.squared_gradient_norms(inputs, activations, deltas, norms);
             for norm in norms {
                 *norm = if norm.is_finite() { norm.sqrt() } else { f32::NAN };

@@ -159,17 +159,15 @@ impl User {
     /// scale, [BLOCK, the head's width], and the variance of a rating of each
     /// around what the best head says; returns how many.
     fn features(&mut self, rows: Rows, features: &mut [f32], noises: &mut [f32]) -> usize {
-        let Self { catalog, body, own_head, room, posterior, .. } = self;
-        own_head.pack(catalog.model().user_head_network());
+        let Self { catalog, own_head, room, posterior, .. } = self;
         let model = catalog.model();
         let (network, output) = (model.user_head_network(), model.config().output);
-        let (inputs, item_variances) = room.inputs.fill(catalog, body, rows);
+        let (inputs, item_variances) = room.inputs.fill(catalog, rows);
         let activations = &mut room.workspace.activations;
-        network.forward(own_head.as_packed(), inputs, activations);
+        let said = own_head.forward(network).outputs(network, inputs, activations);
         let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
             return 0;
         };
-        let said = activations.output(inputs.rows);
         for (row, (noise, said)) in noises.iter_mut().zip(said).enumerate() {
             // A rating's variance does not depend on the rating.
             let (_, variance) = output.loss.working_residual(*said, *said);

@@ -5,9 +5,8 @@ use crate::inputs::Rows;
 use crate::kernels::{gather_rows, narrow, prefer_large_pages, widen, widen_rows};
 use crate::{Error, Result};
 
-/// What describes each item to the body, or to the head of a model without one,
-/// [items, [`Config::item_width`](crate::config::Config::item_width)]: what its
-/// vector gives, then the embeddings of its fields.
+/// Each item's features, [items,
+/// [`Config::feature_width`](crate::config::Config::feature_width)].
 #[derive(Debug)]
 pub enum ItemRows {
     /// The numbers themselves.

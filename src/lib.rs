@@ -68,6 +68,7 @@ pub mod embedding;
 mod error;
 mod evidence;
 pub mod familiarity;
+mod features;
 pub mod ffi;
 pub mod file;
 mod greedy;

@@ -23,13 +23,12 @@ pub struct Model(Arc<Inner>);
 struct Inner {
     contents: Contents,
     body: Option<Network>,
-    /// For somebody of whom nothing is known: see [`PackedNetwork::shared`].
-    packed_body: Option<PackedNetwork>,
     head: Network,
     /// The head as every user has one of their own: see [`Network::without_user`].
     user_head: Network,
     user_start: Arc<Vec<f32>>,
-    /// For somebody who adds nothing to the first layer's sums.
+    /// For somebody who adds nothing to the first layer's sums; without layers where own
+    /// heads need not be packed: see [`OwnHead::new`](crate::adapt::OwnHead::new).
     packed_start: PackedNetwork,
     item_means: Vec<Vec<f32>>,
     user_means: Vec<Vec<f32>>,
@@ -132,13 +131,15 @@ impl Model {
         }
         let user_head = head.without_user();
         let user_start = Arc::new(head.parameters_without_user(&contents.head));
-        let nobody = |network: &Network| vec![0.0; network.layers()[0].outputs];
-        let packed_start = PackedNetwork::of(&user_head, &user_start, &nobody(&user_head));
-        let packed_body =
-            body.as_ref().map(|body| PackedNetwork::of(body, &contents.body, &nobody(body)));
+        let packed_start = match contents.config.local {
+            Local::Ridge(_) => PackedNetwork::default(),
+            Local::Gradient(_) => {
+                let nobody = vec![0.0; user_head.layers()[0].outputs];
+                PackedNetwork::of(&user_head, &user_start, &nobody)
+            }
+        };
         Ok(Self(Arc::new(Inner {
             body,
-            packed_body,
             head,
             user_head,
             user_start,
@@ -219,24 +220,15 @@ impl Model {
     /// layer's sums; from the model's own start, its memory is shared by all users.
     pub(crate) fn packed_start(&self, start: &Arc<Vec<f32>>, sums: &[f32]) -> PackedNetwork {
         let network = self.user_head_network();
-        match Arc::ptr_eq(start, self.user_start()) {
+        match Arc::ptr_eq(start, self.user_start()) || self.0.packed_start.is_empty() {
             true => self.0.packed_start.shared(network, start, sums),
             false => PackedNetwork::of(network, start, sums),
         }
     }
 
-    /// The body as the way forward reads it, for a user; most of its memory is
-    /// shared by all of them. `None` for a model without a body.
-    pub(crate) fn packed_body(&self, user: &[f32]) -> Option<PackedNetwork> {
-        let (network, packed) = self.0.body.as_ref().zip(self.0.packed_body.as_ref())?;
-        let mut sums = Vec::new();
-        network.sums_of_user(self.body(), user, &mut sums);
-        Some(packed.shared(network, self.body(), &sums))
-    }
-
     /// The weight file's own items, ready to be scored; `None` if it has none.
     ///
-    /// Computes every item's embedding: make it once and share it.
+    /// Computes every item's features: make it once and share it.
     ///
     /// # Errors
     /// As [`Catalog::from_table`].
@@ -277,7 +269,7 @@ fn check_priors(contents: &Contents) -> Result<(), String> {
         }
     }
     match &contents.user_prior {
-        Some(prior) if *factors == 0 || prior.width() != *factors => {
+        Some(prior) if *factors == 0 || prior.width() != contents.head.len() => {
             Err("the user prior does not fit the configuration".into())
         }
         Some(prior) => prior.check(user_fields),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicUsize};
 
-use crate::adapt::BLOCK;
+use crate::adapt::{BLOCK, Forward};
 use crate::coarse::{COARSE_BLOCK, CoarseItems, CoarseUser};
 use crate::inputs::{InputBuffers, Rows};
 use crate::item_set::ItemSet;
@@ -123,15 +123,16 @@ impl User {
         self.left_out.clear();
         filter.leave_out.iter().chain(rated).for_each(|&item| self.left_out.insert(item));
 
-        let Self { catalog, body, own_head, left_out, room, coarse, .. } = self;
-        own_head.pack(catalog.model().user_head_network());
-        let (packed, activations) = (own_head.as_packed(), &mut room.workspace.activations);
-        let (model, inputs) = (catalog.model(), &mut room.inputs);
+        let Self { catalog, own_head, left_out, room, coarse, .. } = self;
+        let model = catalog.model();
+        own_head.pack(model.user_head_network());
+        let head = own_head.forward(model.user_head_network());
+        let (inputs, activations) = (&mut room.inputs, &mut room.workspace.activations);
         let pays = |of: &&CoarseItems| items >= of.fewest && items / most >= COARSE_FROM_EACH;
         let mut prepared = catalog.coarse().filter(pays);
-        if let Some(items) = prepared {
+        if let (Some(items), Forward::Deep(packed)) = (prepared, head) {
             if coarse.is_none() {
-                *coarse = CoarseUser::new(model, items, body).ok();
+                *coarse = CoarseUser::new(model, items).ok();
             }
             match coarse {
                 Some(coarse) => coarse.take_head(model, own_head.numbers(), packed),
@@ -147,7 +148,7 @@ impl User {
         }
         let together = if prepared.is_some() { COARSE_BLOCK / BLOCK } else { 1 };
         let search = Search {
-            scoring: Scoring { catalog, body, head: packed },
+            scoring: Scoring { catalog, head },
             left_out,
             coarse: prepared,
             step: (blocks / (16 * threads)).clamp(1, 16).next_multiple_of(together),

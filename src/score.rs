@@ -1,9 +1,9 @@
 //! Scores of items, and how far ratings may lie from them.
 
-use crate::adapt::BLOCK;
+use crate::adapt::{BLOCK, Forward};
 use crate::config::Local;
 use crate::inputs::{InputBuffers, Rows};
-use crate::network::{LayerRows, PackedNetwork};
+use crate::network::LayerRows;
 use crate::{Catalog, Error, Result, User};
 
 impl User {
@@ -63,7 +63,7 @@ impl User {
             return Err(Error::argument("deviations", problem));
         }
         self.score(items, scores)?;
-        let Self { catalog, body, room, posterior, .. } = self;
+        let Self { catalog, room, posterior, .. } = self;
         let model = catalog.model();
         let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
             let problem = "the model adapts by gradient steps, and does not know them";
@@ -73,7 +73,7 @@ impl User {
         let output = &model.config().output;
         let blocks = items.chunks(BLOCK).zip(scores.chunks(BLOCK));
         for ((items, scores), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
-            let (inputs, item_variances) = room.inputs.fill(catalog, body, Rows::Listed(items));
+            let (inputs, item_variances) = room.inputs.fill(catalog, Rows::Listed(items));
             for (row, (deviation, score)) in deviations.iter_mut().zip(scores).enumerate() {
                 let features = &inputs.items[row * width..][..width];
                 let of_item = item_variances.get(row).copied().unwrap_or(0.0);
@@ -86,10 +86,11 @@ impl User {
 
     /// Scores one block of items, all of which are in the catalogue.
     fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
-        let Self { catalog, body, own_head, room, .. } = self;
-        own_head.pack(catalog.model().user_head_network());
+        let Self { catalog, own_head, room, .. } = self;
+        let network = catalog.model().user_head_network();
+        own_head.pack(network);
         let activations = &mut room.workspace.activations;
-        let scoring = Scoring { catalog, body, head: own_head.as_packed() };
+        let scoring = Scoring { catalog, head: own_head.forward(network) };
         scoring.score_block(rows, &mut room.inputs, activations, scores);
     }
 }
@@ -98,10 +99,8 @@ impl User {
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
     pub catalog: &'a Catalog,
-    /// The body for the user.
-    pub body: &'a PackedNetwork,
     /// The user's own head as it stands.
-    pub head: &'a PackedNetwork,
+    pub head: Forward<'a>,
 }
 
 impl Scoring<'_> {
@@ -115,10 +114,10 @@ impl Scoring<'_> {
         scores: &mut [f32],
     ) {
         let model = self.catalog.model();
-        let (inputs, _) = inputs.fill(self.catalog, self.body, rows);
-        model.user_head_network().forward(self.head, inputs, activations);
+        let (inputs, _) = inputs.fill(self.catalog, rows);
+        let heads = self.head.outputs(model.user_head_network(), inputs, activations);
         let output = &model.config().output;
-        for (score, head) in scores.iter_mut().zip(activations.output(inputs.rows)) {
+        for (score, head) in scores.iter_mut().zip(heads) {
             *score = output.score(*head);
         }
     }

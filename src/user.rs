@@ -8,7 +8,6 @@ use crate::config::Local;
 use crate::embedding::write_row;
 use crate::item_set::ItemSet;
 use crate::kernels::{add_scaled, are_finite};
-use crate::network::PackedNetwork;
 use crate::profile::Profile;
 use crate::room::Room;
 use crate::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
@@ -25,7 +24,7 @@ use crate::{Catalog, Error, Model, Result};
 pub struct User {
     pub(crate) catalog: Catalog,
     pub(crate) profile: Profile,
-    /// The user's part of the body's input, or of the head's.
+    /// The user's part of the head's input; empty with item vectors.
     pub(crate) embedding: Vec<f32>,
     pub(crate) unknown_values: usize,
     pub(crate) rated: Vec<u32>,
@@ -36,8 +35,6 @@ pub struct User {
     support: SupportSet,
     /// How sure the head is, with the ridge solver.
     pub(crate) posterior: Option<Posterior>,
-    /// The body for this user; without layers where the model has none.
-    pub(crate) body: PackedNetwork,
     pub(crate) own_head: OwnHead,
     pub(crate) room: Room,
     /// Room for coarse passes, once there was one.
@@ -86,15 +83,15 @@ impl User {
         write_row(fields, columns, row, &contents.user_embeddings, means, &mut embedding);
         let mut start = model.user_start().clone();
         if let Some(prior) = &contents.user_prior {
-            let mut weights = vec![0.0; prior.width()];
-            prior.write_row(fields, columns, row, &mut weights);
-            add_scaled(&mut Arc::make_mut(&mut start)[..weights.len()], 1.0, &weights);
+            let mut moved = vec![0.0; prior.width()];
+            prior.write_row(fields, columns, row, &mut moved);
+            add_scaled(Arc::make_mut(&mut start).as_mut_slice(), 1.0, &moved);
         }
         let (full, network) = (model.head_network(), model.user_head_network());
         let mut sums = Vec::new();
-        full.sums_of_user(model.head(), head_user(model, &embedding), &mut sums);
+        full.sums_of_user(model.head(), &embedding, &mut sums);
         let packed = model.packed_start(&start, &sums);
-        let total = full.speed_of_bias(0, head_user(model, &embedding), speed(model));
+        let total = full.speed_of_bias(0, &embedding, speed(model));
         let (rates, posterior) = match &model.config().local {
             Local::Gradient(steps) => {
                 let mut rates = steps.rates.clone();
@@ -118,7 +115,6 @@ impl User {
             absent: Vec::new(),
             support: SupportSet::default(),
             posterior,
-            body: model.packed_body(&embedding).unwrap_or_default(),
             own_head: OwnHead::new(network, start, packed, sums, rates),
             room: Room::new(model),
             embedding,
@@ -175,7 +171,7 @@ impl User {
             own.numbers(),
             own.start(),
             model.head(),
-            head_user(model, &self.embedding),
+            &self.embedding,
             speed(model),
         )
     }
@@ -212,16 +208,16 @@ impl User {
         self.check(items, ratings)?;
         self.reserve(items.len())?;
         self.forget_ratings();
-        let Self { catalog, body, support, posterior, own_head, .. } = self;
+        let Self { catalog, support, posterior, own_head, .. } = self;
         let Room { inputs: buffers, workspace } = &mut self.room;
         let model = catalog.model();
         let (network, config) = (model.user_head_network(), model.config());
         let mut targets = [0.0; BLOCK];
         let set = if items.len() <= BLOCK {
-            buffers.fill_rated(catalog, body, items, ratings, &mut targets)
+            buffers.fill_rated(catalog, items, ratings, &mut targets)
         } else {
             for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
-                support.extend(buffers.fill_rated(catalog, body, items, ratings, &mut targets));
+                support.extend(buffers.fill_rated(catalog, items, ratings, &mut targets));
             }
             support.set()
         };
@@ -284,11 +280,6 @@ impl User {
         }
         Ok(())
     }
-}
-
-/// The user's part of the head's input: with a body, it is in its features.
-pub(crate) fn head_user<'a>(model: &Model, embedding: &'a [f32]) -> &'a [f32] {
-    if model.body_network().is_some() { &[] } else { embedding }
 }
 
 /// How fast each of the head's parameters learns: by its rate, or by its variance before

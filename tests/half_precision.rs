@@ -316,7 +316,7 @@ fn numbers_beyond_half_precision_are_refused() {
     let mut contents = sample_with_vectors();
     contents.config.catalog = Precision::Half;
     let vectors = contents.catalog.as_mut().unwrap().vectors.as_mut().unwrap();
-    vectors.bias = vec![0.0, 30_000.0, 0.0].into();
+    vectors.vectors = vec![0.5, 0.5, 0.5, 0.5, 90_000.0, 0.5, 0.5, 0.5, 0.5].into();
     let error = Model::from_bytes(bytes(&contents)).unwrap().catalog().unwrap_err();
     assert!(error.to_string().contains("\"two\""), "{error}");
 }

@@ -11,12 +11,15 @@ use melu::{Asking, Catalog, Error, Model, NewItem, Question, Questions, User, gr
 use proptest::prelude::*;
 
 const FACTORS: usize = 3;
-/// Vector, four numbers that say what else is known of the item, two that describe the
-/// user, and the bias.
-const WIDTH: usize = FACTORS + 7;
+/// What the body sees: the vector, and four numbers that say what else is known of the item.
+const SEEN: usize = FACTORS + 4;
+/// What it makes of that.
+const MADE: usize = 5;
+/// Vector, the body's output, and the bias.
+const WIDTH: usize = FACTORS + MADE + 1;
 const NOISE: f64 = 0.5;
 
-/// A model whose head sees items' vectors and the user's region, without a body.
+/// A model whose head sees items' vectors and what a body makes of them.
 struct Bench {
     seed: u64,
     contents: Contents,
@@ -26,8 +29,8 @@ struct Bench {
 impl Bench {
     fn new(seed: u64, items: usize, familiarity: bool) -> Self {
         let json = r#"{"item_fields": [],
-            "user_fields": [{"name": "region", "kind": "one", "size": 3}],
-            "embedding_dim": 2, "factors": 3, "hidden": [], "loss": "mse",
+            "user_fields": [{"name": "region", "kind": "one", "size": 3, "embedded": false}],
+            "embedding_dim": 2, "factors": 3, "body": [5], "hidden": [], "loss": "mse",
             "output": {"scale": 1.0, "offset": 0.0},
             "local": {"solver": "ridge", "noise": 0.5, "item_variance": 1.0}}"#;
         let numbers = |tensor: u64, len: usize| -> Vec<f32> {
@@ -39,8 +42,8 @@ impl Bench {
         let contents = Contents {
             config: Config::from_json(json).unwrap(),
             item_embeddings: Vec::new(),
-            user_embeddings: vec![numbers(7, 6).into()],
-            body: Vec::new(),
+            user_embeddings: vec![Vec::new().into()],
+            body: numbers(7, (SEEN + 1) * MADE),
             head: numbers(0, WIDTH),
             head_scale: positive(1, WIDTH),
             item_prior: Some(ItemPrior { prior, variance: 0.5 }),
@@ -73,12 +76,6 @@ impl Bench {
         User::new(&self.catalog, &[]).unwrap()
     }
 
-    /// What describes a user of whom nothing is known: the mean of all regions.
-    fn nobody(&self) -> [f64; 2] {
-        let table = &self.contents.user_embeddings[0];
-        [0, 1].map(|i| (0..3).map(|row| f64::from(table[2 * row + i])).sum::<f64>() / 3.0)
-    }
-
     fn len(&self) -> usize {
         self.catalog.len()
     }
@@ -95,8 +92,13 @@ impl Bench {
         let known = f64::from(u8::from(raters[item] > 0));
         let log = f64::from(raters[item]).ln_1p() / 4.0 - 1.0;
         let variance = f64::from(variance[item]);
-        row.extend([3.0 * f64::from(bias[item]), known, log, 3.0 * variance]);
-        row.extend(self.nobody());
+        let numbers = [3.0 * f64::from(bias[item]), known, log, 3.0 * variance];
+        let seen = [&row[..], &numbers].concat();
+        let (weights, biases) = self.contents.body.split_at(SEEN * MADE);
+        for (weights, bias) in weights.chunks(SEEN).zip(biases) {
+            let sum: f64 = weights.iter().zip(&seen).map(|(w, x)| f64::from(*w) * x).sum();
+            row.push((sum + f64::from(*bias)).max(0.0));
+        }
         row.push(1.0);
         (row, NOISE + variance)
     }
@@ -300,6 +302,10 @@ fn items_without_a_description_can_be_asked_about() {
     let mut contents = Bench::new(1, 20, true).contents;
     let mut json: serde_json::Value = serde_json::from_str(&contents.config.to_json()).unwrap();
     json["factors"] = 0.into();
+    json["body"] = serde_json::json!([]);
+    json["user_fields"][0]["embedded"] = true.into();
+    contents.user_embeddings = vec![vec![0.5, -0.25, 1.0, 0.75, -0.5, 0.25].into()];
+    contents.body = Vec::new();
     contents.config = Config::from_json(&json.to_string()).unwrap();
     contents.item_prior = None;
     contents.catalog.as_mut().unwrap().vectors = None;

@@ -10,6 +10,8 @@ use melu::adapt::Set;
 use melu::config::Ridge;
 use melu::loss::{Loss, Output};
 use melu::network::{Inputs, Network};
+use melu::prior::{Input, Prior, Term};
+use melu::schema::{Column, ColumnBuilder, Field, FieldKind};
 use melu::train::RidgeGradient;
 use proptest::prelude::*;
 
@@ -23,11 +25,26 @@ struct Case {
     noise: f64,
     item_variance: Vec<f64>,
     head: Vec<f64>,
+    /// What the profile adds to where the head starts: of each of three fields' terms, the
+    /// weights, [rows, head].
+    prior: [Vec<f64>; 3],
+    profile: Profile,
     scale: Vec<f64>,
     user: Vec<f64>,
     support: Rows,
     query: Rows,
 }
+
+/// A value of three, values of four that others share, and a number.
+#[derive(Clone, Debug)]
+struct Profile {
+    one: Option<u32>,
+    many: Vec<u32>,
+    number: Option<f32>,
+}
+
+/// How much is known through each of the shared values.
+const CONFIDENCES: [f32; 4] = [0.5, 0.0, 2.0, 1.25];
 
 #[derive(Clone, Debug)]
 struct Rows {
@@ -46,6 +63,9 @@ prop_compose! {
         query in 0usize..5,
         noise in 0.2f32..2.0,
         item_variance in 0.1f32..2.0,
+        one in prop::option::of(0u32..3),
+        many in prop::sample::subsequence(vec![0u32, 1, 2, 3], 0..=4),
+        number in prop::option::of(-3f32..3.0),
         seed: u64,
     ) -> Case {
         let numbers = |tensor: u64, len: usize| -> Vec<f64> {
@@ -68,6 +88,8 @@ prop_compose! {
             noise: noise.into(),
             item_variance: vec![item_variance.into()],
             head,
+            prior: [numbers(3, 3 * width), numbers(4, 5 * width), numbers(5, width)],
+            profile: Profile { one, many, number },
             scale: numbers(1, width).iter().map(|x| 0.2 + x.abs()).map(|x| f64::from(x as f32)).collect(),
             user: numbers(2, user_width),
             support: rows(10, support),
@@ -82,10 +104,60 @@ impl Case {
         rows.items.chunks(width).map(|item| [item, &self.user].concat()).collect()
     }
 
+    /// Where the head starts.
+    fn start(&self) -> Vec<f64> {
+        let mut start = self.head.clone();
+        let mut add = |term: usize, row: usize, share: f64| {
+            let weights = &self.prior[term][row * start.len()..][..self.head.len()];
+            start.iter_mut().zip(weights).for_each(|(start, weight)| *start += share * weight);
+        };
+        let Profile { one, many, number } = &self.profile;
+        if let Some(value) = one {
+            add(0, *value as usize, 1.0);
+        }
+        let known: f64 = many.iter().map(|value| f64::from(CONFIDENCES[*value as usize])).sum();
+        many.iter().for_each(|value| add(1, *value as usize, 1.0 / (1.0 + known)));
+        if !many.is_empty() {
+            add(1, 4, (1.0 + known).ln());
+        }
+        if let Some(number) = number {
+            // In deviations of 2 from the mean .5, between -1 and 1.
+            add(2, 0, ((f64::from(*number) - 0.5) / 2.0).clamp(-1.0, 1.0));
+        }
+        start
+    }
+
+    /// The same by the library, of which each term's weights are read.
+    fn library_prior(&self) -> (Vec<Field>, Vec<Column>, Prior) {
+        let field =
+            |name: &str, kind, size| Field { name: name.into(), kind, size, embedded: false };
+        let fields = vec![
+            field("one", FieldKind::One, 3),
+            field("many", FieldKind::Multi, 4),
+            field("number", FieldKind::Numeric { mean: 0.5, std: 2.0 }, 2),
+        ];
+        let Profile { one, many, number } = &self.profile;
+        let mut columns: Vec<_> =
+            fields.iter().map(|field| ColumnBuilder::new(field.is_numeric())).collect();
+        one.iter().for_each(|value| columns[0].push_value(*value));
+        many.iter().for_each(|value| columns[1].push_value(*value));
+        columns.iter_mut().for_each(|column| column.end_row(*number));
+        let inputs = [
+            Input::Values { field: 0 },
+            Input::Shared { field: 1, confidences: CONFIDENCES.to_vec().into() },
+            Input::Number { field: 2, lowest: -1.0, highest: 1.0 },
+        ];
+        let terms = inputs.into_iter().zip(&self.prior);
+        let terms = terms.map(|(input, weights)| Term { input, weights: single(weights).into() });
+        let intercept = single(&self.head).into();
+        let prior = Prior::new(&fields, intercept, terms.collect()).unwrap();
+        (fields, columns.into_iter().map(ColumnBuilder::finish).collect(), prior)
+    }
+
     /// The posterior mean: the least of squared errors over variances, plus
     /// squared moves over squared scales. Also how near a kink any row comes.
     fn adapted(&self) -> (Vec<f64>, f64) {
-        let width = self.head.len();
+        let (width, start) = (self.head.len(), self.start());
         let (mut matrix, mut right) = (vec![vec![0.0; width]; width], vec![0.0; width]);
         for (i, scale) in self.scale.iter().enumerate() {
             matrix[i][i] = 1.0 / (scale * scale);
@@ -93,7 +165,7 @@ impl Case {
         let mut nearest = f64::INFINITY;
         for (row, x) in self.rows(&self.support).iter().enumerate() {
             let x: Vec<f64> = x.iter().copied().chain([1.0]).collect();
-            let said = dot(&x, &self.head) + self.support.offsets[row];
+            let said = dot(&x, &start) + self.support.offsets[row];
             let target = self.support.targets[row];
             let (error, spread) = match self.loss {
                 Loss::Mse | Loss::SmoothL1 => (target - said, 1.0),
@@ -114,7 +186,7 @@ impl Case {
             }
         }
         let moved = eliminate(matrix, right);
-        (self.head.iter().zip(moved).map(|(start, moved)| start + moved).collect(), nearest)
+        (start.iter().zip(moved).map(|(start, moved)| start + moved).collect(), nearest)
     }
 
     fn query_loss(&self) -> (f64, f64) {
@@ -150,6 +222,10 @@ impl Case {
         let len = pick(&mut self.clone()).len();
         (0..len).map(|place| (at(place, h) - at(place, -h)) / (2.0 * h)).collect()
     }
+}
+
+fn single(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|x| *x as f32).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -205,7 +281,6 @@ proptest! {
         prop_assume!(nearest > 1e-3);
         // Of ratings that are met to a hair, floats leave no gradient to compare.
         prop_assume!(loss > 1e-3 || case.query.targets.is_empty());
-        let single = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
         let sets = [&case.support, &case.query].map(|rows| {
             [&rows.items, &rows.targets, &rows.offsets, &rows.variances].map(|list| single(list))
         });
@@ -224,7 +299,10 @@ proptest! {
                 item_variance: case.item_variance[0] as f32,
                 calibration: 1.0,
             };
-        let (head, scale) = (single(&case.head), single(&case.scale));
+        let scale = single(&case.scale);
+        let (fields, columns, prior) = case.library_prior();
+        let mut head = vec![0.0; prior.width()];
+        prior.write_row(&fields, &columns, 0, &mut head);
         let mut gradient = RidgeGradient::default();
         // Whatever was computed before must leave no trace.
         gradient.compute(&network, &output, &ridge, &head, &scale, query, query);
@@ -232,6 +310,17 @@ proptest! {
 
         compare("loss", &[gradient.loss], &[loss])?;
         compare("head", &gradient.head, &case.differences(|case| &mut case.head))?;
+        // A term's row gets as much of the gradient as the head gets of the row.
+        let picks: [fn(&mut Case) -> &mut Vec<f64>; 3] =
+            [|case| &mut case.prior[0], |case| &mut case.prior[1], |case| &mut case.prior[2]];
+        for (term, pick) in prior.terms().iter().zip(picks) {
+            let mut by_term = vec![0.0; term.weights.len()];
+            term.input.shares(&fields, &columns, 0, |row, share| {
+                let by_row = &mut by_term[row * head.len()..][..head.len()];
+                by_row.iter_mut().zip(&gradient.head).for_each(|(by, g)| *by += share * g);
+            });
+            compare("prior", &by_term, &case.differences(pick))?;
+        }
         compare("scale", &gradient.scale, &case.differences(|case| &mut case.scale))?;
         let by_variance = case.differences(|case| &mut case.item_variance);
         let by_variances = case.differences(|case| &mut case.support.variances);

@@ -292,12 +292,13 @@ fn metadata_of_vectors_priors_and_body_is_checked() {
     }
     for (old, new, named) in [
         ("\"factors\":3", "\"factors\":4", "body.0.weight"),
-        ("\"factors\":3,", "", "body.0.weight"),
+        ("\"factors\":3,", "", "factors"),
         ("\"factors\":3", "\"factors\":18446744073709551615", "factors"),
         ("\"factors\":3", "\"factors\":4611686018427387904", "melu.config"),
         ("[6,4]", "[6,4,4]", "body.2.weight"),
         ("[6,4]", "[6,4611686018427387904]", "melu.config"),
-        ("[6,4]", "[]", "head.0.weight"),
+        ("[6,4]", "[]", "genres"),
+        ("\"size\":5,\"embedded\":false", "\"size\":5", "region"),
         ("\"embedded\":false", "\"embedded\":true", "item.studio.weight"),
         ("\"embedding_dim\":5", "\"embedding_dim\":0", "item.genres.weight"),
         ("\"noise\":0.75", "\"noise\":1e300", "noise"),
@@ -354,10 +355,10 @@ fn sizes_without_tensors_cost_nothing() {
             item_embeddings: vec![Vec::new().into()],
             user_embeddings: vec![Vec::new().into()],
             body: Vec::new(),
-            head: vec![0.5; 6],
-            head_scale: vec![1.0; 6],
+            head: vec![0.5; 2],
+            head_scale: vec![1.0; 2],
             item_prior: Some(ItemPrior { prior: prior(2), variance: 1.0 }),
-            user_prior: Some(prior(1)),
+            user_prior: Some(prior(2)),
             item_vocabularies: vec![None],
             user_vocabularies: vec![None],
             catalog: None,
@@ -416,8 +417,8 @@ fn parts_that_do_not_fit_each_other_are_refused() {
     refuse("user prior's width", &|c| c.user_prior = Some(c.item_prior.clone().unwrap().prior));
     refuse("a prior of other fields", &|c| {
         let far = [c.config.item_fields.clone(), c.config.user_fields.clone()].concat();
-        let term = Term { input: Input::Values { field: 5 }, weights: vec![0.0; 2 * 3].into() };
-        c.user_prior = Some(Prior::new(&far, vec![0.0; 3].into(), vec![term]).unwrap());
+        let term = Term { input: Input::Values { field: 5 }, weights: vec![0.0; 2 * 8].into() };
+        c.user_prior = Some(Prior::new(&far, vec![0.0; 8].into(), vec![term]).unwrap());
     });
     refuse("vectors' width", &|c| vectors(c).vectors = vec![0.0; 8].into());
     refuse("biases", &|c| vectors(c).bias = Vec::new().into());

@@ -7,6 +7,6 @@ mod ridge;
 mod set;
 
 pub use gradient::{Workspace, local_update};
-pub use own_head::OwnHead;
+pub use own_head::{Forward, OwnHead};
 pub use ridge::Posterior;
 pub use set::{BLOCK, Set, SupportSet, part};

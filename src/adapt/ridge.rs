@@ -9,7 +9,7 @@
 //! numbers the mean is found among the rows instead, as A^T (A A^T + I)^-1 times
 //! the residuals (section 6.1), and the precision is not needed for it.
 
-use super::own_head::{OwnHead, Packed};
+use super::own_head::{Forward, OwnHead, Packed};
 use super::set::{BLOCK, Set};
 use crate::config::Ridge;
 use crate::kernels::cholesky;
@@ -82,17 +82,16 @@ impl Posterior {
         activations: &mut LayerRows,
     ) -> bool {
         own.packed = Packed::Nowhere;
-        let OwnHead { numbers: head, start, packed_start, .. } = own;
+        let OwnHead { numbers: head, start, user_sums, .. } = own;
+        let user_sum = user_sums.first().copied().unwrap_or(0.0);
         let (width, ratings) = (self.mean.len(), support.inputs.rows);
         let few = (1..width.min(BLOCK + 1)).contains(&ratings);
         self.mean.fill(0.0);
         self.factor.fill(0.0);
         self.rows_left_out = 0;
         for Set { inputs, targets, item_variances } in support.blocks() {
-            network.forward(packed_start, inputs, activations);
-            for (row, (said, target)) in
-                activations.output(inputs.rows).iter().zip(targets).enumerate()
-            {
+            let said = Forward::Linear(start, user_sum).outputs(network, inputs, activations);
+            for (row, (said, target)) in said.iter().zip(targets).enumerate() {
                 let (residual, variance) = output.loss.working_residual(*said, *target);
                 let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
                 let variance = ridge.noise * variance + ridge.item_variance * item_variance;

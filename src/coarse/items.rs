@@ -1,16 +1,12 @@
 //! What the coarse pass keeps of a catalogue, for all of its users.
 
-use std::sync::Arc;
-
-use super::layer::CoarseWeight;
-use super::norm::{SpectralNorm, WIDEST, length_of};
+use super::norm::{WIDEST, length_of};
 use crate::inputs::Rows;
 use crate::item_rows::ItemRows;
 use crate::kernels::{TILE_EDGE, TiledItems, Tiles, round_to_bfloat};
-use crate::network::Network;
 use crate::{Error, Model, Result};
 
-/// The catalogue's rows in bfloat16, and the body's weights.
+/// The catalogue's rows in bfloat16.
 #[derive(Debug)]
 pub struct CoarseItems {
     /// What computes the pass.
@@ -20,7 +16,6 @@ pub struct CoarseItems {
     pub lengths: Vec<f32>,
     /// The length of what rounding took from it.
     pub lost: Vec<f32>,
-    pub body: Vec<Arc<CoarseWeight>>,
     /// A pass over fewer items does not pay.
     pub fewest: usize,
 }
@@ -33,8 +28,8 @@ const FEWEST: usize = 1_024;
 const FEWEST_FOR_EACH_OUTPUT: usize = 16;
 
 impl CoarseItems {
-    /// Of so many items; `None` for a model that has no layer before the last, or too wide a
-    /// one.
+    /// Of so many items; `None` for a model whose head has no layer before the last, or too
+    /// wide a one.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -44,13 +39,12 @@ impl CoarseItems {
         items: usize,
         exact: &ItemRows,
     ) -> Result<Option<Self>> {
-        let (body, head) = (model.body_network(), model.user_head_network());
-        let layers = || body.into_iter().chain([head]).flat_map(Network::layers);
-        let fits = layers().all(|layer| layer.inputs.max(layer.outputs) <= WIDEST);
-        if layers().count() < 2 || !fits {
+        let head = model.user_head_network();
+        let fits = head.layers().iter().all(|layer| layer.inputs.max(layer.outputs) <= WIDEST);
+        if head.is_linear() || !fits {
             return Ok(None);
         }
-        let width = body.unwrap_or(head).item_width();
+        let width = head.item_width();
         let refuse = || {
             let bytes = items.saturating_mul(2 * width.next_multiple_of(TILE_EDGE) + 8);
             Error::out_of_memory::<u8>("the catalogue's coarse rows", bytes)
@@ -69,28 +63,10 @@ impl CoarseItems {
             lengths[item] = length(row.iter().map(|number| round_to_bfloat(*number)));
             lost[item] = length(row.iter().map(|number| number - round_to_bfloat(*number)));
         }
-        let mut norm = SpectralNorm::default();
-        let weights = |body: &Network| {
-            let layers = 0..body.layers().len();
-            layers.map(|l| weight(body, l, model.body(), &mut norm)).collect()
-        };
-        let body = body.map(weights).unwrap_or_default();
         let hidden = head.layers().iter().map(|layer| layer.outputs).max().unwrap_or(0);
         let fewest = FEWEST.max(FEWEST_FOR_EACH_OUTPUT * hidden);
-        Ok(Some(Self { tiles, rows, lengths, lost, body, fewest }))
+        Ok(Some(Self { tiles, rows, lengths, lost, fewest }))
     }
-}
-
-fn weight(
-    network: &Network,
-    l: usize,
-    parameters: &[f32],
-    norm: &mut SpectralNorm,
-) -> Arc<CoarseWeight> {
-    let exact = network.item_weight(l, parameters);
-    let mut weight = CoarseWeight::zeros(exact.columns(), network.layers()[l].outputs);
-    weight.take(exact, norm);
-    Arc::new(weight)
 }
 
 /// At least the length of a row, if it is bounded.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::items::CoarseItems;
 use super::layer::{CoarseLayer, CoarseWeight};
 use super::norm::{MARGIN, SpectralNorm, length_of, rounding_of_sum};
-use crate::kernels::{After, Leading, TILE_EDGE, TiledItems, Tiles, coarse_layer, sum_of_squares};
+use crate::kernels::{After, TILE_EDGE, TiledItems, Tiles, coarse_layer, sum_of_squares};
 use crate::loss::{Loss, Output};
-use crate::network::PackedNetwork;
+use crate::network::{Layer, PackedNetwork};
 use crate::{Catalog, Error, Model, Result};
 
 /// Items that are computed together: so many that setting up tiles costs little, and so few
@@ -19,18 +19,13 @@ pub const COARSE_BLOCK: usize = 384;
 #[derive(Clone, Debug)]
 pub struct CoarseUser {
     tiles: Tiles,
-    /// The body's, and then those of the head before its last.
+    /// The head's before its last.
     layers: Vec<CoarseLayer>,
-    /// How many of them are the body's.
-    body: usize,
-    /// What the head's last layer has for the items' vectors, padded to an even count; empty
-    /// where they have none. Then it is the head's only layer.
-    leading: Vec<f32>,
-    /// What it has for the outputs of the layer before, padded as they are.
+    /// What the last has for the outputs of the layer before, padded as they are.
     last: Vec<f32>,
     last_bias: f32,
-    /// The lengths of both.
-    lengths: [f32; 2],
+    /// The length of `last`.
+    last_length: f32,
     /// Whether the head is the user's as it stands.
     has_head: bool,
     norm: SpectralNorm,
@@ -52,22 +47,18 @@ struct Blocks {
 }
 
 impl CoarseUser {
-    /// A user whose body is packed, of a catalogue that has coarse items, without a head.
+    /// A user of a catalogue that has coarse items, without a head.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    pub fn new(model: &Model, items: &CoarseItems, body: &PackedNetwork) -> Result<Self> {
+    pub fn new(model: &Model, items: &CoarseItems) -> Result<Self> {
         let head = model.user_head_network();
-        let mut layers: Vec<_> = items.body.iter().cloned().map(CoarseLayer::new).collect();
-        for (layer, bias) in layers.iter_mut().zip(body.biases()) {
-            layer.take_bias(bias);
-        }
-        let body = layers.len();
         let hidden = &head.layers()[..head.layers().len() - 1];
-        for (l, layer) in hidden.iter().enumerate() {
+        let layer = |(l, layer): (usize, &Layer)| {
             let inputs = head.item_inputs(l);
-            layers.push(CoarseLayer::new(Arc::new(CoarseWeight::zeros(inputs, layer.outputs))));
-        }
+            CoarseLayer::new(Arc::new(CoarseWeight::zeros(inputs, layer.outputs)))
+        };
+        let layers: Vec<_> = hidden.iter().enumerate().map(layer).collect();
         let widths = layers.iter().skip(1).map(|layer| layer.weight.tiles.inputs());
         let outputs = widths.map(|width| {
             let refuse = Error::out_of_memory::<u16>("a coarse block", COARSE_BLOCK * width);
@@ -85,13 +76,11 @@ impl CoarseUser {
         };
         Ok(Self {
             tiles: items.tiles,
-            body,
             // There is a layer before the last, whose outputs are padded.
             last: vec![0.0; layers.last().map_or(0, |layer| layer.weight.tiles.outputs())],
-            leading: vec![0.0; model.config().factors.next_multiple_of(2)],
             layers,
             last_bias: 0.0,
-            lengths: [0.0; 2],
+            last_length: 0.0,
             has_head: false,
             norm: SpectralNorm::default(),
             blocks,
@@ -109,18 +98,15 @@ impl CoarseUser {
             return;
         }
         let network = model.user_head_network();
-        let hidden = &mut self.layers[self.body..];
-        for (l, (layer, bias)) in hidden.iter_mut().zip(packed.biases()).enumerate() {
+        for (l, (layer, bias)) in self.layers.iter_mut().zip(packed.biases()).enumerate() {
             Arc::make_mut(&mut layer.weight).take(network.item_weight(l, head), &mut self.norm);
             layer.take_bias(bias);
         }
-        let count = hidden.len();
-        let last: &[f32] = network.item_weight(count, head).row_slices().next().unwrap_or_default();
-        let (leading, rest) = last.split_at(model.config().factors.min(last.len()));
-        self.leading[..leading.len()].copy_from_slice(leading);
-        self.last[..rest.len()].copy_from_slice(rest);
+        let last = network.item_weight(self.layers.len(), head).row_slices().next();
+        let last: &[f32] = last.unwrap_or_default();
+        self.last[..last.len()].copy_from_slice(last);
         self.last_bias = packed.biases().last().and_then(<[f32]>::first).copied().unwrap_or(0.0);
-        self.lengths = [leading, rest].map(|part| length_of(sum_of_squares(part)));
+        self.last_length = length_of(sum_of_squares(last));
         self.has_head = true;
     }
 
@@ -134,14 +120,13 @@ impl CoarseUser {
     ) -> &[f32] {
         let count = rows.len();
         let whole = rows.start..rows.start + count.next_multiple_of(TILE_EDGE);
-        let (item_lengths, item_lost) = (&items.lengths[whole.clone()], &items.lost[whole.clone()]);
         let Blocks { outputs, errors, lost, lengths, products, upper } = &mut self.blocks;
         let numbers = [&mut *errors, lost, lengths, products, upper];
         let [errors, lost, lengths, products, upper] =
             numbers.map(|numbers| &mut numbers[..whole.len()]);
         errors.fill(0.0);
-        lost.copy_from_slice(item_lost);
-        lengths.copy_from_slice(item_lengths);
+        lost.copy_from_slice(&items.lost[whole.clone()]);
+        lengths.copy_from_slice(&items.lengths[whole]);
         for (l, layer) in self.layers.iter().enumerate() {
             for ((error, lost), length) in errors.iter_mut().zip(&*lost).zip(&*lengths) {
                 *error = layer.error(*error, *lost, *length);
@@ -153,12 +138,7 @@ impl CoarseUser {
             };
             let after = match after.first_mut() {
                 Some(to) => After::Rounded { to, lost },
-                None => {
-                    let (items, first) = (&items.rows, whole.start);
-                    let leading = Leading { items, first, column: &self.leading };
-                    let leading = Some(leading).filter(|leading| !leading.column.is_empty());
-                    After::Product { column: &self.last, leading, products }
-                }
+                None => After::Product { column: &self.last, products },
             };
             let weight = &layer.weight.tiles;
             coarse_layer(self.tiles, inputs, rows, weight, &layer.bias, lengths, after);
@@ -169,28 +149,15 @@ impl CoarseUser {
         }
         // What the last layer makes of the errors, and what its sum may lose to rounding: once
         // in either precision.
-        let [leading_length, rest_length] = self.lengths;
-        let rounding = 2.0 * rounding_of_sum(self.leading.len() + self.last.len());
+        let (last_length, bias) = (self.last_length, self.last_bias);
+        let rounding = 2.0 * rounding_of_sum(self.last.len());
         // And the additions after it.
         let adding = rounding_of_sum(2);
-        let bias = self.last_bias;
         let of_outputs = products.iter().zip(&*errors).zip(&*lengths);
         for (upper, ((product, error), length)) in upper.iter_mut().zip(of_outputs) {
-            let sum = rest_length * (error + rounding * (length + error));
+            let sum = last_length * (error + rounding * (length + error));
             let above = sum + adding * (product.abs() + bias.abs());
             *upper = product + bias + MARGIN * above;
-        }
-        if !self.leading.is_empty() {
-            for (upper, (lost, length)) in upper.iter_mut().zip(item_lost.iter().zip(item_lengths))
-            {
-                let sum = leading_length * (lost + rounding * (length + lost));
-                *upper += MARGIN * sum;
-            }
-        }
-        if let Some(offsets) = catalog.offsets().get(rows) {
-            for (upper, offset) in upper.iter_mut().zip(offsets) {
-                *upper += offset + MARGIN * adding * offset.abs();
-            }
         }
         let upper = &mut self.blocks.upper[..count];
         above_scores(&catalog.model().config().output, upper);

@@ -399,6 +399,7 @@ mod tests {
                 "\"embedding_dim\": 8, \"factors\": 25, \"body\": [64, 16]",
             )
             .replace("\"size\": 6}", "\"size\": 6, \"embedded\": false}")
+            .replace("\"size\": 2}", "\"size\": 2, \"embedded\": false}")
             .replace("\"hidden\": [64, 64]", "\"hidden\": []")
             .replace(
                 "\"gradient\", \"steps\": 1, \"rate\": 5e-6",
@@ -411,8 +412,9 @@ mod tests {
         );
         assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
         // A vector, the numbers beside it, and two embeddings, of which one is a line.
-        assert_eq!((config.item_width(), config.user_width()), (Some(25 + 4 + 16), Some(8)));
-        assert_eq!(config.body_network().unwrap().unwrap().layers()[0].inputs, 53);
+        assert_eq!((config.item_width(), config.user_width()), (Some(25 + 4 + 16), Some(0)));
+        assert_eq!(config.feature_width(), Some(25 + 16));
+        assert_eq!(config.body_network().unwrap().unwrap().layers()[0].inputs, 45);
         assert_eq!(config.head_network().unwrap().layers()[0].inputs, 25 + 16);
         for (old, new, named) in [
             ("\"hidden\": []", "\"hidden\": [3]", "hidden"),
@@ -421,6 +423,9 @@ mod tests {
             ("\"noise\"", "\"steps\": 1, \"noise\"", "ridge"),
             ("1.25", "-1", "item_variance"),
             ("[64, 16]", "[64, 0]", "body"),
+            ("[64, 16]", "[]", "genres"),
+            ("\"factors\": 25, ", "", "factors"),
+            ("\"size\": 2, \"embedded\": false", "\"size\": 2", "gender"),
             ("\"factors\": 25", "\"factors\": 18446744073709551615", "factors"),
         ] {
             assert!(json.contains(old));

@@ -32,9 +32,10 @@ pub struct Config {
     pub embedding_dim: usize,
     /// Width of the items' vectors; 0 for a model without.
     pub factors: usize,
-    /// Widths of the body's layers; empty for a model without a body.
+    /// Widths of the layers of the body, which sees what describes an item and makes
+    /// features of it; empty for a model without, as for one without vectors.
     pub body: Vec<usize>,
-    /// Widths of the head's hidden layers.
+    /// Widths of the head's hidden layers; with vectors, it has none.
     pub hidden: Vec<usize>,
     /// Loss, and how the head's units meet the ratings'.
     pub output: Output,
@@ -127,7 +128,7 @@ impl Config {
     }
 
     /// Width of what describes an item to the body, or to the head of a model
-    /// without a body: what the item's vector gives, then the embeddings of its
+    /// without vectors: what the item's vector gives, then the embeddings of its
     /// fields. `None` if it overflows.
     pub fn item_width(&self) -> Option<usize> {
         let vector = match self.factors {
@@ -137,8 +138,18 @@ impl Config {
         self.embedded_width(Entity::Item)?.checked_add(vector)
     }
 
-    /// Width of what describes a user: the embeddings of its fields. `None` if
-    /// it overflows.
+    /// Width of an item's features, which is what the head sees of it and a catalogue
+    /// keeps: the vector, then the body's output; without vectors, what describes the
+    /// item. `None` if it overflows.
+    pub fn feature_width(&self) -> Option<usize> {
+        match self.factors {
+            0 => self.item_width(),
+            factors => factors.checked_add(self.body.last().copied().unwrap_or(0)),
+        }
+    }
+
+    /// Width of what describes a user to the head: the embeddings of its fields. `None`
+    /// if it overflows.
     pub fn user_width(&self) -> Option<usize> {
         self.embedded_width(Entity::User)
     }
@@ -156,8 +167,8 @@ impl Config {
         if self.body.is_empty() {
             return Ok(None);
         }
-        let (items, users) = self.widths()?;
-        Network::body(items, users, &self.body).map(Some)
+        let items = self.item_width().ok_or(TOO_WIDE)?;
+        Network::body(items, &self.body).map(Some)
     }
 
     /// The head's layers and where its tensors lie.
@@ -165,22 +176,8 @@ impl Config {
     /// # Errors
     /// If it has no input, a width is 0, or the sizes overflow: in words.
     pub fn head_network(&self) -> Result<Network, String> {
-        match self.body.last() {
-            None => {
-                let (items, users) = self.widths()?;
-                Network::head(items, users, &self.hidden)
-            }
-            Some(features) => {
-                let items =
-                    features.checked_add(self.factors).ok_or("factors or body is too wide")?;
-                Network::head(items, 0, &self.hidden)
-            }
-        }
-    }
-
-    fn widths(&self) -> Result<(usize, usize), String> {
-        let widths = self.item_width().zip(self.user_width());
-        widths.ok_or_else(|| "embedding_dim or factors is too large".into())
+        let (items, users) = self.feature_width().zip(self.user_width()).ok_or(TOO_WIDE)?;
+        Network::head(items, users, &self.hidden)
     }
 
     /// Whether all its numbers can be used.
@@ -192,9 +189,7 @@ impl Config {
         check_fields(Entity::User, &self.user_fields)?;
         let head = self.head_network()?;
         self.body_network()?;
-        if self.factors > 0 && !self.hidden.is_empty() {
-            return Err("factors are given; a head without hidden layers is expected".into());
-        }
+        self.check_vectors()?;
         let Output { loss, scale, offset } = self.output;
         if !(scale.is_finite() && scale > 0.0) {
             return Err(format!("output.scale is {scale}; a number above 0 is expected"));
@@ -212,7 +207,35 @@ impl Config {
             Local::Ridge(ridge) => ridge.check(&head),
         }
     }
+
+    /// Whether head, body and fields are those of a model with vectors, or of one without.
+    fn check_vectors(&self) -> Result<(), String> {
+        if self.factors == 0 {
+            return match self.body.is_empty() {
+                true => Ok(()),
+                false => Err("a body is given; factors are expected".into()),
+            };
+        }
+        if !self.hidden.is_empty() {
+            return Err("factors are given; a head without hidden layers is expected".into());
+        }
+        let read_by_body = |entity| entity == Entity::Item && !self.body.is_empty();
+        for entity in [Entity::Item, Entity::User] {
+            let embedded = self.fields(entity).iter().find(|field| field.embedded);
+            if let Some(field) = embedded.filter(|_| !read_by_body(entity)) {
+                return Err(format!(
+                    "{entity} field \"{}\" has an embedding, which nothing reads: with factors, \
+                     only a body does, of items",
+                    field.name
+                ));
+            }
+        }
+        Ok(())
+    }
 }
+
+/// What is said of widths whose sum is beyond a count.
+const TOO_WIDE: &str = "embedding_dim, factors or body is too large";
 
 fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {
     let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();

@@ -26,7 +26,8 @@ pub struct Contents {
     /// What gives an item without ratings its vector; needed by a model with
     /// item vectors.
     pub item_prior: Option<ItemPrior>,
-    /// What is added to the head's weights of the item vector, by the profile.
+    /// What is added to where the head starts, by the profile: as wide as the head has
+    /// numbers.
     pub user_prior: Option<Prior>,
     /// The names of each item field's values, where the file has them.
     pub item_vocabularies: Vec<Option<Vocabulary>>,

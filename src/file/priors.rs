@@ -138,8 +138,13 @@ pub fn push<'a>(tensors: &mut Vec<TensorData<'a>>, entity: Entity, prior: &'a Pr
     }
 }
 
-/// The items' prior and the users', where the file has them.
-pub fn read(file: &mut RawFile, config: &Config) -> Result<(Option<ItemPrior>, Option<Prior>)> {
+/// The items' prior and the users', where the file has them, of a model whose head has so
+/// many numbers.
+pub fn read(
+    file: &mut RawFile,
+    config: &Config,
+    head: usize,
+) -> Result<(Option<ItemPrior>, Option<Prior>)> {
     let raw = match file.metadata(KEY) {
         None => RawPriors::default(),
         Some(json) => RawPriors::parse(json).map_err(|error| file.refuse(KEY, error))?,
@@ -162,8 +167,7 @@ pub fn read(file: &mut RawFile, config: &Config) -> Result<(Option<ItemPrior>, O
         Ok(ItemPrior { prior, variance })
     });
     let item = item.transpose()?;
-    let user =
-        raw.user.map(|terms| prior(file, Entity::User, &config.user_fields, terms, config.factors));
+    let user = raw.user.map(|terms| prior(file, Entity::User, &config.user_fields, terms, head));
     Ok((item, user.transpose()?))
 }
 

@@ -50,7 +50,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
         Local::Gradient(_) => Vec::new(),
         Local::Ridge(_) => not_negative(&mut file, "head.scale", &[head.len()])?.to_vec(),
     };
-    let (item_prior, user_prior) = priors::read(&mut file, &config)?;
+    let (item_prior, user_prior) = priors::read(&mut file, &config, head.len())?;
     let vocabularies = |file: &mut RawFile, entity: Entity| {
         let read = |field| vocabulary(file, entity, field);
         config.fields(entity).iter().map(read).collect::<Result<Vec<_>>>()

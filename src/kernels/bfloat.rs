@@ -30,6 +30,7 @@ pub fn upper_half(rounded: f32) -> u16 {
 }
 
 /// The number that an upper half is.
+#[cfg(test)]
 #[inline(always)]
 pub fn from_upper_half(half: u16) -> f32 {
     f32::from_bits(u32::from(half) << 16)

@@ -24,6 +24,7 @@ mod passes;
 #[cfg(feature = "cli")]
 mod peak;
 mod portable;
+mod products;
 #[cfg_attr(not(tiles), allow(dead_code, reason = "only tiles use all of it"))]
 mod simd;
 #[cfg_attr(not(tiles), allow(dead_code, unused_variables, reason = "no value of them exists"))]
@@ -42,9 +43,10 @@ pub use pages::prefer_large_pages;
 #[cfg(feature = "train")]
 pub use passes::add_to_rows;
 pub use passes::{
-    add_scaled, add_scaled_rows, are_finite, copy_columns, dot, gather_rows, pull_towards, rectify,
-    relu_mask, scale_by, squares_of_rows, sum_and_scale_rows, sum_of_squares,
+    add_scaled, add_scaled_rows, are_finite, dot, gather_rows, pull_towards, rectify, relu_mask,
+    scale_by, squares_of_rows, sum_and_scale_rows, sum_of_squares,
 };
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;
-pub use tiles::{After, Leading, TileWeight, Tiles, coarse_layer};
+pub use products::products_of_rows;
+pub use tiles::{After, TileWeight, Tiles, coarse_layer};

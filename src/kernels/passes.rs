@@ -288,35 +288,6 @@ pass! {
     }
 }
 
-pass! {
-    /// Copies so many columns of the first rows of a matrix into another: as many rows
-    /// as the other has. Rows lie so many numbers apart in both.
-    fn copy_columns<'a>(
-        simd, columns: usize, from: &'a [f32], from_stride: usize, to: &'a mut [f32], to_stride: usize
-    ) -> () {
-        let rows = from.chunks(from_stride.max(1)).zip(to.chunks_mut(to_stride.max(1)));
-        for (from, to) in rows {
-            let (from, to) = (&from[..columns], &mut to[..columns]);
-            if columns < S::LANES {
-                to.copy_from_slice(from);
-                continue;
-            }
-            // The last vector ends where the row does, and may begin in the one before.
-            let last = columns - S::LANES;
-            let mut place = 0;
-            loop {
-                // SAFETY: both rows hold `columns` numbers, and `place` is at most a
-                // vector before their end.
-                unsafe { simd.store(to.as_mut_ptr().add(place), simd.load(from.as_ptr().add(place))) };
-                if place == last {
-                    break;
-                }
-                place = last.min(place + S::LANES);
-            }
-        }
-    }
-}
-
 /// Copies some rows of a dense matrix, one after another, into `out`.
 ///
 /// `out` holds a whole row for each index, and `matrix` has each such row.

@@ -1,7 +1,7 @@
 //! What a kernel may ask of a processor: a kernel is written once, for any
 //! [`Simd`], and compiled for each level.
 
-use super::bfloat::{from_upper_half, round_one, upper_half};
+use super::bfloat::{round_one, upper_half};
 use super::half::widen_one;
 
 /// One level's vector instructions.
@@ -111,24 +111,6 @@ pub trait Simd: Copy {
                 *lane = round_one(*lane);
             }
             self.load(lanes.as_ptr())
-        }
-    }
-
-    /// [`Simd::LANES`] pairs of numbers of bfloat16: each one's first, and each one's second.
-    ///
-    /// # Safety
-    /// So many can be read at `from`.
-    #[inline(always)]
-    unsafe fn load_bfloat_pairs(self, from: *const u16) -> [Self::Vector; 2] {
-        let [mut first, mut second] = [[0.0; MOST_LANES]; 2];
-        let lanes = first.iter_mut().zip(&mut second).take(Self::LANES);
-        // SAFETY: the caller vouches for LANES pairs, and LANES is at most MOST_LANES.
-        unsafe {
-            for (lane, (first, second)) in lanes.enumerate() {
-                *first = from_upper_half(*from.add(2 * lane));
-                *second = from_upper_half(*from.add(2 * lane + 1));
-            }
-            [self.load(first.as_ptr()), self.load(second.as_ptr())]
         }
     }
 

@@ -135,17 +135,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_bfloat_pairs(self, from: *const u16) -> [__m512; 2] {
-        // SAFETY: as in `load`; the first of a pair is its lower half.
-        unsafe {
-            let pairs = _mm512_loadu_si512(from.cast());
-            let second = _mm512_and_si512(pairs, upper_halves());
-            let first = _mm512_slli_epi32::<16>(pairs);
-            [_mm512_castsi512_ps(first), _mm512_castsi512_ps(second)]
-        }
-    }
-
-    #[inline(always)]
     unsafe fn store_bfloat_pairs(self, to: *mut u16, [first, second]: [__m512; 2]) {
         // SAFETY: as in `load`; the lower halves of what was rounded are 0.
         unsafe {

@@ -13,8 +13,8 @@ mod user;
 use std::ops::Range;
 
 use crate::kernels::{
-    Matrix, MatrixMut, Start, add_scaled_rows, gemm, layer as run_layer, relu_mask,
-    squares_of_rows, sum_and_scale_rows, sum_of_squares,
+    Matrix, MatrixMut, Start, add_scaled_rows, gemm, layer as run_layer, products_of_rows,
+    relu_mask, squares_of_rows, sum_and_scale_rows, sum_of_squares,
 };
 
 pub use packed::PackedNetwork;
@@ -117,16 +117,16 @@ impl Network {
         Self::new(Kind::Head, item_width, user_width, hidden.iter().chain([&1]))
     }
 
-    /// A body: layers of these widths, of which the last one's outputs are the
-    /// head's inputs.
+    /// A body: layers of these widths, of which the last one's outputs are features of
+    /// an item.
     ///
     /// # Errors
     /// If the input or a layer has no width, or the sizes overflow.
-    pub fn body(item_width: usize, user_width: usize, widths: &[usize]) -> Result<Self, String> {
+    pub fn body(item_width: usize, widths: &[usize]) -> Result<Self, String> {
         if widths.contains(&0) {
             return Err(format!("body is {widths:?}; each width must be above 0"));
         }
-        Self::new(Kind::Body, item_width, user_width, widths.iter())
+        Self::new(Kind::Body, item_width, 0, widths.iter())
     }
 
     fn new<'a>(
@@ -261,19 +261,29 @@ impl Network {
         self.forward_layers(0..self.layers.len(), packed, inputs, activations);
     }
 
-    /// Computes every layer's output, the last one's into `last`.
-    pub(crate) fn forward_into(
+    /// Whether it is a head of one layer, whose output is a product of inputs and weights.
+    pub(crate) fn is_linear(&self) -> bool {
+        self.kind == Kind::Head && self.layers.len() == 1
+    }
+
+    /// Computes the output of a linear head for each row.
+    ///
+    /// `user_sum` is the user's part of it.
+    pub(crate) fn linear(
         &self,
-        packed: &PackedNetwork,
+        parameters: &[f32],
+        user_sum: f32,
         inputs: Inputs,
-        activations: &mut LayerRows,
-        last: MatrixMut,
+        outputs: &mut [f32],
     ) {
-        activations.resize(self, inputs.rows);
-        let l = self.layers.len() - 1;
-        self.forward_layers(0..l, packed, inputs, activations);
-        let (before, _) = activations.split(l);
-        self.layer(l, packed, inputs, before, last);
+        debug_assert!(self.is_linear(), "only a linear head is a product");
+        let weights = &parameters[..self.item_width];
+        let bias = parameters[self.layers[0].bias.start] + user_sum;
+        let items = Matrix::dense(inputs.items, inputs.rows, self.item_width);
+        products_of_rows(items, weights, bias, outputs);
+        for (output, offset) in outputs.iter_mut().zip(inputs.offsets) {
+            *output += offset;
+        }
     }
 
     /// Computes some layers' outputs, for which there is room, up to the last layer's.
@@ -287,29 +297,17 @@ impl Network {
         let rows = inputs.rows;
         for l in layers {
             let (before, sums) = activations.split(l);
+            let before = match before {
+                None => Matrix::dense(inputs.items, rows, self.item_width),
+                Some(before) => Matrix::dense(before, rows, self.layers[l].inputs),
+            };
             let sums = MatrixMut::dense(sums, rows, self.layers[l].outputs);
-            self.layer(l, packed, inputs, before, sums);
+            let packed = &packed.layers()[l];
+            run_layer(before, &packed.weight, &packed.bias, self.is_rectified(l), sums);
         }
         for (sum, offset) in activations.output_mut(rows).iter_mut().zip(inputs.offsets) {
             *sum += offset;
         }
-    }
-
-    /// Computes one layer's outputs from those of the layer before, or from the inputs.
-    fn layer(
-        &self,
-        l: usize,
-        packed: &PackedNetwork,
-        inputs: Inputs,
-        before: Option<&[f32]>,
-        outputs: MatrixMut,
-    ) {
-        let packed = &packed.layers()[l];
-        let before = match before {
-            None => Matrix::dense(inputs.items, inputs.rows, self.item_width),
-            Some(before) => Matrix::dense(before, inputs.rows, self.layers[l].inputs),
-        };
-        run_layer(before, &packed.weight, &packed.bias, self.is_rectified(l), outputs);
     }
 
     /// Computes the first layer's sums, before they are rectified.

@@ -33,6 +33,11 @@ impl PackedNetwork {
         packed
     }
 
+    /// Whether there are no layers, nor room for any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn layers(&self) -> &[PackedLayer] {
         &self.0
     }

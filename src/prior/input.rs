@@ -1,6 +1,7 @@
 //! What a term of a prior reads of a row.
 
 use crate::buffer::Buffer;
+use crate::kernels::add_scaled;
 use crate::schema::{Column, Field, FieldKind};
 
 /// What a term of a prior reads of a user's or item's row.
@@ -132,6 +133,25 @@ impl Input {
                 }
             }
         }
+    }
+
+    /// Adds the weights' rows to `out`, which is one row wide, by the shares that `row` takes
+    /// of them.
+    pub(crate) fn add_shares(
+        &self,
+        fields: &[Field],
+        columns: &[Column],
+        row: usize,
+        weights: &[f32],
+        out: &mut [f32],
+    ) {
+        let width = out.len();
+        self.shares(fields, columns, row, |row, share| {
+            let start = row.saturating_mul(width);
+            if let Some(weights) = weights.get(start..start.saturating_add(width)) {
+                add_scaled(out, share, weights);
+            }
+        });
     }
 }
 

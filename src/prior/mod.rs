@@ -10,7 +10,6 @@ mod input;
 pub use input::Input;
 
 use crate::buffer::Buffer;
-use crate::kernels::add_scaled;
 use crate::schema::{Column, Field};
 
 /// One part of a prior: what it reads, and what that is worth.
@@ -89,20 +88,25 @@ impl Prior {
         Self { intercept: scaled(&self.intercept), terms: self.terms.iter().map(term).collect() }
     }
 
+    /// A prior whose terms read the same, of these weights and without an intercept.
+    #[cfg(feature = "train")]
+    pub(crate) fn with_weights(&self, width: usize, weights: &[Vec<f32>]) -> Self {
+        let term = |(Term { input, .. }, weights): (&Term, &Vec<f32>)| Term {
+            input: input.clone(),
+            weights: weights.clone().into(),
+        };
+        let terms = self.terms.iter().zip(weights).map(term).collect();
+        Self { intercept: vec![0.0; width].into(), terms }
+    }
+
     /// Writes the prediction for one row of `columns` into `out`, `[width]`.
     ///
     /// `fields` are those it was made with, and `columns` theirs. Values that a
     /// field does not have add nothing.
     pub fn write_row(&self, fields: &[Field], columns: &[Column], row: usize, out: &mut [f32]) {
         out.copy_from_slice(&self.intercept);
-        let width = out.len();
         for Term { input, weights } in &self.terms {
-            input.shares(fields, columns, row, |row, share| {
-                let start = row.saturating_mul(width);
-                if let Some(weights) = weights.get(start..start.saturating_add(width)) {
-                    add_scaled(out, share, weights);
-                }
-            });
+            input.add_shares(fields, columns, row, weights, out);
         }
     }
 }

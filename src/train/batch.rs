@@ -12,6 +12,7 @@ use super::training_set::{TaskRows, TrainingSet};
 use crate::data::Task;
 use crate::embedding::Mix;
 use crate::kernels::add_scaled;
+use crate::prior::Term;
 use crate::schema::{Column, Field};
 
 /// The moments of all parameters, and how many updates there were.
@@ -19,6 +20,7 @@ use crate::schema::{Column, Field};
 pub struct Optimiser {
     pub updates: u64,
     pub embeddings: Vec<Moments>,
+    pub user_prior: Vec<Moments>,
     pub body: Moments,
     pub head: Moments,
     pub solver: Moments,
@@ -26,11 +28,12 @@ pub struct Optimiser {
 
 impl Optimiser {
     pub fn new(parameters: &Parameters) -> Self {
-        let Parameters { embeddings, body, head, solver } = parameters;
+        let Parameters { embeddings, user_prior, body, head, solver } = parameters;
         let moments = |tensor: &Vec<f32>| Moments::new(tensor.len());
         Self {
             updates: 0,
             embeddings: embeddings.iter().map(moments).collect(),
+            user_prior: user_prior.iter().map(moments).collect(),
             body: moments(body),
             head: moments(head),
             solver: moments(solver),
@@ -45,16 +48,22 @@ pub struct Batch {
     /// Each thread's own, which its cache holds.
     scratch: Vec<Mutex<Scratch>>,
     embeddings: Vec<EmbeddingUpdate>,
+    user_prior: Vec<EmbeddingUpdate>,
 }
 
 impl Batch {
-    pub fn new(set: &TrainingSet, size: usize) -> Self {
+    pub fn new(set: &TrainingSet, size: usize, parameters: &Parameters) -> Self {
         let width = set.config.embedding_dim;
+        let numbers = parameters.head.len();
+        let terms = parameters.user_prior.iter();
         let embeddings = set.fields().map(|field| EmbeddingUpdate::new(field.size, width));
         Self {
             tasks: (0..size).map(|_| TaskGradient::default()).collect(),
             scratch: (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect(),
             embeddings: embeddings.collect(),
+            user_prior: terms
+                .map(|weights| EmbeddingUpdate::new(weights.len() / numbers, numbers))
+                .collect(),
         }
     }
 
@@ -111,6 +120,15 @@ impl Batch {
                 scatter.add_all(tasks, gradients);
                 scatter.update.apply(step, moments, embedding);
             });
+        self.user_prior
+            .par_iter_mut()
+            .zip(&mut optimiser.user_prior)
+            .zip(&mut parameters.user_prior)
+            .zip(set.user_terms())
+            .for_each(|(((update, moments), weights), term)| {
+                scatter_start(set, term, tasks, gradients, share, update);
+                update.apply(step, moments, weights);
+            });
         let mean = |part: fn(&TaskGradient) -> &Vec<f32>| {
             let mut sum = vec![0.0; gradients.first().map_or(0, |first| part(first).len())];
             gradients.iter().for_each(|gradient| add_scaled(&mut sum, share, part(gradient)));
@@ -127,6 +145,24 @@ impl Batch {
             optimiser.solver.update(step, &mut parameters.solver, &by_logarithm);
         }
         gradients.iter().map(|gradient| f64::from(gradient.loss)).sum()
+    }
+}
+
+/// Gives one term of the users' prior its part of the tasks' gradients by where their heads
+/// start.
+fn scatter_start(
+    set: &TrainingSet,
+    term: &Term,
+    tasks: &[(Task, TaskRows)],
+    gradients: &[TaskGradient],
+    share: f32,
+    update: &mut EmbeddingUpdate,
+) {
+    let (fields, columns) = (&set.config.user_fields, &set.user_columns);
+    for ((task, _), gradient) in tasks.iter().zip(gradients) {
+        term.input.shares(fields, columns, task.user as usize, |row, of_row| {
+            update.add(row as u32, share * of_row, &gradient.head);
+        });
     }
 }
 

@@ -61,8 +61,9 @@ impl State {
         if let Some(best) = &self.best {
             push(&mut tensors, "best", best);
         }
-        let Optimiser { embeddings, body, head, solver, .. } = &self.optimiser;
-        for (index, moments) in embeddings.iter().chain([body, head, solver]).enumerate() {
+        let Optimiser { embeddings, user_prior, body, head, solver, .. } = &self.optimiser;
+        let rows = embeddings.iter().chain(user_prior);
+        for (index, moments) in rows.chain([body, head, solver]).enumerate() {
             tensors.push(TensorData::list(format!("mean.{index}"), &moments.mean));
             tensors.push(TensorData::list(format!("square.{index}"), &moments.square));
         }
@@ -104,14 +105,15 @@ impl State {
         };
         file.finish()?;
         let updates = header.updates;
-        let optimiser = Optimiser { updates, embeddings: moments, body, head, solver };
+        let user_prior = moments.split_off(like.embeddings.len());
+        let optimiser = Optimiser { updates, embeddings: moments, user_prior, body, head, solver };
         Ok(Self { parameters, optimiser, place: header.place, best })
     }
 }
 
 fn tensors(parameters: &Parameters) -> impl Iterator<Item = &Vec<f32>> {
-    let Parameters { embeddings, body, head, solver } = parameters;
-    embeddings.iter().chain([body, head, solver])
+    let Parameters { embeddings, user_prior, body, head, solver } = parameters;
+    embeddings.iter().chain(user_prior).chain([body, head, solver])
 }
 
 fn push<'a>(tensors: &mut Vec<TensorData<'a>>, name: &str, parameters: &'a Parameters) {
@@ -129,6 +131,7 @@ fn take(file: &mut RawFile, name: &str, like: &Parameters) -> Result<Parameters>
     };
     Ok(Parameters {
         embeddings: like.embeddings.iter().map(&mut next).collect::<Result<_>>()?,
+        user_prior: like.user_prior.iter().map(&mut next).collect::<Result<_>>()?,
         body: next(&like.body)?,
         head: next(&like.head)?,
         solver: next(&like.solver)?,

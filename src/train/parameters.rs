@@ -21,6 +21,9 @@ pub struct Parameters {
     /// Each item field's embedding, then each user field's: [size,
     /// embedding_dim], empty for a field that is not embedded.
     pub embeddings: Vec<Vec<f32>>,
+    /// The weights of each term of the users' prior: [rows, the head's numbers]; without
+    /// item vectors there is none.
+    pub user_prior: Vec<Vec<f32>>,
     /// The body's tensors, one after another.
     pub body: Vec<f32>,
     /// The head's tensors, one after another.
@@ -35,9 +38,8 @@ pub struct Parameters {
 impl Parameters {
     /// Random ones, drawn as PyTorch draws the layers that the authors use:
     /// one-valued fields from the standard normal distribution, all else
-    /// uniformly within one over the root of the number of inputs. The weights
-    /// of a head after a body are 0, and the solver's numbers the
-    /// configuration's.
+    /// uniformly within one over the root of the number of inputs. A head that sees
+    /// item vectors begins at 0, and the solver's numbers are the configuration's.
     ///
     /// # Errors
     /// [`Error::Argument`] if the configuration's sizes are too large.
@@ -63,9 +65,10 @@ impl Parameters {
                     scale.iter().chain([item_variance]).map(|number| number.ln()).collect()
                 }
             },
-            head: match body {
-                None => random(&head, seed, after),
-                Some(_) => vec![0.0; head.parameters()],
+            user_prior: Vec::new(),
+            head: match config.factors {
+                0 => random(&head, seed, after),
+                _ => vec![0.0; head.parameters()],
             },
             body: body.map_or(Vec::new(), |body| random(&body, seed, after + 1)),
         })

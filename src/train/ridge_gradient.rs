@@ -15,7 +15,7 @@ use crate::adapt::Set;
 use crate::config::Ridge;
 use crate::kernels::cholesky;
 use crate::loss::Output;
-use crate::network::{LayerRows, Network, PackedNetwork};
+use crate::network::Network;
 
 /// One task's gradients, and room to compute them in.
 ///
@@ -38,14 +38,16 @@ pub struct RidgeGradient {
     pub user: Vec<f32>,
     /// The user's part of the head's sums.
     user_sums: Vec<f32>,
-    packed: PackedNetwork,
-    activations: LayerRows,
+    /// What the head says of each row.
+    said: Vec<f32>,
     /// The support set's rows in units of `scale`, [rows, width].
     rows: Vec<f64>,
     ratings: Vec<Rating>,
     factor: Vec<f64>,
     /// The adapted weights less the start, in units of `scale`.
     weights: Vec<f64>,
+    /// What both sets add to `head`, which may cancel.
+    by_head: Vec<f64>,
     /// `u` above.
     dual: Vec<f64>,
 }
@@ -83,7 +85,7 @@ impl RidgeGradient {
         query: Set,
     ) {
         let width = network.parameters();
-        zero(&mut self.head, width);
+        zero(&mut self.by_head, width);
         zero(&mut self.scale, width);
         zero(&mut self.support_items, support.inputs.items.len());
         zero(&mut self.query_items, query.inputs.items.len());
@@ -95,6 +97,8 @@ impl RidgeGradient {
         self.query(network, output, head, scale, query);
         cholesky::solve(&self.factor, width, &mut self.dual);
         self.support(network, head, scale, support);
+        self.head.clear();
+        self.head.extend(self.by_head.iter().map(|gradient| *gradient as f32));
     }
 
     /// The adapted weights.
@@ -108,11 +112,10 @@ impl RidgeGradient {
         support: Set,
     ) {
         let width = head.len();
-        let Self { user_sums, packed, activations, rows, ratings, factor, weights, .. } = self;
+        let Self { user_sums, said, rows, ratings, factor, weights, .. } = self;
         network.sums_of_user(head, support.inputs.user, user_sums);
-        packed.pack(network, head, user_sums);
-        network.forward(packed, support.inputs, activations);
-        let said = activations.output(support.inputs.rows);
+        said.resize(support.inputs.rows, 0.0);
+        network.linear(head, user_sums[0], support.inputs, said);
         ratings.clear();
         ratings.extend(said.iter().zip(support.targets).enumerate().map(
             |(row, (said, target))| {
@@ -153,16 +156,14 @@ impl RidgeGradient {
             .map(|((start, scale), weight)| (f64::from(*start) + f64::from(*scale) * weight) as f32)
             .collect();
         network.sums_of_user(&adapted, query.inputs.user, &mut self.user_sums);
-        self.packed.pack(network, &adapted, &self.user_sums);
-        network.forward(&self.packed, query.inputs, &mut self.activations);
+        self.said.resize(count, 0.0);
+        network.linear(&adapted, self.user_sums[0], query.inputs, &mut self.said);
         let mut loss = 0.0;
-        for (row, (said, target)) in
-            self.activations.output(count).iter().zip(query.targets).enumerate()
-        {
+        for (row, (said, target)) in self.said.iter().zip(query.targets).enumerate() {
             loss += share * f64::from(output.loss.value(*said, *target));
             let slope = share * f64::from(output.loss.derivative(*said, *target));
             for (i, feature) in query.inputs.row(row).chain([&1.0]).enumerate() {
-                self.head[i] += (slope * f64::from(*feature)) as f32;
+                self.by_head[i] += slope * f64::from(*feature);
                 self.dual[i] += slope * f64::from(*feature);
             }
             let items = self.query_items[row * item_width..][..item_width].iter_mut();
@@ -205,8 +206,8 @@ impl RidgeGradient {
             // Both depend on what the head says where it starts.
             let by_said = by_residual * rating.precision * rating.residual_slope
                 + by_precision * rating.precision_slope;
-            for (gradient, feature) in self.head.iter_mut().zip(features()) {
-                *gradient += (by_said * f64::from(*feature)) as f32;
+            for (gradient, feature) in self.by_head.iter_mut().zip(features()) {
+                *gradient += by_said * f64::from(*feature);
             }
             let gradients = self.support_items[items].iter_mut().chain(&mut self.user);
             for (gradient, weight) in gradients.zip(head) {

@@ -9,7 +9,8 @@ use crate::adapt::Set;
 use crate::config::Local;
 use crate::data::Task;
 use crate::embedding::write_row;
-use crate::kernels::{add_scaled, relu_mask, scale_by, sum_of_squares};
+use crate::features::write_features;
+use crate::kernels::{relu_mask, scale_by, sum_of_squares};
 use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
 
 /// What all tasks of a batch share: the parameters as they stand.
@@ -31,10 +32,11 @@ pub struct TaskGradient {
     /// The mean query loss at the adapted head.
     pub loss: f32,
     pub body: Vec<f32>,
+    /// By the head where the user's starts: the profile's part of that gets the same.
     pub head: Vec<f32>,
     /// By the solver's numbers themselves, not their logarithms.
     pub solver: Vec<f32>,
-    /// By what describes the user, [user width].
+    /// By what describes the user to the head, [user width].
     pub user: Vec<f32>,
     pub support: SetGradient,
     pub query: SetGradient,
@@ -46,8 +48,8 @@ pub struct TaskGradient {
 #[derive(Debug, Default)]
 pub struct Scratch {
     packed_body: PackedNetwork,
-    /// The user's part of the body's sums.
-    user_sums: Vec<f32>,
+    /// What users add to the body's sums: nothing.
+    nobody: Vec<f32>,
     steps: MetaGradient,
     ridge: RidgeGradient,
 }
@@ -55,7 +57,8 @@ pub struct Scratch {
 /// A support or query set's inputs and gradients.
 #[derive(Debug, Default)]
 pub struct SetGradient {
-    /// By what describes the items, [rows, item width].
+    /// By what describes the items, [rows, item width]; with vectors but no body, by their
+    /// vectors, which are not learned.
     pub items: Vec<f32>,
     item_rows: Vec<f32>,
     targets: Vec<f32>,
@@ -83,26 +86,20 @@ impl TaskGradient {
         self.support.fill(shared, &task.support, &rows.support);
         self.query.fill(shared, &task.query, &rows.query);
         zero(&mut self.body, parameters.body.len());
-        zero(&mut self.user, set.user_width);
-        let moved = set.user_start(user);
-        self.start.clear();
-        if !moved.is_empty() {
-            self.start.extend_from_slice(&parameters.head);
-            add_scaled(&mut self.start[..moved.len()], 1.0, moved);
+        self.start.clone_from(&parameters.head);
+        for (term, weights) in set.user_terms().iter().zip(&parameters.user_prior) {
+            term.input.add_shares(fields, columns, user, weights, &mut self.start);
         }
-        let start = if moved.is_empty() { &parameters.head } else { &self.start };
-
-        let user = match &set.body {
-            None => &*self.user_row,
-            Some(body) => {
-                let Scratch { packed_body, user_sums, .. } = scratch;
-                body.sums_of_user(&parameters.body, &self.user_row, user_sums);
-                packed_body.pack(body, &parameters.body, user_sums);
-                self.support.forward(set, body, &scratch.packed_body);
-                self.query.forward(set, body, &scratch.packed_body);
-                &[]
-            }
-        };
+        let Scratch { packed_body, nobody, .. } = &mut *scratch;
+        if let Some(body) = &set.body {
+            nobody.resize(body.layers()[0].outputs, 0.0);
+            packed_body.pack(body, &parameters.body, nobody);
+        }
+        if set.config.factors > 0 {
+            self.support.make_features(set, packed_body);
+            self.query.make_features(set, packed_body);
+        }
+        let (start, user) = (&self.start, &*self.user_row);
         let (support, query) = (self.support.set(set, user), self.query.set(set, user));
         let (network, output) = (&set.head, &set.config.output);
         self.solver.clear();
@@ -113,9 +110,7 @@ impl TaskGradient {
                 self.loss = steps.loss;
                 self.head.clone_from(&steps.head);
                 self.solver.extend(steps.rates.iter().chain([&steps.pull]));
-                if set.body.is_none() {
-                    self.user.clone_from(&steps.user);
-                }
+                self.user.clone_from(&steps.user);
                 (&steps.support_items, &steps.query_items)
             }
             Local::Ridge(local) => {
@@ -124,9 +119,7 @@ impl TaskGradient {
                 self.loss = ridge.loss;
                 self.head.clone_from(&ridge.head);
                 self.solver.extend(ridge.scale.iter().chain([&ridge.item_variance]));
-                if set.body.is_none() {
-                    self.user.clone_from(&ridge.user);
-                }
+                self.user.clone_from(&ridge.user);
                 (&ridge.support_items, &ridge.query_items)
             }
         };
@@ -139,9 +132,7 @@ impl TaskGradient {
                 for (rows, gradient) in
                     [(&mut self.support, support_items), (&mut self.query, query_items)]
                 {
-                    let weights = &parameters.body;
-                    let gradients = (&mut *self.body, &mut *self.user);
-                    rows.backward(body, weights, &self.user_row, gradient, gradients);
+                    rows.backward(body, &parameters.body, gradient, &mut self.body);
                 }
             }
         }
@@ -189,19 +180,23 @@ impl SetGradient {
         self.targets.extend(rated.iter().map(|rated| set.config.output.target(rated.value)));
     }
 
-    /// What the head sees of the items, by way of the body.
-    fn forward(&mut self, set: &TrainingSet, body: &Network, packed: &PackedNetwork) {
-        let (rows, factors) = (self.targets.len(), set.config.factors);
-        let Self { item_rows, activations, features, .. } = self;
-        let inputs = Inputs { items: item_rows, user: &[], offsets: &[], rows };
-        body.forward(packed, inputs, activations);
-        features.resize(rows * (factors + body.output_width()), 0.0);
-        head_features(body, factors, item_rows, activations, rows, features);
+    /// What the head sees of items with vectors.
+    fn make_features(&mut self, set: &TrainingSet, packed_body: &PackedNetwork) {
+        let Self { item_rows, activations, features, targets, .. } = self;
+        let (rows, factors) = (targets.len(), set.config.factors);
+        let width = set.head.item_width();
+        features.resize(rows * width, 0.0);
+        if let Some(body) = &set.body {
+            let inputs = Inputs { items: item_rows, user: &[], offsets: &[], rows };
+            body.forward(packed_body, inputs, activations);
+        }
+        let made = activations.last(rows * (width - factors));
+        write_features(factors, item_rows, made, rows, features);
     }
 
     /// The set as the head sees it.
     fn set<'a>(&'a self, set: &TrainingSet, user: &'a [f32]) -> Set<'a> {
-        let items = if set.body.is_some() { &self.features } else { &self.item_rows };
+        let items = if set.config.factors > 0 { &self.features } else { &self.item_rows };
         let (offsets, rows) = (&self.offsets, self.targets.len());
         Set {
             inputs: Inputs { items, user, offsets, rows },
@@ -212,14 +207,7 @@ impl SetGradient {
 
     /// From the gradient by what the head sees to those by the body and by what
     /// it sees itself: `self.items` is replaced, the others are added to.
-    fn backward(
-        &mut self,
-        body: &Network,
-        weights: &[f32],
-        user: &[f32],
-        features: &[f32],
-        (by_body, by_user): (&mut [f32], &mut [f32]),
-    ) {
+    fn backward(&mut self, body: &Network, weights: &[f32], features: &[f32], by_body: &mut [f32]) {
         let rows = self.targets.len();
         self.deltas.resize(body, rows);
         let outputs = body.output_width();
@@ -233,37 +221,18 @@ impl SetGradient {
         relu_mask(deltas, self.activations.last(rows * outputs));
         body.backward(weights, &self.activations, rows, &mut self.deltas);
         body.gradient(
-            Inputs { items: &self.item_rows, user, offsets: &[], rows },
+            Inputs { items: &self.item_rows, user: &[], offsets: &[], rows },
             &self.activations,
             &self.deltas,
             Begin::Kept,
             by_body,
         );
         zero(&mut self.items, rows * body.item_width());
-        body.add_input_gradient(weights, &self.deltas, rows, &mut self.items, by_user);
+        body.add_input_gradient(weights, &self.deltas, rows, &mut self.items, &mut []);
     }
 }
 
 fn zero(vector: &mut Vec<f32>, len: usize) {
     vector.clear();
     vector.resize(len, 0.0);
-}
-
-/// Writes what the head sees of each row: the item's vector, which `items`
-/// begin with, and the body's output.
-fn head_features(
-    body: &Network,
-    factors: usize,
-    items: &[f32],
-    activations: &LayerRows,
-    rows: usize,
-    features: &mut [f32],
-) {
-    let (inputs, outputs) = (body.item_width(), body.output_width());
-    let output = activations.last(rows * outputs);
-    for (row, features) in features.chunks_exact_mut(factors + outputs).take(rows).enumerate() {
-        let (vector, rest) = features.split_at_mut(factors);
-        vector.copy_from_slice(&items[row * inputs..][..factors]);
-        rest.copy_from_slice(&output[row * outputs..][..outputs]);
-    }
 }

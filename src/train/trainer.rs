@@ -88,7 +88,7 @@ impl Trainer {
     pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
         let set = TrainingSet::new(dataset, options)?;
         let mut parameters = Parameters::random(&set.config, options.seed)?;
-        set.set_intercept(&mut parameters);
+        set.begin(&mut parameters);
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
         let optimiser = Optimiser::new(&parameters);
@@ -142,7 +142,7 @@ impl Trainer {
         &mut self,
         mut observe: impl FnMut(&Self, Progress) -> ControlFlow<()>,
     ) -> Result<Outcome> {
-        let mut batch = Batch::new(&self.set, self.options.batch);
+        let mut batch = Batch::new(&self.set, self.options.batch, &self.state.parameters);
         while !self.is_finished() {
             let epoch = self.state.place.epoch + 1;
             let tasks = self.set.tasks(&self.options, self.state.place.epoch);

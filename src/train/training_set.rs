@@ -7,7 +7,7 @@ use super::factors::Description;
 use super::familiarity::fit_familiarity;
 use super::options::{Solver, TaskSource, TrainOptions};
 use super::parameters::Parameters;
-use super::vectors::{TrainingVectors, embed_few};
+use super::vectors::{Embedded, TrainingVectors};
 use crate::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
 use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
 use crate::embedding::mean_row;
@@ -15,6 +15,7 @@ use crate::familiarity::Familiarity;
 use crate::file::{CatalogTable, Contents, ItemVectors};
 use crate::loss::{Loss, Output};
 use crate::network::Network;
+use crate::prior::Term;
 use crate::random::{Purpose, generator};
 use crate::schema::{Column, Entity, Field, Vocabulary};
 use crate::{Error, Result};
@@ -97,9 +98,14 @@ impl TrainingSet {
                 &output,
             )?),
         };
-        if let Some(vectors) = vectors.as_ref().filter(|_| !options.embed_all) {
-            embed_few(&mut item_fields, &vectors.item_prior.prior);
-            embed_few(&mut user_fields, &vectors.user_prior);
+        if let Some(vectors) = &vectors {
+            let of_items = match options.body.is_empty() {
+                true => Embedded::None,
+                false if options.embed_all => Embedded::All,
+                false => Embedded::Of(&vectors.item_prior.prior),
+            };
+            of_items.mark(&mut item_fields);
+            Embedded::None.mark(&mut user_fields);
         }
         let catalog = CatalogTable {
             ids: dataset.items.ids().clone(),
@@ -225,11 +231,21 @@ impl TrainingSet {
         tasks.into_iter().map(|task| (cold(&task), task)).map(|(rows, task)| (task, rows)).collect()
     }
 
-    /// Lets the head begin with what the vectors leave to it.
-    pub fn set_intercept(&self, parameters: &mut Parameters) {
-        if let (Some(vectors), Some(bias)) = (&self.vectors, parameters.head.last_mut()) {
-            *bias = vectors.intercept;
-        }
+    /// Lets the head begin where the factor model has users start.
+    pub fn begin(&self, parameters: &mut Parameters) {
+        let Some(vectors) = &self.vectors else { return };
+        let (head, factors) = (&mut parameters.head, vectors.factors);
+        head[..factors].copy_from_slice(vectors.user_prior.intercept());
+        let width = head.len();
+        head[width - 1] = vectors.intercept;
+        // Of the body's features and the bias, the profile says nothing yet.
+        let widened = |term: &Term| {
+            let mut weights = vec![0.0; term.weights.len() / factors * width];
+            let rows = weights.chunks_exact_mut(width).zip(term.weights.chunks_exact(factors));
+            rows.for_each(|(row, begin)| row[..factors].copy_from_slice(begin));
+            weights
+        };
+        parameters.user_prior = self.user_terms().iter().map(widened).collect();
     }
 
     /// The items' vectors, if there are any: as known, or as if nobody had
@@ -238,10 +254,9 @@ impl TrainingSet {
         self.vectors.as_ref().map(|vectors| if cold { &vectors.cold } else { &vectors.known })
     }
 
-    /// What the user's profile adds to the head's first weights; empty without
-    /// vectors.
-    pub fn user_start(&self, user: usize) -> &[f32] {
-        self.vectors.as_ref().map_or(&[], |vectors| vectors.user_start(user))
+    /// What the users' prior reads of a profile; nothing without vectors.
+    pub fn user_terms(&self) -> &[Term] {
+        self.vectors.as_ref().map_or(&[], |vectors| vectors.user_prior.terms())
     }
 
     /// Each field's embedding rows: the items' fields, then the users'.
@@ -299,7 +314,10 @@ impl TrainingSet {
             head: parameters.head.clone(),
             head_scale: parameters.head_scale(&self.config.local),
             item_prior: self.vectors.as_ref().map(|vectors| vectors.item_prior.clone()),
-            user_prior: self.vectors.as_ref().map(|vectors| vectors.user_prior.clone()),
+            user_prior: self.vectors.as_ref().map(|vectors| {
+                let width = parameters.head.len();
+                vectors.user_prior.with_weights(width, &parameters.user_prior)
+            }),
             item_vocabularies: self.item_vocabularies.clone(),
             user_vocabularies: self.user_vocabularies.clone(),
             catalog: Some(self.catalog.clone()),

@@ -25,9 +25,8 @@ pub struct TrainingVectors {
     /// The same items as if nobody had rated them.
     pub cold: ItemVectors,
     pub item_prior: ItemPrior,
+    /// From a profile to the head's first weights, those of the vector.
     pub user_prior: Prior,
-    /// What each user's profile adds to the head's first weights, [users, factors].
-    pub starts: Vec<f32>,
 }
 
 impl TrainingVectors {
@@ -89,23 +88,31 @@ impl TrainingVectors {
                 variance: item_variance(factors.unrated_uncertainty),
             },
             user_prior: factors.user_prior,
-            starts: factors.starts,
         })
-    }
-
-    /// What a user's profile adds to the head's first weights.
-    pub fn user_start(&self, user: usize) -> &[f32] {
-        &self.starts[user * self.factors..][..self.factors]
     }
 }
 
-/// Leaves embeddings to the fields that have weights of their own in a prior:
-/// values that are rarely seen would be learned by heart.
-pub fn embed_few(fields: &mut [Field], prior: &Prior) {
-    for (place, field) in fields.iter_mut().enumerate() {
-        field.embedded = prior.terms().iter().any(|term| match term.input {
-            Input::Values { field } | Input::Number { field, .. } => field == place,
-            Input::Pair { .. } | Input::Shared { .. } => false,
-        });
+/// Which fields the body sees.
+pub enum Embedded<'a> {
+    All,
+    None,
+    /// Those that have weights of their own in a prior: values that are rarely seen
+    /// would be learned by heart.
+    Of(&'a Prior),
+}
+
+impl Embedded<'_> {
+    /// Marks them.
+    pub fn mark(&self, fields: &mut [Field]) {
+        for (place, field) in fields.iter_mut().enumerate() {
+            field.embedded = match self {
+                Self::All => true,
+                Self::None => false,
+                Self::Of(prior) => prior.terms().iter().any(|term| match term.input {
+                    Input::Values { field } | Input::Number { field, .. } => field == place,
+                    Input::Pair { .. } | Input::Shared { .. } => false,
+                }),
+            };
+        }
     }
 }

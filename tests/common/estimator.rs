@@ -167,7 +167,7 @@ fn contents(json: &Json, config: Config, known: &[Vec<Cell>]) -> Contents {
     });
     let user_prior = priors.get("user");
     let user_prior =
-        user_prior.map(|terms| generator.prior(config.fields(Entity::User), terms, factors));
+        user_prior.map(|terms| generator.prior(config.fields(Entity::User), terms, head.len()));
     let count = known.len();
     let catalog = (count > 0).then(|| CatalogTable {
         ids: (0..count).map(|item| item.to_string()).collect(),

@@ -63,7 +63,7 @@ const CONFIG_WITH_VECTORS: &str = r#"{
                     {"name": "studio", "kind": "one", "size": 3, "embedded": false},
                     {"name": "year", "kind": "numeric", "mean": 1990, "std": 10},
                     {"name": "label", "kind": "one", "size": 2}],
-    "user_fields": [{"name": "region", "kind": "one", "size": 5},
+    "user_fields": [{"name": "region", "kind": "one", "size": 5, "embedded": false},
                     {"name": "age", "kind": "one", "size": 2, "embedded": false}],
     "embedding_dim": 5, "factors": 3, "body": [6, 4], "hidden": [], "loss": "smooth_l1",
     "output": {"scale": 1.5, "offset": 3.0},
@@ -86,8 +86,8 @@ pub fn sample_with_vectors() -> Contents {
         term(23, 5 * 4, Input::Shared { field: 0, confidences: positive(24, 4).into() }),
     ];
     let user_terms = vec![
-        term(30, 5 * 3, Input::Values { field: 0 }),
-        term(31, 10 * 3, Input::Pair { fields: [0, 1] }),
+        term(30, 5 * 8, Input::Values { field: 0 }),
+        term(31, 10 * 8, Input::Pair { fields: [0, 1] }),
     ];
     let prior = |fields, tensor, width, terms| {
         Prior::new(fields, numbers(tensor, width).into(), terms).unwrap()
@@ -102,7 +102,7 @@ pub fn sample_with_vectors() -> Contents {
             numbers(2, 2 * 5).into(),
             numbers(3, 2 * 5).into(),
         ],
-        user_embeddings: vec![numbers(4, 5 * 5).into(), Vec::new().into()],
+        user_embeddings: vec![Vec::new().into(); 2],
         body: numbers(5, config.body_network().unwrap().unwrap().parameters()),
         head: numbers(6, 8),
         head_scale: positive(7, 8),
@@ -110,7 +110,7 @@ pub fn sample_with_vectors() -> Contents {
             prior: prior(&config.item_fields, 8, 4, item_terms),
             variance: 0.25,
         }),
-        user_prior: Some(prior(&config.user_fields, 9, 3, user_terms)),
+        user_prior: Some(prior(&config.user_fields, 9, 8, user_terms)),
         item_vocabularies: [plain.item_vocabularies.clone(), vec![None]].concat(),
         user_vocabularies: [plain.user_vocabularies.clone(), vec![None]].concat(),
         catalog: Some(CatalogTable {

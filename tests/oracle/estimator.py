@@ -32,7 +32,8 @@ FORMAT = (
     "catalog.bias, catalog.variance, catalog.raters; whichever the configuration has. priors is melu.priors. The "
     "first `known` items of the catalogue stand in the file with their vectors, the others are new. A vector answer "
     "of tensor t has its norm and 2 dot products with unit(seed, 1000 + 10 t + p, i), p = 0, 1. gradients: of "
-    "query_loss by each table, body tensor and head tensor (the model's own), and head.scale; solver: by "
+    "query_loss by each table, body tensor and head tensor (the model's own), head.scale, and the weights of the "
+    "user prior's terms; solver: by "
     "item_variance (ridge), or by each head tensor's rate and the pull. redrawn counts the candidates refused, by "
     "reason."
 )
@@ -69,13 +70,19 @@ def prior_shares(fields, term, confidence, rows):
     return np.hstack([present / total, some * np.log(total)])
 
 
+def shares_of(fields, terms, tensors, entity, rows):
+    """What share each row of values takes of each row of weights, term by term."""
+    return [
+        prior_shares(fields, term, tensors.get(f"prior.{entity}.{index}.confidence"), rows)
+        for index, term in enumerate(terms)
+    ]
+
+
 def foretold(fields, terms, tensors, entity, rows):
     """[rows, width]: what a prior says of some rows of values."""
     total = np.tile(tensors[f"prior.{entity}.intercept"], (len(rows), 1))
-    for index, term in enumerate(terms):
-        name = f"prior.{entity}.{index}"
-        confidence = tensors.get(f"{name}.confidence")
-        total += prior_shares(fields, term, confidence, rows) @ tensors[f"{name}.weight"]
+    for index, shares in enumerate(shares_of(fields, terms, tensors, entity, rows)):
+        total += shares @ tensors[f"prior.{entity}.{index}.weight"]
     return total
 
 
@@ -109,21 +116,27 @@ def problem(case):
         target = np.array(chosen["ratings"], dtype=np.float64)
         if config["loss"] != "bce":
             target = (target - config["output"]["offset"]) / config["output"]["scale"]
-        pools = pooled(fields, rows) + pooled(config["user_fields"], [case["profile"]])
+        pools = pooled(fields, rows)
+        if not factors:
+            pools += pooled(config["user_fields"], [case["profile"]])
         return {
             "vectors": vectors, "numbers": numbers, "bias": bias, "variance": variance,
             "pools": pools, "target": target,
         }
 
-    shift = np.zeros(0)
+    intercept, shares = np.zeros(0), []
     if "user" in priors:
-        shift = foretold(config["user_fields"], priors["user"], tensors, "user", [case["profile"]])[0]
-    named = {"tables": [], "body": [], "head": []}
+        intercept = tensors["prior.user.intercept"]
+        profile = [case["profile"]]
+        shares = shares_of(config["user_fields"], priors["user"], tensors, "user", profile)
+    named = {"tables": [], "body": [], "head": [], "prior": []}
     for name, tensor in tensors.items():
         if name.startswith(("item.", "user.")):
             named["tables"].append(tensor)
         elif name.startswith(("body.", "head.")) and name != "head.scale":
             named[name[:4]].append(tensor)
+        elif name.startswith("prior.user.") and name.endswith(".weight"):
+            named["prior"].append(tensor)
     local = config["local"]
     if local["solver"] == "ridge":
         named["scale"] = tensors["head.scale"]
@@ -131,7 +144,7 @@ def problem(case):
     else:
         rates = [rate_of(local["rate"], k) for k in range(len(named["head"]))]
         named["solver"] = np.array(rates + [local["pull"]])
-    return named, {"support": part(case["support"]), "query": part(case["query"]), "shift": shift}
+    return named, {"support": part(case["support"]), "query": part(case["query"]), "intercept": intercept, "shares": shares}
 
 
 def rate_of(rate, tensor):
@@ -162,9 +175,11 @@ def answers_of(config, count):
             for pool, table in zip(part["pools"], by["tables"], strict=True)
         ]
         x = jnp.concatenate([part["vectors"], part["numbers"], *embedded], axis=1)
-        if by["body"]:
-            x = jnp.concatenate([part["vectors"], layers(by["body"], x, True)], axis=1)
-        return x
+        if not config["factors"]:
+            return x
+        if not by["body"]:
+            return part["vectors"]
+        return jnp.concatenate([part["vectors"], layers(by["body"], x, True)], axis=1)
 
     def says(head, x, part):
         return layers(head, x, False)[:, 0] + part["bias"]
@@ -201,9 +216,12 @@ def answers_of(config, count):
 
         return jax.lax.scan(step, head, None, length=local["steps"])[0]
 
-    def adapted(by, support, shift):
-        head = list(by["head"])
-        head[0] = head[0].at[0, : len(shift)].add(shift)
+    def adapted(by, given):
+        head, support = list(by["head"]), given["support"]
+        if len(given["intercept"]):
+            said = [(shares @ weight)[0] for shares, weight in zip(given["shares"], by["prior"], strict=True)]
+            moved = given["intercept"] + sum(said)
+            head = [head[0] + moved[None, :-1], head[1] + moved[-1:]]
         if not count:
             return head, head
         solve = ridge if local["solver"] == "ridge" else steps
@@ -216,7 +234,7 @@ def answers_of(config, count):
         query = given["query"]
 
         def query_loss(by):
-            head, theta = adapted(by, given["support"], given["shift"])
+            head, theta = adapted(by, given)
             x = features(by, query)
             h = says(theta, x, query)
             found = {"scores_before": scores(says(head, x, query)), "scores_after": scores(h)}
@@ -299,6 +317,7 @@ def written(case, answers):
     gradients = answers["gradients"]
     by = [*gradients["tables"], *gradients["body"], *gradients["head"]]
     by += [gradients["scale"]] if "scale" in gradients else []
+    by += gradients["prior"]
     first = len(gradients["tables"]) + len(gradients["body"])
     return {
         "scores_before": [rounded(v) for v in answers["scores_before"]],

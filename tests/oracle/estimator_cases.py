@@ -67,11 +67,14 @@ def shape(index):
     rng = np.random.default_rng([20190811, index])
     ridge = rng.random() < 0.6
     factors = 0 if rng.random() < 0.25 else int(rng.integers(1, 31))
-    depth = int(rng.integers(0, 4))
+    depth = int(rng.integers(0, 4)) if factors else 0
     item_fields = draw_fields(rng, "i", int(rng.integers(1, 5)))
     user_fields = draw_fields(rng, "u", int(rng.integers(0, 4)))
     if not factors and not model.embedded(item_fields):
         item_fields[0].pop("embedded")
+    # With vectors, the body alone reads embeddings, and only of items.
+    for field in (user_fields if factors else []) + (item_fields if factors and not depth else []):
+        field["embedded"] = False
     hidden = []
     if not ridge and not factors:
         hidden = [int(n) for n in rng.integers(1, 9, int(rng.integers(0, 3)))]

@@ -16,12 +16,13 @@ def embedded(fields):
 
 
 def widths(config):
-    """Of an item's row, of a user's, and of what the head sees."""
+    """Of an item's description, and of what the head sees."""
     factors, body = config.get("factors", 0), config.get("body", [])
     item = len(embedded(config["item_fields"])) * config["embedding_dim"]
     user = len(embedded(config["user_fields"])) * config["embedding_dim"]
-    item += factors + 4 if factors else 0
-    return item, user, factors + body[-1] if body else item + user
+    if factors:
+        return item + factors + 4, factors + sum(body[-1:])
+    return item, item + user
 
 
 def rows_of_term(fields, term):
@@ -44,9 +45,9 @@ def shapes(config, priors, items):
         for field in embedded(config[f"{entity}_fields"]):
             rows = 2 if field["kind"] == "numeric" else field["size"]
             found[f"{entity}.{field['name']}.weight"] = (rows, dim)
-    item, user, features = widths(config)
+    item, features = widths(config)
     for network, inputs, outputs in (
-        ("body", item + user, config.get("body", [])),
+        ("body", item, config.get("body", [])),
         ("head", features, config["hidden"] + [1]),
     ):
         for k, out in enumerate(outputs):
@@ -55,7 +56,7 @@ def shapes(config, priors, items):
             inputs = out
     if config["local"].get("solver") == "ridge":
         found["head.scale"] = (features + 1,)
-    for entity, width in (("item", factors + 1), ("user", factors)):
+    for entity, width in (("item", factors + 1), ("user", features + 1)):
         if entity not in priors:
             continue
         fields = config[f"{entity}_fields"]
@@ -122,7 +123,7 @@ def embeddings(config, tensors, entity, values):
 
 
 def item(config, priors, tensors, values, known):
-    """One item: its row, vector, bias and variance. `known`: its place in the file, or None."""
+    """One item: its description, vector, bias and variance. `known`: its place in the file, or None."""
     vector, bias, variance, numbers = np.zeros(0), 0.0, 0.0, []
     if config.get("factors", 0):
         raters = 0
@@ -155,14 +156,20 @@ def described(config, priors, tensors, items, profile):
     features, offsets, variances, sums = [], [], [], []
     for values, known in items:
         row, vector, bias, variance = item(config, priors, tensors, values, known)
-        x = np.concatenate([row, user])
+        x = row
         for k in range(0, len(body), 2):
             sums.append(body[k] @ x + body[k + 1])
             x = np.maximum(sums[-1], 0.0)
-        features.append(np.concatenate([vector, x]) if body else x)
+        if not config.get("factors", 0):
+            x = np.concatenate([row, user])
+        elif body:
+            x = np.concatenate([vector, x])
+        else:
+            x = vector
+        features.append(x)
         offsets.append(bias)
         variances.append(variance)
-    features = np.array(features).reshape(len(items), widths(config)[2])
+    features = np.array(features).reshape(len(items), widths(config)[1])
     return features, np.array(offsets), np.array(variances), sums
 
 
@@ -171,7 +178,8 @@ def start(config, priors, tensors, profile):
     head = [tensor.astype(np.float64) for tensor in network(tensors, "head")]
     if "user" in priors:
         moved = prior(config["user_fields"], priors["user"], tensors, "user", profile)
-        head[0][0, : len(moved)] += moved
+        head[0][0] += moved[:-1]
+        head[1] += moved[-1:]
     return head
 
 

@@ -61,14 +61,15 @@ FULL = {
     "local": {"solver": "gradient", "steps": 3, "rate": 0.00390625},
 }
 
-# The same fields, with vectors, both priors and a body; `language` has weights in the
-# prior alone.
+# The same fields, with vectors, both priors and a body, which `language` is hidden from and
+# users are.
 VECTORS = {
     **FULL,
     "item_fields": [
         {**field, "embedded": False} if field["name"] == "language" else field
         for field in FULL["item_fields"]
     ],
+    "user_fields": [{**field, "embedded": False} for field in FULL["user_fields"]],
     "factors": 4,
     "body": [8, 5],
     "hidden": [],

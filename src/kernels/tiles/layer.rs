@@ -25,20 +25,9 @@ pub enum After<'a> {
     Product {
         /// As many as the layer has outputs.
         column: &'a [f32],
-        leading: Option<Leading<'a>>,
         /// One number for each item.
         products: &'a mut [f32],
     },
-}
-
-/// Numbers of other items, as if they stood before the outputs.
-#[derive(Clone, Copy, Debug)]
-pub struct Leading<'a> {
-    pub items: &'a TiledItems,
-    /// The first of the items, a multiple of [`TILE_EDGE`].
-    pub first: usize,
-    /// What their first numbers are multiplied by: an even count.
-    pub column: &'a [f32],
 }
 
 /// Computes `rectified(weight * item + bias)` of some items, in whole tiles, and what comes
@@ -61,15 +50,8 @@ pub fn coarse_layer(
         After::Rounded { to, lost } => {
             whole <= to.items() && weight.outputs() == to.width() && whole <= lost.len()
         }
-        After::Product { column, leading, products } => {
-            weight.outputs() == column.len()
-                && whole <= products.len()
-                && leading.is_none_or(|Leading { items, first, column }| {
-                    first.is_multiple_of(TILE_EDGE)
-                        && first + whole <= items.items()
-                        && column.len().is_multiple_of(2)
-                        && column.len() <= items.width()
-                })
+        After::Product { column, products } => {
+            weight.outputs() == column.len() && whole <= products.len()
         }
     };
     assert!(
@@ -131,13 +113,7 @@ impl<T: Multiply> Kernel for By<'_, '_, T> {
             squares.fill(0.0);
             match &mut after {
                 After::Rounded { lost, .. } => lost[first..first + TILE_EDGE].fill(0.0),
-                After::Product { leading, products, .. } => {
-                    let products = &mut products[first..first + TILE_EDGE];
-                    products.fill(0.0);
-                    if let Some(leading) = leading {
-                        leading.add_products(simd, first, products);
-                    }
-                }
+                After::Product { products, .. } => products[first..first + TILE_EDGE].fill(0.0),
             }
             let from = items.tile(range.start + first, 0);
             // The items after these, which may lie behind the last: asking reads nothing.
@@ -241,30 +217,5 @@ unsafe fn multiply_outputs<S: Simd>(
         }
         simd.store(squares, simd.add(square[0], square[1]));
         simd.store(products, simd.add(product[0], product[1]));
-    }
-}
-
-impl Leading<'_> {
-    /// Adds the products of the numbers of a whole tile of items, from `first` after the first
-    /// of all on.
-    #[inline(always)]
-    fn add_products<S: Simd>(&self, simd: S, first: usize, products: &mut [f32]) {
-        for (place, products) in products.chunks_exact_mut(S::LANES).enumerate() {
-            let item = self.first + first + place * S::LANES;
-            // SAFETY: the chunk has room for LANES, which divides TILE_ITEMS; the items are
-            // there, and as many numbers of each as the column has.
-            unsafe {
-                let mut product = simd.load(products.as_ptr());
-                for (pair, by) in self.column.chunks_exact(2).enumerate() {
-                    let tile = self.items.tile(item, 2 * pair);
-                    let place = pair % TILE_ITEMS * TILE_ITEMS + item % TILE_ITEMS;
-                    let numbers = simd.load_bfloat_pairs(tile.add(2 * place));
-                    for (number, by) in numbers.into_iter().zip(by) {
-                        product = simd.multiply_add(number, simd.splat(*by), product);
-                    }
-                }
-                simd.store(products.as_mut_ptr(), product);
-            }
-        }
     }
 }

@@ -12,7 +12,7 @@ mod layer;
 mod tests;
 mod weight;
 
-pub use layer::{After, Leading, coarse_layer};
+pub use layer::{After, coarse_layer};
 pub use weight::TileWeight;
 
 /// Instructions for tiles: there is a value of it only where the process may use them.

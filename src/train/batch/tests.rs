@@ -14,9 +14,9 @@ use crate::file::{Contents, ItemPrior, ItemVectors};
 use crate::train::Order;
 use crate::train::vectors::TrainingVectors;
 
-/// The vectors that training has of the same items, and where its one user
-/// starts.
-fn vectors(case: &Case, items: &[Column], user: &[Column]) -> Option<TrainingVectors> {
+/// The vectors that training has of the same items. The users' prior is as wide as the head
+/// already, which nothing but its terms' inputs is read of.
+fn vectors(case: &Case, items: &[Column]) -> Option<TrainingVectors> {
     let Contents { config, item_prior, user_prior, catalog, .. } = &case.contents;
     let ItemPrior { prior, variance } = item_prior.as_ref()?;
     let (count, factors) = (case.items.len(), config.factors);
@@ -33,10 +33,6 @@ fn vectors(case: &Case, items: &[Column], user: &[Column]) -> Option<TrainingVec
         variance: vec![*variance; count].into(),
         raters: vec![0; count].into(),
     };
-    let mut starts = vec![0.0; factors];
-    if let Some(prior) = user_prior {
-        prior.write_row(&config.user_fields, user, 0, &mut starts);
-    }
     Some(TrainingVectors {
         factors,
         noise: f32::NAN,
@@ -44,8 +40,7 @@ fn vectors(case: &Case, items: &[Column], user: &[Column]) -> Option<TrainingVec
         known: catalog.as_ref().and_then(|table| table.vectors.clone()).unwrap_or(cold.clone()),
         cold,
         item_prior: item_prior.clone()?,
-        user_prior: prior.clone(),
-        starts,
+        user_prior: user_prior.clone().unwrap_or(prior.clone().with_weights(0, &[])),
     })
 }
 
@@ -55,13 +50,20 @@ fn check(case: &Case) -> Report {
     let mut report = Report::new(format!("case {seed}"));
     let item_columns = columns(&config.item_fields, &case.items);
     let user_columns = columns(&config.user_fields, std::slice::from_ref(&case.profile));
-    let vectors = vectors(case, &item_columns, &user_columns);
+    let vectors = vectors(case, &item_columns);
     let set = TrainingSet::of_parts(config, item_columns, user_columns, vectors);
     let tables = contents.item_embeddings.iter().chain(&contents.user_embeddings);
+    let terms = contents.user_prior.iter().flat_map(|prior| prior.terms());
+    let mut head = contents.head.clone();
+    if let Some(prior) = &contents.user_prior {
+        add_scaled(&mut head, 1.0, prior.intercept());
+    }
     let parameters = Parameters {
         embeddings: tables.map(|table| table.to_vec()).collect(),
+        user_prior: terms.map(|term| term.weights.to_vec()).collect(),
         body: contents.body.clone(),
-        head: contents.head.clone(),
+        // Training has no intercept of the prior beside the head's own numbers.
+        head,
         solver: Vec::new(),
     };
     let rated = |set: &common::estimator::Rated| -> Vec<Rated> {
@@ -117,6 +119,14 @@ fn check(case: &Case) -> Report {
                 report.list("pull", &double(last), pull);
             }
         }
+    }
+    for (index, (term, weights)) in set.user_terms().iter().zip(&parameters.user_prior).enumerate()
+    {
+        let width = parameters.head.len();
+        let mut update = EmbeddingUpdate::new(weights.len() / width, width);
+        let tasks = [(task.clone(), rows.clone())];
+        scatter_start(&set, term, &tasks, std::slice::from_ref(&gradient), 1.0, &mut update);
+        found.push((format!("user term {index}"), update.gradient()));
     }
     let expected = answers["gradients"].as_array().unwrap();
     assert_eq!(found.len(), expected.len());

@@ -40,9 +40,10 @@ pub fn rated(model: &Model, items: usize, count: usize) -> (Vec<u32>, Vec<f32>) 
     ((0..count).map(item).collect(), (0..count).map(rating).collect())
 }
 
-/// Multiplications and additions that one item's score takes.
+/// Multiplications and additions that one item's score takes: the body's were done when the
+/// catalogue was made.
 pub fn item_operations(model: &Model) -> f64 {
-    model.body_network().into_iter().chain([model.head_network()]).map(forward).sum()
+    forward(model.head_network())
 }
 
 /// Those of one row on the way forward; the user's part is computed once.
@@ -65,8 +66,7 @@ pub fn adapt_operations(model: &Model, ratings: usize) -> f64 {
         Local::Gradient(steps) => {
             // Forward, back to the layers before, and the weights' gradients.
             let row = 2.0 * forward(head) + products(head, 1).sum::<f64>();
-            let body = model.body_network().map_or(0.0, forward);
-            count * (body + steps.steps as f64 * row)
+            count * steps.steps as f64 * row
         }
         Local::Ridge(_) => {
             // The precision, half of which is its own mirror image; its factor;

@@ -1,0 +1,121 @@
+//! Rows times one vector: a linear head's outputs for many items.
+
+use super::level::Level;
+use super::matrix::Matrix;
+use super::simd::{Kernel, Simd};
+
+/// So many rows are multiplied side by side, so that no sum waits for the one before.
+const AT_ONCE: usize = 8;
+
+/// Writes the product of each row with `weights`, plus `bias`.
+///
+/// All rows are summed in the same order: one has the same bits wherever it stands. There
+/// is a product for each row, and a weight for each column.
+pub fn products_of_rows(rows: Matrix, weights: &[f32], bias: f32, products: &mut [f32]) {
+    Level::current().run(ProductsOfRows { rows, weights, bias, products });
+}
+
+struct ProductsOfRows<'a> {
+    rows: Matrix<'a>,
+    weights: &'a [f32],
+    bias: f32,
+    products: &'a mut [f32],
+}
+
+impl Kernel for ProductsOfRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { rows, weights, bias, products } = self;
+        assert!(
+            (rows.rows, rows.columns, rows.column_stride) == (products.len(), weights.len(), 1),
+            "there must be a weight for each column, and a product for each row"
+        );
+        let (from, stride) = (rows.data.as_ptr(), rows.row_stride);
+        let mut row = 0;
+        let mut blocks = products.chunks_exact_mut(AT_ONCE);
+        for block in &mut blocks {
+            // SAFETY: the matrix has a row for each product, as long as the weights.
+            let sums: [f32; AT_ONCE] =
+                unsafe { at_once(simd, from.wrapping_add(row * stride), stride, weights) };
+            for (product, sum) in block.iter_mut().zip(sums) {
+                *product = sum + bias;
+            }
+            row += AT_ONCE;
+        }
+        for product in blocks.into_remainder() {
+            // SAFETY: as above.
+            let [sum] = unsafe { at_once(simd, from.wrapping_add(row * stride), stride, weights) };
+            *product = sum + bias;
+            row += 1;
+        }
+    }
+}
+
+/// The products of so many rows, which begin `stride` numbers apart.
+///
+/// # Safety
+/// As many numbers as there are weights can be read from where each row begins.
+#[inline(always)]
+unsafe fn at_once<S: Simd, const ROWS: usize>(
+    simd: S,
+    from: *const f32,
+    stride: usize,
+    weights: &[f32],
+) -> [f32; ROWS] {
+    let mut sums = [simd.splat(0.0); ROWS];
+    for place in (0..weights.len()).step_by(S::LANES) {
+        let count = S::LANES.min(weights.len() - place);
+        // SAFETY: the weights hold `count` numbers from `place` on, and the caller vouches for
+        // as many of each row.
+        unsafe {
+            let weights = simd.load_up_to(weights.as_ptr().add(place), count);
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let numbers = simd.load_up_to(from.add(row * stride + place), count);
+                *sum = simd.multiply_add(numbers, weights, *sum);
+            }
+        }
+    }
+    sums.map(|sum| simd.sum(sum))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rows_are_multiplied_alike_wherever_they_stand(
+            rows in 0usize..30,
+            columns in 0usize..150,
+            gap in 0usize..5,
+            bias in -3f32..3.0,
+        ) {
+            let stride = columns + gap;
+            let number = |place: usize| ((place * 37 % 101) as f32 - 50.0) / 10.0;
+            let numbers: Vec<f32> = (0..rows * stride).map(number).collect();
+            let weights: Vec<f32> = (0..columns).map(|place| number(place + 7)).collect();
+            for level in Level::available() {
+                let products = |first: usize, count: usize| {
+                    let rows = Matrix::new(&numbers[first * stride..], count, columns, stride);
+                    let mut products = vec![f32::NAN; count];
+                    let (weights, products_of) = (&weights, &mut products);
+                    level.run(ProductsOfRows { rows, weights, bias, products: products_of });
+                    products
+                };
+                for (row, found) in products(0, rows).into_iter().enumerate() {
+                    let row_numbers = numbers[row * stride..].iter().zip(&weights);
+                    let exact: f64 = row_numbers.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                    let error = (f64::from(found) - exact - f64::from(bias)).abs();
+                    // No product is above 25, and a float has 24 binary digits.
+                    let most = 1e-6 * (4.0 + 25.0 * columns as f64);
+                    prop_assert!(error <= most, "{found}, not {exact} + {bias}");
+                    prop_assert_eq!(products(row, 1)[0].to_bits(), found.to_bits());
+                }
+            }
+        }
+    }
+}
