@@ -10,11 +10,10 @@ use serde::Serialize;
 
 use super::baselines::Baselines;
 use super::interview::{Figures, Interview};
-use super::scenarios::check_inside;
-use crate::data::{Dataset, Scenario, Table, Task, tasks};
-use crate::file::CatalogTable;
+use super::scenarios::{check_inside, everybody};
+use crate::data::{Dataset, Scenario, Task, tasks};
 use crate::random::{Purpose, generator};
-use crate::schema::{Column, Entity};
+use crate::schema::Column;
 use crate::train::TrainingRecord;
 use crate::{Catalog, Error, Model, Questions, Result, greedy_evidence};
 
@@ -220,14 +219,7 @@ struct Interviews {
 impl Interviews {
     fn new(model: &Model, dataset: &Dataset) -> Result<Self> {
         let contents = model.contents();
-        let encode = |entity: Entity, table: &Table| {
-            table.encode(entity, contents.config.fields(entity), contents.vocabularies(entity))
-        };
-        let items = encode(Entity::Item, &dataset.items)?;
-        let users = encode(Entity::User, &dataset.users)?;
-        let ids = dataset.items.ids().clone();
-        let table = CatalogTable { ids, titles: None, columns: items.columns, vectors: None };
-        let catalog = Catalog::from_table(model, table)?;
+        let (catalog, user_columns) = everybody(model, dataset)?;
 
         let own = contents.catalog.as_ref().map(|table| &table.ids);
         let place = |item: &u32| catalog.find(own?.get(*item as usize)?);
@@ -245,7 +237,7 @@ impl Interviews {
         let questions = knows_how_sure.then(|| Questions::new(&catalog)).transpose()?;
         Ok(Self {
             catalog,
-            user_columns: users.columns,
+            user_columns,
             baselines: Baselines::new(dataset),
             interviewers,
             questions,

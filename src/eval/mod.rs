@@ -5,6 +5,7 @@ mod evidence;
 mod interview;
 mod item_knn;
 mod metrics;
+mod rankings;
 mod report;
 mod results;
 mod scenarios;
@@ -17,6 +18,10 @@ pub use evidence::{
 };
 pub use item_knn::ItemKnn;
 pub use metrics::{mean_absolute_error, mean_squared_error, ndcg};
+pub use rankings::{
+    Among, BaselineSettings, Ranker, Ranking, RankingEvaluation, RankingOptions, RankingRow,
+    evaluate_rankings,
+};
 pub use report::{Report, Section};
 pub use results::{Coverage, Evaluation, Given, Predictor, Row, ScenarioResult};
 pub use scenarios::{EvalOptions, evaluate};

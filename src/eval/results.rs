@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::data::{Rated, Scenario};
+use crate::data::Scenario;
 
 /// All scenarios' results.
 #[derive(Clone, Debug, Serialize)]
@@ -176,7 +176,8 @@ impl Given {
         Self::All,
     ];
 
-    pub(super) fn of(self, support: &[Rated]) -> &[Rated] {
+    /// The first so many of those that are known, in the order in which they are given.
+    pub(super) fn of<T>(self, support: &[T]) -> &[T] {
         match self {
             Self::First(count) => &support[..count.min(support.len())],
             Self::All => support,

@@ -6,8 +6,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::baselines::Baselines;
 use super::item_knn::ItemKnn;
 use super::results::{Coverage, Evaluation, Given, Predictor, ScenarioResult};
-use super::sums::{Sums, Table, Totals, Within};
-use crate::data::{Dataset, Scenario, Task, UserRatings, items_and_ratings, tasks};
+use super::sums::{Sums, Table as SumTable, Totals, Within};
+use crate::data::{Dataset, Scenario, Table, Task, UserRatings, items_and_ratings, tasks};
 use crate::file::CatalogTable;
 use crate::loss::Loss;
 use crate::schema::{Column, Entity};
@@ -111,6 +111,19 @@ pub(super) fn check_inside(training: Option<&TrainingRecord>, dataset: &Dataset)
     }
 }
 
+/// A catalogue of all the data folder's items, and its users' columns, in its order.
+pub(super) fn everybody(model: &Model, dataset: &Dataset) -> Result<(Catalog, Vec<Column>)> {
+    let contents = model.contents();
+    let encode = |entity: Entity, table: &Table| {
+        table.encode(entity, contents.config.fields(entity), contents.vocabularies(entity))
+    };
+    let items = encode(Entity::Item, &dataset.items)?;
+    let users = encode(Entity::User, &dataset.users)?;
+    let ids = dataset.items.ids().clone();
+    let table = CatalogTable { ids, titles: None, columns: items.columns, vectors: None };
+    Ok((Catalog::from_table(model, table)?, users.columns))
+}
+
 /// What all tasks share.
 struct Bench {
     catalog: Catalog,
@@ -126,17 +139,11 @@ struct Bench {
 impl Bench {
     fn new(model: &Model, dataset: &Dataset, pool: &ThreadPool, threads: usize) -> Result<Self> {
         let contents = model.contents();
-        let encode = |entity: Entity, table: &crate::data::Table| {
-            table.encode(entity, contents.config.fields(entity), contents.vocabularies(entity))
-        };
-        let items = encode(Entity::Item, &dataset.items)?;
-        let users = encode(Entity::User, &dataset.users)?;
-        let ids = dataset.items.ids().clone();
-        let table = CatalogTable { ids, titles: None, columns: items.columns, vectors: None };
+        let (catalog, user_columns) = everybody(model, dataset)?;
         let baselines = Baselines::new(dataset);
         Ok(Self {
-            catalog: Catalog::from_table(model, table)?,
-            user_columns: users.columns,
+            catalog,
+            user_columns,
             item_knn: pool.install(|| ItemKnn::new(dataset, &baselines)),
             factors: Factors::fit(dataset, &FactorOptions::default(), threads)?,
             baselines,
@@ -168,7 +175,7 @@ impl Bench {
         Ok(())
     }
 
-    fn task(&self, task: &Task) -> Result<(Table, Within)> {
+    fn task(&self, task: &Task) -> Result<(SumTable, Within)> {
         let mut user = User::from_columns(&self.catalog, &self.user_columns, task.user as usize)?;
         let (items, ratings) = items_and_ratings(&task.query);
         let mut unadapted = vec![0.0; items.len()];

@@ -141,7 +141,8 @@ impl Totals {
     }
 }
 
-fn mean(numbers: &[f64]) -> f64 {
+/// The mean; 0 of nothing.
+pub fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
@@ -153,7 +154,7 @@ fn deviation(numbers: &[f64]) -> f64 {
 }
 
 /// The mean, and its standard error.
-fn mean_and_error(numbers: &[f64]) -> (f64, f64) {
+pub fn mean_and_error(numbers: &[f64]) -> (f64, f64) {
     (mean(numbers), deviation(numbers) / (numbers.len().max(1) as f64).sqrt())
 }
 

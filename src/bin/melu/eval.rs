@@ -1,5 +1,7 @@
 //! `melu eval`: how good a model is on a data folder.
 
+mod rankings;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -7,7 +9,8 @@ use clap::Args;
 use melu::data::Dataset;
 use melu::eval::{
     EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given, Interviewer,
-    Predictor, QUESTIONS, Report, ScenarioResult, evaluate, evaluate_evidence,
+    Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report, ScenarioResult, evaluate,
+    evaluate_evidence, evaluate_rankings,
 };
 use melu::train::TrainingRecord;
 use melu::{Model, file};
@@ -57,6 +60,9 @@ pub struct Arguments {
     /// to predict.
     #[arg(long, value_name = "N", default_value_t = EvalOptions::default().draws)]
     draws: usize,
+    /// The same for lists; 0 leaves them out.
+    #[arg(long, value_name = "N", default_value_t = RankingOptions::default().draws)]
+    list_draws: usize,
     /// The same seed gives the same draws.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -91,6 +97,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let &Arguments { draws, seed, threads, .. } = arguments;
     let options = EvalOptions { draws, seed, threads, ..EvalOptions::default() };
+    let rankings =
+        (arguments.list_draws > 0).then(|| rank(arguments, &model, &dataset)).transpose()?;
     let mut bar = terminal::Progress::new("evaluating");
     let evaluation = evaluate(&model, &dataset, &options, |done, of| {
         bar.set(done, of, if done == 0 { "fitting the baselines" } else { "tasks" });
@@ -109,13 +117,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.json {
         let mut found = serde_json::to_value(&evaluation)?;
+        if let Some(rankings) = &rankings {
+            found["rankings"] = serde_json::to_value(&rankings.rankings)?;
+            found["baselines"] = serde_json::to_value(&rankings.baselines)?;
+        }
         if let Some(evidence) = &evidence {
             found["evidence"] = serde_json::to_value(evidence)?;
         }
         return print_json(&found);
     }
+    rankings.as_ref().map_or(Ok(()), rankings::print_rankings)?;
     print_all(&evaluation)?;
     evidence.map_or(Ok(()), |evidence| print_evidence(&evidence))
+}
+
+fn rank(arguments: &Arguments, model: &Model, dataset: &Dataset) -> Result<RankingEvaluation> {
+    let &Arguments { list_draws: draws, seed, threads, .. } = arguments;
+    let options = RankingOptions { draws, seed, threads };
+    let mut bar = terminal::Progress::new("ranking");
+    Ok(evaluate_rankings(model, dataset, &options, |what, done, of| bar.set(done, of, what))?)
 }
 
 fn interview(

@@ -1,0 +1,260 @@
+//! EASE: each item as a sum of all others.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+
+use super::baseline::Baseline;
+use super::choices::{Choice, Choices, Counted, Lists};
+use super::invert::invert;
+
+/// Where there are both more items and more users than this, the matrix that would have to
+/// be inverted is too large: the cost grows with the third power, and 5,000 take 200 MB.
+pub const MOST: usize = 5000;
+
+/// What EASE inverts for some users' interactions, but for the penalty.
+pub struct Gram {
+    counted: Counted,
+    lists: Arc<Lists>,
+    /// Items that somebody chose.
+    items: Vec<u32>,
+    /// For each two of them how many users chose both; or for each two users how many items
+    /// both of them chose, where there are fewer users.
+    both: Array2<f64>,
+    of_users: bool,
+}
+
+impl Gram {
+    /// Counts, on the threads of the current pool. `None` where there are too many of both.
+    pub fn new(choices: &Choices, counted: Counted) -> Option<Self> {
+        let lists = choices.lists(counted);
+        let chosen = (0..).zip(&lists.by_item).filter(|(_, users)| !users.is_empty());
+        let items: Vec<u32> = chosen.map(|(item, _)| item).collect();
+        let of_users = lists.by_user.len() < items.len();
+        let size = items.len().min(lists.by_user.len());
+        if size > MOST {
+            return None;
+        }
+        let mut both = Array2::zeros((size, size));
+        let (by_user, by_item) = (&lists.by_user, &lists.by_item);
+        let mut places = vec![0; choices.items];
+        items.iter().enumerate().for_each(|(place, &item)| places[item as usize] = place);
+        let rows: Vec<_> = both.axis_iter_mut(Axis(0)).collect();
+        rows.into_par_iter().enumerate().for_each(|(place, mut row)| match of_users {
+            true => by_user[place].iter().for_each(|&item| {
+                by_item[item as usize].iter().for_each(|&user| row[user as usize] += 1.0);
+            }),
+            false => by_item[items[place] as usize].iter().for_each(|&user| {
+                let items = &by_user[user as usize];
+                items.iter().for_each(|&item| row[places[item as usize]] += 1.0);
+            }),
+        });
+        Some(Self { counted, lists: Arc::new(lists), items, both, of_users })
+    }
+}
+
+/// The weights of all items on all others, or what they follow from.
+#[derive(Debug)]
+enum Weights {
+    /// `B`: a row for each item that was chosen, and for each item of the data folder its
+    /// row.
+    OfItems { items: Vec<u32>, places: Vec<Option<u32>>, rows: Vec<f32> },
+    /// The inverse of `X X' + penalty I`, and for each item its diagonal `x' inverse x`,
+    /// where x says who chose it.
+    OfUsers { lists: Arc<Lists>, inverse: Vec<f32>, diagonal: Vec<f32> },
+}
+
+/// Embarrassingly shallow autoencoders (Steck 2019): item-item weights B with a zero
+/// diagonal that minimise `|X - X B|² + penalty |B|²`, X being who chose what; in closed
+/// form `B_ij = -P_ij / P_jj`, P the inverse of `X'X + penalty I`.
+///
+/// Where there are fewer users than items, the inverse K of `X X' + penalty I` is the
+/// smaller one, and says the same: `B_ij = x_i' K x_j / (1 - x_j' K x_j)` (Woodbury).
+#[derive(Clone, Debug)]
+pub struct Ease {
+    counted: Counted,
+    penalty: f64,
+    weights: Arc<Weights>,
+    popularity: f32,
+    /// What popularity adds to each score.
+    base: Vec<f32>,
+}
+
+impl Ease {
+    /// With a penalty on squared weights, in users, on the threads of the current pool.
+    /// `None` if it is so small that there is no inverse.
+    pub fn new(gram: &Gram, penalty: f64) -> Option<Self> {
+        let Gram { lists, items, both, .. } = gram;
+        let mut inverse = both.clone();
+        inverse.diag_mut().iter_mut().for_each(|element| *element += penalty);
+        if !invert(&mut inverse) {
+            return None;
+        }
+        let weights = if gram.of_users {
+            let of_item = |users: &Vec<u32>| {
+                let others = |user: usize| users.iter().map(move |&other| (user, other as usize));
+                users.iter().flat_map(|&user| others(user as usize)).map(|at| inverse[at]).sum()
+            };
+            let diagonal = lists.by_item.par_iter().map(of_item).map(|sum: f64| sum as f32);
+            Weights::OfUsers {
+                diagonal: diagonal.collect(),
+                lists: lists.clone(),
+                inverse: inverse.iter().map(|number| *number as f32).collect(),
+            }
+        } else {
+            let mut places = vec![None; lists.by_item.len()];
+            (0..).zip(items).for_each(|(place, item)| places[*item as usize] = Some(place));
+            let diagonal = inverse.diag().to_owned();
+            let weight = |((i, j), number): ((usize, usize), &f64)| match i == j {
+                true => 0.0,
+                false => (-number / diagonal[j]) as f32,
+            };
+            let rows = inverse.indexed_iter().map(weight).collect();
+            Weights::OfItems { items: items.clone(), places, rows }
+        };
+        let mut ease = Self {
+            counted: gram.counted,
+            penalty,
+            weights: Arc::new(weights),
+            popularity: 0.0,
+            base: Vec::new(),
+        };
+        ease.base = vec![0.0; lists.by_item.len()];
+        Some(ease)
+    }
+
+    /// The same with the logarithm of each item's count added to its score, times this.
+    pub fn with_popularity(&self, gram: &Gram, popularity: f32) -> Self {
+        let base = |users: &Vec<u32>| popularity * (users.len() as f32 + 1.0).ln();
+        let base = gram.lists.by_item.iter().map(base).collect();
+        Self { popularity, base, ..self.clone() }
+    }
+}
+
+impl Baseline for Ease {
+    fn score(&self, answers: &[Choice], scores: &mut [f32]) {
+        scores.copy_from_slice(&self.base);
+        let answers = || answers.iter().filter(|choice| self.counted.counts(choice));
+        if answers().next().is_none() {
+            return;
+        }
+        match &*self.weights {
+            Weights::OfItems { items, places, rows } => {
+                let size = items.len();
+                let mut sums = vec![0.0; size];
+                for choice in answers() {
+                    let Some(place) = places[choice.item as usize] else { continue };
+                    let row = &rows[place as usize * size..][..size];
+                    sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+                }
+                for (sum, &item) in sums.into_iter().zip(items) {
+                    scores[item as usize] += sum;
+                }
+            }
+            Weights::OfUsers { lists, inverse, diagonal } => {
+                let size = lists.by_user.len();
+                let mut shared = vec![0.0; size];
+                for choice in answers() {
+                    let users = &lists.by_item[choice.item as usize];
+                    users.iter().for_each(|&user| shared[user as usize] += 1.0);
+                }
+                let mut sums = vec![0.0; size];
+                for (row, &shared) in inverse.chunks_exact(size).zip(&shared) {
+                    if shared > 0.0 {
+                        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += shared * weight);
+                    }
+                }
+                // An item is no neighbour of its own.
+                let mut own = vec![0.0; diagonal.len()];
+                answers().for_each(|choice| own[choice.item as usize] += 1.0);
+                for (item, users) in lists.by_item.iter().enumerate() {
+                    let sum: f32 = users.iter().map(|&user| sums[user as usize]).sum();
+                    let others = sum - own[item] * diagonal[item];
+                    scores[item] += others / (1.0 - diagonal[item]);
+                }
+            }
+        }
+    }
+
+    fn settings(&self) -> String {
+        let Self { penalty, popularity, counted, .. } = self;
+        format!("penalty {penalty}, popularity's weight {popularity}, {counted}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::rankings::testing::some_choices;
+
+    /// Scores of each item alone being answered: the rows of B.
+    fn rows(ease: &Ease, items: usize) -> Vec<Vec<f32>> {
+        let row = |item| {
+            let mut scores = vec![f32::NAN; items];
+            ease.score(&[Choice { item, liked: true }], &mut scores);
+            scores
+        };
+        (0..items as u32).map(row).collect()
+    }
+
+    /// Whether B is where the gradient of `|X - X B|² + penalty |B|²` is zero but for the
+    /// diagonal, which is itself zero: of a convex problem that is the one solution.
+    fn check(choices: &Choices, counted: Counted, penalty: f64) {
+        let items = choices.items;
+        let gram = Gram::new(choices, counted).unwrap();
+        let weights = rows(&Ease::new(&gram, penalty).unwrap(), items);
+        let chose = |user: &[Choice], item: usize| {
+            let mut chosen = user.iter().filter(|choice| counted.counts(choice));
+            f64::from(u8::from(chosen.any(|choice| choice.item as usize == item)))
+        };
+        let weight = |row: usize, column: usize| f64::from(weights[row][column]);
+        for column in 0..items {
+            assert!(weight(column, column).abs() < 1e-6);
+            for row in (0..items).filter(|row| *row != column) {
+                let mut gradient = penalty * weight(row, column);
+                for user in &choices.users {
+                    let others = (0..items).map(|other| chose(user, other) * weight(other, column));
+                    gradient += chose(user, row) * (others.sum::<f64>() - chose(user, column));
+                }
+                assert!(gradient.abs() < 1e-4 * penalty.max(1.0), "{row} {column} {gradient}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_are_the_ridge_problem_s_solution() {
+        for counted in [Counted::All, Counted::Liked] {
+            for penalty in [1.0, 30.0] {
+                // With fewer items than users, and the other way about.
+                check(&some_choices(40, 25), counted, penalty);
+                check(&some_choices(15, 25), counted, penalty);
+            }
+        }
+    }
+
+    #[test]
+    fn all_answers_add_up_and_popularity_is_added() {
+        let choices = some_choices(15, 25);
+        let gram = Gram::new(&choices, Counted::All).unwrap();
+        let ease = Ease::new(&gram, 3.0).unwrap();
+        let rows = rows(&ease, 25);
+        let answers = &choices.users[2];
+        let mut scores = vec![0.0; 25];
+        ease.with_popularity(&gram, 0.5).score(answers, &mut scores);
+        let counts = choices.counts(Counted::All);
+        for (item, score) in scores.into_iter().enumerate() {
+            let sum: f32 = answers.iter().map(|answer| rows[answer.item as usize][item]).sum();
+            let expected = sum + 0.5 * (counts[item] as f32 + 1.0).ln();
+            assert!((score - expected).abs() < 1e-4, "{score} {expected}");
+        }
+    }
+
+    #[test]
+    fn too_many_of_both_are_refused() {
+        let user = |item| vec![Choice { item, liked: true }];
+        let users = |count: usize| (0..count as u32).map(user).collect();
+        let count = MOST + 1;
+        assert!(Gram::new(&Choices { items: count, users: users(count) }, Counted::All).is_none());
+    }
+}

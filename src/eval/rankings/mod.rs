@@ -1,0 +1,273 @@
+//! Lists from the whole catalogue: what they are worth, beside simple recommenders' on
+//! the same users.
+//!
+//! | table | whose lists | what is answered | candidates | what is to be found |
+//! | --- | --- | --- | --- | --- |
+//! | `new_users`, `known` | new users | known items | known items | a fifth held out |
+//! | `new_users_new_items`, `new` | new users | known items | new items | all with new items |
+//! | `new_users_new_items`, `all` | new users | known items | both | both of these |
+//! | `new_items`, `new` | existing users | known items | new items | all with new items |
+//! | `new_items`, `all` | existing users | known items | both | all with new items |
+//!
+//! A user has at least 20 interactions with known items: items that are not new, and that
+//! somebody in training chose. Of a new user's, a fifth is held out at random; what is
+//! answered are the first n of the others, in random order. Training saw existing users'
+//! interactions with known items, so that none of these is to be found. Candidates are
+//! always without the items that were answered on. Of what is to be found only what was
+//! liked is relevant: see [`Feedback::is_liked`](crate::data::Feedback::is_liked); who has
+//! nothing relevant is left out.
+
+mod baseline;
+mod choices;
+mod co_counts;
+mod ease;
+mod fitted;
+mod invert;
+mod item_knn;
+mod list;
+mod popular;
+mod results;
+mod tasks;
+#[cfg(test)]
+mod testing;
+mod totals;
+mod trial;
+
+use std::cmp::Reverse;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use self::choices::{Choice, Choices, Counted};
+use self::fitted::{Fitted, fit};
+use self::list::{ANSWERED, List, RELEVANT};
+pub use self::results::{Among, BaselineSettings, Ranker, Ranking, RankingEvaluation, RankingRow};
+use self::tasks::Plan;
+use self::totals::Totals;
+use super::results::Given;
+use super::scenarios::{check_inside, everybody};
+use crate::data::{Dataset, Scenario, Task, items_and_ratings};
+use crate::schema::Column;
+use crate::train::TrainingRecord;
+use crate::{Catalog, Error, Model, Result, User};
+
+/// How lists are evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankingOptions {
+    /// How many times each user's interactions are cut anew.
+    pub draws: usize,
+    /// The same seed gives the same draws.
+    pub seed: u64,
+    /// How many threads, 0 for as many as there are processors.
+    pub threads: usize,
+}
+
+impl Default for RankingOptions {
+    fn default() -> Self {
+        Self { draws: 2, seed: 0, threads: 0 }
+    }
+}
+
+/// Evaluates a model's lists on a data folder, by the same calls as any program that uses
+/// it. `progress` is told what is done, how many users' lists are, and of how many; with
+/// none done yet, the baselines are fitted first.
+///
+/// # Errors
+/// As [`evaluate`](super::evaluate).
+pub fn evaluate_rankings(
+    model: &Model,
+    dataset: &Dataset,
+    options: &RankingOptions,
+    mut progress: impl FnMut(&'static str, usize, usize) + Send,
+) -> Result<RankingEvaluation> {
+    let &RankingOptions { draws, seed, threads } = options;
+    if draws == 0 {
+        return Err(Error::argument("draws", "it is 0; at least 1 is expected"));
+    }
+    check_inside(TrainingRecord::of(model).as_ref(), dataset)?;
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
+    let plans = [Plan::new_users(dataset), Plan::existing_users(dataset, seed)];
+    let all: usize = plans.iter().map(|plan| draws * plan.tasks(seed, 0).len()).sum();
+    let bench = Bench::new(model, dataset, &pool, |what| progress(what, 0, all))?;
+    let mut done = 0;
+    let mut rankings = Vec::new();
+    for plan in plans {
+        let mut totals: Vec<Totals> =
+            plan.tables.iter().map(|(_, among)| bench.totals(*among)).collect();
+        for draw in 0..draws as u64 {
+            let tasks = plan.tasks(seed, draw);
+            totals.iter_mut().for_each(Totals::begin_draw);
+            for some in tasks.chunks(128) {
+                let lists = pool.install(|| {
+                    let lists = |room: &mut Room, task| bench.task(&plan, task, room);
+                    let some = some.par_iter().map_init(|| bench.room(), lists);
+                    some.collect::<Result<Vec<_>>>()
+                })?;
+                // In the tasks' order, whatever the number of threads.
+                for (lists, task) in lists.into_iter().zip(some) {
+                    for (lists, totals) in lists.iter().zip(&mut totals) {
+                        if let Some(lists) = lists {
+                            totals.add(task.user, lists, &bench.popularity, &dataset.new_items);
+                        }
+                    }
+                }
+                done += some.len();
+                progress("lists", done, all);
+            }
+        }
+        for ((scenario, among), totals) in plan.tables.iter().zip(totals) {
+            rankings.push(Ranking {
+                scenario: *scenario,
+                among: *among,
+                users: totals.users(),
+                draws,
+                candidates: bench.by_popularity(*among).len(),
+                rows: totals.rows(),
+            });
+        }
+    }
+    rankings.sort_by_key(|ranking| Scenario::ALL.iter().position(|s| *s == ranking.scenario));
+    Ok(RankingEvaluation { rankings, baselines: bench.settings })
+}
+
+/// What all tasks share.
+struct Bench<'a> {
+    dataset: &'a Dataset,
+    catalog: Catalog,
+    user_columns: Vec<Column>,
+    baselines: Vec<Fitted>,
+    settings: Vec<BaselineSettings>,
+    /// For each item the share of training's users who chose it.
+    popularity: Vec<f64>,
+    /// Candidates, known ones by falling popularity, new ones, and both; and all of these
+    /// by index, as `recommend` orders items of equal score.
+    known: [Vec<u32>; 2],
+    new: Vec<u32>,
+    all: [Vec<u32>; 2],
+}
+
+/// What one thread computes in.
+struct Room {
+    scores: Vec<f32>,
+    marks: Vec<u8>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(
+        model: &Model,
+        dataset: &'a Dataset,
+        pool: &ThreadPool,
+        progress: impl FnMut(&'static str) + Send,
+    ) -> Result<Self> {
+        let (catalog, user_columns) = everybody(model, dataset)?;
+        let training = dataset.scenario(Scenario::ExistingUsersExistingItems);
+        let items = dataset.items.len();
+        let counts = Choices::new(training.iter(), dataset.feedback, items).counts(Counted::All);
+        let is_new = |item: &u32| dataset.new_items.get(*item as usize) == Some(&true);
+        let rows = || 0..items as u32;
+        let known: Vec<u32> =
+            rows().filter(|item| counts[*item as usize] > 0 && !is_new(item)).collect();
+        let new: Vec<u32> = rows().filter(is_new).collect();
+        let mut popular = known.clone();
+        popular.sort_by_key(|item| Reverse(counts[*item as usize]));
+        let mut all = [known.clone(), new.clone()].concat();
+        all.sort_unstable();
+        let (baselines, settings) = pool.install(|| fit(dataset, &training, &popular, progress));
+        let share = |count: &u32| f64::from(*count) / training.len().max(1) as f64;
+        Ok(Self {
+            dataset,
+            catalog,
+            user_columns,
+            baselines,
+            settings,
+            popularity: counts.iter().map(share).collect(),
+            all: [[popular.clone(), new.clone()].concat(), all],
+            known: [popular, known],
+            new,
+        })
+    }
+
+    /// The candidates, known ones by falling popularity and new ones after them.
+    fn by_popularity(&self, among: Among) -> &[u32] {
+        match among {
+            Among::Known => &self.known[0],
+            Among::New => &self.new,
+            Among::All => &self.all[0],
+        }
+    }
+
+    /// The candidates, by index.
+    fn by_index(&self, among: Among) -> &[u32] {
+        match among {
+            Among::Known => &self.known[1],
+            Among::New => &self.new,
+            Among::All => &self.all[1],
+        }
+    }
+
+    /// Who makes lists of these: the baselines know nothing of new items.
+    fn rankers(&self, among: Among) -> Vec<Ranker> {
+        let baselines = self.baselines.iter().map(|fitted| fitted.ranker);
+        let baselines = baselines.filter(|_| among != Among::New);
+        std::iter::once(Ranker::Melu).chain(baselines).collect()
+    }
+
+    fn totals(&self, among: Among) -> Totals {
+        let candidates = self.by_popularity(among).len();
+        Totals::new(&self.rankers(among), candidates, self.dataset.items.len())
+    }
+
+    fn room(&self) -> Room {
+        let items = self.dataset.items.len();
+        Room { scores: vec![0.0; items], marks: vec![0; items] }
+    }
+
+    /// For each of the plan's tables, if the user has something to find there, each number
+    /// of answers' lists, by ranker.
+    fn task(&self, plan: &Plan, task: &Task, room: &mut Room) -> Result<Vec<Option<Vec<List>>>> {
+        let Room { scores, marks } = room;
+        let feedback = self.dataset.feedback;
+        let is_new = |item: u32| self.dataset.new_items.get(item as usize) == Some(&true);
+        marks.fill(0);
+        for rated in task.query.iter().filter(|rated| feedback.is_liked(rated.value)) {
+            // Items that nobody in training chose are no candidates.
+            let is_candidate = is_new(rated.item) || self.popularity[rated.item as usize] > 0.0;
+            marks[rated.item as usize] = if is_candidate { RELEVANT } else { 0 };
+        }
+        let relevant = |new: bool| {
+            let relevant = (0..).zip(marks.iter()).filter(|(_, mark)| **mark == RELEVANT);
+            relevant.filter(|(item, _)| is_new(*item) == new).count()
+        };
+        let (known, new) = (relevant(false), relevant(true));
+        let mut tables: Vec<Option<Vec<List>>> = plan
+            .tables
+            .iter()
+            .map(|(_, among)| (if *among == Among::Known { known } else { new } > 0).then(Vec::new))
+            .collect();
+        let answers = Choice::all(&task.support, feedback);
+        let mut user = User::from_columns(&self.catalog, &self.user_columns, task.user as usize)?;
+        for given in Given::ALL {
+            let (items, ratings) = items_and_ratings(given.of(&task.support));
+            items.iter().for_each(|&item| marks[item as usize] |= ANSWERED);
+            user.adapt(&items, &ratings)?;
+            user.score_all(scores)?;
+            for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
+                let Some(table) = table else { continue };
+                table.extend(List::new(scores, self.by_index(*among), marks));
+            }
+            for fitted in &self.baselines {
+                fitted.of(given).score(given.of(&answers), scores);
+                // They say nothing of new items.
+                self.new.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
+                for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
+                    let Some(table) = table.as_mut().filter(|_| *among != Among::New) else {
+                        continue;
+                    };
+                    table.extend(List::new(scores, self.by_popularity(*among), marks));
+                }
+            }
+        }
+        Ok(tables)
+    }
+}

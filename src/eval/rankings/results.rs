@@ -1,0 +1,144 @@
+//! What an evaluation of lists finds.
+
+use serde::{Serialize, Serializer};
+
+use crate::data::Scenario;
+use crate::eval::Given;
+
+/// What lists are worth, of new users and of new items.
+#[derive(Clone, Debug, Serialize)]
+pub struct RankingEvaluation {
+    /// One table each.
+    pub rankings: Vec<Ranking>,
+    /// How the baselines were set: by users held back inside training.
+    pub baselines: Vec<BaselineSettings>,
+}
+
+/// A baseline and its settings.
+#[derive(Clone, Debug, Serialize)]
+pub struct BaselineSettings {
+    /// Which.
+    pub predictor: Ranker,
+    /// Its settings, for people to read, or why it is left out.
+    pub settings: String,
+}
+
+/// Whose lists, of which items, and what they are worth.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ranking {
+    /// Whether users, items or both are new.
+    #[serde(rename = "name", serialize_with = "scenario_name")]
+    pub scenario: Scenario,
+    /// Which items could stand in the lists.
+    pub among: Among,
+    /// How many users, each of whom has something to find in one of the draws.
+    pub users: usize,
+    /// Cuts that the figures are means of.
+    pub draws: usize,
+    /// How many items there are to list, the answered ones among them.
+    pub candidates: usize,
+    /// For each number of answers, each who makes lists.
+    pub rows: Vec<RankingRow>,
+}
+
+impl Ranking {
+    /// One ranker's rows, by number of answers.
+    pub fn of(&self, predictor: Ranker) -> impl Iterator<Item = &RankingRow> {
+        self.rows.iter().filter(move |row| row.predictor == predictor)
+    }
+
+    /// Who makes lists here, the model first.
+    pub fn rankers(&self) -> Vec<Ranker> {
+        Ranker::ALL.into_iter().filter(|ranker| self.of(*ranker).next().is_some()).collect()
+    }
+
+    /// For people to read.
+    pub fn title(&self) -> String {
+        let among = match self.among {
+            Among::Known => "among known items",
+            Among::New => "among new items alone",
+            Among::All => "among all items",
+        };
+        let users = match self.scenario {
+            Scenario::NewUsers | Scenario::NewUsersNewItems => "New users",
+            Scenario::NewItems | Scenario::ExistingUsersExistingItems => "Existing users",
+        };
+        format!("{users}, {among}")
+    }
+}
+
+/// Which items can stand in a list. Those that the user answered on cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Among {
+    /// Items that are not new, and that somebody in training chose.
+    Known,
+    /// New items, whether anybody chose them or not.
+    New,
+    /// Both.
+    All,
+}
+
+/// What one ranker's lists are worth with one number of answers.
+///
+/// All are means over users, each of whom counts by the mean over the draws. The
+/// difference is this ranker's less melu's on the same draws: below 0, melu's lists are
+/// better. Its standard error is that of the mean over users.
+#[derive(Clone, Debug, Serialize)]
+pub struct RankingRow {
+    /// Who makes the lists.
+    pub predictor: Ranker,
+    /// How many answers of each user are known.
+    pub given: Given,
+    /// Normalised discounted cumulative gain of the best 20.
+    pub ndcg20: f64,
+    /// How much greater it is than melu's.
+    pub ndcg20_difference: f64,
+    /// The standard error of that.
+    pub ndcg20_difference_se: f64,
+    /// The share of what was to be found that is among the best 20.
+    pub recall20: f64,
+    /// The share of users with something to be found among the best 10.
+    pub hit10: f64,
+    /// The mean of 1 by the rank of the first that was to be found.
+    pub mrr: f64,
+    /// The share of all candidates that are in anybody's best 20: the mean over draws.
+    pub coverage: f64,
+    /// The mean share of training's users who chose an item in the lists.
+    pub popularity: f64,
+    /// The share of the lists' places that new items have.
+    pub new_items: f64,
+}
+
+/// Who makes lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ranker {
+    /// The model, adapted to the answers.
+    Melu,
+    /// Inverts a matrix of all items: Steck's EASE.
+    Ease,
+    /// Neighbours of the answered items, by cosine.
+    ItemKnn,
+    /// The same list for everybody.
+    Popular,
+}
+
+impl Ranker {
+    /// All of them, the model first.
+    pub const ALL: [Self; 4] = [Self::Melu, Self::Ease, Self::ItemKnn, Self::Popular];
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Melu => "melu",
+            Self::Ease => "EASE",
+            Self::ItemKnn => "item-kNN",
+            Self::Popular => "most popular",
+        }
+    }
+}
+
+fn scenario_name<S: Serializer>(scenario: &Scenario, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(scenario.name())
+}

@@ -1,0 +1,122 @@
+//! From single lists to the figures of a table.
+
+use std::collections::BTreeMap;
+
+use super::list::List;
+use super::results::{Ranker, RankingRow};
+use crate::eval::Given;
+use crate::eval::sums::{mean, mean_and_error};
+
+/// What the lists of one user are worth, summed over draws: nDCG@20, recall, hits and
+/// reciprocal ranks.
+type Figures = [f64; 4];
+
+/// One table's sums.
+pub struct Totals {
+    rankers: Vec<Ranker>,
+    /// How many candidates there are.
+    candidates: usize,
+    /// For each user how many draws, and for each number of answers and each ranker the
+    /// sums.
+    users: BTreeMap<u32, (f64, Vec<Figures>)>,
+    lists: Vec<Lists>,
+    draws: usize,
+}
+
+/// What stands in the lists of one ranker with one number of answers.
+#[derive(Clone)]
+struct Lists {
+    /// For each item of the data folder the draw in which it was listed last, from 1 on.
+    listed: Vec<u32>,
+    /// Listed items, summed over draws.
+    covered: usize,
+    places: usize,
+    popularity: f64,
+    new_items: usize,
+}
+
+impl Totals {
+    /// Of a table whose lists these rankers make, of a data folder of so many items.
+    pub fn new(rankers: &[Ranker], candidates: usize, items: usize) -> Self {
+        let lists =
+            Lists { listed: vec![0; items], covered: 0, places: 0, popularity: 0.0, new_items: 0 };
+        Self {
+            rankers: rankers.to_vec(),
+            candidates,
+            users: BTreeMap::new(),
+            lists: vec![lists; Given::ALL.len() * rankers.len()],
+            draws: 0,
+        }
+    }
+
+    /// Begins another draw.
+    pub fn begin_draw(&mut self) {
+        self.draws += 1;
+    }
+
+    /// Adds one user's lists of the draw that was begun: for each number of answers, one
+    /// of each ranker. `popularity` has the share of users who chose each item.
+    pub fn add(&mut self, user: u32, lists: &[List], popularity: &[f64], is_new: &[bool]) {
+        let nothing = || (0.0, vec![[0.0; 4]; lists.len()]);
+        let (draws, sums) = self.users.entry(user).or_insert_with(nothing);
+        *draws += 1.0;
+        for ((sums, list), all) in sums.iter_mut().zip(lists).zip(&mut self.lists) {
+            let figures = [list.ndcg20, list.recall20, list.hit10, list.reciprocal_rank];
+            sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+            for &item in &list.best {
+                let item = item as usize;
+                let listed = &mut all.listed[item];
+                if *listed != self.draws as u32 {
+                    *listed = self.draws as u32;
+                    all.covered += 1;
+                }
+                all.places += 1;
+                all.popularity += popularity[item];
+                all.new_items += usize::from(is_new[item]);
+            }
+        }
+    }
+
+    /// How many users there are.
+    pub fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// For each number of answers, each ranker; nothing of nobody.
+    pub fn rows(&self) -> Vec<RankingRow> {
+        if self.users.is_empty() {
+            return Vec::new();
+        }
+        let rankers = self.rankers.len();
+        let keys = Given::ALL.iter().flat_map(|given| self.rankers.iter().map(|r| (*given, *r)));
+        keys.enumerate()
+            .map(|(index, (given, predictor))| {
+                let figure = |index: usize, which: usize| {
+                    let users = self.users.values();
+                    users.map(move |(draws, sums)| sums[index][which] / draws)
+                };
+                let of = |which: usize| mean(&figure(index, which).collect::<Vec<_>>());
+                // The model is the first of those with the same number of answers.
+                let melu = figure(index - index % rankers, 0);
+                let differences: Vec<f64> =
+                    figure(index, 0).zip(melu).map(|(other, melu)| other - melu).collect();
+                let (ndcg20_difference, ndcg20_difference_se) = mean_and_error(&differences);
+                let lists = &self.lists[index];
+                let places = lists.places.max(1) as f64;
+                RankingRow {
+                    predictor,
+                    given,
+                    ndcg20: of(0),
+                    ndcg20_difference,
+                    ndcg20_difference_se,
+                    recall20: of(1),
+                    hit10: of(2),
+                    mrr: of(3),
+                    coverage: lists.covered as f64 / (self.draws * self.candidates) as f64,
+                    popularity: lists.popularity / places,
+                    new_items: lists.new_items as f64 / places,
+                }
+            })
+            .collect()
+    }
+}

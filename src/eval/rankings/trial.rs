@@ -1,0 +1,99 @@
+//! Users held back inside training, to choose baselines' settings by.
+
+use rand::seq::index;
+use rayon::prelude::*;
+
+use super::baseline::Baseline;
+use super::choices::{Choice, Choices};
+use super::list::{ANSWERED, List, RELEVANT};
+use crate::data::{Dataset, UserRatings, ranking_tasks};
+use crate::eval::Given;
+use crate::random::{Purpose, generator};
+
+/// The share of the training users that are held back.
+const HELD_BACK: f64 = 0.1;
+
+/// How many of them are measured at most.
+const MOST: usize = 1000;
+
+/// How often the interactions of each of them are cut.
+const DRAWS: u64 = 2;
+
+/// The mean nDCG@20 for each number of answers.
+pub type Worth = [f64; Given::ALL.len()];
+
+/// Training users without some of them, and lists to make for those.
+pub struct Trial {
+    /// Of the users that are not held back.
+    pub choices: Choices,
+    /// Items by falling popularity.
+    candidates: Vec<u32>,
+    tasks: Vec<(Vec<Choice>, Vec<u32>)>,
+}
+
+impl Trial {
+    /// Holds back users of the training part.
+    pub fn new(dataset: &Dataset, training: &[UserRatings], candidates: Vec<u32>) -> Self {
+        let count = ((training.len() as f64 * HELD_BACK) as usize).min(MOST);
+        let mut rng = generator(0, Purpose::Validation, 1, 0);
+        let mut is_held_back = vec![false; training.len()];
+        index::sample(&mut rng, training.len(), count)
+            .into_iter()
+            .for_each(|user| is_held_back[user] = true);
+        let of = |held_back: bool| {
+            let users = training.iter().zip(&is_held_back);
+            users.filter(move |(_, is)| **is == held_back).map(|(user, _)| user)
+        };
+        let held_back: Vec<UserRatings> = of(true).cloned().collect();
+        let feedback = dataset.feedback;
+        let tasks = (0..DRAWS).flat_map(|draw| ranking_tasks(&held_back, 0, draw)).map(|task| {
+            let relevant = task.query.iter().filter(|rated| feedback.is_liked(rated.value));
+            let relevant = relevant.map(|rated| rated.item).collect();
+            (Choice::all(&task.support, feedback), relevant)
+        });
+        Self {
+            choices: Choices::new(of(false), feedback, dataset.items.len()),
+            candidates,
+            tasks: tasks.collect(),
+        }
+    }
+
+    /// The mean nDCG@20 over the users held back, for each number of answers.
+    pub fn worth(&self, baseline: &dyn Baseline) -> Worth {
+        let items = self.choices.items;
+        let room = || (vec![0.0; items], vec![0u8; items]);
+        let task = |(scores, marks): &mut (Vec<f32>, Vec<u8>), task: &(Vec<Choice>, Vec<u32>)| {
+            let (answers, relevant) = task;
+            marks.fill(0);
+            relevant.iter().for_each(|&item| marks[item as usize] = RELEVANT);
+            Given::ALL.map(|given| {
+                let answers = given.of(answers);
+                answers.iter().for_each(|answer| marks[answer.item as usize] |= ANSWERED);
+                baseline.score(answers, scores);
+                List::new(scores, &self.candidates, marks).map_or(0.0, |list| list.ndcg20)
+            })
+        };
+        let users: Vec<Worth> = self.tasks.par_iter().map_init(room, task).collect();
+        let mean = |given| users.iter().map(|worth| worth[given]).sum::<f64>();
+        std::array::from_fn(|given| mean(given) / users.len().max(1) as f64)
+    }
+
+    /// For each number of answers the best of some settings by what they are worth, the
+    /// first of equal ones; `None` of no settings.
+    pub fn choose<S: Copy>(
+        settings: impl IntoIterator<Item = S>,
+        mut worth: impl FnMut(S) -> Worth,
+    ) -> Option<[S; Given::ALL.len()]> {
+        let mut best: Option<(Worth, [S; Given::ALL.len()])> = None;
+        for setting in settings {
+            let worth = worth(setting);
+            let (most, chosen) = best.get_or_insert((worth, [setting; Given::ALL.len()]));
+            for (given, worth) in worth.into_iter().enumerate() {
+                if worth > most[given] {
+                    (most[given], chosen[given]) = (worth, setting);
+                }
+            }
+        }
+        best.map(|(_, chosen)| chosen)
+    }
+}
