@@ -7,6 +7,10 @@ use super::simd::{Kernel, Simd};
 /// So many rows are multiplied side by side, so that no sum waits for the one before.
 const AT_ONCE: usize = 8;
 
+/// The cache is asked for rows so many rows ahead, a line at a time.
+const AHEAD: usize = 16;
+const LINE: usize = 16;
+
 /// Writes the product of each row with `weights`, plus `bias`.
 ///
 /// All rows are summed in the same order: one has the same bits wherever it stands. There
@@ -36,10 +40,16 @@ impl Kernel for ProductsOfRows<'_> {
         let mut row = 0;
         let mut blocks = products.chunks_exact_mut(AT_ONCE);
         for block in &mut blocks {
+            // The rows after these may lie behind the last: asking reads nothing.
+            let ahead = from.wrapping_add((row + AHEAD) * stride);
+            for line in (0..AT_ONCE * stride).step_by(LINE) {
+                simd.prefetch(ahead.wrapping_add(line));
+            }
             // SAFETY: the matrix has a row for each product, as long as the weights.
-            let sums: [f32; AT_ONCE] =
-                unsafe { at_once(simd, from.wrapping_add(row * stride), stride, weights) };
-            for (product, sum) in block.iter_mut().zip(sums) {
+            let sums = unsafe {
+                at_once::<S, AT_ONCE>(simd, from.wrapping_add(row * stride), stride, weights)
+            };
+            for (product, sum) in block.iter_mut().zip(simd.sums(sums)) {
                 *product = sum + bias;
             }
             row += AT_ONCE;
@@ -47,13 +57,14 @@ impl Kernel for ProductsOfRows<'_> {
         for product in blocks.into_remainder() {
             // SAFETY: as above.
             let [sum] = unsafe { at_once(simd, from.wrapping_add(row * stride), stride, weights) };
-            *product = sum + bias;
+            *product = simd.sum(sum) + bias;
             row += 1;
         }
     }
 }
 
-/// The products of so many rows, which begin `stride` numbers apart.
+/// The products of so many rows, which begin `stride` numbers apart, in as many parts as a
+/// vector has lanes.
 ///
 /// # Safety
 /// As many numbers as there are weights can be read from where each row begins.
@@ -63,21 +74,29 @@ unsafe fn at_once<S: Simd, const ROWS: usize>(
     from: *const f32,
     stride: usize,
     weights: &[f32],
-) -> [f32; ROWS] {
+) -> [S::Vector; ROWS] {
     let mut sums = [simd.splat(0.0); ROWS];
-    for place in (0..weights.len()).step_by(S::LANES) {
-        let count = S::LANES.min(weights.len() - place);
-        // SAFETY: the weights hold `count` numbers from `place` on, and the caller vouches for
-        // as many of each row.
-        unsafe {
-            let weights = simd.load_up_to(weights.as_ptr().add(place), count);
+    let rest = weights.len() % S::LANES;
+    let whole = weights.len() - rest;
+    // SAFETY: the weights hold LANES numbers from each place on, and `rest` after those; the
+    // caller vouches for as many of each row.
+    unsafe {
+        for place in (0..whole).step_by(S::LANES) {
+            let weights = simd.load(weights.as_ptr().add(place));
             for (row, sum) in sums.iter_mut().enumerate() {
-                let numbers = simd.load_up_to(from.add(row * stride + place), count);
+                let numbers = simd.load(from.add(row * stride + place));
+                *sum = simd.multiply_add(numbers, weights, *sum);
+            }
+        }
+        if rest > 0 {
+            let weights = simd.load_first(weights.as_ptr().add(whole), rest);
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let numbers = simd.load_first(from.add(row * stride + whole), rest);
                 *sum = simd.multiply_add(numbers, weights, *sum);
             }
         }
     }
-    sums.map(|sum| simd.sum(sum))
+    sums
 }
 
 #[cfg(test)]

@@ -74,6 +74,12 @@ pub trait Simd: Copy {
     /// The sum of all lanes.
     fn sum(self, a: Self::Vector) -> f32;
 
+    /// The sums of all lanes of each of eight vectors, each the same as [`Simd::sum`].
+    #[inline(always)]
+    fn sums(self, vectors: [Self::Vector; 8]) -> [f32; 8] {
+        vectors.map(|vector| self.sum(vector))
+    }
+
     /// # Safety
     /// [`Simd::LANES`] numbers can be read at `from`.
     unsafe fn load(self, from: *const f32) -> Self::Vector;

@@ -107,10 +107,13 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn sum(self, a: __m512) -> f32 {
         // SAFETY: as in `splat`; AVX-512F implies AVX2.
-        unsafe {
-            let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(a)));
-            sum(_mm256_add_ps(_mm512_castps512_ps256(a), high))
-        }
+        unsafe { sum(halves(a)) }
+    }
+
+    #[inline(always)]
+    fn sums(self, vectors: [__m512; 8]) -> [f32; 8] {
+        // SAFETY: as in `sum`.
+        unsafe { sums(vectors.map(|vector| halves(vector))) }
     }
 
     #[inline(always)]
@@ -256,6 +259,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn sums(self, vectors: [__m256; 8]) -> [f32; 8] {
+        // SAFETY: as in `splat`.
+        unsafe { sums(vectors) }
+    }
+
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
         // SAFETY: as in `splat`; the caller vouches for the pointer.
         unsafe { _mm256_loadu_ps(from) }
@@ -333,6 +342,38 @@ fn sum(a: __m256) -> f32 {
     let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+/// The same of eight vectors at once: what `sum` adds to each other is added here, in as many
+/// steps, side by side.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sums(of: [__m256; 8]) -> [f32; 8] {
+    // The four sums of a vector's halves, of two vectors side by side.
+    let fours = |i: usize| {
+        let low = _mm256_permute2f128_ps::<0x20>(of[i], of[i + 4]);
+        _mm256_add_ps(low, _mm256_permute2f128_ps::<0x31>(of[i], of[i + 4]))
+    };
+    // The two sums that are left of each of four vectors.
+    let twos = |i: usize| {
+        let (a, b) = (_mm256_castps_pd(fours(i)), _mm256_castps_pd(fours(i + 1)));
+        let (first, second) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        _mm256_add_ps(_mm256_castpd_ps(first), _mm256_castpd_ps(second))
+    };
+    let (a, b) = (twos(0), twos(2));
+    let sums = _mm256_add_ps(_mm256_shuffle_ps::<0x88>(a, b), _mm256_shuffle_ps::<0xdd>(a, b));
+    let mut out = [0.0; 8];
+    // SAFETY: there is room for eight numbers.
+    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), sums) };
+    out
+}
+
+/// The sum of a vector's halves.
+#[inline]
+#[target_feature(enable = "avx512f,avx2")]
+fn halves(a: __m512) -> __m256 {
+    let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(a)));
+    _mm256_add_ps(_mm512_castps512_ps256(a), high)
 }
 
 /// Writes the transpose of 8 x 8 numbers.
