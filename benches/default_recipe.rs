@@ -29,7 +29,7 @@ use std::cell::LazyCell;
 use common::measure::{Goal, Work, criterion, measure, sized};
 use common::work::{adapt_operations, item_operations, rated};
 use common::{models, models::FILMS};
-use melu::Filter;
+use melu::RecommendOptions;
 
 fn main() {
     let mut criterion = criterion();
@@ -70,7 +70,8 @@ fn main() {
         let mut best = Vec::with_capacity(20);
         move || {
             user.adapt(&rated, &ratings).expect("the ratings fit");
-            user.recommend(20, Filter::default(), &mut best).expect("nothing is left out");
+            user.recommend(20, &RecommendOptions::default(), &mut best)
+                .expect("nothing is left out");
         }
     });
     group.finish();

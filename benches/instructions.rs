@@ -25,7 +25,7 @@ use common::models;
 use common::task::Task;
 use common::work::rated;
 use melu::train::Order;
-use melu::{Filter, Model, file, kernel_name};
+use melu::{Model, RecommendOptions, file, kernel_name};
 
 /// How far a count may be from the committed one.
 const MARGIN: f64 = 0.03;
@@ -218,7 +218,8 @@ fn count(folder: &Path) {
         });
         let mut best = Vec::with_capacity(20);
         run(&format!("best 20 of {ITEMS}"), &mut || {
-            user.recommend(20, Filter::default(), &mut best).expect("nothing is left out");
+            user.recommend(20, &RecommendOptions::default(), &mut best)
+                .expect("nothing is left out");
         });
         if recipe == "paper" {
             run("evidence norms of 50 pairs", &mut || {

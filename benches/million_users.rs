@@ -14,7 +14,7 @@ use std::fs::read_to_string;
 use std::time::{Duration, Instant};
 
 use common::{models, models::FILMS};
-use melu::{Filter, kernel_peak};
+use melu::{RecommendOptions, kernel_peak};
 
 const RATINGS: u32 = 20;
 const BEST: usize = 20;
@@ -40,7 +40,7 @@ fn main() {
             ratings.push((number.wrapping_add(place) % 5) as f32 + 1.0);
         }
         user.adapt(&items, &ratings).expect("the ratings fit");
-        user.recommend(BEST, Filter::default(), &mut best).expect("nothing is left out");
+        user.recommend(BEST, &RecommendOptions::default(), &mut best).expect("nothing is left out");
         recommended += best.len();
         let done = number + 1;
         if done % (users / 10).max(1) == 0 {

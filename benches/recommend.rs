@@ -7,7 +7,7 @@ use common::measure::{Goal, Work, criterion, measure, measure_beside, sized};
 use common::work::{adapt_operations, item_operations, rated};
 use common::{models, models::FILMS};
 use criterion::SamplingMode;
-use melu::{Filter, Recommendation};
+use melu::{RecommendOptions, Recommendation};
 
 /// How many items a recommendation has.
 const BEST: usize = 20;
@@ -27,7 +27,8 @@ fn main() {
         let mut best = Vec::with_capacity(BEST);
         move || {
             user.adapt(&rated, &ratings).expect("the ratings fit");
-            user.recommend(BEST, Filter::default(), &mut best).expect("nothing is left out");
+            user.recommend(BEST, &RecommendOptions::default(), &mut best)
+                .expect("nothing is left out");
         }
     });
 
@@ -43,7 +44,8 @@ fn main() {
         let mut scores = vec![0.0; items];
         let mut best = Vec::with_capacity(BEST);
         let recommend = move || {
-            user.recommend(BEST, Filter::default(), &mut best).expect("nothing is left out");
+            user.recommend(BEST, &RecommendOptions::default(), &mut best)
+                .expect("nothing is left out");
         };
         (recommend, move || scoring.score_all(&mut scores).expect("the scores fit"))
     });
@@ -65,7 +67,8 @@ fn main() {
                 let mut user = models::user(catalog, 0);
                 let mut best = Vec::with_capacity(BEST);
                 move || {
-                    user.recommend(BEST, Filter::default(), &mut best).expect("nothing is left out")
+                    user.recommend(BEST, &RecommendOptions::default(), &mut best)
+                        .expect("nothing is left out")
                 }
             };
             (recommend(&catalogs[1]), recommend(&catalogs[0]))
@@ -90,9 +93,10 @@ fn main() {
     let times = measure_beside(&mut group, name, work(1), || {
         let recommend = |threads| {
             let mut user = models::user(&catalog, 0);
-            let mut best = [Recommendation { item: 0, score: 0.0 }; BEST];
+            let mut best = [Recommendation::new(0, 0.0); BEST];
             move || {
-                let found = user.recommend_by_threads(threads, Filter::default(), &mut best);
+                let found =
+                    user.recommend_by_threads(threads, &RecommendOptions::default(), &mut best);
                 assert_eq!(found.expect("nothing is left out"), BEST);
             }
         };

@@ -2,7 +2,8 @@
  * melu: recommendations for people nobody knows yet.
  *
  * A model that was meta-trained on many people's ratings adapts to somebody new from a
- * handful of answers, in microseconds, inside your program. From nothing to a
+ * handful of answers, in microseconds, inside your program. Where it was trained on what
+ * people chose, and nothing else, an answer is what somebody chose. From nothing to a
  * recommendation, without any check:
  *
  *     melu_model *model;
@@ -49,9 +50,9 @@
  *               melu_recommend_options options = {0};
  *               options.struct_size = sizeof options;
  *           Later versions may add members at its end; zero is what was meant before.
- * Memory.   Adapting, scoring and recommending allocate nothing once the user exists,
- *           unless a call is given threads, and but for a user's first recommendation
- *           after melu_catalog_prepare_coarse_pass.
+ * Memory.   Adapting, scoring, predicting and recommending allocate nothing once the user
+ *           exists, unless a call is given threads or keeps places for new items, and but
+ *           for a user's first recommendation after melu_catalog_prepare_coarse_pass.
  *           Other functions return MELU_STATUS_OUT_OF_MEMORY when there is none for the
  *           largest of what they need: the copy of a file's bytes, a list of items or of
  *           values, a catalogue's rows, a user's ratings. Where less is missing, as for a
@@ -103,6 +104,13 @@ extern "C" {
 
 
 
+// Recommendations are ordered by score: how likely the user is to choose the item and to
+// like it.
+#define MELU_ORDER_SCORE 0
+
+// Recommendations are ordered by predicted rating.
+#define MELU_ORDER_RATING 1
+
 // What became of a call: 0, or why it failed.
 //
 // A number is never given to another meaning, and later versions may add more.
@@ -133,7 +141,8 @@ typedef enum {
   MELU_STATUS_DIVERGED = 10,
   // There is no such item, or nothing left to choose from.
   MELU_STATUS_NOT_FOUND = 11,
-  // The model does not have what was asked for: a catalogue, evidence, deviations.
+  // The model does not have what was asked for: a catalogue, evidence, ratings,
+  // deviations, vectors.
   MELU_STATUS_NOT_AVAILABLE = 12,
   // The bytes are not a saved user, or not whole.
   MELU_STATUS_SAVED_USER = 13,
@@ -240,11 +249,20 @@ typedef struct {
   size_t items;
   // How many evidence candidates the weight file has.
   size_t evidence;
-  // How many numbers the head has that adapts to a user.
+  // How many numbers the head for ratings has, which adapts to a user; 0 without one.
   size_t head_parameters;
-  // Not 0: ratings are clicks, 0 or 1, and scores are probabilities.
+  // How many numbers the vectors of users and items have that `melu_user_vector` and
+  // `melu_catalog_item_vectors` give; 0 without a head for choosing.
+  size_t vector_width;
+  // Not 0: there is a head for choosing, and scores tell how likely a user is to choose
+  // an item and to like it. 0: a score is the predicted rating.
+  uint32_t choice;
+  // Not 0: the model predicts ratings. 0: it was trained on positive-only data, which
+  // tell what people chose, and nothing else.
+  uint32_t ratings;
+  // Not 0: ratings are clicks, 0 or 1, and predicted ones are probabilities.
   uint32_t clicks;
-  // Not 0: the model knows how far a rating may lie from its score.
+  // Not 0: the model knows how far a rating may lie from the predicted one.
   uint32_t deviations;
 } melu_model_details;
 
@@ -290,6 +308,18 @@ typedef struct {
   size_t values_len;
 } melu_item;
 
+// Vectors as they lie in memory, one after another: to be read, and not to be freed.
+typedef struct {
+  // The first number of the first vector; NULL if there is none.
+  const float *data;
+  // How many vectors there are.
+  size_t rows;
+  // How many numbers a vector has.
+  size_t width;
+  // How many numbers lie between the first of a vector and the first of the next.
+  size_t stride;
+} melu_vectors;
+
 // What became of a user that was loaded.
 typedef struct {
   // `sizeof(melu_load_report)`, set by the caller.
@@ -304,9 +334,10 @@ typedef struct {
   size_t unknown_values;
 } melu_load_report;
 
-// What a recommendation leaves out, and how many threads look for it.
+// Which items are recommended, in what order, and how many threads look for them.
 //
-// Owner: the caller; it is read during the call.
+// Zeroed but for its size, it is what NULL is: the best of the catalogue by score,
+// without what the user rated. Owner: the caller; it is read during the call.
 typedef struct {
   // `sizeof(melu_recommend_options)`.
   size_t struct_size;
@@ -314,21 +345,48 @@ typedef struct {
   const uint32_t *leave_out;
   // How many items are left out.
   size_t leave_out_len;
+  // The only items to recommend, in any order, as a search or an index of vectors found
+  // them; one that is there twice counts once. NULL: all items of the catalogue.
+  const uint32_t *among;
+  // How many items there are to recommend of. 0 is none, unless `among` is NULL.
+  size_t among_len;
+  // At least so many places go to items that nobody chose in training, if there are as
+  // many: the best of them take the last places of others. The first call for a user
+  // that keeps more than those before allocates room for them.
+  size_t new_items;
+  // Not 0: items that neighbours of the user's answers speak for or against may be
+  // recommended too where `among` lacks them. An index of `melu_catalog_item_vectors`
+  // does not find them all.
+  uint32_t add_neighbours;
   // Not 0: what the user rated may be recommended. 0: it is left out too.
   uint32_t keep_rated;
+  // `MELU_ORDER_SCORE`, which is 0, or `MELU_ORDER_RATING`.
+  uint32_t order;
+  // Items with fewer raters in training are left out; of a model that does not know its
+  // items' raters, none is.
+  uint32_t min_raters;
+  // How much less it counts than in training that an item is much chosen: 0, as trained;
+  // 1, not at all; below 0, more. It moves scores, and so nothing in the order of
+  // predicted ratings or of a model without a head for choosing.
+  float popularity_discount;
   // How many threads compute, the calling one among them; 0 is as good as 1, and no
   // call has more than 256, nor more than one for each 96 items of each user's
-  // catalogue. The result is the same for any number, to the last bit.
+  // catalogue or of `among`. The result is the same for any number, to the last bit.
   uint32_t threads;
 } melu_recommend_options;
 
-// An item and its score.
+// An item, its score, and what the user would rate it.
 typedef struct {
   // The item's index in the user's catalogue.
   uint32_t item;
-  // Its score: a rating in the training data's unit, or a probability for a model of
-  // clicks.
+  // What it was ordered by: a score in a unit of its own, of how likely the user is to
+  // choose the item and to like it; or the predicted rating.
   float score;
+  // The predicted rating, in the training data's unit, or with clicks a probability. NaN
+  // of a model that was trained without ratings.
+  float rating;
+  // The standard deviation of that; NaN where the model knows none.
+  float deviation;
 } melu_recommendation;
 
 // What is known besides the ratings when a question is chosen.
@@ -564,6 +622,36 @@ melu_status melu_catalog_title(const melu_catalog *catalog,
                                melu_str *title,
                                melu_error *error);
 
+// How many people chose or rated an item in training; 0 for one that was new then or
+// later.
+//
+// `*raters` is written.
+//
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `NOT_AVAILABLE` for a model that does not
+// know. Threads: any.
+melu_status melu_catalog_raters(const melu_catalog *catalog,
+                                uint32_t item,
+                                uint32_t *raters,
+                                melu_error *error);
+
+// The items as vectors, for an index of vectors or for a database: one for each item, in
+// the catalogue's order.
+//
+// The inner product of a vector and what `melu_user_vector` gives is the item's score
+// but for what neighbours of the user's answers add, and for the predicted rating, if
+// that counts. So an index by inner product finds candidates; `melu_user_score` has
+// their scores, and `melu_user_recommend` orders them, with them as `among` and with
+// `add_neighbours`. The last two of a vector's numbers are the item's bias, by which
+// popular items come first, and 1 for an item that nobody chose in training.
+//
+// `*vectors` is written; what it points to lives as long as the catalogue's handle.
+//
+// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` for a model without a head for choosing.
+// Threads: any. Cost: none; nothing is copied.
+melu_status melu_catalog_item_vectors(const melu_catalog *catalog,
+                                      melu_vectors *vectors,
+                                      melu_error *error);
+
 // Makes a user of whom a profile is known: values by field, in any order.
 //
 // `*user` is written, NULL after a failure. `*unknown_values` is written, if it is not
@@ -590,8 +678,9 @@ melu_status melu_user_reserve(melu_user *user, size_t ratings, melu_error *error
 // Adapts the user to all of their ratings: what was adapted before is replaced.
 //
 // `ratings[i]` is that of `items[i]`, in the training data's unit; with clicks, 0 or 1.
-// An item that is there twice counts twice. No ratings are as good as
-// `melu_user_reset`.
+// To a model of positive-only data, whatever is there was chosen, and its rating is how
+// much as the training data count it, or 1. An item that is there twice counts twice.
+// No ratings are as good as `melu_user_reset`.
 //
 // Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is as
 // before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds;
@@ -607,25 +696,60 @@ melu_status melu_user_adapt(melu_user *user,
 // Statuses: `INVALID_ARGUMENT`. Threads: one at a time.
 melu_status melu_user_reset(melu_user *user, melu_error *error);
 
-// Scores items: `scores[i]` is that of `items[i]`, a rating in the training data's
-// unit, or a probability for a model of clicks.
+// Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
+//
+// It tells how likely the user is to choose the item and to like it, in a unit of its
+// own: scores of one user can be compared, and nothing else. Of a model without a head
+// for choosing (`choice` of `melu_model_details`) it is the predicted rating.
 //
 // With `items_len` `MELU_ALL_ITEMS`, `items` is not read, and the whole catalogue is
-// scored. `deviations` may be NULL; else `deviations[i]` is the standard deviation of
-// what the user would say of `items[i]`. Both lists have room for `capacity` numbers.
-// `*needed` is written, if it is not NULL: how many scores there are.
+// scored. `scores` has room for `capacity` numbers. `*needed` is written, if it is not
+// NULL: how many scores there are.
 //
-// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, and `NOT_AVAILABLE` for
-// deviations that the model does not know; no score is written then. Threads: one at a
-// time. Cost: nothing is allocated.
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`; no score is written then.
+// Threads: one at a time. Cost: nothing is allocated.
 melu_status melu_user_score(melu_user *user,
                             const uint32_t *items,
                             size_t items_len,
                             float *scores,
-                            float *deviations,
                             size_t capacity,
                             size_t *needed,
                             melu_error *error);
+
+// Predicts what the user would rate items if they tried them: `ratings[i]` is that of
+// `items[i]`, in the training data's unit, or with clicks a probability.
+//
+// `deviations` may be NULL; else `deviations[i]` is the standard deviation of what the
+// user would say of `items[i]`. Both lists have room for `capacity` numbers.
+// `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written, as for
+// `melu_user_score`.
+//
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, and `NOT_AVAILABLE` for a
+// model that predicts no ratings, or deviations that it does not know (`ratings` and
+// `deviations` of `melu_model_details`); nothing is predicted then. Threads: one at a
+// time. Cost: nothing is allocated.
+melu_status melu_user_predict(melu_user *user,
+                              const uint32_t *items,
+                              size_t items_len,
+                              float *ratings,
+                              float *deviations,
+                              size_t capacity,
+                              size_t *needed,
+                              melu_error *error);
+
+// The user as a vector: what those of `melu_catalog_item_vectors` are multiplied with.
+//
+// It changes when the user is adapted or reset. `*needed` is written, if it is not
+// NULL: how many numbers it has, as many as those of an item.
+//
+// Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `NOT_AVAILABLE` for a model without a head
+// for choosing. Threads: any number at once, while nobody changes the user. Cost:
+// copies it.
+melu_status melu_user_vector(const melu_user *user,
+                             float *vector,
+                             size_t capacity,
+                             size_t *needed,
+                             melu_error *error);
 
 // Saves a user: profile, ratings by item id, and the adapted head, versioned and
 // checked.
@@ -659,18 +783,21 @@ melu_status melu_user_load(const melu_catalog *catalog,
                            melu_load_report *report,
                            melu_error *error);
 
-// The best items of the user's catalogue, best first, as many as there is room for; of
-// equal ones the one with the lower index first.
+// The best items of the user's catalogue or of a list, best first, as many as there is
+// room for; of equal ones the one with the lower index first.
 //
 // `options` may be NULL: what the user rated is left out. `*best_len` is written: how
 // many there are in `best`, fewer than its capacity only if there are no more; 0 after
 // a failure.
 //
-// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`. Threads: one at a time for a user; as many
-// users at once as there are threads. With `options->threads` above 1, others work beside
-// the calling one, and end with the call; one that the system does not start is done
-// without. Cost: scores the catalogue. Nothing is allocated but for each thread beyond
-// the calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
+// Statuses: `INVALID_ARGUMENT`, also for an order that there is not and a discount that
+// is not finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings of a model that
+// predicts none, `OUT_OF_MEMORY` for new items. Threads: one at a time for a user; as
+// many users at once as there are threads. With `options->threads` above 1, others work
+// beside the calling one, and end with the call; one that the system does not start is
+// done without. Cost: scores the catalogue, or the list, and predicts the ratings of
+// what it found. Nothing is allocated but for new items and for each thread beyond the
+// calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
 // room for as many recommendations as there are to be.
 melu_status melu_user_recommend(melu_user *user,
                                 const melu_recommend_options *options,

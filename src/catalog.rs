@@ -1,5 +1,7 @@
 //! Items that can be scored.
 
+mod choice;
+
 use std::sync::{Arc, OnceLock};
 
 use crate::adapt::BLOCK;
@@ -7,7 +9,7 @@ use crate::coarse::CoarseItems;
 use crate::config::Precision;
 use crate::familiarity::Familiarity;
 use crate::features::Features;
-use crate::file::{CatalogTable, ItemPrior, ItemVectors};
+use crate::file::{CatalogTable, ChoiceItems, ItemPrior, ItemVectors};
 use crate::item_rows::ItemRows;
 use crate::kernels::{LARGEST_HALF, Tiles};
 use crate::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
@@ -247,6 +249,40 @@ impl Catalog {
         self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.variance)
     }
 
+    /// What the head for choosing sees of the items, where the model has one.
+    pub(crate) fn choice(&self) -> Option<&ChoiceItems> {
+        self.0.table.choice.as_ref()
+    }
+
+    /// The items as vectors: a row of so many numbers for each, one after another; `None`
+    /// for a model that orders by predicted rating.
+    ///
+    /// The product of a row and [`User::vector`](crate::User::vector) is an item's score,
+    /// without what the neighbours of the answers add and without the predicted rating: an
+    /// index of these rows finds candidates by their inner product with a user's vector, and
+    /// [`User::score`](crate::User::score) says their scores. A row is the item's vector, its
+    /// bias, and 1 if nobody chose it in training.
+    pub fn item_vectors(&self) -> Option<(&[f32], usize)> {
+        let width = self.model().choice()?.row_width();
+        Some((&self.choice()?.rows, width))
+    }
+
+    /// How many people chose or rated an item in training; `None` beyond the end, or for a
+    /// model that does not know.
+    pub fn raters(&self, item: u32) -> Option<u32> {
+        self.all_raters()?.get(item as usize).copied()
+    }
+
+    /// The same of all items.
+    pub(crate) fn all_raters(&self) -> Option<&[u32]> {
+        let table = &self.0.table;
+        match (&table.choice, &table.vectors) {
+            (Some(choice), _) => Some(&choice.raters),
+            (None, Some(vectors)) => Some(&vectors.raters),
+            (None, None) => None,
+        }
+    }
+
     /// Who knows which of the items, where the model can tell.
     pub(crate) fn familiarity(&self) -> Option<&Familiarity> {
         self.0.familiarity.as_ref()
@@ -300,6 +336,7 @@ fn read(model: &Model, items: &[NewItem]) -> Result<(CatalogTable, usize)> {
         titles: None,
         columns: columns.into_iter().map(ColumnBuilder::finish).collect(),
         vectors: None,
+        choice: None,
     };
     Ok((table, unknown_values))
 }
@@ -325,6 +362,9 @@ impl Added {
         let mut rows = before.with_room(ids.len().saturating_mul(width))?;
         if table.vectors.is_none() {
             table.vectors = vectors(model, &table);
+        }
+        if table.choice.is_none() {
+            table.choice = choice::items(model, &table)?;
         }
         let mut features = Features::new(model, &table);
         for first in (0..ids.len()).step_by(BLOCK) {
@@ -405,7 +445,7 @@ fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
 }
 
 /// The place of an id among the weight file's own, which differ.
-fn places(own: &Strings) -> impl Fn(&str) -> Option<usize> {
+pub(crate) fn places(own: &Strings) -> impl Fn(&str) -> Option<usize> {
     let sorted = own.sorted().unwrap_or_default();
     move |id| Some(own.find(&sorted, id)? as usize)
 }

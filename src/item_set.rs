@@ -1,5 +1,8 @@
 //! A set of a catalogue's items.
 
+use std::iter;
+use std::ops::Range;
+
 use crate::{Error, Result};
 
 /// A bit for each item; made once, so that nothing is allocated later.
@@ -25,13 +28,65 @@ impl ItemSet {
         self.0.fill(0);
     }
 
+    /// Puts all items in.
+    pub fn fill(&mut self) {
+        self.0.fill(u64::MAX);
+    }
+
     /// Puts an item in, which must be of the catalogue.
     pub fn insert(&mut self, item: u32) {
         self.0[item as usize / 64] |= 1 << (item % 64);
     }
 
+    /// Takes an item out, which must be of the catalogue.
+    pub fn remove(&mut self, item: u32) {
+        self.0[item as usize / 64] &= !(1 << (item % 64));
+    }
+
+    /// The items of a range that are not in, in ascending order; the range must be of the
+    /// catalogue.
+    pub fn missing(&self, range: Range<usize>) -> impl Iterator<Item = u32> {
+        let words = range.start / 64..range.end.div_ceil(64);
+        words.flat_map(move |word| {
+            let begin = word * 64;
+            let from = range.start.saturating_sub(begin);
+            let beyond = (begin + 64).saturating_sub(range.end);
+            let mut bits = !self.0[word] & (u64::MAX << from) & (u64::MAX >> beyond);
+            iter::from_fn(move || {
+                let place = bits.trailing_zeros();
+                let item = (bits != 0).then(|| begin as u32 + place);
+                bits &= bits.wrapping_sub(1);
+                item
+            })
+        })
+    }
+
     /// Whether the item, which must be of the catalogue, is in.
     pub fn contains(&self, item: u32) -> bool {
         self.0[item as usize / 64] >> (item % 64) & 1 == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_what_was_not_put_in() {
+        let mut set = ItemSet::new(300).unwrap();
+        let put_in = |item: u32| item % 7 == 3 || (60..70).contains(&item);
+        (0..300).filter(|item| put_in(*item)).for_each(|item| set.insert(item));
+        for range in [0..300, 0..0, 10..10, 63..65, 64..128, 1..299, 128..300] {
+            let expected = range.clone().map(|item| item as u32).filter(|item| !put_in(*item));
+            assert!(set.missing(range.clone()).eq(expected), "{range:?}");
+        }
+        set.fill();
+        assert_eq!(set.missing(0..300).next(), None);
+        for item in [299, 0, 64, 64] {
+            set.remove(item);
+        }
+        assert!(set.missing(0..300).eq([0, 64, 299]));
+        set.clear();
+        assert_eq!(set.missing(0..300).count(), 300);
     }
 }

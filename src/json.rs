@@ -89,6 +89,11 @@ impl Json {
         self.list(name)?.into_iter().map(|number| number.count(name)).collect()
     }
 
+    /// A list of numbers, each rounded to single precision.
+    pub fn numbers(self, name: &str) -> Result<Vec<f32>, String> {
+        self.list(name)?.into_iter().map(|number| number.number(name)).collect()
+    }
+
     fn unexpected(&self, name: &str, expected: &str) -> String {
         let found = match self {
             Self::Null => "null",

@@ -1,20 +1,25 @@
 //! Recommendations for people nobody knows yet.
 //!
-//! melu implements MeLU (Lee et al., *MeLU: Meta-Learned User Preference
-//! Estimator for Cold-Start Recommendation*, KDD 2019). A model is meta-trained
-//! on many people's ratings, so that a few gradient steps on a new person's
-//! first answers are enough to know what else they will like.
+//! A model learns from what many people chose or rated. A new person's first answers then
+//! give them a vector in closed form, and with it a list of the whole catalogue: by how
+//! likely they are to choose an item and to like it. Where there are ratings, what they would
+//! rate it is predicted beside it.
+//!
+//! The recipe of MeLU (Lee et al., *MeLU: Meta-Learned User Preference Estimator for
+//! Cold-Start Recommendation*, KDD 2019) is there as published, too.
 //!
 //! | to | see |
 //! | --- | --- |
 //! | open a weight file | [`Model`] |
 //! | have items to score: the file's own, or new ones by their field values | [`Catalog`] |
-//! | adapt to somebody's ratings, score and recommend | [`User`] |
+//! | adapt to somebody's answers, score, predict and recommend | [`User`], [`RecommendOptions`] |
+//! | have vectors for a vector index | [`Catalog::item_vectors`], [`User::vector`] |
 //! | know what to ask a new user about | [`greedy_evidence`]; the paper's: [`Model::evidence`], [`EvidenceRanking`] |
 //! | know what to ask one user next | [`User::next_question`], [`Questions`] |
 #![cfg_attr(feature = "train", doc = "| read data folders, or make up data | [`data`] |")]
 #![cfg_attr(feature = "train", doc = "| train a model | [`train::Trainer`] |")]
-#![cfg_attr(feature = "train", doc = "| measure a model | [`eval::evaluate`] |")]
+#![cfg_attr(feature = "train", doc = "| measure its lists | [`eval::evaluate_rankings`] |")]
+#![cfg_attr(feature = "train", doc = "| measure its predicted ratings | [`eval::evaluate`] |")]
 //!
 //! Training and evaluation come with the feature `train`, the program `melu`
 //! with `cli` (a default). Without default features the crate is what a program
@@ -30,7 +35,7 @@
 //! use melu::data::{SynthOptions, World};
 //! use melu::schema::Value;
 //! use melu::train::{TrainOptions, Trainer};
-//! use melu::{Filter, Model, User};
+//! use melu::{Model, RecommendOptions, User};
 //!
 //! // People and films that do not exist; `Dataset::open` reads real ones.
 //! let options =
@@ -39,7 +44,7 @@
 //!
 //! let options = TrainOptions { epochs: 2, ..TrainOptions::default() };
 //! let mut trainer = Trainer::new(&dataset, &options, 1)?;
-//! trainer.run(|_, _| ControlFlow::Continue(()))?;
+//! trainer.run(|_| ControlFlow::Continue(()))?;
 //! // `file::write` would keep the contents, and `Model::open` read them again.
 //! let model = Model::from_contents(trainer.finish()?)?;
 //!
@@ -49,8 +54,11 @@
 //! user.adapt(questions, &[4.5, 2.0, 3.5])?;
 //!
 //! let mut best = Vec::new();
-//! user.recommend(5, Filter::default(), &mut best)?;
+//! user.recommend(5, &RecommendOptions::default(), &mut best)?;
 //! assert_eq!(best.len(), 5);
+//! for found in &best {
+//!     println!("{:?}: {} stars", catalog.title(found.item), found.rating);
+//! }
 //! assert!(best.iter().all(|found| !questions.contains(&found.item)));
 //! # Ok::<(), melu::Error>(())
 //! ```
@@ -79,7 +87,7 @@ mod item_set;
 mod json;
 mod kernels;
 pub mod loss;
-mod model;
+pub mod model;
 pub mod network;
 pub mod prior;
 mod profile;
@@ -90,7 +98,7 @@ mod saved;
 pub mod schema;
 mod score;
 mod threads;
-mod user;
+pub mod user;
 
 pub use catalog::{Catalog, NewItem};
 pub use error::{Error, Result};
@@ -101,7 +109,7 @@ pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
 pub use question::{Asking, Question, Questions};
-pub use recommend::{Filter, Recommendation};
+pub use recommend::{Order, RecommendOptions, Recommendation};
 pub use saved::Loaded;
 pub use user::User;
 

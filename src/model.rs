@@ -1,12 +1,16 @@
 //! An opened weight file.
 
+mod choice;
+
+pub use choice::{BESIDES_VECTOR, ChoiceHead, Curve};
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::buffer::{Buffer, SharedBytes};
 use crate::config::{Config, Local, Precision};
 use crate::embedding::mean_row;
-use crate::file::{self, Contents, EvidenceTable, ItemPrior};
+use crate::file::{self, ChoicePriors, Contents, EvidenceTable, ItemPrior};
 use crate::kernels::check_choice;
 use crate::network::{Network, PackedNetwork};
 use crate::schema::{Entity, Field};
@@ -116,6 +120,7 @@ impl Model {
             return Err(refuse("the head's scale does not fit the configuration".into()));
         }
         check_priors(&contents).map_err(refuse)?;
+        check_choice_priors(&contents).map_err(refuse)?;
         if let Some(catalog) = &contents.catalog {
             catalog.check(&contents.config).map_err(refuse)?;
         }
@@ -183,7 +188,18 @@ impl Model {
     /// Whether the model knows how far a rating may lie from its score: with the
     /// ridge solver it does.
     pub fn has_deviations(&self) -> bool {
-        matches!(self.config().local, Local::Ridge(_))
+        self.has_ratings() && matches!(self.config().local, Local::Ridge(_))
+    }
+
+    /// Whether the model predicts ratings: one that was trained on positive-only data does
+    /// not.
+    pub fn has_ratings(&self) -> bool {
+        self.config().has_ratings()
+    }
+
+    /// The head for choosing; `None` for a model that orders by predicted rating.
+    pub fn choice(&self) -> Option<&ChoiceHead> {
+        self.config().choice.as_ref()
     }
 
     /// The body's layers; `None` for a model without a body.
@@ -249,6 +265,21 @@ impl Model {
             Entity::Item => &self.0.item_means,
             Entity::User => &self.0.user_means,
         }
+    }
+}
+
+/// Whether the head for choosing has what it needs.
+fn check_choice_priors(contents: &Contents) -> Result<(), String> {
+    let Config { choice, item_fields, user_fields, .. } = &contents.config;
+    match (choice, &contents.choice) {
+        (None, None) => Ok(()),
+        (Some(head), Some(ChoicePriors { user, item }))
+            if user.width() == head.width() && item.width() == head.width() + 1 =>
+        {
+            user.check(user_fields)?;
+            item.check(item_fields)
+        }
+        _ => Err("the priors of the head for choosing do not fit the configuration".into()),
     }
 }
 

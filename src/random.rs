@@ -34,6 +34,12 @@ pub(crate) enum Purpose {
     Questions = 10,
     /// Which of a user's interactions a list is to find.
     Rankings = 11,
+    /// The vectors that items begin with, of what was chosen.
+    ItemFactors = 12,
+    /// Which users are held back to choose how lists are made.
+    ChoiceValidation = 13,
+    /// What is shown of a user in a step of the training for lists.
+    ChoiceTasks = 14,
 }
 
 /// The stream of `purpose`; `a` and `b` are its coordinates, for example the

@@ -1,97 +1,144 @@
-//! Scores of items, and how far ratings may lie from them.
+//! Scores of items, predicted ratings, and how far ratings may lie from them.
 
 use crate::adapt::{BLOCK, Forward};
 use crate::config::Local;
 use crate::inputs::{InputBuffers, Rows};
 use crate::network::LayerRows;
+use crate::user::ChoiceScoring;
 use crate::{Catalog, Error, Result, User};
 
 impl User {
-    /// Scores some items: `scores[i]` is that of `items[i]`.
+    /// Scores some items: `scores[i]` is that of `items[i]`, by which recommendations are
+    /// ordered. It tells how likely the user is to choose the item and to like it, in a unit
+    /// of its own; of a model without a head for choosing it is the predicted rating.
     ///
     /// # Errors
     /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
     /// length.
     pub fn score(&mut self, items: &[u32], scores: &mut [f32]) -> Result<()> {
-        if items.len() != scores.len() {
-            let problem = format!("there is room for {} of {} items", scores.len(), items.len());
-            return Err(Error::argument("scores", problem));
-        }
         self.catalog.check(items)?;
+        check_length("scores", items.len(), scores.len())?;
         for (items, scores) in items.chunks(BLOCK).zip(scores.chunks_mut(BLOCK)) {
             self.score_block(Rows::Listed(items), scores);
         }
         Ok(())
     }
 
-    /// Scores the whole catalogue: `scores[i]` is that of item `i`.
+    /// Scores the whole catalogue: `scores[i]` is that of item `i`, as [`User::score`] has it.
     ///
     /// # Errors
     /// [`Error::Argument`] if there is not one score an item.
     pub fn score_all(&mut self, scores: &mut [f32]) -> Result<()> {
-        let len = self.catalog.len();
-        if scores.len() != len {
-            let problem = format!("there is room for {} of {len} items", scores.len());
-            return Err(Error::argument("scores", problem));
-        }
+        check_length("scores", self.catalog.len(), scores.len())?;
         for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
             self.score_block(Rows::From(block * BLOCK, scores.len()), scores);
         }
         Ok(())
     }
 
-    /// Scores some items, and says how far each rating may lie from its score:
-    /// `deviations[i]` is the standard deviation of what the user would say of
-    /// `items[i]`, in the score's unit. With clicks it is that of the
-    /// probability.
+    /// Predicts what the user would rate some items if they tried them: `ratings[i]` is that
+    /// of `items[i]`, in the training data's unit, or with clicks a probability.
+    ///
+    /// # Errors
+    /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
+    /// length, or the model was trained without ratings.
+    pub fn predict(&mut self, items: &[u32], ratings: &mut [f32]) -> Result<()> {
+        self.catalog.check(items)?;
+        check_length("ratings", items.len(), ratings.len())?;
+        if !self.model().has_ratings() {
+            let problem = "it was trained without ratings, and predicts none";
+            return Err(Error::argument("model", problem));
+        }
+        self.predict_listed(items, ratings);
+        Ok(())
+    }
+
+    /// Predicts ratings, and says how far each may lie from what the user would say:
+    /// `deviations[i]` is the standard deviation of that of `items[i]`, in the ratings'
+    /// unit. With clicks it is that of the probability.
     ///
     /// It counts how little is known of the user, how little of the item, and
     /// what nobody can know. See [`Model::has_deviations`](crate::Model::has_deviations).
     ///
     /// # Errors
-    /// As [`User::score`], and [`Error::Argument`] if the model knows no
+    /// As [`User::predict`], and [`Error::Argument`] if the model knows no
     /// deviations.
-    pub fn score_with_deviations(
+    pub fn predict_with_deviations(
         &mut self,
         items: &[u32],
-        scores: &mut [f32],
+        ratings: &mut [f32],
         deviations: &mut [f32],
     ) -> Result<()> {
-        if items.len() != deviations.len() {
-            let problem =
-                format!("there is room for {} of {} items", deviations.len(), items.len());
+        check_length("deviations", items.len(), deviations.len())?;
+        self.predict(items, ratings)?;
+        if !self.model().has_deviations() {
+            let problem = "the model adapts by gradient steps, and does not know them";
             return Err(Error::argument("deviations", problem));
         }
-        self.score(items, scores)?;
+        self.deviate_listed(items, ratings, deviations);
+        Ok(())
+    }
+
+    /// Writes the deviations of predicted ratings of items, all of which are in the
+    /// catalogue; NaN of a model that knows none.
+    pub(crate) fn deviate_listed(
+        &mut self,
+        items: &[u32],
+        ratings: &[f32],
+        deviations: &mut [f32],
+    ) {
         let Self { catalog, room, posterior, .. } = self;
         let model = catalog.model();
         let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
-            let problem = "the model adapts by gradient steps, and does not know them";
-            return Err(Error::argument("deviations", problem));
+            return deviations.fill(f32::NAN);
         };
         let width = model.user_head_network().item_width();
         let output = &model.config().output;
-        let blocks = items.chunks(BLOCK).zip(scores.chunks(BLOCK));
-        for ((items, scores), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
+        let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK));
+        for ((items, ratings), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
             let (inputs, item_variances) = room.inputs.fill(catalog, Rows::Listed(items));
-            for (row, (deviation, score)) in deviations.iter_mut().zip(scores).enumerate() {
+            for (row, (deviation, rating)) in deviations.iter_mut().zip(ratings).enumerate() {
                 let features = &inputs.items[row * width..][..width];
                 let of_item = item_variances.get(row).copied().unwrap_or(0.0);
                 let known = posterior.variance(features) as f32 + ridge.item_variance * of_item;
-                *deviation = ridge.calibration * output.deviation(*score, known, ridge.noise);
+                *deviation = ridge.calibration * output.deviation(*rating, known, ridge.noise);
             }
         }
-        Ok(())
+    }
+
+    /// Predicts ratings of items, all of which are in the catalogue.
+    pub(crate) fn predict_listed(&mut self, items: &[u32], ratings: &mut [f32]) {
+        let Self { catalog, own_head, room, .. } = self;
+        let network = catalog.model().user_head_network();
+        own_head.pack(network);
+        let scoring = Scoring { catalog, head: own_head.forward(network), choice: None };
+        let activations = &mut room.workspace.activations;
+        for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks_mut(BLOCK)) {
+            scoring.predict_block(Rows::Listed(items), &mut room.inputs, activations, ratings);
+        }
     }
 
     /// Scores one block of items, all of which are in the catalogue.
     fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
-        let Self { catalog, own_head, room, .. } = self;
+        let Self { catalog, own_head, choice, room, .. } = self;
         let network = catalog.model().user_head_network();
         own_head.pack(network);
+        let choice = match (choice, catalog.model().choice(), catalog.choice()) {
+            (Some(choice), Some(head), Some(items)) => Some(choice.scoring(head, items, 1.0)),
+            _ => None,
+        };
+        let scoring = Scoring { catalog, head: own_head.forward(network), choice };
         let activations = &mut room.workspace.activations;
-        let scoring = Scoring { catalog, head: own_head.forward(network) };
         scoring.score_block(rows, &mut room.inputs, activations, scores);
+    }
+}
+
+fn check_length(argument: &'static str, items: usize, room: usize) -> Result<()> {
+    match room == items {
+        true => Ok(()),
+        false => {
+            Err(Error::argument(argument, format!("there is room for {room} of {items} items")))
+        }
     }
 }
 
@@ -99,8 +146,10 @@ impl User {
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
     pub catalog: &'a Catalog,
-    /// The user's own head as it stands.
+    /// The user's own head for ratings as it stands.
     pub head: Forward<'a>,
+    /// The user's vector for choosing; predicted ratings are the scores without.
+    pub choice: Option<ChoiceScoring<'a>>,
 }
 
 impl Scoring<'_> {
@@ -113,12 +162,35 @@ impl Scoring<'_> {
         activations: &mut LayerRows,
         scores: &mut [f32],
     ) {
+        let Some(choice) = self.choice else {
+            return self.predict_block(rows, inputs, activations, scores);
+        };
+        if choice.head.rating == 0.0 {
+            return choice.score(rows, scores);
+        }
+        let mut ratings = [0.0; BLOCK];
+        let ratings = &mut ratings[..scores.len()];
+        self.predict_block(rows, inputs, activations, ratings);
+        choice.score(rows, scores);
+        for (score, rating) in scores.iter_mut().zip(ratings) {
+            *score += choice.of_rating(*rating);
+        }
+    }
+
+    /// Predicts the ratings of one block of items.
+    pub fn predict_block(
+        &self,
+        rows: Rows,
+        inputs: &mut InputBuffers,
+        activations: &mut LayerRows,
+        ratings: &mut [f32],
+    ) {
         let model = self.catalog.model();
         let (inputs, _) = inputs.fill(self.catalog, rows);
         let heads = self.head.outputs(model.user_head_network(), inputs, activations);
         let output = &model.config().output;
-        for (score, head) in scores.iter_mut().zip(heads) {
-            *score = output.score(*head);
+        for (rating, head) in ratings.iter_mut().zip(heads) {
+            *rating = output.score(*head);
         }
     }
 }

@@ -1,5 +1,9 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
+mod choice;
+
+pub use choice::{ChoiceScoring, ChoiceUser, VectorSolver};
+
 use std::sync::Arc;
 
 use crate::adapt::{BLOCK, OwnHead, Posterior, SupportSet, local_update};
@@ -11,7 +15,7 @@ use crate::kernels::{add_scaled, are_finite};
 use crate::profile::Profile;
 use crate::room::Room;
 use crate::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
-use crate::{Catalog, Error, Model, Result};
+use crate::{Catalog, Error, Model, Recommendation, Result};
 
 /// A user of one catalogue, whose head adapts to their ratings.
 ///
@@ -36,11 +40,15 @@ pub struct User {
     /// How sure the head is, with the ridge solver.
     pub(crate) posterior: Option<Posterior>,
     pub(crate) own_head: OwnHead,
+    /// The vector for choosing, where the model has a head for it.
+    pub(crate) choice: Option<ChoiceUser>,
     pub(crate) room: Room,
     /// Room for coarse passes, once there was one.
     pub(crate) coarse: Option<CoarseUser>,
     /// Items to leave out of a recommendation.
     pub(crate) left_out: ItemSet,
+    /// Room for new items that have places kept for them.
+    pub(crate) new_room: Vec<Recommendation>,
 }
 
 impl User {
@@ -116,10 +124,12 @@ impl User {
             support: SupportSet::default(),
             posterior,
             own_head: OwnHead::new(network, start, packed, sums, rates),
+            choice: ChoiceUser::new(catalog, columns, row),
             room: Room::new(model),
             embedding,
             coarse: None,
             left_out: ItemSet::new(catalog.len())?,
+            new_room: Vec::new(),
         };
         user.reserve(BLOCK)?;
         Ok(user)
@@ -137,9 +147,12 @@ impl User {
             .try_reserve_exact(more)
             .and_then(|()| self.ratings.try_reserve_exact(more))
             .map_err(lists)?;
+        if let (Some(choice), Some(items)) = (&mut self.choice, self.catalog.choice()) {
+            choice.reserve(ratings, items)?;
+        }
         let model = self.catalog.model();
         let (network, config) = (model.user_head_network(), model.config());
-        if ratings > BLOCK {
+        if ratings > BLOCK && model.has_ratings() {
             self.support.reserve(ratings, network.item_width(), config.factors > 0)?;
         }
         // Ridge regression takes its rows in blocks.
@@ -208,32 +221,7 @@ impl User {
         self.check(items, ratings)?;
         self.reserve(items.len())?;
         self.forget_ratings();
-        let Self { catalog, support, posterior, own_head, .. } = self;
-        let Room { inputs: buffers, workspace } = &mut self.room;
-        let model = catalog.model();
-        let (network, config) = (model.user_head_network(), model.config());
-        let mut targets = [0.0; BLOCK];
-        let set = if items.len() <= BLOCK {
-            buffers.fill_rated(catalog, items, ratings, &mut targets)
-        } else {
-            for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
-                support.extend(buffers.fill_rated(catalog, items, ratings, &mut targets));
-            }
-            support.set()
-        };
-        let finite = match (&config.local, posterior) {
-            (Local::Ridge(ridge), Some(posterior)) => {
-                let activations = &mut workspace.activations;
-                posterior.adapt(network, &config.output, ridge, set, own_head, activations)
-                    && are_finite(own_head.numbers())
-            }
-            (Local::Gradient(steps), _) => {
-                local_update(network, &config.output, steps, set, own_head, workspace)
-                    || are_finite(own_head.numbers())
-            }
-            (Local::Ridge(_), None) => false,
-        };
-        if finite {
+        if self.adapt_choice(items, ratings) && self.adapt_head(items, ratings) {
             self.rated.extend_from_slice(items);
             self.ratings.extend_from_slice(ratings);
             return Ok(());
@@ -249,6 +237,47 @@ impl User {
         Err(Error::Diverged { work: "the local update", problem })
     }
 
+    /// Adapts the vector for choosing; whether it is finite.
+    fn adapt_choice(&mut self, items: &[u32], values: &[f32]) -> bool {
+        let catalog = &self.catalog;
+        match (&mut self.choice, catalog.model().choice(), catalog.choice()) {
+            (Some(choice), Some(head), Some(rows)) => choice.adapt(head, rows, items, values),
+            _ => true,
+        }
+    }
+
+    /// Adapts the head for ratings; whether it is finite.
+    fn adapt_head(&mut self, items: &[u32], ratings: &[f32]) -> bool {
+        if !self.model().has_ratings() {
+            return true;
+        }
+        let Self { catalog, support, posterior, own_head, .. } = self;
+        let Room { inputs: buffers, workspace } = &mut self.room;
+        let model = catalog.model();
+        let (network, config) = (model.user_head_network(), model.config());
+        let mut targets = [0.0; BLOCK];
+        let set = if items.len() <= BLOCK {
+            buffers.fill_rated(catalog, items, ratings, &mut targets)
+        } else {
+            for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
+                support.extend(buffers.fill_rated(catalog, items, ratings, &mut targets));
+            }
+            support.set()
+        };
+        match (&config.local, posterior) {
+            (Local::Ridge(ridge), Some(posterior)) => {
+                let activations = &mut workspace.activations;
+                posterior.adapt(network, &config.output, ridge, set, own_head, activations)
+                    && are_finite(own_head.numbers())
+            }
+            (Local::Gradient(steps), _) => {
+                local_update(network, &config.output, steps, set, own_head, workspace)
+                    || are_finite(own_head.numbers())
+            }
+            (Local::Ridge(_), None) => false,
+        }
+    }
+
     /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
         self.forget_ratings();
@@ -256,6 +285,15 @@ impl User {
         if let Some(posterior) = &mut self.posterior {
             posterior.reset();
         }
+        if let (Some(choice), Some(head)) = (&mut self.choice, self.catalog.model().choice()) {
+            choice.reset(head);
+        }
+    }
+
+    /// The user's vector: what the rows of [`Catalog::item_vectors`] are multiplied by, and
+    /// as long; `None` for a model that orders by predicted rating.
+    pub fn vector(&self) -> Option<&[f32]> {
+        self.choice.as_ref().map(ChoiceUser::vector)
     }
 
     fn forget_ratings(&mut self) {

@@ -45,14 +45,18 @@ fn rust_lays_structs_out_as_ever() {
         melu_bytes_options { struct_size, borrow, release, context }
         melu_model_details {
             struct_size, fingerprint, user_fields, item_fields, items, evidence, head_parameters,
-            clicks, deviations
+            vector_width, choice, ratings, clicks, deviations
         }
         melu_evidence { item, score, gradient_norm, popularity }
         melu_value { field, kind, index, name, number }
         melu_item { id, values, values_len }
+        melu_vectors { data, rows, width, stride }
         melu_load_report { struct_size, adapted_anew, missing_items, unknown_values }
-        melu_recommend_options { struct_size, leave_out, leave_out_len, keep_rated, threads }
-        melu_recommendation { item, score }
+        melu_recommend_options {
+            struct_size, leave_out, leave_out_len, among, among_len, new_items, add_neighbours,
+            keep_rated, order, min_raters, popularity_discount, threads
+        }
+        melu_recommendation { item, score, rating, deviation }
         melu_question_options {
             struct_size, unknown, unknown_len, leave_out, leave_out_len, known, known_len
         }

@@ -9,7 +9,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use c::handles::{
-    Handles, dangling, fails, handles, named, ok, outcome, rust_user, string, text, usable,
+    Handles, NOTHING, dangling, fails, handles, named, ok, outcome, rust_user, string, text, usable,
 };
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::config::Precision;
@@ -131,6 +131,9 @@ fn models_tell_what_they_are_like() {
             items: 99,
             evidence: 99,
             head_parameters: 99,
+            vector_width: 99,
+            choice: 99,
+            ratings: 99,
             clicks: 99,
             deviations: 99,
         };
@@ -176,7 +179,7 @@ fn structs_may_be_larger_and_not_smaller() {
         assert_eq!(details.known.struct_size, size_of::<Larger<melu_model_details>>());
 
         let mut options: Larger<melu_recommend_options> = std::mem::zeroed();
-        let mut best = [melu_recommendation { item: 0, score: 0.0 }; 3];
+        let mut best = [NOTHING; 3];
         let mut len = 99;
         let mut recommend = |options: &Larger<melu_recommend_options>, e| {
             let options = (&raw const *options).cast();
@@ -310,10 +313,7 @@ fn catalogues_are_converted() {
             ok(|e| melu_user_new(catalog, null(), 0, &mut user, null_mut(), e));
             melu_catalog_free(catalog);
             let room = scores.as_mut_ptr();
-            ok(|e| {
-                let (none, all) = (null_mut(), MELU_ALL_ITEMS);
-                melu_user_score(user, null(), all, room, none, 3, null_mut(), e)
-            });
+            ok(|e| melu_user_score(user, null(), MELU_ALL_ITEMS, room, 3, null_mut(), e));
             assert_eq!(scores, expected);
             melu_user_free(user);
         }

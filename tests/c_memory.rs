@@ -6,11 +6,11 @@ mod common;
 use std::cell::Cell;
 use std::ptr::{null, null_mut};
 
-use c::handles::{Handles, ok, outcome, text};
+use c::handles::{Handles, NOTHING, bits, ok, outcome, text};
 use common::allocations::{Watching, allocations, limited};
+use common::choosing::{positive_only, with_ratings};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::*;
-use melu::file::Contents;
 
 #[global_allocator]
 static WATCHING: Watching = Watching;
@@ -46,117 +46,146 @@ fn larger(handles: &mut Handles, items: usize) {
 }
 
 fn options(threads: u32) -> melu_recommend_options {
-    melu_recommend_options {
-        struct_size: size_of::<melu_recommend_options>(),
-        leave_out: null(),
-        leave_out_len: 0,
-        keep_rated: 0,
-        threads,
-    }
+    melu_recommend_options { threads, ..melu_recommend_options::default() }
 }
+
+/// What makes handles of a catalogue of so many items, and what the model predicts: nothing,
+/// ratings, or deviations too.
+type Make = fn(usize) -> Handles;
+
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Predicts {
+    Nothing,
+    Ratings,
+    Deviations,
+}
+
+fn sample_of(items: usize) -> Handles {
+    let mut handles = Handles::new(&bytes(&sample()));
+    larger(&mut handles, items);
+    handles
+}
+
+fn vectors_of(items: usize) -> Handles {
+    let mut handles = Handles::new(&bytes(&sample_with_vectors()));
+    larger(&mut handles, items);
+    handles
+}
+
+const KINDS: [(Make, Predicts); 4] = [
+    (sample_of, Predicts::Ratings),
+    (vectors_of, Predicts::Deviations),
+    (|items| Handles::new(&bytes(&with_ratings(items))), Predicts::Deviations),
+    (|items| Handles::new(&bytes(&positive_only(items))), Predicts::Nothing),
+];
 
 #[test]
 fn adapting_scoring_and_recommending_allocate_nothing() {
-    for (contents, deviations_known, half) in [
-        (sample(), false, false),
-        (sample(), false, true),
-        (sample_with_vectors(), true, false),
-        (sample_with_vectors(), true, true),
-    ] {
-        let file = bytes(&contents);
-        for items in [3, 64, 65, 1000, 20_000] {
-            let mut handles = Handles::new(&file);
-            larger(&mut handles, items);
+    for (make, predicts) in KINDS {
+        for (items, half) in
+            [3, 64, 65, 1000, 20_000].into_iter().flat_map(|items| [(items, false), (items, true)])
+        {
+            let mut handles = make(items);
             if half {
                 halved(&mut handles);
             }
-            let user = handles.user;
-            let all: Vec<u32> = (0..items as u32).collect();
-            let ratings: Vec<f32> = all.iter().map(|item| (item % 5) as f32 + 1.0).collect();
-            let (mut scores, mut deviations) = (vec![0.0f32; items], vec![0.0f32; items]);
-            let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; items];
-            let mut len = 0;
-            // The first call of all silences panics, for good.
-            // SAFETY: the lists are as long as they say.
-            unsafe {
-                ok(|e| melu_user_reserve(user, items.min(2000), e));
-                for rated in [0, 1, 20, 64, 65, 2000].into_iter().filter(|rated| *rated <= items) {
-                    let count = allocations(|| {
-                        assert_eq!(
-                            melu_user_adapt(
-                                user,
-                                all.as_ptr(),
-                                ratings.as_ptr(),
-                                rated,
-                                null_mut()
-                            ),
-                            melu_status::Ok
-                        );
-                    });
-                    assert_eq!(count, 0, "adapt, {items} items, {rated} ratings");
-                }
-                let deviations =
-                    if deviations_known { deviations.as_mut_ptr() } else { null_mut() };
-                for listed in [0, 1, 64, items, MELU_ALL_ITEMS] {
-                    let count = allocations(|| {
-                        let out = scores.as_mut_ptr();
-                        let status = melu_user_score(
-                            user,
-                            all.as_ptr(),
-                            listed,
-                            out,
-                            deviations,
-                            items,
-                            &mut len,
-                            null_mut(),
-                        );
-                        assert!(status == melu_status::Ok || listed == 64 && items == 3);
-                    });
-                    if listed != 64 || items >= 64 {
-                        assert_eq!(count, 0, "score, {listed} of {items} items");
-                    }
-                }
-                for capacity in [0, 1, 10, items] {
-                    for (left_out, threads) in [(0, 0), (items / 2, 1), (items, 0)] {
-                        let options = melu_recommend_options {
-                            struct_size: size_of::<melu_recommend_options>(),
-                            leave_out: all.as_ptr(),
-                            leave_out_len: left_out,
-                            keep_rated: 0,
-                            threads,
-                        };
-                        let count = allocations(|| {
-                            let out = best.as_mut_ptr();
-                            let status = melu_user_recommend(
-                                user,
-                                &options,
-                                out,
-                                capacity.min(items),
-                                &mut len,
-                                null_mut(),
-                            );
-                            assert_eq!(status, melu_status::Ok);
-                        });
-                        assert_eq!(count, 0, "recommend {capacity} of {items} items");
-                    }
-                }
-                assert_eq!(allocations(|| _ = melu_user_reset(user, null_mut())), 0);
+            allocates_nothing(handles.user, items, predicts);
+        }
+    }
+}
+
+fn allocates_nothing(user: *mut melu_user, items: usize, predicts: Predicts) {
+    let all: Vec<u32> = (0..items as u32).collect();
+    let ratings: Vec<f32> = all.iter().map(|item| (item % 5) as f32 + 1.0).collect();
+    let (mut numbers, mut deviations) = (vec![0.0f32; items], vec![0.0f32; items]);
+    let mut best = vec![NOTHING; items];
+    let mut len = 0;
+    let counted = |what: &str, call: &mut dyn FnMut() -> melu_status| {
+        let count = allocations(|| assert_eq!(call(), melu_status::Ok, "{what}, {items} items"));
+        assert_eq!(count, 0, "{what}, {items} items");
+    };
+    let none = null_mut();
+    // The first call of all silences panics, for good.
+    // SAFETY: the lists are as long as they say.
+    unsafe {
+        ok(|e| melu_user_reserve(user, items.min(2000), e));
+        for rated in [0, 1, 20, 64, 65, 2000].into_iter().filter(|rated| *rated <= items) {
+            counted(&format!("adapt to {rated}"), &mut || {
+                melu_user_adapt(user, all.as_ptr(), ratings.as_ptr(), rated, none)
+            });
+        }
+        for listed in [0, 1, 64, items, MELU_ALL_ITEMS] {
+            if listed != MELU_ALL_ITEMS && listed > items {
+                continue;
+            }
+            let (list, out) = (all.as_ptr(), numbers.as_mut_ptr());
+            counted("score", &mut || {
+                melu_user_score(user, list, listed, out, items, &mut len, null_mut())
+            });
+            if predicts >= Predicts::Ratings {
+                counted("predict", &mut || {
+                    melu_user_predict(user, list, listed, out, null_mut(), items, &mut len, none)
+                });
+            }
+            if predicts == Predicts::Deviations {
+                let beside = deviations.as_mut_ptr();
+                counted("predict with deviations", &mut || {
+                    melu_user_predict(user, list, listed, out, beside, items, &mut len, none)
+                });
             }
         }
+        let order = match predicts {
+            Predicts::Nothing => MELU_ORDER_SCORE,
+            _ => MELU_ORDER_RATING,
+        };
+        let defaults = melu_recommend_options::default();
+        let half = items / 2;
+        let wishes = [
+            defaults,
+            melu_recommend_options { leave_out_len: half, threads: 1, ..defaults },
+            melu_recommend_options { leave_out_len: items, ..defaults },
+            melu_recommend_options { among: all.as_ptr(), among_len: half, ..defaults },
+            melu_recommend_options {
+                among: all.as_ptr(),
+                among_len: 1,
+                add_neighbours: 1,
+                keep_rated: 1,
+                ..defaults
+            },
+            melu_recommend_options {
+                order,
+                min_raters: 1,
+                popularity_discount: 0.5,
+                new_items: 2,
+                ..defaults
+            },
+        ];
+        for options in wishes {
+            let options = melu_recommend_options { leave_out: all.as_ptr(), ..options };
+            let out = best.as_mut_ptr();
+            // Room for new items is made once.
+            ok(|e| melu_user_recommend(user, &options, out, items, &mut len, e));
+            for capacity in [0, 1, 10.min(items), items] {
+                counted("recommend", &mut || {
+                    melu_user_recommend(user, &options, out, capacity, &mut len, null_mut())
+                });
+            }
+        }
+        let mut vector = [0.0; 64];
+        allocations(|| _ = melu_user_vector(user, vector.as_mut_ptr(), 64, &mut len, null_mut()));
+        counted("reset", &mut || melu_user_reset(user, null_mut()));
     }
 }
 
 #[test]
 fn a_batch_allocates_nothing_for_any_number_of_users() {
-    // One takes gradient steps, whose rooms grow, the other solves for its head.
-    for contents in [sample(), sample_with_vectors()] {
-        a_batch_of(&contents);
+    // One takes gradient steps, whose rooms grow, the others solve for their heads.
+    for (make, _) in KINDS {
+        a_batch_of(make(500));
     }
 }
 
-fn a_batch_of(contents: &Contents) {
-    let mut handles = Handles::new(&bytes(contents));
-    larger(&mut handles, 500);
+fn a_batch_of(handles: Handles) {
     for count in [1, 10, 100] {
         let mut users = vec![null_mut(); count];
         for user in &mut users {
@@ -166,7 +195,7 @@ fn a_batch_of(contents: &Contents) {
         let offsets: Vec<usize> = (0..=count).map(|user| 5 * user).collect();
         let items: Vec<u32> = (0..5 * count as u32).collect();
         let ratings = vec![4.0; 5 * count];
-        let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; 20 * count];
+        let mut best = vec![NOTHING; 20 * count];
         let mut lens = vec![0; count];
         let options = options(1);
         // SAFETY: the handles are not freed.
@@ -342,15 +371,15 @@ fn out_of_memory_is_a_status_and_leaves_the_handle_usable() {
         let (mut user, mut len) = (null_mut(), 0);
         ok(|e| melu_user_new(handles.catalog, null(), 0, &mut user, null_mut(), e));
         ok(|e| melu_user_adapt(user, [5].as_ptr(), [1.0].as_ptr(), 1, e));
-        let mut before = [melu_recommendation { item: 0, score: 0.0 }; 3];
+        let mut before = [NOTHING; 3];
         ok(|e| melu_user_recommend(user, null(), before.as_mut_ptr(), 3, &mut len, e));
         let (items, numbers) = (rated.as_ptr(), ratings.as_ptr());
         let (status, message) =
             limited(4000, || outcome(|e| melu_user_adapt(user, items, numbers, 2000, e)));
         assert_eq!(status, melu_status::OutOfMemory, "{message}");
-        let mut after = [melu_recommendation { item: 0, score: 0.0 }; 3];
+        let mut after = [NOTHING; 3];
         ok(|e| melu_user_recommend(user, null(), after.as_mut_ptr(), 3, &mut len, e));
-        assert_eq!(before, after);
+        assert_eq!(bits(&before), bits(&after));
         melu_user_free(user);
     }
 }
@@ -362,12 +391,12 @@ fn threads_without_memory_are_not_missed() {
     larger(&mut handles, 2000);
     let recommend = |threads| {
         let (options, mut len) = (options(threads), 0);
-        let mut best = vec![melu_recommendation { item: 0, score: 0.0 }; 2000];
+        let mut best = vec![NOTHING; 2000];
         let out = best.as_mut_ptr();
         // SAFETY: there is room for all.
         unsafe { ok(|e| melu_user_recommend(handles.user, &options, out, 2000, &mut len, e)) };
         assert_eq!(len, 2000);
-        best
+        bits(&best)
     };
     let alone = recommend(1);
     let room = 2 * 2000 * size_of::<melu_recommendation>();

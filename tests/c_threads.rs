@@ -41,7 +41,7 @@ fn score(user: *mut melu_user) -> Vec<u32> {
     // SAFETY: no other thread uses the user.
     unsafe {
         let out = scores.as_mut_ptr();
-        ok(|e| melu_user_score(user, null(), MELU_ALL_ITEMS, out, null_mut(), 3, null_mut(), e));
+        ok(|e| melu_user_score(user, null(), MELU_ALL_ITEMS, out, 3, null_mut(), e));
     }
     scores.iter().map(|score| score.to_bits()).collect()
 }

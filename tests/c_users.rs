@@ -5,11 +5,11 @@ mod common;
 
 use std::ptr::{null, null_mut};
 
-use c::handles::{Handles, dangling, fails, handles, named, ok, text, usable};
+use c::handles::{Handles, NOTHING, bits, dangling, fails, handles, named, ok, text, usable};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
-use melu::{Filter, Model, User};
+use melu::{Model, RecommendOptions, Recommendation, User};
 
 #[test]
 fn users_have_a_profile() {
@@ -73,28 +73,31 @@ fn users_adapt_score_and_recommend_as_in_rust() {
             user.score_all(&mut expected).unwrap();
             assert_eq!(handles.scores(), expected);
 
-            let (mut best, mut len) = ([melu_recommendation { item: 9, score: 9.0 }; 5], 99);
+            let (mut best, mut len) = ([NOTHING; 5], 99);
             let mut rust = Vec::new();
-            user.recommend(5, Filter::default(), &mut rust).unwrap();
+            user.recommend(5, &RecommendOptions::default(), &mut rust).unwrap();
             // SAFETY: as above.
             unsafe {
                 ok(|e| {
                     melu_user_recommend(handles.user, null(), best.as_mut_ptr(), 5, &mut len, e)
                 });
             }
-            let pairs: Vec<_> = rust.iter().map(|best| (best.item, best.score)).collect();
-            assert_eq!(best[..len].iter().map(|b| (b.item, b.score)).collect::<Vec<_>>(), pairs);
+            let of_rust = |b: &Recommendation| {
+                let numbers = [b.score, b.rating, b.deviation].map(f32::to_bits);
+                [b.item, numbers[0], numbers[1], numbers[2]]
+            };
+            assert_eq!(bits(&best[..len]), rust.iter().map(of_rust).collect::<Vec<_>>());
         }
         if model.has_deviations() {
             let (mut scores, mut deviations) = ([0.0; 3], [0.0; 3]);
             let (mut expected, mut expected_deviations) = ([0.0; 3], [0.0; 3]);
-            user.score_with_deviations(&[0, 1, 2], &mut expected, &mut expected_deviations)
+            user.predict_with_deviations(&[0, 1, 2], &mut expected, &mut expected_deviations)
                 .unwrap();
             for (items, len) in [(null(), MELU_ALL_ITEMS), ([0, 1, 2].as_ptr(), 3)] {
                 // SAFETY: as above.
                 unsafe {
                     let (s, d) = (scores.as_mut_ptr(), deviations.as_mut_ptr());
-                    ok(|e| melu_user_score(handles.user, items, len, s, d, 3, null_mut(), e));
+                    ok(|e| melu_user_predict(handles.user, items, len, s, d, 3, null_mut(), e));
                 }
                 assert_eq!((scores, deviations), (expected, expected_deviations));
             }
@@ -130,9 +133,9 @@ fn deviations_of_more_than_a_block_of_items() {
         ok(|e| melu_user_new(catalog, null(), 0, &mut user, null_mut(), e));
         ok(|e| melu_user_adapt(user, [7, 80].as_ptr(), [1.0, 5.0].as_ptr(), 2, e));
         let (s, d) = (scores.as_mut_ptr(), deviations.as_mut_ptr());
-        ok(|e| melu_user_score(user, null(), MELU_ALL_ITEMS, s, d, 153, null_mut(), e));
+        ok(|e| melu_user_predict(user, null(), MELU_ALL_ITEMS, s, d, 153, null_mut(), e));
         let (s, d) = (listed.as_mut_ptr(), listed_deviations.as_mut_ptr());
-        ok(|e| melu_user_score(user, all.as_ptr(), 153, s, d, 153, null_mut(), e));
+        ok(|e| melu_user_predict(user, all.as_ptr(), 153, s, d, 153, null_mut(), e));
         melu_user_free(user);
         melu_catalog_free(catalog);
     }
@@ -189,55 +192,77 @@ fn wrong_ratings_are_refused() {
 #[test]
 fn wrong_scoring_is_refused_and_the_need_is_told() {
     let handles = handles();
-    let (mut scores, mut needed) = ([9.0; 3], 99);
-    let out = scores.as_mut_ptr();
-    let user = handles.user;
-    // SAFETY: the lists are as long as they say.
-    unsafe {
-        let items = [0, 1, 2].as_ptr();
-        for (items, len) in [(items, 3), (null(), MELU_ALL_ITEMS)] {
-            needed = 99;
-            fails(Capacity, "scores: there is room for 2 of 3", |e| {
-                melu_user_score(user, items, len, out, null_mut(), 2, &mut needed, e)
-            });
-            assert_eq!(needed, 3);
-            fails(Capacity, "scores", |e| {
-                melu_user_score(user, items, len, null_mut(), null_mut(), 0, &mut needed, e)
-            });
-            fails(InvalidArgument, "scores", |e| {
-                melu_user_score(user, items, len, null_mut(), null_mut(), 3, &mut needed, e)
-            });
-        }
-        fails(NotAvailable, "deviations", |e| {
-            melu_user_score(user, items, 3, out, [0.0; 3].as_mut_ptr(), 3, &mut needed, e)
-        });
-        fails(ItemIndex, "items: item index 3 at position 1", |e| {
-            melu_user_score(user, [0, 3].as_ptr(), 2, out, null_mut(), 3, &mut needed, e)
-        });
-        fails(InvalidArgument, "items", |e| {
-            melu_user_score(user, null(), 2, out, null_mut(), 3, &mut needed, e)
-        });
-        fails(InvalidArgument, "user", |e| {
-            melu_user_score(null_mut(), items, 3, out, null_mut(), 3, &mut needed, e)
-        });
-        ok(|e| melu_user_score(user, null(), 0, null_mut(), null_mut(), 0, &mut needed, e));
-        assert_eq!(needed, 0);
+    let (mut numbers, mut needed) = ([9.0; 3], 99);
+    let out = numbers.as_mut_ptr();
+    type Call = unsafe extern "C" fn(
+        *mut melu_user,
+        *const u32,
+        usize,
+        *mut f32,
+        usize,
+        *mut usize,
+        *mut melu_error,
+    ) -> melu_status;
+    /// Predicts without deviations, so that it is called as scoring is.
+    unsafe extern "C" fn predict(
+        user: *mut melu_user,
+        items: *const u32,
+        items_len: usize,
+        ratings: *mut f32,
+        capacity: usize,
+        needed: *mut usize,
+        error: *mut melu_error,
+    ) -> melu_status {
+        let none = null_mut();
+        // SAFETY: as the caller says.
+        unsafe { melu_user_predict(user, items, items_len, ratings, none, capacity, needed, error) }
     }
-    assert_eq!(scores, [9.0; 3], "no score was written");
+    let user = handles.user;
+    for (call, name) in [(melu_user_score as Call, "scores"), (predict as Call, "ratings")] {
+        // SAFETY: the lists are as long as they say.
+        unsafe {
+            let items = [0, 1, 2].as_ptr();
+            for (items, len) in [(items, 3), (null(), MELU_ALL_ITEMS)] {
+                needed = 99;
+                fails(Capacity, &format!("{name}: there is room for 2 of 3"), |e| {
+                    call(user, items, len, out, 2, &mut needed, e)
+                });
+                assert_eq!(needed, 3);
+                fails(Capacity, name, |e| call(user, items, len, null_mut(), 0, &mut needed, e));
+                fails(InvalidArgument, name, |e| {
+                    call(user, items, len, null_mut(), 3, &mut needed, e)
+                });
+            }
+            fails(ItemIndex, "items: item index 3 at position 1", |e| {
+                call(user, [0, 3].as_ptr(), 2, out, 3, &mut needed, e)
+            });
+            fails(InvalidArgument, "items", |e| call(user, null(), 2, out, 3, &mut needed, e));
+            fails(InvalidArgument, "user", |e| call(null_mut(), items, 3, out, 3, &mut needed, e));
+            ok(|e| call(user, null(), 0, null_mut(), 0, &mut needed, e));
+            assert_eq!(needed, 0);
+        }
+    }
+    // SAFETY: as above.
+    unsafe {
+        let deviations = [0.0; 3].as_mut_ptr();
+        fails(NotAvailable, "deviations", |e| {
+            melu_user_predict(user, null(), MELU_ALL_ITEMS, out, deviations, 3, &mut needed, e)
+        });
+    }
+    assert_eq!(numbers, [9.0; 3], "no number was written");
     usable(&handles);
 }
 
 #[test]
 fn recommendations_leave_out_what_they_should() {
     let handles = handles();
-    let none = melu_recommendation { item: 9, score: 9.0 };
+    let none = NOTHING;
     let recommend = |leave_out: &[u32], keep_rated, capacity| {
         let options = melu_recommend_options {
-            struct_size: size_of::<melu_recommend_options>(),
             leave_out: leave_out.as_ptr(),
             leave_out_len: leave_out.len(),
             keep_rated,
-            threads: 1,
+            ..melu_recommend_options::default()
         };
         let (mut best, mut len) = ([none; 5], 99);
         // SAFETY: there is room for more than the capacity.
@@ -269,11 +294,9 @@ fn recommendations_leave_out_what_they_should() {
     assert!(recommend(&[], 1, 0).is_empty());
 
     let options = |leave_out, leave_out_len| melu_recommend_options {
-        struct_size: size_of::<melu_recommend_options>(),
         leave_out,
         leave_out_len,
-        keep_rated: 0,
-        threads: 0,
+        ..melu_recommend_options::default()
     };
     let mut best = [none; 3];
     let out = best.as_mut_ptr();
@@ -305,7 +328,7 @@ fn recommendations_leave_out_what_they_should() {
 fn a_batch_is_each_user_by_themselves() {
     let several = [handles(), Handles::new(&bytes(&sample_with_vectors())), handles()];
     let users: Vec<*mut melu_user> = several.iter().map(|handles| handles.user).collect();
-    let none = melu_recommendation { item: 9, score: 9.0 };
+    let none = NOTHING;
     let (items, ratings) = ([0, 1, 2], [5.0, 1.0, 4.0]);
     let offsets = [0, 2, 2, 3];
     let (mut best, mut lens) = ([none; 6], [99; 3]);
@@ -341,7 +364,7 @@ fn a_batch_is_each_user_by_themselves() {
                 });
             }
             assert_eq!(len, lens[user]);
-            assert_eq!(alone[..len], best[2 * user..][..len]);
+            assert_eq!(bits(&alone[..len]), bits(&best[2 * user..][..len]));
         }
     }
 
@@ -466,9 +489,7 @@ fn saved_users_come_back() {
         let same = Handles { model: null_mut(), catalog: null_mut(), user: loaded };
         let mut scores = [0.0; 3];
         let out = scores.as_mut_ptr();
-        ok(|e| {
-            melu_user_score(same.user, null(), MELU_ALL_ITEMS, out, null_mut(), 3, null_mut(), e)
-        });
+        ok(|e| melu_user_score(same.user, null(), MELU_ALL_ITEMS, out, 3, null_mut(), e));
         assert_eq!(scores.to_vec(), handles.scores());
         assert_eq!((report.adapted_anew, report.missing_items, report.unknown_values), (0, 0, 0));
         // Into a handle of another model: adapted anew.

@@ -28,14 +28,27 @@ fn inside_the_training_part_and_outside_are_kept_apart() {
     let json = succeeds(folder, &[&eval[..], &["--json", "--report", "report.html"]].concat());
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["inside"], 0);
+    assert_eq!(json["rankings"][0]["name"], "new_users");
+    assert_eq!(json["baselines"].as_array().unwrap().len(), 4);
     let page = fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     assert!(page.contains("inside the training part"));
 
     let printed = succeeds(folder, &eval);
-    for part in ["item-kNN", "factor model alone", "New users, existing items", "Coverage"] {
+    for part in [
+        "New users, among known items",
+        "EASE",
+        "most popular",
+        "recall@20",
+        "factor model alone",
+        "New users, existing items",
+        "RMSE",
+        "Coverage",
+    ] {
         assert!(printed.contains(part), "{part}: {printed}");
     }
+    let without = succeeds(folder, &[&eval[..], &["--list-draws", "0"]].concat());
+    assert!(!without.contains("nDCG@20") && without.contains("MAE"));
     let refused = melu(folder, &eval[..eval.len() - 1]);
     assert_eq!(refused.status.code(), Some(1));
     let message = String::from_utf8(refused.stderr).unwrap();

@@ -12,8 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use c::{STRICT, have, have_package, installed, project, run};
+use common::choosing::{positive_only, trained, with_ratings};
 use common::files::{bytes, sample, sample_with_vectors};
-use melu::{Filter, Model, User};
+use melu::{Model, RecommendOptions, User};
 use serde_json::{Value as Json, json};
 
 /// The folder with the models that the C++ tests read.
@@ -23,6 +24,8 @@ fn models() -> &'static Path {
         let folder = work("models");
         fs::write(folder.join("sample.melu"), bytes(&sample())).unwrap();
         fs::write(folder.join("sample_with_vectors.melu"), bytes(&sample_with_vectors())).unwrap();
+        fs::write(folder.join("choosing.melu"), bytes(&with_ratings(150))).unwrap();
+        fs::write(folder.join("positive_only.melu"), bytes(&positive_only(150))).unwrap();
         folder
     })
 }
@@ -187,7 +190,7 @@ fn recommended(items: &[u32], ratings: &[f32]) -> Vec<(String, f32)> {
     let mut user = User::new(&catalog, &[]).unwrap();
     user.adapt(items, ratings).unwrap();
     let mut best = Vec::new();
-    user.recommend(20, Filter::default(), &mut best).unwrap();
+    user.recommend(20, &RecommendOptions::default(), &mut best).unwrap();
     best.iter().map(|best| (catalog.id(best.item).unwrap().to_string(), best.score)).collect()
 }
 
@@ -230,6 +233,57 @@ fn request(address: &str, what: &str, body: &str) -> (u32, Json) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{answer}: {error}")))
+}
+
+/// The folder with usearch's headers, which `MELU_USEARCH` names; if it names none, says so,
+/// or fails where nothing may be skipped.
+fn usearch() -> Option<String> {
+    let folder = std::env::var("MELU_USEARCH").ok().filter(|folder| !folder.is_empty());
+    if folder.is_none() {
+        let missing = "MELU_USEARCH does not say where usearch's headers are";
+        assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
+        common::skipped(missing);
+    }
+    folder
+}
+
+/// Candidates of an index of vectors, with the neighbours of the answers, have the same best
+/// as the whole catalogue.
+#[test]
+fn the_best_by_an_index_of_vectors_are_those_of_the_catalogue() {
+    let (Some(prefix), Some(usearch)) = (installed(), usearch()) else { return };
+    if !have("cmake") {
+        return;
+    }
+    let include = format!("-DUSEARCH_INCLUDE_DIR={usearch}");
+    let source = project("bindings/cpp/examples/vector_index");
+    let build = cmake(&source, "vector_index", &[&prefix_path(prefix), &include]);
+    for (name, contents) in
+        [("many", positive_only(5000)), ("rated", trained(false)), ("chosen", trained(true))]
+    {
+        let model = build.join(format!("{name}.melu"));
+        fs::write(&model, bytes(&contents)).unwrap();
+        let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
+        for answers in [&[][..], &[(3, 5.0)], &[(7, 4.0), (11, 1.0), (100, 5.0), (42, 4.5)]] {
+            let mut example = Command::new(build.join("vector_index"));
+            example.arg(&model);
+            for (item, rating) in answers {
+                example.arg(format!("{}:{rating}", catalog.id(*item).unwrap()));
+            }
+            let (items, ratings): (Vec<u32>, Vec<f32>) = answers.iter().copied().unzip();
+            let mut user = User::new(&catalog, &[]).unwrap();
+            user.adapt(&items, &ratings).unwrap();
+            let mut best = Vec::new();
+            user.recommend(10, &RecommendOptions::default(), &mut best).unwrap();
+            let mut expected = String::new();
+            for found in &best {
+                expected += &format!("{}\t{:.4}\n", catalog.id(found.item).unwrap(), found.score);
+            }
+            let items = catalog.len();
+            expected += &format!("10 of the 10 best of all {items} items, at their places\n");
+            assert_eq!(run(&mut example), expected, "{name}, {answers:?}");
+        }
+    }
 }
 
 #[test]

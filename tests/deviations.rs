@@ -12,7 +12,7 @@ use melu::{Error, Model, User};
 fn model(world: &World, options: &TrainOptions) -> Model {
     let dataset = world.dataset().unwrap();
     let mut trainer = Trainer::new(&dataset, options, 0).unwrap();
-    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    trainer.run(|_| ControlFlow::Continue(())).unwrap();
     Model::from_contents(trainer.finish().unwrap()).unwrap()
 }
 
@@ -36,13 +36,13 @@ fn intervals_hold_what_they_promise_and_shrink_with_answers() {
         let items: Vec<u32> = task.query.iter().map(|rated| rated.item).collect();
         let mut scores = vec![0.0; items.len()];
         let (mut before, mut after) = (scores.clone(), scores.clone());
-        user.score_with_deviations(&items, &mut scores, &mut before).unwrap();
+        user.predict_with_deviations(&items, &mut scores, &mut before).unwrap();
         let (rated, ratings): (Vec<u32>, Vec<f32>) =
             task.support.iter().map(|rated| (rated.item, rated.value)).unzip();
         user.adapt(&rated, &ratings).unwrap();
         let mut alone = scores.clone();
-        user.score(&items, &mut alone).unwrap();
-        user.score_with_deviations(&items, &mut scores, &mut after).unwrap();
+        user.predict(&items, &mut alone).unwrap();
+        user.predict_with_deviations(&items, &mut scores, &mut after).unwrap();
         assert_eq!(scores, alone);
         for (rated, (score, deviation)) in task.query.iter().zip(scores.iter().zip(&after)) {
             inside += usize::from((rated.value - score).abs() < 1.2816 * deviation);
@@ -64,6 +64,6 @@ fn a_model_that_does_not_know_says_so() {
     assert!(!model.has_deviations());
     let mut user = User::new(&model.catalog().unwrap().unwrap(), &[]).unwrap();
     let (mut scores, mut deviations) = ([0.0], [0.0]);
-    let error = user.score_with_deviations(&[0], &mut scores, &mut deviations).unwrap_err();
+    let error = user.predict_with_deviations(&[0], &mut scores, &mut deviations).unwrap_err();
     assert!(matches!(error, Error::Argument { argument: "deviations", .. }), "{error}");
 }

@@ -42,7 +42,7 @@ fn options() -> TrainOptions {
 
 fn train(dataset: &Dataset, options: &TrainOptions) -> Model {
     let mut trainer = Trainer::new(dataset, options, 0).unwrap();
-    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    trainer.run(|_| ControlFlow::Continue(())).unwrap();
     Model::from_contents(trainer.finish().unwrap()).unwrap()
 }
 
@@ -108,7 +108,7 @@ fn figures_agree_with_the_definitions() {
                 user.adapt(&known, &values).unwrap();
                 let mut predictions = [(); 3].map(|()| vec![0.0; items.len()]);
                 let mut deviations = vec![0.0; items.len()];
-                user.score_with_deviations(&items, &mut predictions[0], &mut deviations).unwrap();
+                user.predict_with_deviations(&items, &mut predictions[0], &mut deviations).unwrap();
                 for (i, deviation) in deviations.iter().enumerate() {
                     let far = (predictions[0][i] - ratings[i]).abs();
                     within += usize::from(far <= 1.281_551_6 * deviation);
@@ -265,7 +265,7 @@ fn page(
     sections: Vec<Section>,
 ) -> String {
     let options = &EvalOptions { draws: 2, seed: 3, ..Default::default() };
-    Report { model, dataset, options, evaluation, sections }.html().unwrap()
+    Report { model, dataset, options, evaluation, rankings: None, sections }.html().unwrap()
 }
 
 /// Each element is closed in its turn, and each attribute quoted.
@@ -314,8 +314,8 @@ fn a_report_is_one_page_that_needs_no_other() {
     for heading in ["Calibration", "Training", "Figures", "Settings", "How it was measured"] {
         assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }
-    // Two of each scenario, two of the calibration, two of the training.
-    assert_eq!(page.matches("<svg").count(), 12);
+    // Three of each scenario, two of the calibration, two of the training.
+    assert_eq!(page.matches("<svg").count(), 16);
     assert!(!page.contains("NaN") && !page.contains("inf\""));
     // The only addresses are the names of SVG's own vocabulary.
     let addresses = page.matches("http").count();

@@ -79,6 +79,7 @@ prop_compose! {
             output: Output { loss, scale: 1.0, offset: 0.0 },
             local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull }),
             catalog: Precision::Single,
+            choice: None,
         };
         let tensors = config.head_network().unwrap().tensors();
         let rates = (0..tensors).map(|t| rate * (1.0 + 0.3 * t as f32)).collect();

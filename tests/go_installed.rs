@@ -10,6 +10,7 @@ use std::process::Command;
 
 use c::go::{have_go, module, release};
 use c::{have, have_package, installed, project, run};
+use common::choosing::{positive_only, with_ratings};
 use common::files::{bytes, sample_with_vectors};
 
 fn package() -> PathBuf {
@@ -40,14 +41,23 @@ fn ready() -> Option<&'static Path> {
 }
 
 #[test]
-fn the_model_of_the_go_tests_is_the_sample() {
-    let model = bytes(&sample_with_vectors());
-    let path = package().join("testdata/sample.melu");
-    if fs::read(&path).ok().as_ref() != Some(&model) {
-        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sample.melu");
-        fs::write(&made, model).unwrap();
-        panic!("the format has changed: cp {} {}", made.display(), path.display());
+fn the_models_of_the_go_tests_are_the_samples() {
+    let models = [
+        ("sample.melu", sample_with_vectors()),
+        ("choosing.melu", with_ratings(40)),
+        ("positive_only.melu", positive_only(40)),
+    ];
+    let mut others = Vec::new();
+    for (name, contents) in models {
+        let model = bytes(&contents);
+        let path = package().join("testdata").join(name);
+        if fs::read(&path).ok().as_ref() != Some(&model) {
+            let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            fs::write(&made, model).unwrap();
+            others.push(format!("cp {} {}", made.display(), path.display()));
+        }
     }
+    assert!(others.is_empty(), "the format has changed: {}", others.join(" && "));
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn trained(options: &TrainOptions) -> Model {
     let world = SynthOptions { users: 150, items: 200, ..SynthOptions::default() };
     let dataset = World::generate(&world).unwrap().dataset().unwrap();
     let mut trainer = Trainer::new(&dataset, options, 0).unwrap();
-    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    trainer.run(|_| ControlFlow::Continue(())).unwrap();
     Model::from_contents(trainer.finish().unwrap()).unwrap()
 }
 
@@ -182,7 +182,7 @@ fn an_item_has_the_same_bits_wherever_it_stands() {
             }
         }
         let mut best = Vec::new();
-        user.recommend(20, Default::default(), &mut best).unwrap();
+        user.recommend(20, &Default::default(), &mut best).unwrap();
         for found in best {
             assert_eq!(found.score.to_bits(), all[found.item as usize].to_bits());
         }

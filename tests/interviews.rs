@@ -29,7 +29,7 @@ fn world() -> (Dataset, Model) {
         ..TrainOptions::default()
     };
     let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
-    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    trainer.run(|_| ControlFlow::Continue(())).unwrap();
     let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
     (dataset, model)
 }
@@ -62,7 +62,7 @@ fn interview(
     }
     let query: Vec<u32> = task.query.iter().map(|rated| rated.item).collect();
     let mut scores = vec![0.0; query.len()];
-    user.score(&query, &mut scores).unwrap();
+    user.predict(&query, &mut scores).unwrap();
     let errors = scores.iter().zip(&task.query);
     let errors = errors.map(|(s, r)| f64::from((s.clamp(range.0, range.1) - r.value).abs()));
     (items.len() as f64, errors.sum::<f64>() / query.len() as f64)

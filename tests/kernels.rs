@@ -14,7 +14,7 @@ use melu::config::{Config, Precision};
 use melu::data::{SynthOptions, World};
 use melu::schema::Value;
 use melu::train::{Solver, TrainOptions, Trainer};
-use melu::{Catalog, Filter, Model, NewItem, User, kernel_name, kernel_names};
+use melu::{Catalog, Model, NewItem, RecommendOptions, User, kernel_name, kernel_names};
 
 #[global_allocator]
 static WATCHING: Watching = Watching;
@@ -24,7 +24,7 @@ fn trained(options: &TrainOptions) -> Model {
     let dataset = World::generate(&world).unwrap().dataset().unwrap();
     let options = TrainOptions { epochs: 1, ..options.clone() };
     let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
-    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    trainer.run(|_| ControlFlow::Continue(())).unwrap();
     Model::from_contents(trainer.finish().unwrap()).unwrap()
 }
 
@@ -51,10 +51,10 @@ fn nothing_is_allocated_once_a_user_exists() {
                 user.adapt(&items[..count], &ratings[..count]).unwrap();
                 user.score_all(&mut scores).unwrap();
                 user.score(&items, &mut scores[..40]).unwrap();
-                let filter = Filter { leave_out: &items[..7], keep_rated: false };
-                user.recommend(20, filter, &mut best).unwrap();
+                let options = RecommendOptions { leave_out: &items[..7], ..Default::default() };
+                user.recommend(20, &options, &mut best).unwrap();
                 user.reset();
-                user.recommend(3, Filter::default(), &mut best).unwrap();
+                user.recommend(3, &RecommendOptions::default(), &mut best).unwrap();
             }
         });
         assert_eq!(count, 0, "{precision:?}, {:?}", model.config().local);
@@ -74,7 +74,7 @@ fn coarse_passes_allocate_only_at_the_first() {
         let mut user = User::new(&catalog, &[]).unwrap();
         let mut best = Vec::with_capacity(20);
         let mut recommend = |user: &mut User, k| {
-            user.recommend(k, Filter::default(), &mut best).unwrap();
+            user.recommend(k, &RecommendOptions::default(), &mut best).unwrap();
         };
         recommend(&mut user, 20);
         let (items, ratings) = ([7, 3, 9], [1.0, 4.0, 2.5]);

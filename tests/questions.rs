@@ -48,12 +48,14 @@ impl Bench {
             head_scale: positive(1, WIDTH),
             item_prior: Some(ItemPrior { prior, variance: 0.5 }),
             user_prior: None,
+            choice: None,
             item_vocabularies: Vec::new(),
             user_vocabularies: vec![None],
             catalog: Some(CatalogTable {
                 ids: (0..items).map(|item| item.to_string()).collect(),
                 titles: None,
                 columns: Vec::new(),
+                choice: None,
                 vectors: Some(ItemVectors {
                     vectors: numbers(2, items * FACTORS).into(),
                     bias: numbers(3, items).into(),
@@ -260,7 +262,7 @@ fn deviations_are_those_of_plain_computation() {
         user.adapt(rated, &vec![1.0; rated.len()]).unwrap();
         let items: Vec<u32> = (0..100).collect();
         let (mut scores, mut deviations) = ([0.0; 100], [0.0; 100]);
-        user.score_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+        user.predict_with_deviations(&items, &mut scores, &mut deviations).unwrap();
         let pairs: Vec<(u32, f64)> = rated.iter().map(|item| (*item, 1.0)).collect();
         let covariance = bench.covariance(&pairs);
         for (item, found) in deviations.into_iter().enumerate() {
@@ -288,7 +290,7 @@ fn a_prior_may_be_as_good_as_flat() {
         user.adapt(&items, &ratings).unwrap();
         let (mut scores, mut deviations) = ([0.0; 20], [0.0; 20]);
         let items: Vec<u32> = (0..20).collect();
-        user.score_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+        user.predict_with_deviations(&items, &mut scores, &mut deviations).unwrap();
         [scores, deviations].concat()
     };
     for (found, expected) in scores(1e25).into_iter().zip(scores(1e4)) {
@@ -316,9 +318,9 @@ fn items_without_a_description_can_be_asked_about() {
     let catalog = catalog_of(contents.clone());
     let mut user = User::new(&catalog, &[]).unwrap();
     let (mut scores, mut before, mut after) = ([0.0; 2], [0.0; 2], [0.0; 2]);
-    user.score_with_deviations(&[3, 9], &mut scores, &mut before).unwrap();
+    user.predict_with_deviations(&[3, 9], &mut scores, &mut before).unwrap();
     user.adapt(&[3, 5], &[1.0, 2.0]).unwrap();
-    user.score_with_deviations(&[3, 9], &mut scores, &mut after).unwrap();
+    user.predict_with_deviations(&[3, 9], &mut scores, &mut after).unwrap();
     assert!(scores[0] == scores[1] && after[0] == after[1] && after[0] < before[0]);
     let question = user.next_question(&mut questions(&catalog), Asking::default()).unwrap();
     assert!(question.is_some_and(|question| question.reduction > 0.0));

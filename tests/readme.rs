@@ -1,5 +1,6 @@
-//! README.md's lines, as they stand there: all that is to be typed, in the order of the
-//! page, in a copy of the project, by somebody who has compilers, CMake, Go and Rust.
+//! The lines of README.md and then of docs/languages.md, as they stand there: all that is to
+//! be typed, in the order of the pages, in a copy of the project, by somebody who has
+//! compilers, CMake, Go and Rust.
 
 mod c;
 mod common;
@@ -13,10 +14,10 @@ use c::go::{Release, have_go, release};
 use c::{have, installed, project, run};
 
 /// The sections whose lines are run. Those of "Run the tests" are what runs this, and
-/// those of measurements need data that may not be redistributed, or a machine at rest.
+/// those of "Measured" need data that may not be redistributed.
 const RUN: [&str; 6] =
     ["See it work", "The command line", "From Rust", "From C", "From C++", "From Go"];
-const NOT_RUN: [&str; 3] = ["Run the tests", "MovieLens 1M, as the paper splits it", "Speed"];
+const NOT_RUN: [&str; 2] = ["Run the tests", "Measured"];
 
 /// A block of code: the section that it is in, its language, its text.
 struct Block {
@@ -28,7 +29,8 @@ struct Block {
 fn blocks() -> Vec<Block> {
     let mut section = String::new();
     let mut blocks = Vec::new();
-    let text = fs::read_to_string(project("README.md")).unwrap();
+    let pages = ["README.md", "docs/languages.md"];
+    let text = pages.map(|page| fs::read_to_string(project(page)).unwrap()).concat();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if let Some(language) = line.strip_prefix("```") {

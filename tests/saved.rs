@@ -22,7 +22,7 @@ fn scores(user: &mut User) -> Vec<u32> {
 fn deviations(user: &mut User) -> Vec<u32> {
     let items: Vec<u32> = (0..user.catalog().len() as u32).collect();
     let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-    user.score_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+    user.predict_with_deviations(&items, &mut scores, &mut deviations).unwrap();
     bits(&deviations)
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::ptr::{null, null_mut};
 use std::thread;
 
-use c::handles::{Handles, fails, named, ok, text};
+use c::handles::{Handles, NOTHING, fails, named, ok, text};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
@@ -57,11 +57,11 @@ fn user(catalog: *const melu_catalog, number: usize) -> *mut melu_user {
 
 fn options(leave_out: &[u32], keep_rated: u32, threads: u32) -> melu_recommend_options {
     melu_recommend_options {
-        struct_size: size_of::<melu_recommend_options>(),
         leave_out: leave_out.as_ptr(),
         leave_out_len: leave_out.len(),
         keep_rated,
         threads,
+        ..melu_recommend_options::default()
     }
 }
 
@@ -70,7 +70,7 @@ fn bits(best: &[melu_recommendation]) -> Best {
 }
 
 fn recommend(user: *mut melu_user, options: &melu_recommend_options, capacity: usize) -> Best {
-    let mut best = vec![melu_recommendation { item: 9, score: 9.0 }; capacity];
+    let mut best = vec![NOTHING; capacity];
     let (out, mut len) = (best.as_mut_ptr(), 99);
     // SAFETY: the user is not used meanwhile, and there is room.
     unsafe { ok(|e| melu_user_recommend(user, options, out, capacity, &mut len, e)) };
@@ -139,7 +139,7 @@ impl Crowd {
     /// status, and the user that it is about.
     fn batch(&self, threads: u32) -> (Vec<Best>, melu_status, u32) {
         let count = self.users.len();
-        let mut best = vec![melu_recommendation { item: 9, score: 9.0 }; 3 * count];
+        let mut best = vec![NOTHING; 3 * count];
         let mut lens = vec![99; count];
         let options = options(&[5, 2], 0, threads);
         let mut error = MaybeUninit::<melu_error>::uninit();

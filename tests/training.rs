@@ -60,7 +60,7 @@ fn bytes(trainer: Trainer) -> Vec<u8> {
 
 fn train(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Vec<u8> {
     let mut trainer = Trainer::new(dataset, options, threads).unwrap();
-    let outcome = trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    let outcome = trainer.run(|_| ControlFlow::Continue(())).unwrap();
     assert_eq!(outcome, Outcome::Finished);
     bytes(trainer)
 }
@@ -93,14 +93,14 @@ fn a_training_that_was_stopped_anywhere_resumes_to_the_same_bytes() {
     for stop in [1, 13, 30] {
         let mut trainer = Trainer::new(&dataset, &options, 2).unwrap();
         let mut calls = 0;
-        let outcome = trainer.run(|_, _| {
+        let outcome = trainer.run(|_| {
             calls += 1;
             if calls == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert_eq!(outcome.unwrap(), Outcome::Stopped, "stop {stop}");
         trainer.save(&checkpoint).unwrap();
         let mut resumed = Trainer::resume(&dataset, &options, 1, &checkpoint).unwrap();
-        resumed.run(|_, _| ControlFlow::Continue(())).unwrap();
+        resumed.run(|_| ControlFlow::Continue(())).unwrap();
         assert!(bytes(resumed) == whole, "stopped after {stop} calls");
     }
 }
@@ -131,7 +131,7 @@ fn checkpoints_of_other_trainings_are_refused() {
 /// Errors on new users after adapting and before, beside item mean + user bias.
 fn errors(dataset: &Dataset, options: &TrainOptions) -> [f64; 5] {
     let mut trainer = Trainer::new(dataset, options, 0).unwrap();
-    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    trainer.run(|_| ControlFlow::Continue(())).unwrap();
     let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
     let options = EvalOptions { draws: 1, ..EvalOptions::default() };
     let evaluation = evaluate(&model, dataset, &options, |_, _| ()).unwrap();
@@ -169,7 +169,7 @@ fn the_loss_falls() {
     let mut losses = Vec::new();
     Trainer::new(&dataset, &options, 0)
         .unwrap()
-        .run(|_, progress| {
+        .run(|progress| {
             if let Progress::Epoch { loss, .. } = progress {
                 losses.push(loss);
             }
@@ -255,6 +255,6 @@ fn a_rate_that_is_far_too_large_is_reported() {
     let dataset = small_world();
     let options = TrainOptions { local_rate: 1e6, longest_gradient: None, ..small_options() };
     let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
-    let error = trainer.run(|_, _| ControlFlow::Continue(())).unwrap_err();
+    let error = trainer.run(|_| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
 }

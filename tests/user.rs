@@ -2,10 +2,11 @@
 
 mod common;
 
+use common::choosing::{positive_only, with_ratings};
 use common::{Cell, Tensors, adapt, embed, predict};
 use melu::config::Config;
 use melu::schema::Value;
-use melu::{Catalog, Error, Filter, Model, NewItem, Recommendation, User};
+use melu::{Catalog, Error, Model, NewItem, Order, RecommendOptions, Recommendation, User};
 use proptest::prelude::*;
 
 const ITEMS: usize = 150;
@@ -108,14 +109,137 @@ proptest! {
 
         let mut expected: Vec<Recommendation> = (0..ITEMS as u32)
             .filter(|item| !leave_out.contains(item) && (keep_rated || !items.contains(item)))
-            .map(|item| Recommendation { item, score: scores[item as usize] })
+            .map(|item| Recommendation::new(item, scores[item as usize]))
             .collect();
         expected.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap().then(a.item.cmp(&b.item)));
         expected.truncate(k);
-        let mut best = vec![Recommendation { item: 0, score: 0.0 }];
-        user.recommend(k, Filter { leave_out: &leave_out, keep_rated }, &mut best).unwrap();
+        let mut best = vec![Recommendation::new(0, 0.0)];
+        let options =
+            RecommendOptions { leave_out: &leave_out, keep_rated, ..RecommendOptions::default() };
+        user.recommend(k, &options, &mut best).unwrap();
         prop_assert_eq!(best, expected);
     }
+}
+
+/// Users of all kinds of models, and how many items there are.
+fn users() -> Vec<User> {
+    let choosing = [with_ratings(ITEMS), positive_only(ITEMS)].map(|contents| {
+        let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
+        User::new(&catalog, &[("region", 1u32.into())]).unwrap()
+    });
+    choosing.into_iter().chain([bench().user()]).collect()
+}
+
+/// Items, scores and what stands beside them, to the bit.
+fn all_bits(best: &[Recommendation]) -> Vec<[u32; 4]> {
+    let bits = |found: &Recommendation| {
+        let numbers = [found.score, found.rating, found.deviation].map(f32::to_bits);
+        [found.item, numbers[0], numbers[1], numbers[2]]
+    };
+    best.iter().map(bits).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_best_of_a_list_are_the_catalogues_best_that_it_has(
+        rated in prop::collection::vec((0u32..ITEMS as u32, 1u8..=5), 0..30),
+        among in prop::collection::vec(0u32..ITEMS as u32, 0..250),
+        leave_out in prop::collection::vec(0u32..ITEMS as u32, 0..40),
+        k in 0usize..200,
+        exposure in -1.0f32..2.0,
+        keep_rated: bool,
+        by_rating: bool,
+        threads in 1usize..4,
+    ) {
+        let (items, ratings): (Vec<u32>, Vec<f32>) =
+            rated.iter().map(|(item, rating)| (*item, f32::from(*rating))).unzip();
+        for mut user in users() {
+            user.adapt(&items, &ratings).unwrap();
+            let order = if by_rating && user.model().has_ratings() { Order::Rating } else { Order::Score };
+            let options = RecommendOptions {
+                leave_out: &leave_out, keep_rated, order, exposure, min_raters: 2,
+                ..RecommendOptions::default()
+            };
+            let mut expected = Vec::new();
+            user.recommend(ITEMS, &options, &mut expected).unwrap();
+            expected.retain(|found| among.contains(&found.item));
+            expected.truncate(k);
+            let mut best = vec![Recommendation::new(0, 0.0); k];
+            let listed = RecommendOptions { among: Some(&among), ..options };
+            let count = user.recommend_by_threads(threads, &listed, &mut best).unwrap();
+            prop_assert_eq!(all_bits(&best[..count]), all_bits(&expected));
+        }
+    }
+
+    /// What an index of vectors finds has the best in the order of the whole catalogue's.
+    #[test]
+    fn vectors_order_as_scores_do_but_for_neighbours_and_ratings(
+        rated in prop::collection::vec((0u32..ITEMS as u32, 4u8..=5), 0..20),
+        k in 1usize..30,
+    ) {
+        let (items, ratings): (Vec<u32>, Vec<f32>) =
+            rated.iter().map(|(item, rating)| (*item, f32::from(*rating))).unzip();
+        let mut user = users().swap_remove(1);
+        user.adapt(&items, &ratings).unwrap();
+        let catalog = user.catalog().clone();
+        let (rows, width) = catalog.item_vectors().unwrap();
+        let vector = user.vector().unwrap();
+        prop_assert_eq!(vector.len(), width);
+        let product = |row: &[f32]| -> f64 {
+            row.iter().zip(vector).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let products: Vec<f64> = rows.chunks_exact(width).map(product).collect();
+        prop_assert_eq!(products.len(), ITEMS);
+        let mut expected: Vec<f64> = products.clone();
+        let table = catalog.table().choice.as_ref().unwrap();
+        let share = catalog.model().choice().unwrap().neighbour_share(items.len());
+        for item in &items {
+            for (other, weight) in table.neighbours_of(*item) {
+                expected[other as usize] += f64::from(share) * f64::from(weight);
+            }
+        }
+        let mut scores = vec![0.0; ITEMS];
+        user.score_all(&mut scores).unwrap();
+        for (found, expected) in scores.iter().zip(&expected) {
+            prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
+        }
+
+        let mut best = Vec::new();
+        user.recommend(k, &RecommendOptions::default(), &mut best).unwrap();
+        let mut ranked: Vec<u32> = (0..ITEMS as u32).collect();
+        ranked.sort_by(|a, b| products[*b as usize].total_cmp(&products[*a as usize]));
+        // As many more as the user has rated, and one for ties.
+        let among = Some(&ranked[..ITEMS.min(k + items.len() + 1)]);
+        let options = RecommendOptions { among, add_neighbours: true, ..RecommendOptions::default() };
+        let mut found = Vec::new();
+        user.recommend(k, &options, &mut found).unwrap();
+        prop_assert_eq!(all_bits(&found), all_bits(&best));
+    }
+}
+
+#[test]
+fn neighbours_are_added_where_they_are_wished() {
+    let mut user = users().swap_remove(1);
+    user.adapt(&[3], &[1.0]).unwrap();
+    let catalog = user.catalog().clone();
+    let table = catalog.table().choice.as_ref().unwrap();
+    let mut expected: Vec<u32> = table.neighbours_of(3).map(|(item, _)| item).collect();
+    expected.sort_unstable();
+    let found = |user: &mut User, add_neighbours| {
+        let options =
+            RecommendOptions { among: Some(&[]), add_neighbours, ..RecommendOptions::default() };
+        let mut best = Vec::new();
+        user.recommend(ITEMS, &options, &mut best).unwrap();
+        let mut items: Vec<u32> = best.iter().map(|found| found.item).collect();
+        items.sort_unstable();
+        items
+    };
+    assert_eq!(found(&mut user, true), expected);
+    assert!(found(&mut user, false).is_empty());
+    user.reset();
+    assert!(found(&mut user, true).is_empty());
 }
 
 #[test]
@@ -163,8 +287,15 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
     assert!(user.score(&[1, 2], &mut short).is_err());
     assert!(user.score(&[1, 2, u32::MAX], &mut short).is_err());
     assert!(user.gradient_norms(&[1], &[3.0], &mut short).is_err());
-    let leave_out = Filter { leave_out: &[150], keep_rated: true };
-    assert!(user.recommend(3, leave_out, &mut Vec::new()).is_err());
+    for options in [
+        RecommendOptions { leave_out: &[150], ..RecommendOptions::default() },
+        RecommendOptions { among: Some(&[0, 150]), ..RecommendOptions::default() },
+        RecommendOptions { exposure: f32::NAN, ..RecommendOptions::default() },
+    ] {
+        let mut best = vec![Recommendation::new(1, 1.0)];
+        assert!(user.recommend(3, &options, &mut best).is_err());
+        assert!(best.is_empty());
+    }
     assert_eq!(user.head(), before);
     assert_eq!(user.rated(), [7, 9]);
 }
@@ -227,7 +358,7 @@ fn wrong_profiles_and_items_are_refused_by_name() {
     let empty = Catalog::new(bench.catalog.model(), &[]).unwrap();
     let mut user = User::new(&empty, &[]).unwrap();
     let mut best = Vec::new();
-    user.recommend(5, Filter::default(), &mut best).unwrap();
+    user.recommend(5, &RecommendOptions::default(), &mut best).unwrap();
     assert!(best.is_empty());
 }
 

@@ -359,6 +359,7 @@ fn sizes_without_tensors_cost_nothing() {
             head_scale: vec![1.0; 2],
             item_prior: Some(ItemPrior { prior: prior(2), variance: 1.0 }),
             user_prior: Some(prior(2)),
+            choice: None,
             item_vocabularies: vec![None],
             user_vocabularies: vec![None],
             catalog: None,

@@ -6,6 +6,10 @@ use melu::Catalog;
 use melu::ffi::*;
 use melu::file::{self, Contents};
 
+/// A place that nothing was written to.
+const UNKNOWN: melu_recommendation =
+    melu_recommendation { item: 0, score: 0.0, rating: f32::NAN, deviation: f32::NAN };
+
 /// Users of one catalogue, and room for what they are recommended.
 pub struct Batch {
     users: Vec<*mut melu_user>,
@@ -46,7 +50,7 @@ impl Batch {
             offsets: Vec::new(),
             items: Vec::new(),
             ratings: Vec::new(),
-            best: vec![melu_recommendation { item: 0, score: 0.0 }; best * count],
+            best: vec![UNKNOWN; best * count],
             lens: vec![0; count],
         }
     }
@@ -66,13 +70,7 @@ impl Batch {
     /// What serves all of them, by so many threads.
     pub fn by(mut self, threads: u32) -> impl FnMut() {
         move || {
-            let options = melu_recommend_options {
-                struct_size: size_of::<melu_recommend_options>(),
-                leave_out: null(),
-                leave_out_len: 0,
-                keep_rated: 0,
-                threads,
-            };
+            let options = melu_recommend_options { threads, ..melu_recommend_options::default() };
             let Self { users, offsets, items, ratings, best, lens } = &mut self;
             let offsets = if offsets.is_empty() { null() } else { offsets.as_ptr() };
             // SAFETY: the lists are as long as they say.

@@ -57,6 +57,7 @@ fn generated(
         output: Output { loss: Loss::Mse, scale: 1.0, offset: 3.0 },
         local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull: 0.0 }),
         catalog: Precision::Single,
+        choice: None,
     };
     let head = config.head_network().expect("the widths are small");
     let rates = vec![1e-3; head.tensors()];
@@ -78,7 +79,7 @@ pub fn default_recipe() -> Model {
     let dataset = World::generate(&world).and_then(|world| world.dataset()).expect("a world");
     let options = TrainOptions { epochs: 1, ..TrainOptions::default() };
     let mut trainer = Trainer::new(&dataset, &options, 1).expect("the options are good");
-    trainer.run(|_, _| ControlFlow::Continue(())).expect("training ends");
+    trainer.run(|_| ControlFlow::Continue(())).expect("training ends");
     let contents = trainer.finish().expect("there was an epoch");
     Model::from_contents(contents).expect("the contents fit")
 }

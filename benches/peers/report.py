@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as a Markdown table and as a plot; and in the README."""
+"""What was measured, as JSON, as a Markdown table and as a plot; and in docs/measurements.md."""
 
 import json
 from pathlib import Path
@@ -109,11 +109,11 @@ def write(results, folder):
     print(text)
 
 
-def write_readme(results):
-    """The README's own part, between two marks."""
-    path = ROOT / "README.md"
+def write_document(results):
+    """The part of docs/measurements.md between two marks."""
+    path = ROOT / "docs/measurements.md"
     before, rest = path.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    plot = "![each work's time in each library](benches/peers/results/plot.svg)\n"
+    plot = "![each work's time in each library](../benches/peers/results/plot.svg)\n"
     text = "\n".join(["", table(results), description(results), plot, ""])
     path.write_text(before + BEGIN + text + END + after)

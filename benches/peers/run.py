@@ -42,7 +42,9 @@ def arguments():
     parser.add_argument("--million", action="store_true", help="score a million items, too")
     parser.add_argument("--peers", default=",".join(PEERS), help="some of: %(default)s")
     parser.add_argument(
-        "--publish", action="store_true", help="write benches/peers/results and README.md anew"
+        "--publish",
+        action="store_true",
+        help="write benches/peers/results and docs/measurements.md anew",
     )
     given = parser.parse_args()
     names = given.peers.split(",")
@@ -143,7 +145,7 @@ def main():
     folder = report.RESULTS if given.publish else with_melu.TARGET / "peers" / "results"
     report.write(results, folder)
     if given.publish:
-        report.write_readme(results)
+        report.write_document(results)
 
 
 main()

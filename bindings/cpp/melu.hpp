@@ -10,8 +10,8 @@
 //     user.adapt(items, ratings);                                  // the answers
 //
 //     std::array<melu::Recommendation, 10> best;
-//     for (auto [item, score] : user.recommend(best))
-//       std::cout << catalog.title(item) << ' ' << score << '\n';
+//     for (const melu::Recommendation& found : user.recommend(best))
+//       std::cout << catalog.title(found.item) << ' ' << found.score << '\n';
 //
 // All of it is in this header, over melu.h, which specifies what each function does, its
 // errors, its cost and its units. What holds here:
@@ -318,12 +318,29 @@ struct Item : melu_item {
 // Lists of them are handed to C as they are.
 static_assert(sizeof(Value) == sizeof(melu_value) && sizeof(Item) == sizeof(melu_item));
 
-// What a recommendation leaves out, and how many threads look for it.
+// What recommendations are ordered by: how likely the user is to choose the item and to like
+// it, or the predicted rating.
+enum class Order : std::uint32_t { score = MELU_ORDER_SCORE, rating = MELU_ORDER_RATING };
+
+// Which items are recommended, in what order, and how many threads look for them.
 struct RecommendOptions {
   // Items that are left out, in any order.
   span<const std::uint32_t> leave_out = {};
+  // The only items to recommend, as a search or an index of vectors found them; none: all
+  // items of the catalogue.
+  std::optional<span<const std::uint32_t>> among = std::nullopt;
+  // Items that neighbours of the user's answers speak for or against may be recommended too
+  // where `among` lacks them: an index of vectors does not find them all.
+  bool add_neighbours = false;
   // What the user rated may be recommended; else it is left out too.
   bool keep_rated = false;
+  Order order = Order::score;
+  // How much less it counts than in training that an item is much chosen: 1 is not at all.
+  float popularity_discount = 0;
+  // Items with fewer raters in training are left out.
+  std::uint32_t min_raters = 0;
+  // At least so many places go to items that nobody chose in training, if there are as many.
+  std::size_t new_items = 0;
   // How many threads compute, the calling one among them; melu.h says what they cost.
   std::uint32_t threads = 1;
 };
@@ -386,21 +403,46 @@ class User : public detail::Handle<melu_user, melu_user_free> {
     return {};
   }
 
-  // Scores items: `scores[i]` is that of `items[i]`, and `deviations[i]`, if there is room
-  // for any, the standard deviation of what the user would say of it. Returns the scores.
+  // Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
+  // Returns the scores.
   [[nodiscard]] expected<span<float>> try_score(span<const std::uint32_t> items,
-                                                span<float> scores,
-                                                span<float> deviations = {}) noexcept {
-    return score_some(items.data(), items.size(), scores, deviations);
+                                                span<float> scores) noexcept {
+    return score_some(items.data(), items.size(), scores);
   }
 
   // Scores the whole catalogue, in its order.
-  [[nodiscard]] expected<span<float>> try_score_all(span<float> scores,
-                                                    span<float> deviations = {}) noexcept {
-    return score_some(nullptr, MELU_ALL_ITEMS, scores, deviations);
+  [[nodiscard]] expected<span<float>> try_score_all(span<float> scores) noexcept {
+    return score_some(nullptr, MELU_ALL_ITEMS, scores);
   }
 
-  // The best items of the user's catalogue, best first, as many as there is room for.
+  // Predicts what the user would rate items: `ratings[i]` is that of `items[i]`, and
+  // `deviations[i]`, if there is room for any, the standard deviation of what the user would
+  // say of it. Returns the ratings.
+  [[nodiscard]] expected<span<float>> try_predict(span<const std::uint32_t> items,
+                                                  span<float> ratings,
+                                                  span<float> deviations = {}) noexcept {
+    return predict_some(items.data(), items.size(), ratings, deviations);
+  }
+
+  // Predicts the ratings of the whole catalogue, in its order.
+  [[nodiscard]] expected<span<float>> try_predict_all(span<float> ratings,
+                                                      span<float> deviations = {}) noexcept {
+    return predict_some(nullptr, MELU_ALL_ITEMS, ratings, deviations);
+  }
+
+  // The user as a vector: what those of Catalog::item_vectors are multiplied with, and as
+  // wide. It changes when the user is adapted or reset.
+  [[nodiscard]] expected<span<float>> try_vector(span<float> vector) const noexcept {
+    std::size_t width;
+    melu_error error;
+    if (melu_user_vector(get(), vector.data(), vector.size(), &width, &error)) {
+      return detail::failure(error);
+    }
+    return vector.first(width);
+  }
+
+  // The best items of the user's catalogue or of a list, best first, as many as there is
+  // room for.
   [[nodiscard]] expected<span<Recommendation>> try_recommend(
       span<Recommendation> best, const RecommendOptions& options = {}) noexcept;
 
@@ -437,13 +479,25 @@ class User : public detail::Handle<melu_user, melu_user_free> {
 
   void reset() { detail::value_or_throw(try_reset()); }
 
-  span<float> score(span<const std::uint32_t> items, span<float> scores,
-                    span<float> deviations = {}) {
-    return detail::value_or_throw(try_score(items, scores, deviations));
+  span<float> score(span<const std::uint32_t> items, span<float> scores) {
+    return detail::value_or_throw(try_score(items, scores));
   }
 
-  span<float> score_all(span<float> scores, span<float> deviations = {}) {
-    return detail::value_or_throw(try_score_all(scores, deviations));
+  span<float> score_all(span<float> scores) {
+    return detail::value_or_throw(try_score_all(scores));
+  }
+
+  span<float> predict(span<const std::uint32_t> items, span<float> ratings,
+                      span<float> deviations = {}) {
+    return detail::value_or_throw(try_predict(items, ratings, deviations));
+  }
+
+  span<float> predict_all(span<float> ratings, span<float> deviations = {}) {
+    return detail::value_or_throw(try_predict_all(ratings, deviations));
+  }
+
+  span<float> vector(span<float> vector) const {
+    return detail::value_or_throw(try_vector(vector));
   }
 
   [[nodiscard]] span<Recommendation> recommend(span<Recommendation> best,
@@ -470,18 +524,28 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   using Handle::Handle;
 
   expected<span<float>> score_some(const std::uint32_t* items, std::size_t count,
-                                   span<float> scores, span<float> deviations) noexcept {
-    if (!deviations.empty() && deviations.size() != scores.size()) {
-      return detail::wrong_length("deviations", deviations.size(), scores.size());
+                                   span<float> scores) noexcept {
+    std::size_t needed;
+    melu_error error;
+    if (melu_user_score(get(), items, count, scores.data(), scores.size(), &needed, &error)) {
+      return detail::failure(error);
+    }
+    return scores.first(needed);
+  }
+
+  expected<span<float>> predict_some(const std::uint32_t* items, std::size_t count,
+                                     span<float> ratings, span<float> deviations) noexcept {
+    if (!deviations.empty() && deviations.size() != ratings.size()) {
+      return detail::wrong_length("deviations", deviations.size(), ratings.size());
     }
     std::size_t needed;
     melu_error error;
     float* second = deviations.empty() ? nullptr : deviations.data();
-    if (melu_user_score(get(), items, count, scores.data(), second, scores.size(), &needed,
-                        &error)) {
+    if (melu_user_predict(get(), items, count, ratings.data(), second, ratings.size(), &needed,
+                          &error)) {
       return detail::failure(error);
     }
-    return scores.first(needed);
+    return ratings.first(needed);
   }
 };
 
@@ -491,7 +555,17 @@ static_assert(std::is_standard_layout_v<User> && sizeof(User) == sizeof(melu_use
 // What a catalogue keeps its rows in: 4 bytes a number, or 2.
 enum class Precision : std::uint32_t { f32 = MELU_PRECISION_F32, f16 = MELU_PRECISION_F16 };
 
-// Items with their embeddings, known by index from 0; it never changes.
+// Vectors as they lie in the memory of what gave them.
+struct Vectors : melu_vectors {
+  [[nodiscard]] std::size_t size() const noexcept { return rows; }
+
+  // The numbers of one of them.
+  [[nodiscard]] span<const float> operator[](std::size_t row) const noexcept {
+    return {data + row * stride, width};
+  }
+};
+
+// Items with their features, known by index from 0; it never changes.
 // Model::catalog makes one.
 class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
  public:
@@ -523,6 +597,24 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
     melu_error error;
     if (melu_catalog_title(get(), item, &title, &error)) return detail::failure(error);
     return detail::view(title);
+  }
+
+  // How many people chose or rated an item in training; 0 for one that is new.
+  [[nodiscard]] expected<std::uint32_t> try_raters(std::uint32_t item) const noexcept {
+    std::uint32_t raters;
+    melu_error error;
+    if (melu_catalog_raters(get(), item, &raters, &error)) return detail::failure(error);
+    return raters;
+  }
+
+  // The items as vectors, for an index of vectors: the inner product of one and
+  // User::vector is the item's score, but for what neighbours of the user's answers add and
+  // for the predicted rating. They live as long as this catalogue.
+  [[nodiscard]] expected<Vectors> try_item_vectors() const noexcept {
+    Vectors vectors;
+    melu_error error;
+    if (melu_catalog_item_vectors(get(), &vectors, &error)) return detail::failure(error);
+    return vectors;
   }
 
   // A catalogue of these items, at their indices, and after them more. A user moves to it
@@ -612,6 +704,14 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
 
   [[nodiscard]] std::string_view title(std::uint32_t item) const {
     return detail::value_or_throw(try_title(item));
+  }
+
+  [[nodiscard]] std::uint32_t raters(std::uint32_t item) const {
+    return detail::value_or_throw(try_raters(item));
+  }
+
+  [[nodiscard]] Vectors item_vectors() const {
+    return detail::value_or_throw(try_item_vectors());
   }
 
   [[nodiscard]] Catalog convert(Precision precision) const {
@@ -758,9 +858,30 @@ class Model : public detail::Handle<melu_model, melu_model_free> {
 
 namespace detail {
 
+// To C, NULL is any item, and an empty list none.
+inline constexpr std::uint32_t no_item = 0;
+
+inline const std::uint32_t* list_data(span<const std::uint32_t> list) noexcept {
+  return list.empty() ? &no_item : list.data();
+}
+
 inline melu_recommend_options c_options(const RecommendOptions& options) noexcept {
-  return {sizeof(melu_recommend_options), options.leave_out.data(), options.leave_out.size(),
-          options.keep_rated, options.threads};
+  melu_recommend_options given = {};
+  given.struct_size = sizeof given;
+  given.leave_out = options.leave_out.data();
+  given.leave_out_len = options.leave_out.size();
+  // By value_or, since GCC 12 takes the list for uninitialised where it is read in an `if`.
+  const auto among = options.among.value_or(span<const std::uint32_t>());
+  given.among = options.among ? list_data(among) : nullptr;
+  given.among_len = among.size();
+  given.new_items = options.new_items;
+  given.add_neighbours = options.add_neighbours;
+  given.keep_rated = options.keep_rated;
+  given.order = static_cast<std::uint32_t>(options.order);
+  given.min_raters = options.min_raters;
+  given.popularity_discount = options.popularity_discount;
+  given.threads = options.threads;
+  return given;
 }
 
 }  // namespace detail
@@ -784,10 +905,8 @@ inline expected<std::optional<Question>> User::try_next_question(
   given.unknown_len = options.unknown.size();
   given.leave_out = options.leave_out.data();
   given.leave_out_len = options.leave_out.size();
-  // To C, NULL is any item, and an empty list none.
-  const std::uint32_t none = 0;
   if (options.known) {
-    given.known = options.known->empty() ? &none : options.known->data();
+    given.known = detail::list_data(*options.known);
     given.known_len = options.known->size();
   }
   Question question;

@@ -66,14 +66,14 @@ func (b *Batch) Add(user *User, items []uint32, ratings []float32) error {
 }
 
 // Recommend adapts each user of the batch to their ratings and finds the k best items for
-// each, with the same filter for all; [Batch.Best] has them. With [Filter.Threads] above 1,
-// the users are divided among threads.
+// each, with the same options for all; [Batch.Best] has them. With
+// [RecommendOptions.Threads] above 1, the users are divided among threads.
 //
 // It stops when ctx is done, between users, and returns its error. It stops at the first
 // failure too: errors are those of [User.Adapt] and [User.AppendBest], and [Error.User] is
 // the first user with whom something is wrong. The users before are done then, and the
 // others have no recommendations.
-func (b *Batch) Recommend(ctx context.Context, k int, filter Filter) error {
+func (b *Batch) Recommend(ctx context.Context, k int, options RecommendOptions) error {
 	b.lengths = slices.Grow(b.lengths[:0], len(b.users))[:len(b.users)]
 	clear(b.lengths)
 	widest := 0
@@ -82,12 +82,12 @@ func (b *Batch) Recommend(ctx context.Context, k int, filter Filter) error {
 	}
 	b.k = max(0, min(k, widest))
 	b.best = slices.Grow(b.best[:0], b.k*len(b.users))[:b.k*len(b.users)]
-	size := batchStep * int(filter.threads())
+	size := batchStep * int(options.threads())
 	for start := 0; start < len(b.users); start += size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := b.step(start, min(start+size, len(b.users)), &filter); err != nil {
+		if err := b.step(start, min(start+size, len(b.users)), &options); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ func (b *Batch) Recommend(ctx context.Context, k int, filter Filter) error {
 }
 
 // step serves the users from start to end by one call.
-func (b *Batch) step(start, end int, filter *Filter) error {
+func (b *Batch) step(start, end int, options *RecommendOptions) error {
 	b.pointers = b.pointers[:0]
 	for _, user := range b.users[start:end] {
 		pointer, err := user.handle.use()
@@ -111,9 +111,8 @@ func (b *Batch) step(start, end int, filter *Filter) error {
 	var native C.melu_error
 	status := C.go_recommend_batch(unsafe.SliceData(b.pointers), C.size_t(end-start),
 		&b.offsets[start], indices(b.items[first:last]), floats(b.ratings[first:last]),
-		last-first, indices(filter.LeaveOut), C.size_t(len(filter.LeaveOut)),
-		filter.keepRated(), filter.threads(), recommendations(b.best[b.k*start:b.k*end]),
-		C.size_t(b.k), &b.lengths[start], &native)
+		last-first, options.native(), indices(options.LeaveOut), indices(options.Among),
+		recommendations(b.best[b.k*start:b.k*end]), C.size_t(b.k), &b.lengths[start], &native)
 	for i := start; i <= end; i++ {
 		b.offsets[i] += first
 	}

@@ -96,7 +96,7 @@ func BenchmarkRecommend(b *testing.B) {
 	best := make([]melu.Recommendation, 0, perUser)
 	for b.Loop() {
 		var err error
-		if best, err = its.users[0].AppendBest(best[:0], perUser, melu.Filter{}); err != nil {
+		if best, err = its.users[0].AppendBest(best[:0], perUser, melu.RecommendOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -112,7 +112,7 @@ func BenchmarkOneByOne(b *testing.B) {
 		for i, user := range its.users {
 			err := user.Adapt(its.items[i], its.ratings[i])
 			if err == nil {
-				best, err = user.AppendBest(best, perUser, melu.Filter{})
+				best, err = user.AppendBest(best, perUser, melu.RecommendOptions{})
 			}
 			if err != nil {
 				b.Fatal(err)
@@ -131,7 +131,7 @@ func BenchmarkBatch(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		if err := batch.Recommend(context.Background(), perUser, melu.Filter{}); err != nil {
+		if err := batch.Recommend(context.Background(), perUser, melu.RecommendOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}

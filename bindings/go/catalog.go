@@ -17,12 +17,20 @@ package melu
 // #cgo nocallback melu_catalog_id
 // #cgo noescape melu_catalog_title
 // #cgo nocallback melu_catalog_title
+// #cgo noescape melu_catalog_raters
+// #cgo nocallback melu_catalog_raters
+// #cgo noescape melu_catalog_item_vectors
+// #cgo nocallback melu_catalog_item_vectors
 // #cgo nocallback melu_catalog_len
 import "C"
 
-import "unsafe"
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+)
 
-// Catalog is a list of items with their embeddings, known by index from 0.
+// Catalog is a list of items with their features, known by index from 0.
 //
 // Any number of goroutines may use it at once; it never changes. Make one, and share it.
 // Users keep what they need of it, so it may be closed before them.
@@ -230,4 +238,55 @@ func (c *Catalog) Title(item uint32) (string, error) {
 		return "", err
 	}
 	return goString(text), nil
+}
+
+// Raters is how many people chose or rated an item in training; 0 for one that is new.
+//
+// Errors: [ErrItemIndex], [ErrNotAvailable] for a model that does not know.
+func (c *Catalog) Raters(item uint32) (int, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return 0, err
+	}
+	defer c.shared.done()
+	var raters C.uint32_t
+	var native C.melu_error
+	status := C.melu_catalog_raters(catalog, C.uint32_t(item), &raters, &native)
+	return int(raters), check(status, &native)
+}
+
+// AppendItemVectors appends to dst the vectors of the items from begin up to end, one after
+// another, for an index of vectors; [Details.VectorWidth] is how wide they are. They are
+// copies, and stay when the catalogue is closed.
+//
+// The inner product of one and [User.AppendVector] is the item's score, but for what
+// neighbours of the user's answers add, and for the predicted rating. So an index by inner
+// product finds candidates, and [User.AppendBest] orders them, with them as
+// [RecommendOptions.Among] and with [RecommendOptions.AddNeighbours].
+//
+// Errors: [ErrItemIndex], [ErrNotAvailable] for a model without a head for choosing; dst is
+// returned as it was.
+func (c *Catalog) AppendItemVectors(dst []float32, begin, end uint32) ([]float32, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return dst, err
+	}
+	defer c.shared.done()
+	var vectors C.melu_vectors
+	var native C.melu_error
+	status := C.melu_catalog_item_vectors(catalog, &vectors, &native)
+	if err := check(status, &native); err != nil {
+		return dst, err
+	}
+	if begin > end || int(end) > c.length {
+		message := fmt.Sprintf("items from %d to %d are not among %d", begin, end, c.length)
+		return dst, &Error{Status: ErrItemIndex, Message: message, User: -1}
+	}
+	width, stride := int(vectors.width), int(vectors.stride)
+	dst = slices.Grow(dst, int(end-begin)*width)
+	for item := int(begin); item < int(end); item++ {
+		row := unsafe.Add(unsafe.Pointer(vectors.data), uintptr(item*stride)*unsafe.Sizeof(float32(0)))
+		dst = append(dst, unsafe.Slice((*float32)(row), width)...)
+	}
+	return dst, nil
 }

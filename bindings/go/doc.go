@@ -9,7 +9,7 @@
 //	catalog, err := model.Catalog()
 //	user, err := catalog.NewUser(melu.Name("age", "25-34"))
 //	err = user.Adapt([]uint32{6, 11}, []float32{5, 1.5})
-//	best, err := user.AppendBest(nil, 10, melu.Filter{})
+//	best, err := user.AppendBest(nil, 10, melu.RecommendOptions{})
 //
 // # Goroutines
 //

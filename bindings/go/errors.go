@@ -44,7 +44,7 @@ const (
 	// ErrNotFound: there is no such item, or nothing left to choose from.
 	ErrNotFound Status = C.MELU_STATUS_NOT_FOUND
 	// ErrNotAvailable: the model does not have what was asked for: a catalogue, evidence,
-	// deviations.
+	// ratings, deviations, vectors.
 	ErrNotAvailable Status = C.MELU_STATUS_NOT_AVAILABLE
 	// ErrSavedUser: the bytes are not a saved user, or not whole.
 	ErrSavedUser Status = C.MELU_STATUS_SAVED_USER

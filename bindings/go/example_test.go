@@ -30,7 +30,7 @@ func Example() {
 	if err := user.Adapt([]uint32{1, 0}, []float32{4.5, 2}); err != nil {
 		log.Fatal(err)
 	}
-	best, err := user.AppendBest(nil, 10, melu.Filter{})
+	best, err := user.AppendBest(nil, 10, melu.RecommendOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func ExampleBatch() {
 			log.Fatal(err)
 		}
 	}
-	if err := batch.Recommend(context.Background(), 10, melu.Filter{}); err != nil {
+	if err := batch.Recommend(context.Background(), 10, melu.RecommendOptions{}); err != nil {
 		log.Fatal(err)
 	}
 	for i := range batch.Len() {

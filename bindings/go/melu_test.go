@@ -62,7 +62,7 @@ func TestOpensTheSameModelFromEverywhere(t *testing.T) {
 	defer system.Close()
 	want := must[melu.Details](t)(file.Details())
 	if want.Items != 3 || want.ItemFields != 4 || want.UserFields != 2 || !want.Deviations ||
-		want.Clicks || want.HeadParameters != 8 || want.Evidence != 2 || want.Fingerprint == 0 {
+		want.Clicks || want.Choice || !want.Ratings || want.VectorWidth != 0 || want.HeadParameters != 8 || want.Evidence != 2 || want.Fingerprint == 0 {
 		t.Errorf("details %+v", want)
 	}
 	for _, model := range []*melu.Model{bytes, system} {
@@ -110,8 +110,18 @@ func TestErrorsAreTyped(t *testing.T) {
 		{"index", second(catalog.ID(3)), melu.ErrItemIndex},
 		{"title", second(catalog.Title(3)), melu.ErrItemIndex},
 		{"scores", second(user.AppendScores(nil, []uint32{3})), melu.ErrItemIndex},
-		{"leave out", second(user.AppendBest(nil, 3, melu.Filter{LeaveOut: []uint32{9}})),
+		{"leave out", second(user.AppendBest(nil, 3, melu.RecommendOptions{LeaveOut: []uint32{9}})),
 			melu.ErrItemIndex},
+		{"ratings", second(user.AppendRatings(nil, []uint32{3})), melu.ErrItemIndex},
+		{"among", second(user.AppendBest(nil, 3, melu.RecommendOptions{Among: []uint32{9}})),
+			melu.ErrItemIndex},
+		{"order", second(user.AppendBest(nil, 3, melu.RecommendOptions{Order: 7})),
+			melu.ErrInvalidArgument},
+		{"discount", second(user.AppendBest(nil, 3, melu.RecommendOptions{PopularityDiscount: nan})),
+			melu.ErrInvalidArgument},
+		{"raters", second(catalog.Raters(3)), melu.ErrItemIndex},
+		{"vector", second(user.AppendVector(nil)), melu.ErrNotAvailable},
+		{"vectors", second(catalog.AppendItemVectors(nil, 0, 1)), melu.ErrNotAvailable},
 		{"twice", second(catalog.Extend([]melu.Item{{ID: "one"}})), melu.ErrInvalidArgument},
 		{"precision", second(catalog.Convert(64)), melu.ErrInvalidArgument},
 	} {
@@ -159,9 +169,11 @@ func TestCloseIsIdempotentAndFinal(t *testing.T) {
 		second(catalog.Extend(nil)), second(catalog.NewQuestions()),
 		second(catalog.Convert(melu.F16)), second(catalog.PrepareCoarsePass()),
 		user.Adapt(nil, nil), user.Reset(), user.Reserve(1), second(user.AppendAllScores(nil)),
-		second(user.AppendDeviations(nil, nil)), second(user.AppendBest(nil, 1, melu.Filter{})),
+		second(user.AppendDeviations(nil, nil)), second(user.AppendAllRatings(nil)),
+		second(user.AppendVector(nil)), second(catalog.AppendItemVectors(nil, 0, 0)),
+		second(catalog.Raters(0)), second(user.AppendBest(nil, 1, melu.RecommendOptions{})),
 		second(user.MarshalBinary()), second(user.NextQuestion(questions, melu.Asked{})),
-		batch.Recommend(context.Background(), 1, melu.Filter{}),
+		batch.Recommend(context.Background(), 1, melu.RecommendOptions{}),
 	} {
 		if !errors.Is(err, melu.ErrClosed) {
 			t.Errorf("call %d: %v", i, err)
@@ -177,7 +189,7 @@ func TestCoarsePassChangesNoRecommendation(t *testing.T) {
 	more := must[*melu.Catalog](t)(catalog(t).Extend(items))
 	defer more.Close()
 	best := func() []melu.Recommendation {
-		return must[[]melu.Recommendation](t)(newUser(t, more).AppendBest(nil, 20, melu.Filter{}))
+		return must[[]melu.Recommendation](t)(newUser(t, more).AppendBest(nil, 20, melu.RecommendOptions{}))
 	}
 	want := best()
 	prepared := must[bool](t)(more.PrepareCoarsePass())
@@ -230,12 +242,13 @@ func TestAdaptsScoresAndRecommends(t *testing.T) {
 	if len(deviations) != 3 || deviations[0] != 7 || !(deviations[1] > 0 && deviations[2] > 0) {
 		t.Errorf("deviations %v", deviations)
 	}
-	best := must[[]melu.Recommendation](t)(user.AppendBest(nil, 10, melu.Filter{}))
-	if !slices.Equal(best, []melu.Recommendation{{Item: 2, Score: after[2]}}) {
+	best := must[[]melu.Recommendation](t)(user.AppendBest(nil, 10, melu.RecommendOptions{}))
+	want := melu.Recommendation{Item: 2, Score: after[2], Rating: after[2], Deviation: deviations[1]}
+	if !slices.Equal(best, []melu.Recommendation{want}) {
 		t.Errorf("best %v of %v", best, after)
 	}
 	all := must[[]melu.Recommendation](t)(user.AppendBest(best, math.MaxInt,
-		melu.Filter{KeepRated: true, LeaveOut: []uint32{1}, Threads: 2}))
+		melu.RecommendOptions{KeepRated: true, LeaveOut: []uint32{1}, Threads: 2}))
 	if len(all) != 3 || all[0] != best[0] || all[1].Score < all[2].Score {
 		t.Errorf("best %v", all)
 	}
@@ -343,10 +356,10 @@ func TestBatchGivesWhatOneByOneGives(t *testing.T) {
 			if err := single.Adapt(items, ratings); err != nil {
 				t.Fatal(err)
 			}
-			want = append(want, must[[]melu.Recommendation](t)(single.AppendBest(nil, 2+round, melu.Filter{})))
+			want = append(want, must[[]melu.Recommendation](t)(single.AppendBest(nil, 2+round, melu.RecommendOptions{})))
 		}
 		for _, threads := range []int{0, 1, 2, 7, -1, math.MaxInt} {
-			if err := batch.Recommend(t.Context(), 2+round, melu.Filter{Threads: threads}); err != nil {
+			if err := batch.Recommend(t.Context(), 2+round, melu.RecommendOptions{Threads: threads}); err != nil {
 				t.Fatal(err)
 			}
 			for i := range users {
@@ -359,7 +372,7 @@ func TestBatchGivesWhatOneByOneGives(t *testing.T) {
 
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := batch.Recommend(done, 1, melu.Filter{}); !errors.Is(err, context.Canceled) {
+	if err := batch.Recommend(done, 1, melu.RecommendOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	batch.Clear()
@@ -373,7 +386,7 @@ func TestBatchGivesWhatOneByOneGives(t *testing.T) {
 		}
 	}
 	for _, threads := range []int{1, 2, 7} {
-		err := batch.Recommend(t.Context(), 1, melu.Filter{Threads: threads})
+		err := batch.Recommend(t.Context(), 1, melu.RecommendOptions{Threads: threads})
 		var failure *melu.Error
 		if !errors.As(err, &failure) || failure.Status != melu.ErrItemIndex || failure.User != 40 ||
 			!strings.HasPrefix(failure.Message, "users[40]: items: ") {
@@ -383,7 +396,7 @@ func TestBatchGivesWhatOneByOneGives(t *testing.T) {
 			t.Error("not exactly the users before are done")
 		}
 	}
-	if err := new(melu.Batch).Recommend(t.Context(), 1, melu.Filter{}); err != nil {
+	if err := new(melu.Batch).Recommend(t.Context(), 1, melu.RecommendOptions{}); err != nil {
 		t.Errorf("empty batch: %v", err)
 	}
 }
@@ -414,7 +427,7 @@ func TestSixteenGoroutinesWhileTheCatalogIsSwapped(t *testing.T) {
 					err = user.Adapt([]uint32{item}, []float32{4})
 				}
 				if err == nil {
-					best, err = user.AppendBest(best[:0], 3, melu.Filter{})
+					best, err = user.AppendBest(best[:0], 3, melu.RecommendOptions{})
 				}
 				if err != nil || len(best) != 2 || best[0].Item == item {
 					t.Errorf("%v: %v", best, err)
@@ -466,8 +479,10 @@ func TestNothingIsFreedDuringItsLastCall(t *testing.T) {
 		func() error { return user().Adapt([]uint32{0}, []float32{1}) },
 		func() error { return user().Reset() },
 		func() error { return second(user().AppendAllScores(nil)) },
+		func() error { return second(user().AppendRatings(nil, []uint32{1})) },
 		func() error { return second(user().AppendDeviations(nil, []uint32{1})) },
-		func() error { return second(user().AppendBest(nil, 2, melu.Filter{LeaveOut: []uint32{1}})) },
+		func() error { return second(catalog().Raters(1)) },
+		func() error { return second(user().AppendBest(nil, 2, melu.RecommendOptions{LeaveOut: []uint32{1}})) },
 		func() error {
 			catalog := catalog()
 			user := must[*melu.User](t)(catalog.NewUser())
@@ -479,7 +494,7 @@ func TestNothingIsFreedDuringItsLastCall(t *testing.T) {
 			if err := batch.Add(user(), []uint32{0}, []float32{1}); err != nil {
 				return err
 			}
-			return batch.Recommend(t.Context(), 1, melu.Filter{})
+			return batch.Recommend(t.Context(), 1, melu.RecommendOptions{})
 		},
 	} {
 		if err := call(); err != nil {
@@ -510,7 +525,7 @@ func TestManyCyclesDoNotGrow(t *testing.T) {
 			if err := user.Adapt([]uint32{uint32(i % 3)}, []float32{4}); err != nil {
 				t.Fatal(err)
 			}
-			best = must[[]melu.Recommendation](t)(user.AppendBest(best[:0], 3, melu.Filter{}))
+			best = must[[]melu.Recommendation](t)(user.AppendBest(best[:0], 3, melu.RecommendOptions{}))
 			user.Close()
 		}
 	}
@@ -568,7 +583,7 @@ func TestCallsAllocateNothing(t *testing.T) {
 	items, ratings := []uint32{0, 1}, []float32{4, 2}
 	best, list := make([]melu.Recommendation, 0, 8), make([]float32, 0, 8)
 	saved := must[[]byte](t)(user.MarshalBinary())
-	filter := melu.Filter{LeaveOut: []uint32{2}}
+	options := melu.RecommendOptions{LeaveOut: []uint32{2}}
 	var batch melu.Batch
 	var err error
 	check := func() {
@@ -578,9 +593,10 @@ func TestCallsAllocateNothing(t *testing.T) {
 	}
 	for name, call := range map[string]func(){
 		"adapt":      func() { err = user.Adapt(items, ratings); check() },
-		"best":       func() { best, err = user.AppendBest(best[:0], 3, filter); check() },
+		"best":       func() { best, err = user.AppendBest(best[:0], 3, options); check() },
 		"scores":     func() { list, err = user.AppendScores(list[:0], items); check() },
 		"all":        func() { list, err = user.AppendAllScores(list[:0]); check() },
+		"ratings":    func() { list, err = user.AppendRatings(list[:0], items); check() },
 		"deviations": func() { list, err = user.AppendDeviations(list[:0], items); check() },
 		"find":       func() { _, err = catalog.Find("two"); check() },
 		"save":       func() { saved, err = user.AppendBinary(saved[:0]); check() },
@@ -588,7 +604,7 @@ func TestCallsAllocateNothing(t *testing.T) {
 			batch.Clear()
 			err = batch.Add(user, items, ratings)
 			check()
-			err = batch.Recommend(context.Background(), 3, filter)
+			err = batch.Recommend(context.Background(), 3, options)
 			check()
 		},
 	} {

@@ -108,11 +108,21 @@ type Details struct {
 	Items int
 	// Evidence is how many evidence candidates the weight file has.
 	Evidence int
-	// HeadParameters is how many numbers the head has that adapts to a user.
+	// HeadParameters is how many numbers the head for ratings has, which adapts to a user; 0
+	// without one.
 	HeadParameters int
-	// Clicks: ratings are clicks, 0 or 1, and scores are probabilities.
+	// VectorWidth is how many numbers the vectors of users and items have; 0 without a head
+	// for choosing.
+	VectorWidth int
+	// Choice: there is a head for choosing, and scores tell how likely a user is to choose an
+	// item and to like it. Else a score is the predicted rating.
+	Choice bool
+	// Ratings: the model predicts ratings. Else it was trained on positive-only data, which
+	// tell what people chose, and nothing else.
+	Ratings bool
+	// Clicks: ratings are clicks, 0 or 1, and predicted ones are probabilities.
 	Clicks bool
-	// Deviations: the model knows how far a rating may lie from its score.
+	// Deviations: the model knows how far a rating may lie from the predicted one.
 	Deviations bool
 }
 
@@ -136,6 +146,9 @@ func (m *Model) Details() (Details, error) {
 		Items:          int(details.items),
 		Evidence:       int(details.evidence),
 		HeadParameters: int(details.head_parameters),
+		VectorWidth:    int(details.vector_width),
+		Choice:         details.choice != 0,
+		Ratings:        details.ratings != 0,
 		Clicks:         details.clicks != 0,
 		Deviations:     details.deviations != 0,
 	}, nil

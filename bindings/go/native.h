@@ -19,13 +19,13 @@ static inline melu_status go_catalog_find(const melu_catalog *catalog, const cha
   return melu_catalog_find(catalog, text, item, error);
 }
 
-static inline melu_status go_user_recommend(melu_user *user, const uint32_t *leave_out,
-                                            size_t leave_out_len, uint32_t keep_rated,
-                                            uint32_t threads, melu_recommendation *best,
-                                            size_t best_capacity, size_t *best_len,
-                                            melu_error *error) {
-  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated,
-                                    threads};
+/* The options come without their lists. */
+static inline melu_status go_user_recommend(melu_user *user, melu_recommend_options options,
+                                            const uint32_t *leave_out, const uint32_t *among,
+                                            melu_recommendation *best, size_t best_capacity,
+                                            size_t *best_len, melu_error *error) {
+  options.leave_out = leave_out;
+  options.among = among;
   return melu_user_recommend(user, &options, best, best_capacity, best_len, error);
 }
 
@@ -41,12 +41,12 @@ static inline melu_status go_user_next_question(
 static inline melu_status go_recommend_batch(melu_user *const *users, size_t users_len,
                                              const size_t *offsets, const uint32_t *items,
                                              const float *ratings, size_t ratings_len,
-                                             const uint32_t *leave_out, size_t leave_out_len,
-                                             uint32_t keep_rated, uint32_t threads,
+                                             melu_recommend_options options,
+                                             const uint32_t *leave_out, const uint32_t *among,
                                              melu_recommendation *best, size_t best_capacity,
                                              size_t *best_lens, melu_error *error) {
-  melu_recommend_options options = {sizeof options, leave_out, leave_out_len, keep_rated,
-                                    threads};
+  options.leave_out = leave_out;
+  options.among = among;
   return melu_recommend_batch(users, users_len, offsets, items, ratings, ratings_len, &options,
                               best, best_capacity, best_lens, error);
 }

@@ -11,6 +11,10 @@ package melu
 // #cgo nocallback melu_user_reset
 // #cgo noescape melu_user_score
 // #cgo nocallback melu_user_score
+// #cgo noescape melu_user_predict
+// #cgo nocallback melu_user_predict
+// #cgo noescape melu_user_vector
+// #cgo nocallback melu_user_vector
 // #cgo noescape go_user_recommend
 // #cgo nocallback go_user_recommend
 // #cgo noescape melu_user_save
@@ -134,8 +138,10 @@ func (u *User) Reset() error {
 	return check(status, &native)
 }
 
-// AppendScores appends to dst the score of each of the items: a rating in the training
-// data's unit, or a probability for a model of clicks.
+// AppendScores appends to dst the score of each of the items, by which recommendations are
+// ordered. It tells how likely the user is to choose the item and to like it, in a unit of
+// its own; of a model without a head for choosing ([Details.Choice]) it is the predicted
+// rating.
 //
 // Errors: [ErrItemIndex]; dst is returned as it was.
 func (u *User) AppendScores(dst []float32, items []uint32) ([]float32, error) {
@@ -154,7 +160,40 @@ func (u *User) score(dst []float32, items *C.uint32_t, length C.size_t, n int) (
 	}
 	grown := slices.Grow(dst, n)[:len(dst)+n]
 	var native C.melu_error
-	status := C.melu_user_score(user, items, length, floats(grown[len(dst):]), nil,
+	status := C.melu_user_score(user, items, length, floats(grown[len(dst):]), C.size_t(n), nil,
+		&native)
+	runtime.KeepAlive(u)
+	if err := check(status, &native); err != nil {
+		return dst, err
+	}
+	return grown, nil
+}
+
+// AppendRatings appends to dst what the user would rate each of the items if they tried it,
+// in the training data's unit, or a probability for a model of clicks.
+//
+// Errors: [ErrItemIndex], [ErrNotAvailable] if the model was trained without ratings; dst is
+// returned as it was.
+func (u *User) AppendRatings(dst []float32, items []uint32) ([]float32, error) {
+	return u.predict(dst, indices(items), C.size_t(len(items)), len(items))
+}
+
+// AppendAllRatings appends to dst what the user would rate each item of the catalogue, in
+// its order.
+//
+// Errors: [ErrNotAvailable] if the model was trained without ratings.
+func (u *User) AppendAllRatings(dst []float32) ([]float32, error) {
+	return u.predict(dst, nil, C.MELU_ALL_ITEMS, u.items)
+}
+
+func (u *User) predict(dst []float32, items *C.uint32_t, length C.size_t, n int) ([]float32, error) {
+	user, err := u.handle.use()
+	if err != nil {
+		return dst, err
+	}
+	grown := slices.Grow(dst, n)[:len(dst)+n]
+	var native C.melu_error
+	status := C.melu_user_predict(user, items, length, floats(grown[len(dst):]), nil,
 		C.size_t(n), nil, &native)
 	runtime.KeepAlive(u)
 	if err := check(status, &native); err != nil {
@@ -174,11 +213,11 @@ func (u *User) AppendDeviations(dst []float32, items []uint32) ([]float32, error
 		return dst, err
 	}
 	n := len(items)
-	// The library gives deviations beside the scores, which come first and are moved over.
+	// The library gives deviations beside the ratings, which it writes behind them.
 	grown := slices.Grow(dst, 2*n)[:len(dst)+2*n]
 	lists := grown[len(dst):]
 	var native C.melu_error
-	status := C.melu_user_score(user, indices(items), C.size_t(n), floats(lists[n:]),
+	status := C.melu_user_predict(user, indices(items), C.size_t(n), floats(lists[n:]),
 		floats(lists[:n]), C.size_t(n), nil, &native)
 	runtime.KeepAlive(u)
 	if err := check(status, &native); err != nil {
@@ -187,47 +226,126 @@ func (u *User) AppendDeviations(dst []float32, items []uint32) ([]float32, error
 	return grown[:len(dst)+n], nil
 }
 
-// Filter says what a recommendation leaves out, and how many threads look for it; the zero
-// value leaves out what the user rated, and is for one thread.
-type Filter struct {
+// AppendVector appends to dst the user as a vector: what those of
+// [Catalog.AppendItemVectors] are multiplied with, and as wide. It changes when the user is
+// adapted or reset.
+//
+// Any number of goroutines may ask for it at once, while nobody changes the user.
+//
+// Errors: [ErrNotAvailable] for a model without a head for choosing.
+func (u *User) AppendVector(dst []float32) ([]float32, error) {
+	user, err := u.handle.use()
+	if err != nil {
+		return dst, err
+	}
+	for {
+		room := dst[len(dst):cap(dst)]
+		var width C.size_t
+		var native C.melu_error
+		status := C.melu_user_vector(user, floats(room), C.size_t(len(room)), &width, &native)
+		runtime.KeepAlive(u)
+		if Status(status) == statusCapacity {
+			dst = slices.Grow(dst, int(width))
+			continue
+		}
+		if err := check(status, &native); err != nil {
+			return dst, err
+		}
+		return dst[:len(dst)+int(width)], nil
+	}
+}
+
+// Order is what recommendations are ordered by.
+type Order uint32
+
+const (
+	// ByScore is by how likely the user is to choose the item and to like it: see
+	// [User.AppendScores].
+	ByScore Order = C.MELU_ORDER_SCORE
+	// ByRating is by what the user would rate the item: see [User.AppendRatings].
+	ByRating Order = C.MELU_ORDER_RATING
+)
+
+// RecommendOptions say which items are recommended, in what order, and how many threads look
+// for them. The zero value is the best of the catalogue by score, without what the user
+// rated, and for one thread.
+type RecommendOptions struct {
 	// LeaveOut are items that are left out, in any order.
 	LeaveOut []uint32
+	// Among are the only items to recommend, in any order, as a search or an index of vectors
+	// found them; one that is there twice counts once. Nil: all items of the catalogue.
+	Among []uint32
+	// AddNeighbours: items that neighbours of the user's answers speak for or against may be
+	// recommended too where Among lacks them. An index of vectors does not find them all.
+	AddNeighbours bool
 	// KeepRated: what the user rated may be recommended too.
 	KeepRated bool
+	// Order is what recommendations are ordered by.
+	Order Order
+	// PopularityDiscount is how much less it counts than in training that an item is much
+	// chosen: 0, as trained; 1, not at all. It changes the order by score alone.
+	PopularityDiscount float32
+	// MinRaters: items with fewer raters in training are left out.
+	MinRaters uint32
+	// NewItems: at least so many places go to items that nobody chose in training, if there
+	// are as many.
+	NewItems int
 	// Threads is how many threads compute, the calling one among them; 0 is as good as 1,
 	// and no call has more than 256. They are threads of the system, beside those that run
 	// goroutines, and end with the call. The result is the same for any number.
 	Threads int
 }
 
-func (f *Filter) keepRated() C.uint32_t {
-	if f.KeepRated {
+// native is what C takes, but for the lists.
+func (o *RecommendOptions) native() C.melu_recommend_options {
+	return C.melu_recommend_options{
+		struct_size:         C.sizeof_melu_recommend_options,
+		leave_out_len:       C.size_t(len(o.LeaveOut)),
+		among_len:           C.size_t(len(o.Among)),
+		new_items:           C.size_t(max(0, o.NewItems)),
+		add_neighbours:      flag(o.AddNeighbours),
+		keep_rated:          flag(o.KeepRated),
+		order:               C.uint32_t(o.Order),
+		min_raters:          C.uint32_t(o.MinRaters),
+		popularity_discount: C.float(o.PopularityDiscount),
+		threads:             o.threads(),
+	}
+}
+
+func flag(set bool) C.uint32_t {
+	if set {
 		return 1
 	}
 	return 0
 }
 
-func (f *Filter) threads() C.uint32_t {
-	return C.uint32_t(max(1, min(f.Threads, maxThreads)))
+func (o *RecommendOptions) threads() C.uint32_t {
+	return C.uint32_t(max(1, min(o.Threads, maxThreads)))
 }
 
-// Recommendation is an item and its score.
+// Recommendation is an item, its score, and what the user would rate it.
 type Recommendation struct {
 	// Item is the item's index in the user's catalogue.
 	Item uint32
-	// Score is a rating in the training data's unit, or a probability for a model of
-	// clicks.
+	// Score is what it was ordered by: see [User.AppendScores]; or the predicted rating.
 	Score float32
+	// Rating is the predicted rating: see [User.AppendRatings]. Not a number if the model was
+	// trained without ratings.
+	Rating float32
+	// Deviation is the standard deviation of that; not a number where the model knows none.
+	Deviation float32
 }
 
-// AppendBest appends to dst the k best items of the user's catalogue, best first, or
-// fewer if there are no more; of equal ones the one with the lower index first.
+// AppendBest appends to dst the k best items of the user's catalogue or of a list, best
+// first, or fewer if there are no more; of equal ones the one with the lower index first.
 //
-// It allocates nothing if dst has room for k more and there is one thread, but for a user's
-// first after [Catalog.PrepareCoarsePass].
+// It allocates nothing if dst has room for k more and there is one thread, but, in C, for a
+// user's first after [Catalog.PrepareCoarsePass], and for more new items than before.
 //
-// Errors: [ErrItemIndex]; dst is returned as it was.
-func (u *User) AppendBest(dst []Recommendation, k int, filter Filter) ([]Recommendation, error) {
+// Errors: [ErrItemIndex], [ErrInvalidArgument] for a discount that is not a number,
+// [ErrNotAvailable] for an order by ratings that the model does not predict; dst is returned
+// as it was.
+func (u *User) AppendBest(dst []Recommendation, k int, options RecommendOptions) ([]Recommendation, error) {
 	user, err := u.handle.use()
 	if err != nil {
 		return dst, err
@@ -236,9 +354,9 @@ func (u *User) AppendBest(dst []Recommendation, k int, filter Filter) ([]Recomme
 	grown := slices.Grow(dst, k)
 	var length C.size_t
 	var native C.melu_error
-	status := C.go_user_recommend(user, indices(filter.LeaveOut),
-		C.size_t(len(filter.LeaveOut)), filter.keepRated(), filter.threads(),
-		recommendations(grown[len(dst):len(dst)+k]), C.size_t(k), &length, &native)
+	status := C.go_user_recommend(user, options.native(), indices(options.LeaveOut),
+		indices(options.Among), recommendations(grown[len(dst):len(dst)+k]), C.size_t(k),
+		&length, &native)
 	runtime.KeepAlive(u)
 	if err := check(status, &native); err != nil {
 		return dst, err

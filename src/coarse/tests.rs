@@ -9,7 +9,7 @@ use crate::kernels::Tiles;
 use crate::loss::Loss;
 use crate::schema::Value;
 use crate::train::{TrainOptions, Trainer};
-use crate::{Catalog, Filter, Model, NewItem, Recommendation, User};
+use crate::{Catalog, Model, NewItem, RecommendOptions, Recommendation, User};
 
 const ITEMS: usize = 2_500;
 
@@ -65,6 +65,7 @@ fn deep(embedding_dim: usize, hidden: &[usize], loss: &str, scale: f32, seed: u6
         head_scale: Vec::new(),
         item_prior: None,
         user_prior: None,
+        choice: None,
         item_vocabularies: vec![None; 2],
         user_vocabularies: vec![None],
         catalog: None,
@@ -95,7 +96,7 @@ fn trained(options: &TrainOptions) -> Catalog {
     let world = SynthOptions { users: 150, items: 200, ..SynthOptions::default() };
     let dataset = World::generate(&world).unwrap().dataset().unwrap();
     let mut trainer = Trainer::new(&dataset, options, 0).unwrap();
-    trainer.run(|_, _| ControlFlow::Continue(())).unwrap();
+    trainer.run(|_| ControlFlow::Continue(())).unwrap();
     let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
     let mut random = Random(1);
     let fields: Vec<_> =
@@ -150,17 +151,21 @@ fn same(catalog: &Catalog, seeds: u64) -> f64 {
         let ratings = [0, 3, 20, 130][seed as usize % 4];
         let (mut exact, mut coarse) = (user(catalog, ratings, seed), user(&with, ratings, seed));
         let leave_out: Vec<u32> = (0..seed as u32 * 7).map(|item| item * 5 % 997).collect();
-        let filter = Filter { leave_out: &leave_out, keep_rated: seed % 2 == 0 };
+        let options = RecommendOptions {
+            leave_out: &leave_out,
+            keep_rated: seed % 2 == 0,
+            ..RecommendOptions::default()
+        };
         let mut best = [Vec::new(), Vec::new()];
         for count in [1, 20, 150] {
             for (user, best) in [&mut exact, &mut coarse].into_iter().zip(&mut best) {
-                user.recommend(count, filter, best).unwrap();
+                user.recommend(count, &options, best).unwrap();
             }
             assert_eq!(bits(&best[0]), bits(&best[1]), "seed {seed}, best {count}");
             for threads in [2, 5] {
                 let mut by_threads = best[0].clone();
-                by_threads.fill(Recommendation { item: 0, score: 0.0 });
-                coarse.recommend_by_threads(threads, filter, &mut by_threads).unwrap();
+                by_threads.fill(Recommendation::new(0, 0.0));
+                coarse.recommend_by_threads(threads, &options, &mut by_threads).unwrap();
                 assert_eq!(bits(&best[0]), bits(&by_threads), "{threads} threads");
             }
         }
@@ -227,8 +232,8 @@ proptest! {
             User::new(catalog, &[]).unwrap()
         });
         let mut best = [Vec::new(), Vec::new()];
-        exact.recommend(30, Filter::default(), &mut best[0]).unwrap();
-        coarse.recommend(30, Filter::default(), &mut best[1]).unwrap();
+        exact.recommend(30, &RecommendOptions::default(), &mut best[0]).unwrap();
+        coarse.recommend(30, &RecommendOptions::default(), &mut best[1]).unwrap();
         prop_assert_eq!(bits(&best[0]), bits(&best[1]));
     }
 }
@@ -258,6 +263,7 @@ fn sums_that_overflow_bound_nothing() {
             config: Config::from_json(&config).unwrap(),
             item_embeddings: vec![items.into()],
             user_embeddings: Vec::new(),
+            choice: None,
             item_vocabularies: vec![None],
             user_vocabularies: Vec::new(),
             head,
@@ -271,7 +277,7 @@ fn sums_that_overflow_bound_nothing() {
         let mut best = [Vec::new(), Vec::new()];
         for (catalog, best) in [&catalog, &prepared(&catalog)].into_iter().zip(&mut best) {
             let mut user = User::new(catalog, &[]).unwrap();
-            user.recommend(1, Filter::default(), best).unwrap();
+            user.recommend(1, &RecommendOptions::default(), best).unwrap();
         }
         assert_eq!(best[0][0].item, 999, "{weight:?}");
         assert_eq!(bits(&best[0]), bits(&best[1]), "{weight:?}");

@@ -2,9 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
+use super::choice::RawChoice;
 use super::{Config, GradientSteps, Local, Precision, Ridge};
 use crate::json::{Json, Object};
 use crate::loss::{Loss, Output};
+use crate::model::ChoiceHead;
 use crate::network::Network;
 use crate::schema::{Entity, Field, FieldKind};
 
@@ -15,19 +17,34 @@ impl Config {
     /// The key that is unknown or missing, or the value that cannot be: in words.
     pub fn from_json(json: &str) -> Result<Self, String> {
         let raw = RawConfig::read(Json::parse(json)?.object("it")?)?;
+        let Some(raw_rating) = raw.rating else {
+            let config = Self::without_ratings(
+                fields(Entity::Item, raw.item_fields)?,
+                fields(Entity::User, raw.user_fields)?,
+                Some(raw.choice.ok_or("it has neither \"local\" nor \"choice\"")?),
+                raw.catalog,
+            );
+            config.check()?;
+            return Ok(config);
+        };
         let config = Self {
             item_fields: fields(Entity::Item, raw.item_fields)?,
             user_fields: fields(Entity::User, raw.user_fields)?,
-            embedding_dim: raw.embedding_dim,
-            factors: raw.factors,
-            body: raw.body,
-            hidden: raw.hidden,
-            output: Output { loss: raw.loss, scale: raw.output.scale, offset: raw.output.offset },
+            embedding_dim: raw_rating.embedding_dim,
+            factors: raw_rating.factors,
+            body: raw_rating.body,
+            hidden: raw_rating.hidden,
+            output: Output {
+                loss: raw_rating.loss,
+                scale: raw_rating.output.scale,
+                offset: raw_rating.output.offset,
+            },
             // Until the head is known that the rates are for.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
             catalog: raw.catalog,
+            choice: raw.choice,
         };
-        let local = raw.local.into_local(&config.head_network()?)?;
+        let local = raw_rating.local.into_local(&config.head_network()?)?;
         let config = Self { local, ..config };
         config.check()?;
         Ok(config)
@@ -38,14 +55,17 @@ impl Config {
         let raw = RawConfig {
             item_fields: self.item_fields.iter().map(RawField::from).collect(),
             user_fields: self.user_fields.iter().map(RawField::from).collect(),
-            embedding_dim: self.embedding_dim,
-            factors: self.factors,
-            body: self.body.clone(),
-            hidden: self.hidden.clone(),
-            loss: self.output.loss,
-            output: RawOutput { scale: self.output.scale, offset: self.output.offset },
-            local: RawLocal::from_local(&self.local, self.head_network().ok()),
+            rating: self.has_ratings().then(|| RawRating {
+                embedding_dim: self.embedding_dim,
+                factors: self.factors,
+                body: self.body.clone(),
+                hidden: self.hidden.clone(),
+                loss: self.output.loss,
+                output: RawOutput { scale: self.output.scale, offset: self.output.offset },
+                local: RawLocal::from_local(&self.local, self.head_network().ok()),
+            }),
             catalog: self.catalog,
+            choice: self.choice.clone(),
         };
         serde_json::to_string(&raw).unwrap_or_default()
     }
@@ -77,6 +97,17 @@ fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
 struct RawConfig {
     item_fields: Vec<RawField>,
     user_fields: Vec<RawField>,
+    #[serde(flatten)]
+    rating: Option<RawRating>,
+    #[serde(skip_serializing_if = "is_single")]
+    catalog: Precision,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_raw_choice")]
+    choice: Option<ChoiceHead>,
+}
+
+/// The head for ratings.
+#[derive(Serialize)]
+struct RawRating {
     embedding_dim: usize,
     #[serde(skip_serializing_if = "is_zero")]
     factors: usize,
@@ -86,8 +117,13 @@ struct RawConfig {
     loss: Loss,
     output: RawOutput,
     local: RawLocal,
-    #[serde(skip_serializing_if = "is_single")]
-    catalog: Precision,
+}
+
+fn as_raw_choice<S: Serializer>(
+    head: &Option<ChoiceHead>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    head.as_ref().map(RawChoice::from).serialize(serializer)
 }
 
 #[derive(Serialize)]
@@ -113,25 +149,34 @@ impl RawConfig {
             };
             json.list(name)?.into_iter().enumerate().map(read).collect::<Result<_, _>>()
         };
-        let (scale, offset) = (1.0, 0.0);
+        let local = json.maybe("local", Json::object)?;
         let read = Self {
             item_fields: fields(json.need("item_fields")?, "item_fields")?,
             user_fields: fields(json.need("user_fields")?, "user_fields")?,
+            rating: local.map(|local| RawRating::read(&mut json, local)).transpose()?,
+            catalog: match json.maybe("catalog", Json::text)? {
+                None => Precision::Single,
+                Some(name) => name.parse()?,
+            },
+            choice: json.maybe("choice", RawChoice::read)?,
+        };
+        json.finish()?;
+        Ok(read)
+    }
+}
+
+impl RawRating {
+    fn read(json: &mut Object, local: Object) -> Result<Self, String> {
+        let (scale, offset) = (1.0, 0.0);
+        Ok(Self {
             embedding_dim: json.need("embedding_dim")?.count("embedding_dim")?,
             factors: json.maybe("factors", Json::count)?.unwrap_or(0),
             body: json.maybe("body", Json::counts)?.unwrap_or_default(),
             hidden: json.need("hidden")?.counts("hidden")?,
             loss: json.need("loss")?.text("loss")?.parse()?,
             output: json.maybe("output", RawOutput::read)?.unwrap_or(RawOutput { scale, offset }),
-            local: RawLocal::read(json.need("local")?.object("local")?)
-                .map_err(|problem| format!("local: {problem}"))?,
-            catalog: match json.maybe("catalog", Json::text)? {
-                None => Precision::Single,
-                Some(name) => name.parse()?,
-            },
-        };
-        json.finish()?;
-        Ok(read)
+            local: RawLocal::read(local).map_err(|problem| format!("local: {problem}"))?,
+        })
     }
 }
 

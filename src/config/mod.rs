@@ -1,5 +1,6 @@
 //! The model's configuration: `melu.config` in the weight file.
 
+mod choice;
 mod json;
 
 use std::str::FromStr;
@@ -7,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::loss::{Loss, Output};
+use crate::model::ChoiceHead;
 use crate::network::Network;
 use crate::schema::{Entity, Field};
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub local: Local,
     /// What catalogues are kept in, unless a program chooses otherwise.
     pub catalog: Precision,
+    /// The head for choosing, where there is one.
+    pub choice: Option<ChoiceHead>,
 }
 
 /// In what precision a catalogue keeps what describes its items.
@@ -127,6 +131,36 @@ impl Config {
         }
     }
 
+    /// Whether ratings are predicted: a model that was trained without ratings has a head
+    /// for choosing alone, and its head for ratings sees nothing.
+    pub fn has_ratings(&self) -> bool {
+        self.feature_width() != Some(0) || self.user_width() != Some(0)
+    }
+
+    /// The configuration of a model without ratings.
+    pub fn without_ratings(
+        item_fields: Vec<Field>,
+        user_fields: Vec<Field>,
+        choice: Option<ChoiceHead>,
+        catalog: Precision,
+    ) -> Self {
+        let unread = |fields: Vec<Field>| {
+            fields.into_iter().map(|field| Field { embedded: false, ..field }).collect()
+        };
+        Self {
+            item_fields: unread(item_fields),
+            user_fields: unread(user_fields),
+            embedding_dim: 0,
+            factors: 0,
+            body: Vec::new(),
+            hidden: Vec::new(),
+            output: Output { loss: Loss::Mse, scale: 1.0, offset: 0.0 },
+            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            catalog,
+            choice,
+        }
+    }
+
     /// Width of what describes an item to the body, or to the head of a model
     /// without vectors: what the item's vector gives, then the embeddings of its
     /// fields. `None` if it overflows.
@@ -187,7 +221,13 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         check_fields(Entity::Item, &self.item_fields)?;
         check_fields(Entity::User, &self.user_fields)?;
+        if let Some(choice) = &self.choice {
+            choice.check().map_err(|problem| format!("choice: {problem}"))?;
+        }
         let head = self.head_network()?;
+        if head.item_width() + head.user_width() == 0 && self.choice.is_none() {
+            return Err("embedding_dim or the number of fields is 0; the head has no input".into());
+        }
         self.body_network()?;
         self.check_vectors()?;
         let Output { loss, scale, offset } = self.output;

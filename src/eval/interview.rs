@@ -121,7 +121,7 @@ impl<'a> Interview<'a> {
     }
 
     fn measure(&mut self) -> Result<Figures> {
-        self.user.score(&self.query, &mut self.scores)?;
+        self.user.predict(&self.query, &mut self.scores)?;
         self.scores.iter_mut().for_each(|score| *score = self.baselines.clip(*score));
         let mae = mean_absolute_error(&self.scores, &self.ratings);
         Ok(Figures { answers: self.answered.0.len() as f64, mae })

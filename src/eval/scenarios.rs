@@ -7,7 +7,9 @@ use super::baselines::Baselines;
 use super::item_knn::ItemKnn;
 use super::results::{Coverage, Evaluation, Given, Predictor, ScenarioResult};
 use super::sums::{Sums, Table as SumTable, Totals, Within};
-use crate::data::{Dataset, Scenario, Table, Task, UserRatings, items_and_ratings, tasks};
+use crate::data::{
+    Dataset, Feedback, Scenario, Table, Task, UserRatings, items_and_ratings, tasks,
+};
 use crate::file::CatalogTable;
 use crate::loss::Loss;
 use crate::schema::{Column, Entity};
@@ -35,7 +37,8 @@ impl Default for EvalOptions {
 
 /// Evaluates a model on a data folder, by the same calls as any program that
 /// uses it. `progress` is told how many users' tasks are done, of how many; with
-/// none done yet, the baselines are fitted first.
+/// none done yet, the baselines are fitted first. Positive-only data have no ratings to
+/// predict: there are no scenarios then, but [`evaluate_rankings`](super::evaluate_rankings).
 ///
 /// # Errors
 /// [`Error::Argument`] if the model was trained inside the training part and
@@ -53,6 +56,9 @@ pub fn evaluate(
     }
     let training = TrainingRecord::of(model);
     check_inside(training.as_ref(), dataset)?;
+    if dataset.feedback == Feedback::PositiveOnly {
+        return Ok(Evaluation { inside: dataset.inside, scenarios: Vec::new() });
+    }
     let pool = ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
     let seed = training.and_then(|training| training.options["seed"].as_u64());
@@ -120,7 +126,8 @@ pub(super) fn everybody(model: &Model, dataset: &Dataset) -> Result<(Catalog, Ve
     let items = encode(Entity::Item, &dataset.items)?;
     let users = encode(Entity::User, &dataset.users)?;
     let ids = dataset.items.ids().clone();
-    let table = CatalogTable { ids, titles: None, columns: items.columns, vectors: None };
+    let table =
+        CatalogTable { ids, titles: None, columns: items.columns, vectors: None, choice: None };
     Ok((Catalog::from_table(model, table)?, users.columns))
 }
 
@@ -179,7 +186,7 @@ impl Bench {
         let mut user = User::from_columns(&self.catalog, &self.user_columns, task.user as usize)?;
         let (items, ratings) = items_and_ratings(&task.query);
         let mut unadapted = vec![0.0; items.len()];
-        user.score(&items, &mut unadapted)?;
+        user.predict(&items, &mut unadapted)?;
         let mut predictions = vec![0.0; items.len()];
         let mut table = Vec::with_capacity(Given::ALL.len() * Predictor::ALL.len());
         let mut within = Vec::new();
@@ -190,7 +197,7 @@ impl Bench {
                     Predictor::Melu => {
                         let (items_given, ratings_given) = items_and_ratings(support);
                         user.adapt(&items_given, &ratings_given)?;
-                        user.score(&items, &mut predictions)?;
+                        user.predict(&items, &mut predictions)?;
                         if self.deviations {
                             within.push(within_intervals(&mut user, &items, &ratings)?);
                         }
@@ -228,7 +235,7 @@ fn within_intervals(
     ratings: &[f32],
 ) -> Result<[u64; Coverage::LEVELS.len()]> {
     let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-    user.score_with_deviations(items, &mut scores, &mut deviations)?;
+    user.predict_with_deviations(items, &mut scores, &mut deviations)?;
     let distances = || scores.iter().zip(ratings).map(|(score, rating)| (rating - score).abs());
     Ok(Coverage::LEVELS.map(|(_, quantile)| {
         let within =

@@ -1,10 +1,12 @@
 //! Items that can be scored.
 
+use std::ptr;
+
 use super::arguments::{optional_output, output, slice};
 use super::call::call;
 use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
-use super::model::melu_model;
+use super::model::{melu_model, unavailable};
 use super::value::values;
 use super::{melu_error, melu_status, melu_str, melu_value};
 use crate::config::Precision;
@@ -288,6 +290,88 @@ pub unsafe extern "C" fn melu_catalog_title(
             })
         })
     }
+}
+
+/// How many people chose or rated an item in training; 0 for one that was new then or
+/// later.
+///
+/// `*raters` is written.
+///
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `NOT_AVAILABLE` for a model that does not
+/// know. Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_raters(
+    catalog: *const melu_catalog,
+    item: u32,
+    raters: *mut u32,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(raters, "raters")?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                catalog.id(item).ok_or_else(|| beyond(catalog, item))?;
+                let raters = catalog.raters(item);
+                *out = raters.ok_or_else(|| unavailable("it does not know its items' raters"))?;
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Vectors as they lie in memory, one after another: to be read, and not to be freed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct melu_vectors {
+    /// The first number of the first vector; NULL if there is none.
+    pub data: *const f32,
+    /// How many vectors there are.
+    pub rows: usize,
+    /// How many numbers a vector has.
+    pub width: usize,
+    /// How many numbers lie between the first of a vector and the first of the next.
+    pub stride: usize,
+}
+
+/// The items as vectors, for an index of vectors or for a database: one for each item, in
+/// the catalogue's order.
+///
+/// The inner product of a vector and what `melu_user_vector` gives is the item's score
+/// but for what neighbours of the user's answers add, and for the predicted rating, if
+/// that counts. So an index by inner product finds candidates; `melu_user_score` has
+/// their scores, and `melu_user_recommend` orders them, with them as `among` and with
+/// `add_neighbours`. The last two of a vector's numbers are the item's bias, by which
+/// popular items come first, and 1 for an item that nobody chose in training.
+///
+/// `*vectors` is written; what it points to lives as long as the catalogue's handle.
+///
+/// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` for a model without a head for choosing.
+/// Threads: any. Cost: none; nothing is copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_item_vectors(
+    catalog: *const melu_catalog,
+    vectors: *mut melu_vectors,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let out = output(vectors, "vectors")?;
+            melu_catalog::with(catalog, "catalog", |catalog| {
+                let (numbers, width) = catalog.item_vectors().ok_or_else(no_vectors)?;
+                let rows = catalog.len();
+                let data = if rows == 0 { ptr::null() } else { numbers.as_ptr() };
+                *out = melu_vectors { data, rows, width, stride: width };
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Why there are no vectors.
+pub(super) fn no_vectors() -> Failure {
+    unavailable("it has no head for choosing, and so no vectors")
 }
 
 fn beyond(catalog: &Catalog, item: u32) -> Failure {

@@ -37,8 +37,10 @@ mod value;
 pub use batch::melu_recommend_batch;
 pub use catalog::{
     MELU_PRECISION_F16, MELU_PRECISION_F32, melu_catalog, melu_catalog_convert,
-    melu_catalog_extend, melu_catalog_find, melu_catalog_free, melu_catalog_id, melu_catalog_len,
-    melu_catalog_new, melu_catalog_prepare_coarse_pass, melu_catalog_title, melu_item,
+    melu_catalog_extend, melu_catalog_find, melu_catalog_free, melu_catalog_id,
+    melu_catalog_item_vectors, melu_catalog_len, melu_catalog_new,
+    melu_catalog_prepare_coarse_pass, melu_catalog_raters, melu_catalog_title, melu_item,
+    melu_vectors,
 };
 pub use error::{MELU_ERROR_MESSAGE_SIZE, MELU_NO_USER, melu_error};
 pub use library::{
@@ -52,11 +54,15 @@ pub use question::{
     melu_question, melu_question_options, melu_questions, melu_questions_free, melu_questions_new,
     melu_user_next_question,
 };
-pub use recommendation::{melu_recommend_options, melu_recommendation, melu_user_recommend};
+pub use recommendation::{
+    MELU_ORDER_RATING, MELU_ORDER_SCORE, melu_recommend_options, melu_recommendation,
+    melu_user_recommend,
+};
 pub use status::melu_status;
 pub use string::melu_str;
 pub use user::{
     MELU_ALL_ITEMS, melu_load_report, melu_user, melu_user_adapt, melu_user_free, melu_user_load,
-    melu_user_new, melu_user_reserve, melu_user_reset, melu_user_save, melu_user_score,
+    melu_user_new, melu_user_predict, melu_user_reserve, melu_user_reset, melu_user_save,
+    melu_user_score, melu_user_vector,
 };
 pub use value::{MELU_VALUE_INDEX, MELU_VALUE_NAME, MELU_VALUE_NUMBER, melu_value};

@@ -13,6 +13,7 @@ use super::handle::{Guarded, Handle, handle};
 use super::{melu_error, melu_status, melu_str};
 use crate::Model;
 use crate::loss::Loss;
+use crate::model::ChoiceHead;
 
 /// A meta-trained model: an opened weight file.
 ///
@@ -63,11 +64,20 @@ pub struct melu_model_details {
     pub items: usize,
     /// How many evidence candidates the weight file has.
     pub evidence: usize,
-    /// How many numbers the head has that adapts to a user.
+    /// How many numbers the head for ratings has, which adapts to a user; 0 without one.
     pub head_parameters: usize,
-    /// Not 0: ratings are clicks, 0 or 1, and scores are probabilities.
+    /// How many numbers the vectors of users and items have that `melu_user_vector` and
+    /// `melu_catalog_item_vectors` give; 0 without a head for choosing.
+    pub vector_width: usize,
+    /// Not 0: there is a head for choosing, and scores tell how likely a user is to choose
+    /// an item and to like it. 0: a score is the predicted rating.
+    pub choice: u32,
+    /// Not 0: the model predicts ratings. 0: it was trained on positive-only data, which
+    /// tell what people chose, and nothing else.
+    pub ratings: u32,
+    /// Not 0: ratings are clicks, 0 or 1, and predicted ones are probabilities.
     pub clicks: u32,
-    /// Not 0: the model knows how far a rating may lie from its score.
+    /// Not 0: the model knows how far a rating may lie from the predicted one.
     pub deviations: u32,
 }
 
@@ -186,7 +196,10 @@ pub unsafe extern "C" fn melu_model_info(
                     item_fields: config.item_fields.len(),
                     items: contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len()),
                     evidence: model.evidence().map_or(0, |evidence| evidence.items.len()),
-                    head_parameters: model.head().len(),
+                    head_parameters: if model.has_ratings() { model.head().len() } else { 0 },
+                    vector_width: model.choice().map_or(0, ChoiceHead::row_width),
+                    choice: u32::from(model.choice().is_some()),
+                    ratings: u32::from(model.has_ratings()),
                     clicks: u32::from(config.output.loss == Loss::Bce),
                     deviations: u32::from(model.has_deviations()),
                 };

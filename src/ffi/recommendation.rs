@@ -1,27 +1,42 @@
 //! The best items for one user.
 
+use std::ptr;
+
 use super::arguments::{self, options, output, slice, slice_mut};
 use super::call::call;
 use super::error::Failure;
 use super::handle::Handle;
+use super::model::unavailable;
 use super::user::melu_user;
 use super::{melu_error, melu_status};
-use crate::{Filter, Recommendation, threads};
+use crate::{Order, RecommendOptions, Recommendation, User, threads};
 
-/// An item and its score.
+/// An item, its score, and what the user would rate it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct melu_recommendation {
     /// The item's index in the user's catalogue.
     pub item: u32,
-    /// Its score: a rating in the training data's unit, or a probability for a model of
-    /// clicks.
+    /// What it was ordered by: a score in a unit of its own, of how likely the user is to
+    /// choose the item and to like it; or the predicted rating.
     pub score: f32,
+    /// The predicted rating, in the training data's unit, or with clicks a probability. NaN
+    /// of a model that was trained without ratings.
+    pub rating: f32,
+    /// The standard deviation of that; NaN where the model knows none.
+    pub deviation: f32,
 }
 
-/// What a recommendation leaves out, and how many threads look for it.
+/// Recommendations are ordered by score: how likely the user is to choose the item and to
+/// like it.
+pub const MELU_ORDER_SCORE: u32 = 0;
+/// Recommendations are ordered by predicted rating.
+pub const MELU_ORDER_RATING: u32 = 1;
+
+/// Which items are recommended, in what order, and how many threads look for them.
 ///
-/// Owner: the caller; it is read during the call.
+/// Zeroed but for its size, it is what NULL is: the best of the catalogue by score,
+/// without what the user rated. Owner: the caller; it is read during the call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_recommend_options {
@@ -31,30 +46,75 @@ pub struct melu_recommend_options {
     pub leave_out: *const u32,
     /// How many items are left out.
     pub leave_out_len: usize,
+    /// The only items to recommend, in any order, as a search or an index of vectors found
+    /// them; one that is there twice counts once. NULL: all items of the catalogue.
+    pub among: *const u32,
+    /// How many items there are to recommend of. 0 is none, unless `among` is NULL.
+    pub among_len: usize,
+    /// At least so many places go to items that nobody chose in training, if there are as
+    /// many: the best of them take the last places of others. The first call for a user
+    /// that keeps more than those before allocates room for them.
+    pub new_items: usize,
+    /// Not 0: items that neighbours of the user's answers speak for or against may be
+    /// recommended too where `among` lacks them. An index of `melu_catalog_item_vectors`
+    /// does not find them all.
+    pub add_neighbours: u32,
     /// Not 0: what the user rated may be recommended. 0: it is left out too.
     pub keep_rated: u32,
+    /// `MELU_ORDER_SCORE`, which is 0, or `MELU_ORDER_RATING`.
+    pub order: u32,
+    /// Items with fewer raters in training are left out; of a model that does not know its
+    /// items' raters, none is.
+    pub min_raters: u32,
+    /// How much less it counts than in training that an item is much chosen: 0, as trained;
+    /// 1, not at all; below 0, more. It moves scores, and so nothing in the order of
+    /// predicted ratings or of a model without a head for choosing.
+    pub popularity_discount: f32,
     /// How many threads compute, the calling one among them; 0 is as good as 1, and no
     /// call has more than 256, nor more than one for each 96 items of each user's
-    /// catalogue. The result is the same for any number, to the last bit.
+    /// catalogue or of `among`. The result is the same for any number, to the last bit.
     pub threads: u32,
+}
+
+impl Default for melu_recommend_options {
+    /// What NULL is.
+    fn default() -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            leave_out: ptr::null(),
+            leave_out_len: 0,
+            among: ptr::null(),
+            among_len: 0,
+            new_items: 0,
+            add_neighbours: 0,
+            keep_rated: 0,
+            order: MELU_ORDER_SCORE,
+            min_raters: 0,
+            popularity_discount: 0.0,
+            threads: 0,
+        }
+    }
 }
 
 impl arguments::Sized for melu_recommend_options {
     const NAME: &'static str = "melu_recommend_options";
 }
 
-/// The best items of the user's catalogue, best first, as many as there is room for; of
-/// equal ones the one with the lower index first.
+/// The best items of the user's catalogue or of a list, best first, as many as there is
+/// room for; of equal ones the one with the lower index first.
 ///
 /// `options` may be NULL: what the user rated is left out. `*best_len` is written: how
 /// many there are in `best`, fewer than its capacity only if there are no more; 0 after
 /// a failure.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`. Threads: one at a time for a user; as many
-/// users at once as there are threads. With `options->threads` above 1, others work beside
-/// the calling one, and end with the call; one that the system does not start is done
-/// without. Cost: scores the catalogue. Nothing is allocated but for each thread beyond
-/// the calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
+/// Statuses: `INVALID_ARGUMENT`, also for an order that there is not and a discount that
+/// is not finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings of a model that
+/// predicts none, `OUT_OF_MEMORY` for new items. Threads: one at a time for a user; as
+/// many users at once as there are threads. With `options->threads` above 1, others work
+/// beside the calling one, and end with the call; one that the system does not start is
+/// done without. Cost: scores the catalogue, or the list, and predicts the ratings of
+/// what it found. Nothing is allocated but for new items and for each thread beyond the
+/// calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
 /// room for as many recommendations as there are to be.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_recommend(
@@ -69,34 +129,77 @@ pub unsafe extern "C" fn melu_user_recommend(
     unsafe {
         call(error, || {
             let len = output(best_len, "best_len")?;
-            let (filter, threads) = wishes(options)?;
+            let (wished, threads) = wishes(options)?;
             melu_user::with_mut(user, "user", |user| {
                 // More room than there are items need not be touched.
                 let capacity = best_capacity.min(user.catalog().len());
                 let best = recommendations(best, capacity)?;
-                *len = user
-                    .recommend_by_threads(threads, filter, best)
-                    .map_err(Failure::of("leave_out"))?;
+                *len = recommend(user, &wished, threads, best)?;
                 Ok(())
             })
         })
     }
 }
 
-/// What the options say: what to leave out, and how many threads there are to be.
+/// What the options say, and how many threads there are to be.
 ///
 /// # Safety
 /// As [`options`] and [`slice`] ask.
 pub(super) unsafe fn wishes<'a>(
     given: *const melu_recommend_options,
-) -> Result<(Filter<'a>, usize), Failure> {
+) -> Result<(RecommendOptions<'a>, usize), Failure> {
     // SAFETY: the caller says so.
-    let given = unsafe { options(given) }?;
-    let Some(given) = given else { return Ok((Filter::default(), 1)) };
+    let given = unsafe { options(given) }?.unwrap_or_default();
+    let refuse = |problem: String| Failure::new(melu_status::InvalidArgument, problem);
+    let all = given.among.is_null() && given.among_len == 0;
     // SAFETY: the caller says so.
-    let leave_out = unsafe { slice(given.leave_out, given.leave_out_len, "leave_out") }?;
-    let filter = Filter { leave_out, keep_rated: given.keep_rated != 0 };
-    Ok((filter, given.threads.clamp(1, threads::MOST as u32) as usize))
+    let (leave_out, among) = unsafe {
+        (
+            slice(given.leave_out, given.leave_out_len, "leave_out")?,
+            slice(given.among, given.among_len, "among")?,
+        )
+    };
+    let order = match given.order {
+        MELU_ORDER_SCORE => Order::Score,
+        MELU_ORDER_RATING => Order::Rating,
+        order => {
+            let expected = "MELU_ORDER_SCORE or MELU_ORDER_RATING is expected";
+            return Err(refuse(format!("order: {order} is none; {expected}")));
+        }
+    };
+    let discount = given.popularity_discount;
+    if !discount.is_finite() {
+        let problem = format!("popularity_discount is {discount}; a finite number is expected");
+        return Err(refuse(problem));
+    }
+    let wished = RecommendOptions {
+        among: (!all).then_some(among),
+        add_neighbours: given.add_neighbours != 0,
+        leave_out,
+        keep_rated: given.keep_rated != 0,
+        order,
+        exposure: 1.0 - discount,
+        min_raters: given.min_raters,
+        new_items: given.new_items,
+    };
+    Ok((wished, given.threads.clamp(1, threads::MOST as u32) as usize))
+}
+
+/// The best items for a user, as wished.
+pub(super) fn recommend(
+    user: &mut User,
+    wished: &RecommendOptions,
+    threads: usize,
+    best: &mut [Recommendation],
+) -> Result<usize, Failure> {
+    let lists = [("leave_out", wished.leave_out), ("among", wished.among.unwrap_or_default())];
+    for (name, items) in lists {
+        user.catalog().check(items).map_err(Failure::of(name))?;
+    }
+    if wished.order == Order::Rating && !user.model().has_ratings() {
+        return Err(unavailable("it predicts no ratings to order by"));
+    }
+    Ok(user.recommend_by_threads(threads, wished, best)?)
 }
 
 /// Room for recommendations.
@@ -123,5 +226,13 @@ const _: () = {
     assert!(
         std::mem::offset_of!(melu_recommendation, score)
             == std::mem::offset_of!(Recommendation, score)
+    );
+    assert!(
+        std::mem::offset_of!(melu_recommendation, rating)
+            == std::mem::offset_of!(Recommendation, rating)
+    );
+    assert!(
+        std::mem::offset_of!(melu_recommendation, deviation)
+            == std::mem::offset_of!(Recommendation, deviation)
     );
 };

@@ -34,7 +34,8 @@ pub enum melu_status {
     Diverged = 10,
     /// There is no such item, or nothing left to choose from.
     NotFound = 11,
-    /// The model does not have what was asked for: a catalogue, evidence, deviations.
+    /// The model does not have what was asked for: a catalogue, evidence, ratings,
+    /// deviations, vectors.
     NotAvailable = 12,
     /// The bytes are not a saved user, or not whole.
     SavedUser = 13,

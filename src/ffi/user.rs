@@ -2,7 +2,7 @@
 
 use super::arguments::{self, optional_output, output, slice, slice_mut, write_sized};
 use super::call::call;
-use super::catalog::melu_catalog;
+use super::catalog::{melu_catalog, no_vectors};
 use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
 use super::model::unavailable;
@@ -115,8 +115,9 @@ pub unsafe extern "C" fn melu_user_reserve(
 /// Adapts the user to all of their ratings: what was adapted before is replaced.
 ///
 /// `ratings[i]` is that of `items[i]`, in the training data's unit; with clicks, 0 or 1.
-/// An item that is there twice counts twice. No ratings are as good as
-/// `melu_user_reset`.
+/// To a model of positive-only data, whatever is there was chosen, and its rating is how
+/// much as the training data count it, or 1. An item that is there twice counts twice.
+/// No ratings are as good as `melu_user_reset`.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is as
 /// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds;
@@ -160,23 +161,64 @@ pub unsafe extern "C" fn melu_user_reset(
     }
 }
 
-/// Scores items: `scores[i]` is that of `items[i]`, a rating in the training data's
-/// unit, or a probability for a model of clicks.
+/// Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
+///
+/// It tells how likely the user is to choose the item and to like it, in a unit of its
+/// own: scores of one user can be compared, and nothing else. Of a model without a head
+/// for choosing (`choice` of `melu_model_details`) it is the predicted rating.
 ///
 /// With `items_len` `MELU_ALL_ITEMS`, `items` is not read, and the whole catalogue is
-/// scored. `deviations` may be NULL; else `deviations[i]` is the standard deviation of
-/// what the user would say of `items[i]`. Both lists have room for `capacity` numbers.
-/// `*needed` is written, if it is not NULL: how many scores there are.
+/// scored. `scores` has room for `capacity` numbers. `*needed` is written, if it is not
+/// NULL: how many scores there are.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, and `NOT_AVAILABLE` for
-/// deviations that the model does not know; no score is written then. Threads: one at a
-/// time. Cost: nothing is allocated.
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`; no score is written then.
+/// Threads: one at a time. Cost: nothing is allocated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_score(
     user: *mut melu_user,
     items: *const u32,
     items_len: usize,
     scores: *mut f32,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let needed = optional_output(needed, "needed")?;
+            melu_user::with_mut(user, "user", |user| {
+                let items = Items::read(user, items, items_len, needed)?;
+                check_capacity("scores", capacity, items.len)?;
+                let scores = slice_mut(scores, items.len, "scores")?;
+                let scored = match items.listed {
+                    Some(items) => user.score(items, scores),
+                    None => user.score_all(scores),
+                };
+                scored.map_err(Failure::of("items"))
+            })
+        })
+    }
+}
+
+/// Predicts what the user would rate items if they tried them: `ratings[i]` is that of
+/// `items[i]`, in the training data's unit, or with clicks a probability.
+///
+/// `deviations` may be NULL; else `deviations[i]` is the standard deviation of what the
+/// user would say of `items[i]`. Both lists have room for `capacity` numbers.
+/// `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written, as for
+/// `melu_user_score`.
+///
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, and `NOT_AVAILABLE` for a
+/// model that predicts no ratings, or deviations that it does not know (`ratings` and
+/// `deviations` of `melu_model_details`); nothing is predicted then. Threads: one at a
+/// time. Cost: nothing is allocated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_predict(
+    user: *mut melu_user,
+    items: *const u32,
+    items_len: usize,
+    ratings: *mut f32,
     deviations: *mut f32,
     capacity: usize,
     needed: *mut usize,
@@ -187,37 +229,106 @@ pub unsafe extern "C" fn melu_user_score(
         call(error, || {
             let needed = optional_output(needed, "needed")?;
             melu_user::with_mut(user, "user", |user| {
-                let all = items_len == MELU_ALL_ITEMS;
-                let len = if all { user.catalog().len() } else { items_len };
-                if let Some(needed) = needed {
-                    *needed = len;
+                let items = Items::read(user, items, items_len, needed)?;
+                if !user.model().has_ratings() {
+                    return Err(unavailable("it was trained without ratings, and predicts none"));
                 }
-                let items = if all { &[] } else { slice(items, len, "items")? };
-                user.catalog().check(items).map_err(Failure::of("items"))?;
                 if !deviations.is_null() && !user.model().has_deviations() {
                     return Err(unavailable("it knows no deviations; pass NULL for them"));
                 }
-                check_capacity("scores", capacity, len)?;
-                let scores = slice_mut(scores, len, "scores")?;
+                check_capacity("ratings", capacity, items.len)?;
+                let ratings = slice_mut(ratings, items.len, "ratings")?;
                 if deviations.is_null() {
-                    let scored =
-                        if all { user.score_all(scores) } else { user.score(items, scores) };
-                    return scored.map_err(Failure::of("items"));
+                    return items.in_blocks(ratings, |items, ratings| user.predict(items, ratings));
                 }
-                let deviations = slice_mut(deviations, len, "deviations")?;
-                let blocks = scores.chunks_mut(BLOCK).zip(deviations.chunks_mut(BLOCK));
-                for ((scores, deviations), start) in blocks.zip((0..).step_by(BLOCK)) {
-                    let places: [u32; BLOCK] = std::array::from_fn(|place| (start + place) as u32);
-                    let block = match items.get(start..start + scores.len()) {
-                        Some(listed) if !all => listed,
-                        _ => &places[..scores.len()],
-                    };
-                    user.score_with_deviations(block, scores, deviations)
-                        .map_err(Failure::of("items"))?;
+                let deviations = slice_mut(deviations, items.len, "deviations")?;
+                let mut of_blocks = deviations.chunks_mut(BLOCK);
+                items.in_blocks(ratings, |items, ratings| {
+                    let deviations = of_blocks.next().unwrap_or_default();
+                    user.predict_with_deviations(items, ratings, deviations)
+                })
+            })
+        })
+    }
+}
+
+/// The user as a vector: what those of `melu_catalog_item_vectors` are multiplied with.
+///
+/// It changes when the user is adapted or reset. `*needed` is written, if it is not
+/// NULL: how many numbers it has, as many as those of an item.
+///
+/// Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `NOT_AVAILABLE` for a model without a head
+/// for choosing. Threads: any number at once, while nobody changes the user. Cost:
+/// copies it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_user_vector(
+    user: *const melu_user,
+    vector: *mut f32,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: as `crate::ffi` asks of the caller.
+    unsafe {
+        call(error, || {
+            let needed = optional_output(needed, "needed")?;
+            melu_user::with(user, "user", |user| {
+                let numbers = user.vector().ok_or_else(no_vectors)?;
+                if let Some(needed) = needed {
+                    *needed = numbers.len();
                 }
+                check_capacity("vector", capacity, numbers.len())?;
+                slice_mut(vector, numbers.len(), "vector")?.copy_from_slice(numbers);
                 Ok(())
             })
         })
+    }
+}
+
+/// Items that a call is about.
+struct Items<'a> {
+    /// `None` for all of the catalogue.
+    listed: Option<&'a [u32]>,
+    len: usize,
+}
+
+impl<'a> Items<'a> {
+    /// Items of a user's catalogue; how many there are is written to `needed`.
+    ///
+    /// # Safety
+    /// As [`slice`] asks, unless `len` is [`MELU_ALL_ITEMS`].
+    unsafe fn read(
+        user: &User,
+        items: *const u32,
+        len: usize,
+        needed: Option<&mut usize>,
+    ) -> Result<Self, Failure> {
+        let all = len == MELU_ALL_ITEMS;
+        let len = if all { user.catalog().len() } else { len };
+        if let Some(needed) = needed {
+            *needed = len;
+        }
+        // SAFETY: the caller says so.
+        let items = if all { &[] } else { unsafe { slice(items, len, "items") }? };
+        user.catalog().check(items).map_err(Failure::of("items"))?;
+        Ok(Self { listed: (!all).then_some(items), len })
+    }
+
+    /// Works on one block of them after another, and of the numbers that go with them.
+    fn in_blocks(
+        &self,
+        numbers: &mut [f32],
+        mut work: impl FnMut(&[u32], &mut [f32]) -> crate::Result<()>,
+    ) -> Result<(), Failure> {
+        for (numbers, start) in numbers.chunks_mut(BLOCK).zip((0..).step_by(BLOCK)) {
+            let places: [u32; BLOCK] = std::array::from_fn(|place| (start + place) as u32);
+            let block = match self.listed {
+                Some(listed) => &listed[start..start + numbers.len()],
+                None => &places[..numbers.len()],
+            };
+            work(block, numbers).map_err(Failure::of("items"))?;
+        }
+        Ok(())
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Contents {
     /// What is added to where the head starts, by the profile: as wide as the head has
     /// numbers.
     pub user_prior: Option<Prior>,
+    /// What the head for choosing knows before anybody chose; needed by a model that has
+    /// one.
+    pub choice: Option<ChoicePriors>,
     /// The names of each item field's values, where the file has them.
     pub item_vocabularies: Vec<Option<Vocabulary>>,
     /// The names of each user field's values, where the file has them.
@@ -74,6 +77,9 @@ pub struct CatalogTable {
     /// The items' vectors; those of a model with vectors are computed from the
     /// items' values where they are left out.
     pub vectors: Option<ItemVectors>,
+    /// What the head for choosing sees of the items; that of a model with such a head is
+    /// computed from the items' values where it is left out.
+    pub choice: Option<ChoiceItems>,
 }
 
 impl CatalogTable {
@@ -93,11 +99,13 @@ impl CatalogTable {
         if self.titles.as_ref().is_some_and(|titles| titles.len() != items) {
             return Err("there is not one title an item".into());
         }
-        match &self.vectors {
-            Some(vectors) if !vectors.fit(config.factors, items) => {
-                Err("the vectors do not fit the model".into())
-            }
-            _ => Ok(()),
+        if self.vectors.as_ref().is_some_and(|vectors| !vectors.fit(config.factors, items)) {
+            return Err("the vectors do not fit the model".into());
+        }
+        match (&self.choice, &config.choice) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err("the model has no head for choosing".into()),
+            (Some(choice), Some(head)) => choice.check(head.row_width(), items),
         }
     }
 }
@@ -112,7 +120,9 @@ impl CatalogTable {
         });
         let columns = self.columns.iter().zip(&others.columns);
         let vectors = self.vectors.as_ref().zip(others.vectors.as_ref());
+        let choice = self.choice.as_ref().zip(others.choice.as_ref());
         Self {
+            choice: choice.map(|(choice, more)| choice.join(more)),
             ids: self.ids.join(&others.ids),
             titles,
             columns: columns.map(|(column, more)| column.join(more)).collect(),
@@ -149,6 +159,88 @@ impl ItemVectors {
             && [bias.len(), variance.len(), raters.len()] == [items; 3]
             && variance.iter().all(|variance| *variance >= 0.0)
     }
+}
+
+/// What the head for choosing sees of items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChoiceItems {
+    /// Each item's row, `[items, row width]`: its vector, its bias, and 1 if nobody chose it
+    /// yet.
+    pub rows: Buffer<f32>,
+    /// How many people chose the item in training, `[items]`.
+    pub raters: Buffer<u32>,
+    /// Items that each one's being chosen speaks for, `[items, neighbours an item]`.
+    pub neighbours: Buffer<u32>,
+    /// How much it does, `[items, neighbours an item]`.
+    pub weights: Buffer<f32>,
+}
+
+impl ChoiceItems {
+    /// How many neighbours an item has.
+    pub fn neighbours_each(&self) -> usize {
+        self.neighbours.len() / self.raters.len().max(1)
+    }
+
+    /// An item's neighbours, and how much it speaks for each; the item is below the length.
+    pub fn neighbours_of(&self, item: u32) -> impl Iterator<Item = (u32, f32)> {
+        let each = self.neighbours_each();
+        let row = item as usize * each..(item as usize + 1) * each;
+        self.neighbours[row.clone()].iter().copied().zip(self.weights[row].iter().copied())
+    }
+
+    /// Whether nobody chose it in training.
+    pub fn is_new(&self, item: u32) -> bool {
+        self.raters[item as usize] == 0
+    }
+
+    fn check(&self, row_width: usize, items: usize) -> Result<(), String> {
+        let Self { rows, raters, neighbours, weights } = self;
+        if items.checked_mul(row_width) != Some(rows.len()) || raters.len() != items {
+            return Err("the rows for choosing do not fit the items".into());
+        }
+        if neighbours.len() != weights.len() || !neighbours.len().is_multiple_of(items.max(1)) {
+            return Err("there are not as many neighbours for each item".into());
+        }
+        match neighbours.iter().find(|&&item| item as usize >= items) {
+            Some(item) => Err(format!("the neighbour {item} is not below {items}")),
+            None => Ok(()),
+        }
+    }
+
+    /// These items, and then others, none of which is a neighbour of these.
+    fn join(&self, others: &Self) -> Self {
+        let (items, added) = (self.raters.len() as u32, others.raters.len());
+        let (each, of_others) = (self.neighbours_each(), others.neighbours_each());
+        let both = each.max(of_others);
+        let (mut neighbours, mut weights) = (Vec::new(), Vec::new());
+        let mut push = |part: &Self, each: usize, begin: u32| {
+            for item in 0..part.raters.len() {
+                let row = item * each..(item + 1) * each;
+                neighbours.extend(part.neighbours[row.clone()].iter().map(|other| begin + other));
+                weights.extend_from_slice(&part.weights[row]);
+                neighbours.resize(neighbours.len() + both - each, begin + item as u32);
+                weights.resize(neighbours.len(), 0.0);
+            }
+        };
+        push(self, each, 0);
+        push(others, of_others, items);
+        debug_assert!(neighbours.len() == (items as usize + added) * both);
+        Self {
+            rows: [&*self.rows, &*others.rows].concat().into(),
+            raters: [&*self.raters, &*others.raters].concat().into(),
+            neighbours: neighbours.into(),
+            weights: weights.into(),
+        }
+    }
+}
+
+/// What the head for choosing knows of users and items before anybody chose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChoicePriors {
+    /// From a profile to where the user starts.
+    pub user: Prior,
+    /// From content to an item's bias, and then its vector.
+    pub item: Prior,
 }
 
 /// What an item is before anybody rated it.

@@ -2,9 +2,10 @@
 
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
-use super::{CatalogTable, Contents, ItemPrior, ItemVectors};
+use super::{CatalogTable, ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemVectors};
 use crate::config::{Config, GradientSteps, Local, Precision, Ridge};
 use crate::loss::{Loss, Output};
+use crate::model::{ChoiceHead, Curve};
 use crate::prior::{Input, Prior};
 use crate::schema::{Column, Entity, Field, FieldKind, Strings};
 
@@ -14,7 +15,9 @@ use crate::schema::{Column, Entity, Field, FieldKind, Strings};
 /// single precision: see [`fingerprint_in`].
 pub fn fingerprint(contents: &Contents) -> u64 {
     let mut hash = Hash(Xxh64::new(0));
-    let Contents { config, body, head, head_scale, item_prior, user_prior, catalog, .. } = contents;
+    let Contents {
+        config, body, head, head_scale, item_prior, user_prior, choice, catalog, ..
+    } = contents;
     hash.config(config);
     for entity in [Entity::Item, Entity::User] {
         contents.embeddings(entity).iter().for_each(|weight| hash.list(weight));
@@ -32,12 +35,20 @@ pub fn fingerprint(contents: &Contents) -> u64 {
     if let Some(prior) = hash.optional(user_prior) {
         hash.prior(prior);
     }
-    if let Some(CatalogTable { ids, columns, vectors, .. }) = hash.optional(catalog) {
+    if let Some(ChoicePriors { user, item }) = hash.optional(choice) {
+        hash.prior(user);
+        hash.prior(item);
+    }
+    if let Some(CatalogTable { ids, columns, vectors, choice, .. }) = hash.optional(catalog) {
         hash.strings(ids);
         columns.iter().for_each(|column| hash.column(column));
         if let Some(ItemVectors { vectors, bias, variance, raters }) = hash.optional(vectors) {
             [vectors, bias, variance].into_iter().for_each(|numbers| hash.list(numbers));
             hash.list(raters);
+        }
+        if let Some(ChoiceItems { rows, raters, neighbours, weights }) = hash.optional(choice) {
+            [rows, weights].into_iter().for_each(|numbers| hash.list(numbers));
+            [raters, neighbours].into_iter().for_each(|numbers| hash.list(numbers));
         }
     }
     hash.0.digest()
@@ -108,6 +119,28 @@ impl Hash {
                 self.number(1);
                 self.list(&[*noise, *item_variance, *calibration]);
             }
+        }
+        if let Some(head) = self.optional(&config.choice) {
+            self.choice(head);
+        }
+    }
+
+    fn choice(&mut self, head: &ChoiceHead) {
+        self.list(&head.precision);
+        self.list(&head.precision_per_answer);
+        self.list(&[
+            head.half_start,
+            head.scale,
+            head.popularity,
+            head.new_items,
+            f32::from(u8::from(head.starts_by_vector)),
+            head.neighbours,
+            head.exposure,
+            head.rating,
+        ]);
+        self.list(&head.rating_range);
+        for Curve(points) in [&head.targets, &head.strengths] {
+            self.list(points);
         }
     }
 

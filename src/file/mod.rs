@@ -13,7 +13,9 @@ mod read;
 mod tensor;
 mod write;
 
-pub use contents::{CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
+pub use contents::{
+    CatalogTable, ChoiceItems, ChoicePriors, Contents, EvidenceTable, ItemPrior, ItemVectors,
+};
 pub(crate) use fingerprint::{fingerprint, fingerprint_in};
 pub use mapping::map;
 pub use raw::RawFile;

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::read::floats;
-use super::{Contents, ItemPrior, RawFile, TensorData};
+use super::{ChoicePriors, Contents, ItemPrior, RawFile, TensorData};
 use crate::Result;
 use crate::config::Config;
 use crate::json::Json;
@@ -19,6 +19,10 @@ struct RawPriors {
     item: Option<RawItemPrior>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<Vec<RawTerm>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choice_user: Option<Vec<RawTerm>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choice_item: Option<Vec<RawTerm>>,
 }
 
 #[derive(Serialize)]
@@ -42,8 +46,10 @@ impl RawPriors {
         let mut json = Json::parse(json)?.object("it")?;
         let item = json.maybe("item", RawItemPrior::read)?;
         let user = json.maybe("user", RawTerm::list)?;
+        let choice_user = json.maybe("choice_user", RawTerm::list)?;
+        let choice_item = json.maybe("choice_item", RawTerm::list)?;
         json.finish()?;
-        Ok(Self { item, user })
+        Ok(Self { item, user, choice_user, choice_item })
     }
 }
 
@@ -110,8 +116,8 @@ pub fn metadata(contents: &Contents) -> Option<(&'static str, String)> {
         let fields = contents.config.fields(entity);
         prior.terms().iter().map(|term| RawTerm::new(&term.input, fields)).collect()
     };
-    let Contents { item_prior, user_prior, .. } = contents;
-    if item_prior.is_none() && user_prior.is_none() {
+    let Contents { item_prior, user_prior, choice, .. } = contents;
+    if item_prior.is_none() && user_prior.is_none() && choice.is_none() {
         return None;
     }
     let raw = RawPriors {
@@ -120,31 +126,35 @@ pub fn metadata(contents: &Contents) -> Option<(&'static str, String)> {
             terms: terms(prior, Entity::Item),
         }),
         user: user_prior.as_ref().map(|prior| terms(prior, Entity::User)),
+        choice_user: choice.as_ref().map(|choice| terms(&choice.user, Entity::User)),
+        choice_item: choice.as_ref().map(|choice| terms(&choice.item, Entity::Item)),
     };
     Some((KEY, serde_json::to_string(&raw).unwrap_or_default()))
 }
 
 /// The tensors of a prior.
-pub fn push<'a>(tensors: &mut Vec<TensorData<'a>>, entity: Entity, prior: &'a Prior) {
+pub fn push<'a>(tensors: &mut Vec<TensorData<'a>>, of: &str, prior: &'a Prior) {
     let width = prior.width();
-    tensors.push(TensorData::list(format!("prior.{entity}.intercept"), prior.intercept()));
+    tensors.push(TensorData::list(format!("prior.{of}.intercept"), prior.intercept()));
     for (index, Term { input, weights }) in prior.terms().iter().enumerate() {
-        let name = format!("prior.{entity}.{index}.weight");
+        let name = format!("prior.{of}.{index}.weight");
         tensors.push(TensorData::new(name, &[weights.len() / width.max(1), width], weights));
         if let Input::Shared { confidences, .. } = input {
-            let name = format!("prior.{entity}.{index}.confidence");
+            let name = format!("prior.{of}.{index}.confidence");
             tensors.push(TensorData::list(name, confidences));
         }
     }
 }
 
-/// The items' prior and the users', where the file has them, of a model whose head has so
-/// many numbers.
-pub fn read(
-    file: &mut RawFile,
-    config: &Config,
-    head: usize,
-) -> Result<(Option<ItemPrior>, Option<Prior>)> {
+/// The priors that a file has.
+pub struct Priors {
+    pub item: Option<ItemPrior>,
+    pub user: Option<Prior>,
+    pub choice: Option<ChoicePriors>,
+}
+
+/// The priors of a model whose head for ratings has so many numbers.
+pub fn read(file: &mut RawFile, config: &Config, head: usize) -> Result<Priors> {
     let raw = match file.metadata(KEY) {
         None => RawPriors::default(),
         Some(json) => RawPriors::parse(json).map_err(|error| file.refuse(KEY, error))?,
@@ -163,29 +173,43 @@ pub fn read(
             return Err(file.refuse(KEY, problem));
         }
         let width = config.factors.saturating_add(1);
-        let prior = prior(file, Entity::Item, &config.item_fields, terms, width)?;
+        let prior = prior(file, ("item", &config.item_fields), terms, width)?;
         Ok(ItemPrior { prior, variance })
     });
     let item = item.transpose()?;
-    let user = raw.user.map(|terms| prior(file, Entity::User, &config.user_fields, terms, head));
-    Ok((item, user.transpose()?))
+    let (item_fields, user_fields) = (&config.item_fields, &config.user_fields);
+    let user = raw.user.map(|terms| prior(file, ("user", user_fields), terms, head)).transpose()?;
+    let choice = match (&config.choice, raw.choice_user, raw.choice_item) {
+        (None, None, None) => None,
+        (Some(head), Some(of_user), Some(of_item)) => {
+            let width = head.width();
+            Some(ChoicePriors {
+                user: prior(file, ("choice_user", user_fields), of_user, width)?,
+                item: prior(file, ("choice_item", item_fields), of_item, width + 1)?,
+            })
+        }
+        (None, ..) => {
+            return Err(file.refuse(KEY, "there is no choice; no prior of it is expected"));
+        }
+        (Some(_), ..) => {
+            let problem = "with choice, choice_user and choice_item are expected";
+            return Err(file.refuse(KEY, problem));
+        }
+    };
+    Ok(Priors { item, user, choice })
 }
 
 fn prior(
     file: &mut RawFile,
-    entity: Entity,
-    fields: &[Field],
+    (of, fields): (&str, &[Field]),
     terms: Vec<RawTerm>,
     width: usize,
 ) -> Result<Prior> {
-    let intercept = floats(file, &format!("prior.{entity}.intercept"), &[width])?;
+    let intercept = floats(file, &format!("prior.{of}.intercept"), &[width])?;
     let term = |(index, raw): (usize, RawTerm)| {
         let place = |file: &RawFile, name: &str| {
             fields.iter().position(|field| field.name == name).ok_or_else(|| {
-                file.refuse(
-                    KEY,
-                    format!("{entity} term {index} names \"{name}\", which is no field"),
-                )
+                file.refuse(KEY, format!("{of} term {index} names \"{name}\", which is no field"))
             })
         };
         let input = match raw {
@@ -196,14 +220,14 @@ fn prior(
             }
             RawTerm::Shared(name) => {
                 let field = place(file, &name)?;
-                let name = format!("prior.{entity}.{index}.confidence");
+                let name = format!("prior.{of}.{index}.confidence");
                 let confidences = floats(file, &name, &[fields[field].size])?;
                 Input::Shared { field, confidences }
             }
         };
-        let refuse = |problem| file.refuse(&format!("{KEY} {entity} term {index}"), problem);
+        let refuse = |problem| file.refuse(&format!("{KEY} {of} term {index}"), problem);
         let rows = input.rows(fields).map_err(refuse)?;
-        let weights = floats(file, &format!("prior.{entity}.{index}.weight"), &[rows, width])?;
+        let weights = floats(file, &format!("prior.{of}.{index}.weight"), &[rows, width])?;
         Ok(Term { input, weights })
     };
     let terms = terms.into_iter().enumerate().map(term).collect::<Result<_>>()?;

@@ -84,6 +84,15 @@ impl<'a> RawFile<'a> {
         self.place(name).is_some_and(|place| self.tensors[place].1.is_some())
     }
 
+    /// How many columns a tensor has that was not taken; 0 if it is no matrix.
+    pub fn columns(&self, name: &str) -> usize {
+        let tensor = self.place(name).and_then(|place| self.tensors[place].1.as_ref());
+        match tensor.map(|tensor| tensor.shape.as_slice()) {
+            Some([_, columns]) => *columns,
+            _ => 0,
+        }
+    }
+
     fn place(&self, name: &str) -> Option<usize> {
         self.tensors.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()
     }

@@ -1,6 +1,6 @@
 //! Reads a weight file, and checks all of it once.
 
-use super::{CatalogTable, Contents, EvidenceTable, ItemVectors, RawFile, priors};
+use super::{CatalogTable, ChoiceItems, Contents, EvidenceTable, ItemVectors, RawFile, priors};
 use crate::Result;
 use crate::buffer::{Buffer, SharedBytes};
 use crate::config::{Config, Local};
@@ -45,12 +45,18 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
         Some(body) => network(&mut file, body)?,
         None => Vec::new(),
     };
-    let head = network(&mut file, &head_network)?;
+    let has_ratings = config.has_ratings();
+    let head = match has_ratings {
+        true => network(&mut file, &head_network)?,
+        false => vec![0.0; head_network.parameters()],
+    };
     let head_scale = match config.local {
+        _ if !has_ratings => vec![0.0; head.len()],
         Local::Gradient(_) => Vec::new(),
         Local::Ridge(_) => not_negative(&mut file, "head.scale", &[head.len()])?.to_vec(),
     };
-    let (item_prior, user_prior) = priors::read(&mut file, &config, head.len())?;
+    let priors::Priors { item: item_prior, user: user_prior, choice } =
+        priors::read(&mut file, &config, head.len())?;
     let vocabularies = |file: &mut RawFile, entity: Entity| {
         let read = |field| vocabulary(file, entity, field);
         config.fields(entity).iter().map(read).collect::<Result<Vec<_>>>()
@@ -70,6 +76,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
         head_scale,
         item_prior,
         user_prior,
+        choice,
         item_vocabularies,
         user_vocabularies,
         catalog,
@@ -159,7 +166,11 @@ fn catalog(file: &mut RawFile, config: &Config) -> Result<Option<CatalogTable>> 
         0 => None,
         factors => vectors(file, ids.len(), factors)?,
     };
-    Ok(Some(CatalogTable { ids, titles, columns, vectors }))
+    let choice = match &config.choice {
+        None => None,
+        Some(head) => choice_items(file, ids.len(), head.row_width())?,
+    };
+    Ok(Some(CatalogTable { ids, titles, columns, vectors, choice }))
 }
 
 fn vectors(file: &mut RawFile, items: usize, factors: usize) -> Result<Option<ItemVectors>> {
@@ -171,6 +182,26 @@ fn vectors(file: &mut RawFile, items: usize, factors: usize) -> Result<Option<It
     let variance = not_negative(file, "catalog.variance", &[items])?;
     let raters = file.take("catalog.raters", &[items])?;
     Ok(Some(ItemVectors { vectors, bias, variance, raters }))
+}
+
+fn choice_items(file: &mut RawFile, items: usize, width: usize) -> Result<Option<ChoiceItems>> {
+    if !file.has("catalog.choice.rows") {
+        return Ok(None);
+    }
+    let rows = floats(file, "catalog.choice.rows", &[items, width])?;
+    let raters = file.take("catalog.choice.raters", &[items])?;
+    let name = "catalog.neighbours.items";
+    let each = file.columns(name);
+    let neighbours: Buffer<u32> = file.take(name, &[items, each])?;
+    if let Some(index) = neighbours.iter().position(|&item| item as usize >= items) {
+        let problem = format!(
+            "item {} at index {index} is not below {items}, the catalogue's length",
+            neighbours[index]
+        );
+        return Err(file.refuse(name, problem));
+    }
+    let weights = floats(file, "catalog.neighbours.weights", &[items, each])?;
+    Ok(Some(ChoiceItems { rows, raters, neighbours, weights }))
 }
 
 fn column(file: &mut RawFile, field: &Field, items: usize) -> Result<Column> {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Contents, ItemPrior, ItemVectors, TensorData, priors};
+use super::{ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemVectors, TensorData, priors};
 use crate::network::Network;
 use crate::schema::{Column, Entity, Strings};
 use crate::{Error, Result};
@@ -128,17 +128,17 @@ pub(super) fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
     if let Ok(Some(body)) = config.body_network() {
         push_network(&mut tensors, &body, &contents.body);
     }
-    if let Ok(head) = config.head_network() {
+    if let Some(head) = config.head_network().ok().filter(|_| config.has_ratings()) {
         push_network(&mut tensors, &head, &contents.head);
     }
-    if !contents.head_scale.is_empty() {
+    if config.has_ratings() && !contents.head_scale.is_empty() {
         tensors.push(TensorData::list("head.scale", &contents.head_scale));
     }
     if let Some(ItemPrior { prior, .. }) = &contents.item_prior {
-        priors::push(&mut tensors, Entity::Item, prior);
+        priors::push(&mut tensors, "item", prior);
     }
     if let Some(prior) = &contents.user_prior {
-        priors::push(&mut tensors, Entity::User, prior);
+        priors::push(&mut tensors, "user", prior);
     }
     if let Some(catalog) = &contents.catalog {
         push_strings(&mut tensors, "catalog.ids", &catalog.ids);
@@ -156,6 +156,20 @@ pub(super) fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
                 }
             }
         }
+    }
+    if let Some(ChoicePriors { user, item }) = &contents.choice {
+        priors::push(&mut tensors, "choice_user", user);
+        priors::push(&mut tensors, "choice_item", item);
+    }
+    if let Some(choice) = contents.catalog.as_ref().and_then(|catalog| catalog.choice.as_ref()) {
+        let ChoiceItems { rows, raters, neighbours, weights } = choice;
+        let items = raters.len();
+        let width = config.choice.as_ref().map_or(0, |head| head.row_width());
+        tensors.push(TensorData::new("catalog.choice.rows", &[items, width], rows));
+        tensors.push(TensorData::list("catalog.choice.raters", raters));
+        let shape = [items, choice.neighbours_each()];
+        tensors.push(TensorData::new("catalog.neighbours.items", &shape, neighbours));
+        tensors.push(TensorData::new("catalog.neighbours.weights", &shape, weights));
     }
     if let Some(catalog) = &contents.catalog
         && let Some(ItemVectors { vectors, bias, variance, raters }) = &catalog.vectors

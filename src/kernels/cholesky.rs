@@ -161,6 +161,18 @@ pass! {
     }
 }
 
+#[cfg(feature = "train")]
+pass! {
+    /// `products = rows vector`; `rows` are as long as the vector, one after another.
+    fn row_products<'a>(
+        simd, rows: &'a [f64], vector: &'a [f64], products: &'a mut [f64]
+    ) -> () {
+        for (product, row) in products.iter_mut().zip(rows.chunks_exact(vector.len().max(1))) {
+            *product = dot(simd, row, vector);
+        }
+    }
+}
+
 pass! {
     /// `matrix = rows rows^T`, in its upper triangle; `rows` are of `width` numbers, one
     /// after another.
@@ -495,6 +507,26 @@ mod tests {
                     let sum: f64 = rows.chunks(n).map(|row| row[i] * row[j]).sum();
                     prop_assert!((matrix[i * n + j] - begun[i * n + j] - sum).abs() < 1e-12);
                 }
+            }
+        }
+
+        #[test]
+        fn rows_are_multiplied_by_a_vector_and_summed(
+            n in 1usize..70, count in 0usize..12, seed: u32,
+        ) {
+            let (rows, vector) = (numbers(count * n, seed), numbers(n, !seed));
+            let mut products = vec![f64::NAN; count];
+            row_products(&rows, &vector, &mut products);
+            let mut sum = vector.clone();
+            add_weighted_rows(&mut sum, &products, &rows);
+            let mut expected = vector.clone();
+            for (row, product) in rows.chunks(n).zip(&products) {
+                let plain: f64 = row.iter().zip(&vector).map(|(a, b)| a * b).sum();
+                prop_assert!((product - plain).abs() < 1e-12);
+                expected.iter_mut().zip(row).for_each(|(sum, x)| *sum += plain * x);
+            }
+            for (sum, expected) in sum.iter().zip(expected) {
+                prop_assert!((sum - expected).abs() < 1e-11);
             }
         }
 

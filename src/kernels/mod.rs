@@ -14,6 +14,8 @@ mod aligned;
 #[cfg_attr(not(tiles), allow(dead_code, reason = "only tiles compute with it"))]
 mod bfloat;
 pub mod cholesky;
+#[cfg(feature = "train")]
+mod exponential;
 mod gemm;
 mod half;
 mod level;
@@ -34,6 +36,8 @@ mod x86_64;
 
 pub use aligned::Aligned;
 pub use bfloat::{TILE_EDGE, TILE_ITEMS, TiledItems, round_to_bfloat};
+#[cfg(feature = "train")]
+pub use exponential::exponentials_of_columns;
 pub use gemm::{Start, gemm, layer};
 pub use half::{LARGEST_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};

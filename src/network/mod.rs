@@ -136,9 +136,6 @@ impl Network {
         widths: impl Iterator<Item = &'a usize>,
     ) -> Result<Self, String> {
         let mut inputs = item_width.checked_add(user_width).ok_or("embedding_dim is too large")?;
-        if inputs == 0 {
-            return Err("embedding_dim or the number of fields is 0; the head has no input".into());
-        }
         let mut layers = Vec::new();
         let mut end = 0usize;
         for &outputs in widths {

@@ -45,6 +45,11 @@ impl Prior {
         }
     }
 
+    /// The same for every row.
+    pub fn constant(numbers: Vec<f32>) -> Self {
+        Self { intercept: numbers.into(), terms: Vec::new() }
+    }
+
     /// Whether it can read rows of these fields.
     ///
     /// # Errors

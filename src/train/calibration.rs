@@ -30,7 +30,7 @@ pub fn calibration(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -
         user.adapt(&items, &ratings)?;
         let items: Vec<u32> = task.query.iter().map(|rated| rated.item).collect();
         let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-        user.score_with_deviations(&items, &mut scores, &mut deviations)?;
+        user.predict_with_deviations(&items, &mut scores, &mut deviations)?;
         let queries = task.query.iter().zip(scores.iter().zip(&deviations));
         let ratio =
             queries.map(|(rated, (score, deviation))| (rated.value - score).abs() / deviation);

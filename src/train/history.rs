@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::choice::Chosen;
 use crate::Model;
 
 /// What an epoch came to.
@@ -34,6 +35,9 @@ pub struct TrainingRecord {
     pub epoch: u64,
     /// The error of those weights on the users held back.
     pub validation_mae: Option<f32>,
+    /// What was chosen of the head for choosing, where there is one.
+    #[serde(default)]
+    pub choice: Option<Chosen>,
     /// All epochs, in their order.
     #[serde(default)]
     pub history: Vec<Epoch>,

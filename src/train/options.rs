@@ -43,6 +43,9 @@ pub struct TrainOptions {
     pub body: Vec<usize>,
     /// Widths of the head's hidden layers.
     pub hidden: Vec<usize>,
+    /// Whether there is a head for choosing, by which recommendations are ordered; else they
+    /// are ordered by predicted rating.
+    pub choice: bool,
     /// Whether numeric fields are used.
     pub numeric_fields: bool,
     /// What a prediction costs; `None` for [`Loss::Bce`] where all ratings are 0
@@ -105,6 +108,7 @@ impl Default for TrainOptions {
             factors: 24,
             body: vec![32],
             hidden: Vec::new(),
+            choice: true,
             numeric_fields: true,
             loss: None,
             normalise: true,
@@ -139,6 +143,7 @@ impl TrainOptions {
             factors: 0,
             body: Vec::new(),
             hidden: vec![64, 64],
+            choice: false,
             numeric_fields: false,
             loss: Some(Loss::Mse),
             normalise: false,

@@ -1,34 +1,33 @@
-//! The training loop.
+//! A training as a whole: the head for choosing, and the head for ratings where there are
+//! ratings.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::json;
 
-use super::batch::{Batch, Optimiser};
-use super::calibration::calibration;
-use super::checkpoint::{Place, State};
-use super::evidence::rank;
-use super::history::{Epoch, TrainingRecord};
+use super::choice::{ChoiceSet, Fit, Stage};
+use super::history::TrainingRecord;
 use super::options::TrainOptions;
-use super::parameters::Parameters;
-use super::training_set::TrainingSet;
-use crate::config::Local;
-use crate::data::{Dataset, Task, items_and_ratings};
-use crate::file::Contents;
-use crate::schema::Column;
-use crate::{Catalog, Error, Model, Result, User};
-
-/// An epoch whose error is at most so many times the least so far counts as the
-/// best: on a few users held back, less than that is chance, and later weights
-/// have settled more.
-const NO_WORSE: f32 = 1.005;
+use super::rating_trainer::RatingTrainer;
+use crate::config::Config;
+use crate::data::{Dataset, Feedback};
+use crate::file::{CatalogTable, Contents};
+use crate::schema::Entity;
+use crate::{Error, Result};
 
 /// What training says of itself while it runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
+    /// The head for choosing is being fitted.
+    Choice(Stage),
+    /// It is fitted.
+    Chosen {
+        /// The mean nDCG@20 of lists for users held back, over numbers of answers from 1 to
+        /// all; `None` where nobody has enough interactions.
+        validation_ndcg20: Option<f64>,
+    },
     /// A batch is done.
     Batch {
         /// The epoch, counted from 1.
@@ -70,12 +69,14 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Trainer {
     options: TrainOptions,
-    set: TrainingSet,
-    state: State,
     pool: ThreadPool,
+    /// `None` where recommendations are ordered by predicted rating.
+    choice: Option<ChoiceSet>,
+    fit: Option<Fit>,
+    /// `None` for data without ratings.
+    ratings: Option<RatingTrainer>,
     /// The seed of the split inside the training part, if the data are that.
     inside: Option<u64>,
-    fingerprint: String,
 }
 
 impl Trainer {
@@ -86,16 +87,16 @@ impl Trainer {
     /// [`Error::Argument`] for options that cannot be or data that has no
     /// tasks, [`Error::Rating`] for ratings that the loss cannot take.
     pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
-        let set = TrainingSet::new(dataset, options)?;
-        let mut parameters = Parameters::random(&set.config, options.seed)?;
-        set.begin(&mut parameters);
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
-        let optimiser = Optimiser::new(&parameters);
-        let state = State { parameters, optimiser, place: Place::default(), best: None };
-        let fingerprint = fingerprint(dataset, options);
-        let (options, inside) = (options.clone(), dataset.inside);
-        Ok(Self { options, set, state, pool, inside, fingerprint })
+        let ratings = match dataset.feedback {
+            Feedback::Ratings { .. } => Some(RatingTrainer::new(dataset, options, threads)?),
+            Feedback::PositiveOnly if options.choice => None,
+            Feedback::PositiveOnly => {
+                let problem = "there are no ratings that differ, and nothing else to train on: \
+                               the published recipe predicts ratings alone";
+                return Err(Error::argument("ratings", problem));
+            }
+        };
+        Self::of_parts(dataset, options, threads, ratings)
     }
 
     /// A training from where [`Trainer::save`] left it, to the same bytes as
@@ -110,210 +111,149 @@ impl Trainer {
         threads: usize,
         checkpoint: &Path,
     ) -> Result<Self> {
-        let mut trainer = Self::new(dataset, options, threads)?;
-        trainer.state = State::read(checkpoint, &trainer.fingerprint, &trainer.state.parameters)?;
-        Ok(trainer)
+        if dataset.feedback == Feedback::PositiveOnly {
+            let problem = "a training without ratings has none, and begins anew";
+            return Err(Error::argument("checkpoint", problem));
+        }
+        let ratings = RatingTrainer::resume(dataset, options, threads, checkpoint)?;
+        Self::of_parts(dataset, options, threads, Some(ratings))
     }
 
-    /// Writes a checkpoint, atomically.
+    fn of_parts(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        threads: usize,
+        ratings: Option<RatingTrainer>,
+    ) -> Result<Self> {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
+        let unseen = ratings.as_ref().map(RatingTrainer::held_back).unwrap_or_default();
+        let choice = match options.choice {
+            true => Some(ChoiceSet::new(dataset, options, unseen)?),
+            false => None,
+        };
+        let (options, inside) = (options.clone(), dataset.inside);
+        Ok(Self { options, pool, choice, fit: None, ratings, inside })
+    }
+
+    /// Writes a checkpoint, atomically. It holds the head for ratings; the head for choosing
+    /// is fitted anew when the training is resumed. Without ratings nothing is written.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn save(&self, checkpoint: &Path) -> Result<()> {
-        self.state.write(checkpoint, &self.fingerprint)
+        self.ratings.as_ref().map_or(Ok(()), |ratings| ratings.save(checkpoint))
     }
 
-    /// How many tasks an epoch has.
+    /// How many tasks an epoch has; 0 without ratings.
     pub fn tasks(&self) -> usize {
-        self.set.tasks(&self.options, 0).len()
+        self.ratings.as_ref().map_or(0, RatingTrainer::tasks)
     }
 
-    /// How many users are held back to measure each epoch on.
+    /// How many users are held back to measure each epoch on; 0 without ratings.
     pub fn validation_users(&self) -> usize {
-        self.set.validation.len()
+        self.ratings.as_ref().map_or(0, RatingTrainer::validation_users)
     }
 
-    /// Trains until all is done or `observe`, which is called after each batch
-    /// and epoch, asks to stop.
+    /// Trains until all is done or `observe`, which is called after each stage, batch
+    /// and epoch, asks to stop. Another run goes on from there.
     ///
     /// # Errors
     /// [`Error::Diverged`] if a loss is no longer a number.
     pub fn run(
         &mut self,
-        mut observe: impl FnMut(&Self, Progress) -> ControlFlow<()>,
+        mut observe: impl FnMut(Progress) -> ControlFlow<()> + Send,
     ) -> Result<Outcome> {
-        let mut batch = Batch::new(&self.set, self.options.batch, &self.state.parameters);
-        while !self.is_finished() {
-            let epoch = self.state.place.epoch + 1;
-            let tasks = self.set.tasks(&self.options, self.state.place.epoch);
-            while self.state.place.tasks < tasks.len() {
-                let rest = &tasks[self.state.place.tasks..];
-                let some = &rest[..self.options.batch.min(rest.len())];
-                let rate = self.learning_rate(tasks.len());
-                let (set, options, state) = (&self.set, &self.options, &mut self.state);
-                let sum = self.pool.install(|| {
-                    let (parameters, optimiser) = (&mut state.parameters, &mut state.optimiser);
-                    batch.update(set, options, rate, some, parameters, optimiser)
-                });
-                if !sum.is_finite() {
-                    let problem = format!(
-                        "the loss of epoch {epoch} is {sum}; lower the learning rate or the \
-                         local rate"
-                    );
-                    return Err(Error::Diverged { work: "training", problem });
-                }
-                let place = &mut self.state.place;
-                place.tasks += some.len();
-                place.loss_sum += sum;
-                let loss = (place.loss_sum / place.tasks as f64) as f32;
-                let progress = Progress::Batch { epoch, tasks: place.tasks, of: tasks.len(), loss };
-                if observe(self, progress).is_break() {
-                    return Ok(Outcome::Stopped);
-                }
+        if let (Some(choice), None) = (&self.choice, &self.fit) {
+            let mut stopped = false;
+            let fit = self.pool.install(|| {
+                choice.fit(|stage| match observe(Progress::Choice(stage)) {
+                    ControlFlow::Continue(()) => Ok(()),
+                    ControlFlow::Break(()) => {
+                        stopped = true;
+                        Err(Error::argument("observe", "it asked to stop"))
+                    }
+                })
+            });
+            if stopped {
+                return Ok(Outcome::Stopped);
             }
-            let progress = self.end_epoch()?;
-            if observe(self, progress).is_break() && !self.is_finished() {
+            let fit = fit?;
+            let validation_ndcg20 = fit.chosen.validation_ndcg20;
+            self.fit = Some(fit);
+            if observe(Progress::Chosen { validation_ndcg20 }).is_break() {
                 return Ok(Outcome::Stopped);
             }
         }
-        Ok(Outcome::Finished)
+        match &mut self.ratings {
+            Some(ratings) => ratings.run(observe),
+            None => Ok(Outcome::Finished),
+        }
     }
 
-    /// The model: the best epoch's weights with the evidence candidates.
+    /// The model: the best epoch's weights, the head for choosing, and the evidence
+    /// candidates.
     ///
     /// # Errors
-    /// As [`Model::from_contents`](crate::Model::from_contents).
+    /// [`Error::Argument`] if [`Trainer::run`] did not come as far as that.
     pub fn finish(self) -> Result<Contents> {
-        let epoch = self.state.place.best.map_or(self.state.place.epoch, |(_, epoch)| epoch);
-        let training = TrainingRecord {
-            version: env!("CARGO_PKG_VERSION").into(),
-            options: json!(self.options),
-            inside: self.inside,
-            epoch,
-            validation_mae: self.state.place.best.map(|(error, _)| error),
-            history: self.state.place.history,
+        let Self { options, pool, choice, fit, ratings, inside } = self;
+        let mut contents = match ratings {
+            Some(ratings) => ratings.finish()?,
+            None => {
+                let record = TrainingRecord {
+                    version: env!("CARGO_PKG_VERSION").into(),
+                    options: json!(options),
+                    inside,
+                    epoch: 0,
+                    validation_mae: None,
+                    choice: None,
+                    history: Vec::new(),
+                };
+                let choice = choice.as_ref();
+                let choice =
+                    choice.ok_or_else(|| Error::argument("options", "nothing to train"))?;
+                choice.without_ratings(&options, json!(record).to_string())
+            }
         };
-        let training = json!(training).to_string();
-        let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
-        let mut contents = self.set.contents(parameters, training);
-        let catalog = catalog(contents.clone())?;
-        let TrainingSet { user_columns, fixed_tasks, raters, validation, .. } = &self.set;
-        let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
-        contents.evidence = Some(evidence);
-        if let Local::Ridge(ridge) = &mut contents.config.local {
-            contents.familiarity = self.set.familiarity(self.options.seed);
-            let tasks = if validation.is_empty() { fixed_tasks } else { validation };
-            ridge.calibration = self.pool.install(|| calibration(&catalog, user_columns, tasks))?;
+        match (choice, fit) {
+            (Some(choice), Some(fit)) => pool.install(|| choice.add_to(&mut contents, fit))?,
+            (Some(_), None) => {
+                return Err(Error::argument("training", "it was stopped before its end"));
+            }
+            (None, _) => {}
         }
         Ok(contents)
     }
-
-    fn is_finished(&self) -> bool {
-        let place = &self.state.place;
-        let since_best = place.best.map_or(0, |(_, best)| place.epoch - best);
-        place.epoch >= self.options.epochs as u64 || since_best >= self.options.patience as u64
-    }
-
-    /// Adam's learning rate where training stands, in an epoch of `tasks` tasks.
-    fn learning_rate(&self, tasks: usize) -> f32 {
-        let Place { epoch, tasks: done, .. } = self.state.place;
-        if !self.options.cosine {
-            return self.options.learning_rate;
-        }
-        let share = (epoch as f64 + done as f64 / tasks as f64) / self.options.epochs as f64;
-        let fall = (1.0 + (std::f64::consts::PI * share.min(1.0)).cos()) / 2.0;
-        (f64::from(self.options.learning_rate) * fall) as f32
-    }
-
-    fn end_epoch(&mut self) -> Result<Progress> {
-        let validation_mae = self.validate()?;
-        let place = &mut self.state.place;
-        let loss = (place.loss_sum / place.tasks.max(1) as f64) as f32;
-        let tasks = std::mem::take(&mut place.tasks);
-        place.loss_sum = 0.0;
-        place.epoch += 1;
-        let errors = place.history.iter().filter_map(|epoch| epoch.validation_mae);
-        let least = errors.fold(f32::INFINITY, f32::min);
-        let best = validation_mae.filter(|mae| *mae <= NO_WORSE * least);
-        if let Some(mae) = best {
-            place.best = Some((mae, place.epoch));
-            self.state.best = Some(self.state.parameters.clone());
-        }
-        self.state.place.history.push(Epoch { loss, validation_mae });
-        let epoch = self.state.place.epoch;
-        Ok(Progress::Epoch { epoch, tasks, loss, validation_mae, best: best.is_some() })
-    }
-
-    /// The error on the users held back.
-    fn validate(&self) -> Result<Option<f32>> {
-        let TrainingSet { validation, user_columns, .. } = &self.set;
-        if validation.is_empty() {
-            return Ok(None);
-        }
-        let contents = self.set.contents(&self.state.parameters, String::new());
-        let cold = self.set.as_if_unrated(&contents).map(catalog).transpose()?;
-        let known = catalog(contents)?;
-        self.pool.install(|| {
-            let error = |catalog| mean_error(catalog, user_columns, validation);
-            let known = error(&known)?;
-            let cold = cold.as_ref().map_or(Ok(known), error)?;
-            let share = self.options.cold_tasks;
-            Ok(Some(((1.0 - share) * known + share * cold) as f32))
-        })
-    }
 }
 
-fn catalog(contents: Contents) -> Result<Catalog> {
-    let catalog = Model::from_contents(contents)?.catalog()?;
-    catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
-}
-
-/// The mean over tasks of the mean absolute error after adapting, by the same
-/// code as any program that uses the model.
-fn mean_error(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<f64> {
-    let error = |task: &Task| {
-        let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
-        let (items, ratings) = items_and_ratings(&task.support);
-        // A head that diverges is an error of the unadapted one: the rates are
-        // still being learned.
-        let _ = user.adapt(&items, &ratings);
-        let (items, ratings) = items_and_ratings(&task.query);
-        let mut scores = vec![0.0; items.len()];
-        user.score(&items, &mut scores)?;
-        let errors = scores.iter().zip(&ratings);
-        let sum: f64 = errors.map(|(score, rating)| f64::from((score - rating).abs())).sum();
-        Ok(sum / items.len() as f64)
-    };
-    let errors = tasks.par_iter().map(error).collect::<Result<Vec<f64>>>()?;
-    Ok(errors.iter().sum::<f64>() / errors.len() as f64)
-}
-
-/// What a checkpoint is good for: the same data with the same options.
-fn fingerprint(dataset: &Dataset, options: &TrainOptions) -> String {
-    // FNV-1a, 64 bits: not a defence, only a guard against mistakes.
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let mut eat = |bytes: &[u8]| {
-        for &byte in bytes {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    for table in [&dataset.users, &dataset.items] {
-        eat(table.ids().bytes());
-        for field in table.fields() {
-            eat(field.name.as_bytes());
-            match &field.column {
-                crate::schema::Column::Values { values, .. } => eat(bytemuck::cast_slice(values)),
-                crate::schema::Column::Numbers(numbers) => eat(bytemuck::cast_slice(numbers)),
-            }
+impl ChoiceSet {
+    /// A model of these users and items that predicts no ratings, as yet without its head
+    /// for choosing.
+    fn without_ratings(&self, options: &TrainOptions, training: String) -> Contents {
+        let config = Config::without_ratings(
+            self.fields(Entity::Item).to_vec(),
+            self.fields(Entity::User).to_vec(),
+            None,
+            options.catalog,
+        );
+        let empty = |fields: &[crate::schema::Field]| vec![Vec::new().into(); fields.len()];
+        Contents {
+            item_embeddings: empty(&config.item_fields),
+            user_embeddings: empty(&config.user_fields),
+            body: Vec::new(),
+            head: vec![0.0],
+            head_scale: vec![0.0],
+            item_prior: None,
+            user_prior: None,
+            choice: None,
+            item_vocabularies: self.vocabularies(Entity::Item).to_vec(),
+            user_vocabularies: self.vocabularies(Entity::User).to_vec(),
+            catalog: Some(CatalogTable { vectors: None, choice: None, ..self.catalog().clone() }),
+            evidence: None,
+            familiarity: None,
+            training: Some(training),
+            config,
         }
     }
-    for rating in &dataset.ratings {
-        eat(&rating.user.to_le_bytes());
-        eat(&rating.item.to_le_bytes());
-        eat(&rating.value.to_le_bytes());
-    }
-    for rows in [&dataset.new_users, &dataset.new_items] {
-        rows.iter().for_each(|&is_new| eat(&[is_new.into()]));
-    }
-    json!({ "data": format!("{hash:016x}"), "options": options }).to_string()
 }

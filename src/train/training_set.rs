@@ -112,6 +112,7 @@ impl TrainingSet {
             titles: dataset.items.titles().cloned(),
             columns: items.columns.clone(),
             vectors: vectors.as_ref().map(|vectors| vectors.known.clone()),
+            choice: None,
         };
         let mut config = Config {
             item_fields,
@@ -124,6 +125,7 @@ impl TrainingSet {
             // Until the head is known that the solver is for.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
             catalog: options.catalog,
+            choice: None,
         };
         let head = config.head_network().map_err(refuse)?;
         config.local = match options.solver {
@@ -194,6 +196,7 @@ impl TrainingSet {
                 titles: None,
                 columns: Vec::new(),
                 vectors: None,
+                choice: None,
             },
             config: config.clone(),
             item_columns,
@@ -318,6 +321,7 @@ impl TrainingSet {
                 let width = parameters.head.len();
                 vectors.user_prior.with_weights(width, &parameters.user_prior)
             }),
+            choice: None,
             item_vocabularies: self.item_vocabularies.clone(),
             user_vocabularies: self.user_vocabularies.clone(),
             catalog: Some(self.catalog.clone()),

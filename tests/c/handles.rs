@@ -10,6 +10,18 @@ use melu::{Model, User};
 
 use crate::common::files::{bytes, sample};
 
+/// What no function writes.
+pub const NOTHING: melu_recommendation =
+    melu_recommendation { item: 9, score: 9.0, rating: 9.0, deviation: 9.0 };
+
+/// What a call wrote, to the bit: what is not a number is equal to itself.
+pub fn bits(best: &[melu_recommendation]) -> Vec<[u32; 4]> {
+    let bits = |b: &melu_recommendation| {
+        [b.item, b.score.to_bits(), b.rating.to_bits(), b.deviation.to_bits()]
+    };
+    best.iter().map(bits).collect()
+}
+
 /// A text as C has it.
 pub fn text(text: &str) -> melu_str {
     melu_str { data: text.as_ptr().cast(), len: text.len() }
@@ -88,16 +100,8 @@ impl Handles {
             let mut scores = vec![f32::NAN; melu_catalog_len(self.catalog)];
             let (room, capacity) = (scores.as_mut_ptr(), scores.len());
             ok(|e| {
-                melu_user_score(
-                    self.user,
-                    null(),
-                    MELU_ALL_ITEMS,
-                    room,
-                    null_mut(),
-                    capacity,
-                    null_mut(),
-                    e,
-                )
+                let none = null_mut();
+                melu_user_score(self.user, null(), MELU_ALL_ITEMS, room, capacity, none, e)
             });
             scores
         }

@@ -173,6 +173,7 @@ fn contents(json: &Json, config: Config, known: &[Vec<Cell>]) -> Contents {
         ids: (0..count).map(|item| item.to_string()).collect(),
         titles: None,
         columns: columns(&config.item_fields, known),
+        choice: None,
         vectors: Some(ItemVectors {
             vectors: generator.next(count * factors).into(),
             bias: generator.next(count).into(),
@@ -189,6 +190,7 @@ fn contents(json: &Json, config: Config, known: &[Vec<Cell>]) -> Contents {
         head_scale,
         item_prior,
         user_prior,
+        choice: None,
         item_vocabularies: vec![None; config.item_fields.len()],
         user_vocabularies: vec![None; config.user_fields.len()],
         catalog,

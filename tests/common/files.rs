@@ -31,6 +31,7 @@ pub fn sample() -> Contents {
     let config = Config::from_json(CONFIG).unwrap();
     let contents = Tensors::generate(&config, 7, |_| 0.5).contents(&config);
     Contents {
+        choice: None,
         item_vocabularies: vec![
             names(&["war", "drama", "comedy", "Ärger"]),
             names(&["a", "b", "c"]),
@@ -46,6 +47,7 @@ pub fn sample() -> Contents {
                 Column::Numbers(vec![1985.0, f32::NAN, 2001.0].into()),
             ],
             vectors: None,
+            choice: None,
         }),
         evidence: Some(EvidenceTable {
             items: vec![2, 0].into(),
@@ -111,10 +113,12 @@ pub fn sample_with_vectors() -> Contents {
             variance: 0.25,
         }),
         user_prior: Some(prior(&config.user_fields, 9, 8, user_terms)),
+        choice: None,
         item_vocabularies: [plain.item_vocabularies.clone(), vec![None]].concat(),
         user_vocabularies: [plain.user_vocabularies.clone(), vec![None]].concat(),
         catalog: Some(CatalogTable {
             columns: [table.columns.clone(), vec![labels]].concat(),
+            choice: None,
             vectors: Some(ItemVectors {
                 vectors: numbers(10, 3 * 3).into(),
                 bias: numbers(11, 3).into(),
@@ -168,7 +172,7 @@ fn use_catalog(catalog: &Catalog) {
     let ratings = vec![1.0; items.len()];
     let _ = user.adapt(&items, &ratings);
     user.gradient_norms(&items, &ratings, &mut scores).unwrap();
-    user.recommend(2, Default::default(), &mut Vec::new()).unwrap();
+    user.recommend(2, &Default::default(), &mut Vec::new()).unwrap();
     user.reset();
     if let Ok(mut questions) = Questions::new(catalog) {
         user.next_question(&mut questions, Asking::default()).unwrap();

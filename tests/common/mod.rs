@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod allocations;
+pub mod choosing;
 pub mod estimator;
 pub mod files;
 pub mod golden;
@@ -81,6 +82,7 @@ impl Tensors {
             head_scale: Vec::new(),
             item_prior: None,
             user_prior: None,
+            choice: None,
             item_vocabularies: vec![None; config.item_fields.len()],
             user_vocabularies: vec![None; config.user_fields.len()],
             catalog: None,
@@ -228,4 +230,22 @@ pub fn adapt(
         }
     }
     head
+}
+
+/// The solution of a positive definite system, by Gauss's elimination.
+pub fn eliminate(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
+    let n = right.len();
+    for k in 0..n {
+        let pivot = matrix[k].clone();
+        for i in k + 1..n {
+            let share = matrix[i][k] / pivot[k];
+            matrix[i].iter_mut().zip(&pivot).for_each(|(x, p)| *x -= share * p);
+            right[i] -= share * right[k];
+        }
+    }
+    for k in (0..n).rev() {
+        let known: f64 = (k + 1..n).map(|j| matrix[k][j] * right[j]).sum();
+        right[k] = (right[k] - known) / matrix[k][k];
+    }
+    right
 }

@@ -31,12 +31,16 @@ class Value(Structure):
 
 
 class Options(Structure):
-    _fields_ = [("struct_size", c_size_t), ("leave_out", c_void_p)]
-    _fields_ += [("leave_out_len", c_size_t), ("keep_rated", c_uint32)]
+    _fields_ = [("struct_size", c_size_t), ("leave_out", c_void_p), ("leave_out_len", c_size_t)]
+    _fields_ += [("among", c_void_p), ("among_len", c_size_t), ("new_items", c_size_t)]
+    _fields_ += [("add_neighbours", c_uint32), ("keep_rated", c_uint32), ("order", c_uint32)]
+    _fields_ += [("min_raters", c_uint32), ("popularity_discount", c_float)]
+    _fields_ += [("threads", c_uint32)]
 
 
 class Recommendation(Structure):
     _fields_ = [("item", c_uint32), ("score", c_float)]
+    _fields_ += [("rating", c_float), ("deviation", c_float)]
 
 
 ITEMS, FLOATS, SIZES = POINTER(c_uint32), POINTER(c_float), POINTER(c_size_t)
@@ -49,7 +53,7 @@ for name, arguments in {
     "melu_model_catalog": [c_void_p, HANDLE, ERROR],
     "melu_user_new": [c_void_p, POINTER(Value), c_size_t, HANDLE, SIZES, ERROR],
     "melu_user_adapt": [c_void_p, ITEMS, FLOATS, c_size_t, ERROR],
-    "melu_user_score": [c_void_p, ITEMS, c_size_t, FLOATS, FLOATS, c_size_t, SIZES, ERROR],
+    "melu_user_score": [c_void_p, ITEMS, c_size_t, FLOATS, c_size_t, SIZES, ERROR],
     "melu_user_recommend": [c_void_p, OPTIONS, BEST, c_size_t, SIZES, ERROR],
     "melu_recommend_batch": [HANDLE, c_size_t, SIZES, ITEMS, FLOATS, c_size_t]
     + [OPTIONS, BEST, c_size_t, SIZES, ERROR],
@@ -57,7 +61,7 @@ for name, arguments in {
     getattr(library, name).argtypes = arguments
 library.melu_kernel_name.restype = Str
 
-KEEP_RATED = byref(Options(ctypes.sizeof(Options), None, 0, 1))
+KEEP_RATED = byref(Options(struct_size=ctypes.sizeof(Options), keep_rated=1))
 
 
 def kernel():
@@ -118,14 +122,14 @@ class Peer:
 
         def call():
             score = library.melu_user_score
-            done(score(handle, None, ALL_ITEMS, scores, None, count, None, None))
+            done(score(handle, None, ALL_ITEMS, scores, count, None, None))
             return scores
 
         return call
 
     def no_work(self, handle):
         """The longest list of arguments, and nothing to do: what ctypes costs."""
-        return lambda: done(library.melu_user_score(handle, None, 0, None, None, 0, None, None))
+        return lambda: done(library.melu_user_score(handle, None, 0, None, 0, None, None))
 
     def recommend(self, user, steps, count):
         adapt, best, found = self.adapt(user, steps), (Recommendation * count)(), c_size_t()

@@ -59,7 +59,7 @@ void call_c(benchmark::State& state) {
   std::size_t needed;
   melu_error error;
   for (auto _ : state) {
-    check(melu_user_score(user, its.items.data(), 0, its.scores.data(), nullptr,
+    check(melu_user_score(user, its.items.data(), 0, its.scores.data(),
                           its.scores.size(), &needed, &error),
           error);
     benchmark::DoNotOptimize(needed);
@@ -100,7 +100,7 @@ void score_c(benchmark::State& state) {
   std::size_t needed;
   melu_error error;
   for (auto _ : state) {
-    check(melu_user_score(user, its.items.data(), answers, its.scores.data(), nullptr,
+    check(melu_user_score(user, its.items.data(), answers, its.scores.data(),
                           its.scores.size(), &needed, &error),
           error);
     benchmark::DoNotOptimize(needed);
@@ -120,7 +120,7 @@ void score_all_c(benchmark::State& state) {
   std::size_t needed;
   melu_error error;
   for (auto _ : state) {
-    check(melu_user_score(user, nullptr, MELU_ALL_ITEMS, its.scores.data(), nullptr,
+    check(melu_user_score(user, nullptr, MELU_ALL_ITEMS, its.scores.data(),
                           its.scores.size(), &needed, &error),
           error);
     benchmark::DoNotOptimize(needed);

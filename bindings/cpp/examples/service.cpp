@@ -14,6 +14,7 @@
 #include <httplib.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <melu.hpp>
 #include <nlohmann/json.hpp>
@@ -77,9 +78,10 @@ Json recommendations(const melu::Catalog& catalog, const Json& request) {
   if (count < 1 || count > 1000) throw BadRequest("count must be from 1 to 1000");
   std::vector<melu::Recommendation> room(static_cast<std::size_t>(count));
   Json best = Json::array();
-  for (auto [item, score] : user.recommend(room)) {
-    best.push_back(describe(catalog, item));
-    best.back()["score"] = score;
+  for (const melu::Recommendation& found : user.recommend(room)) {
+    best.push_back(describe(catalog, found.item));
+    best.back()["score"] = found.score;
+    if (!std::isnan(found.rating)) best.back()["rating"] = found.rating;
   }
   return {{"items", best}};
 }

@@ -42,7 +42,13 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   ASSERT_TRUE(user);
   ASSERT_TRUE(user->try_reserve(100));
   ASSERT_TRUE(user->try_adapt(items, ratings));
-  ASSERT_EQ(user->try_score_all(scores, deviations)->size(), 3u);
+  ASSERT_EQ(user->try_score_all(scores)->size(), 3u);
+  ASSERT_EQ(user->try_predict_all(again, deviations)->size(), 3u);
+  ASSERT_EQ(scores, again);
+  ASSERT_EQ(user->try_predict(items, again)->size(), 1u);
+  ASSERT_FALSE(user->try_vector(again));
+  ASSERT_FALSE(catalog->try_item_vectors());
+  ASSERT_EQ(*catalog->try_raters(1), 7u);
   ASSERT_EQ(user->try_score(items, again)->size(), 1u);
   ASSERT_EQ(again[0], scores[1]);
   ASSERT_EQ(user->try_recommend(best)->size(), 2u);

@@ -24,6 +24,17 @@ inline std::string sample_with_vectors() {
   return std::string(folder ? folder : ".") + "/sample_with_vectors.melu";
 }
 
+// A model of 150 items with a head for choosing beside one for ratings; and one that was
+// trained without ratings.
+inline std::string choosing() {
+  const char* folder = std::getenv("MELU_TEST_MODELS");
+  return std::string(folder ? folder : ".") + "/choosing.melu";
+}
+inline std::string positive_only() {
+  const char* folder = std::getenv("MELU_TEST_MODELS");
+  return std::string(folder ? folder : ".") + "/positive_only.melu";
+}
+
 inline std::vector<std::byte> contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -44,8 +55,8 @@ inline std::vector<float> c_scores(const std::string& path,
   EXPECT_EQ(melu_user_adapt(user, items.data(), ratings.data(), items.size(), nullptr),
             MELU_STATUS_OK);
   std::vector<float> scores(melu_catalog_len(catalog));
-  EXPECT_EQ(melu_user_score(user, nullptr, MELU_ALL_ITEMS, scores.data(), nullptr,
-                            scores.size(), nullptr, nullptr),
+  EXPECT_EQ(melu_user_score(user, nullptr, MELU_ALL_ITEMS, scores.data(), scores.size(),
+                            nullptr, nullptr),
             MELU_STATUS_OK);
   melu_user_free(user);
   melu_catalog_free(catalog);

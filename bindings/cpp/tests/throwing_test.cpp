@@ -63,7 +63,7 @@ TEST_F(Throwing, only_the_written_part_comes_back) {
   EXPECT_EQ(found.data(), best.data());
   EXPECT_TRUE(std::is_sorted(found.begin(), found.end(),
                              [](auto a, auto b) { return a.score > b.score; }));
-  for (auto [item, score] : found) EXPECT_EQ(score, scores[item]);
+  for (const melu::Recommendation& one : found) EXPECT_EQ(one.score, scores[one.item]);
   EXPECT_EQ(user.recommend({}).size(), 0u);
 }
 
@@ -237,7 +237,7 @@ TEST_F(Throwing, errors_say_what_is_wrong) {
 
   std::array<float, 2> few;
   EXPECT_EQ(thrown([&] { user.score_all(few); }).status(), Status::capacity);
-  EXPECT_EQ(thrown([&] { user.score_all(few, few); }).status(), Status::not_available);
+  EXPECT_EQ(thrown([&] { user.predict_all(few, few); }).status(), Status::not_available);
 }
 
 TEST(Questions, are_asked_until_none_is_left) {
@@ -273,16 +273,17 @@ TEST(Questions, are_asked_until_none_is_left) {
             Status::not_available);
 }
 
-TEST(Deviations, come_beside_scores) {
+TEST(Deviations, come_beside_ratings) {
   melu::User user = melu::Model::open(sample_with_vectors()).catalog().user();
-  std::array<float, 3> scores, deviations, expected;
-  user.score_all(scores, deviations);
-  ASSERT_EQ(melu_user_score(user.get(), nullptr, MELU_ALL_ITEMS, scores.data(),
-                            expected.data(), 3, nullptr, nullptr),
+  std::array<float, 3> predicted, deviations, expected, expected_deviations;
+  user.predict_all(predicted, deviations);
+  ASSERT_EQ(melu_user_predict(user.get(), nullptr, MELU_ALL_ITEMS, expected.data(),
+                              expected_deviations.data(), 3, nullptr, nullptr),
             MELU_STATUS_OK);
-  EXPECT_EQ(deviations, expected);
+  EXPECT_EQ(predicted, expected);
+  EXPECT_EQ(deviations, expected_deviations);
   melu::Error error =
-      thrown([&] { user.score_all(scores, melu::span<float>(deviations.data(), 2)); });
+      thrown([&] { user.predict_all(predicted, melu::span<float>(deviations.data(), 2)); });
   EXPECT_EQ(error.message(), "deviations has 2 elements; 3 are expected");
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use melu::{Catalog, Filter, Model, User, kernel_name, kernel_names, kernel_peak};
+use melu::{Catalog, Model, RecommendOptions, User, kernel_name, kernel_names, kernel_peak};
 use serde_json::{Value as Json, json};
 
 use self::work::{adapt_operations, item_operations, made_up, rated};
@@ -127,18 +127,21 @@ fn measure(arguments: &Arguments) -> Result<Json> {
         let score = times(least, || user.score_all(&mut scores))?;
         rows.push(row("score", json!({ "items": items }), score, operations));
         let mut best = Vec::new();
-        let recommend = times(least, || user.recommend(RECOMMENDED, Filter::default(), &mut best))?;
+        let recommend =
+            times(least, || user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best))?;
         let of = json!({ "items": items, "k": RECOMMENDED });
         rows.push(row("recommend", of, recommend, operations));
         let both = times(least, || {
             user.adapt(&rated, &ratings)?;
-            user.recommend(RECOMMENDED, Filter::default(), &mut best)
+            user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best)
         })?;
         let of = json!({ "ratings": rated.len(), "items": items, "k": RECOMMENDED });
         let with_adapting = operations + adapt_operations(&model, rated.len());
         rows.push(row("adapt_and_recommend", of, both, with_adapting));
         if catalog.prepare_coarse_pass()? {
-            let best = times(least, || user.recommend(RECOMMENDED, Filter::default(), &mut best))?;
+            let best = times(least, || {
+                user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best)
+            })?;
             let of = json!({ "items": items, "k": RECOMMENDED });
             // As if all items were scored, so that it may be above the peak.
             rows.push(row("recommend_after_coarse_pass", of, best, operations));

@@ -9,7 +9,7 @@ use clap::Args;
 use melu::data::Dataset;
 use melu::eval::{
     EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given, Interviewer,
-    Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report, ScenarioResult, evaluate,
+    Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report, Row, ScenarioResult, evaluate,
     evaluate_evidence, evaluate_rankings,
 };
 use melu::train::TrainingRecord;
@@ -17,32 +17,50 @@ use melu::{Model, file};
 
 use crate::terminal::{self, note, print, print_json, print_table};
 
-/// Measure a model in the four scenarios, beside simple predictors.
+/// Measure a model's lists and predicted ratings, beside simple predictors.
 ///
-/// Existing and new users, existing and new items; by the number of ratings
-/// that are given. All predictors know the same: the training part (existing
-/// users' ratings of existing items), the profile, and the ratings given.
+/// All predictors know the same: the training part (existing users' interactions with
+/// existing items), the profile, and the answers given.
 ///
-/// Each user within the [tasks] rules of dataset.toml is a task: their ratings
-/// are cut at random into `query` ones to predict and the others, of which the
-/// first 0, 1, 3 and so on are given. Each draw cuts them anew.
+/// LISTS. Of each new user with at least 20 interactions with known items, a fifth is held
+/// out; of the others, in random order, the first 0, 1, 3 and so on are given. Candidates
+/// are all items that anybody in training chose, less those given. To be found is what was
+/// held out and liked: rated highly where there are ratings (see `liked` in dataset.toml).
+/// Lists of new items are measured too, of new users and of up to 1000 existing ones:
+/// answers are known items, to be found are all liked new ones, among the new items alone
+/// and among all items; there, new users have the fifth of known ones to find as well.
 ///
-/// MAE, RMSE and nDCG are means over users, then over draws, of predictions
-/// clipped to the rating scale and not rounded. Behind MAE stands its standard
-/// deviation over the draws. nDCG has linear gain: an item's gain is its
-/// rating; items with equal scores share theirs.
+/// nDCG@20 gains 1 / log2(1 + rank) for each item found, over the most that could be gained;
+/// recall@20 is the share of what was to be found, hit@10 the share of users with anything
+/// among the first ten, MRR the mean of 1 / rank of the first one found; coverage the share
+/// of all candidates that are in anybody's list, popularity the mean share of training's
+/// users who chose what is listed. Each user counts by the mean over the draws.
 ///
-/// "more" says how much greater a predictor's MAE is than melu's on the same
-/// draws, with the standard error of that: users' differences, each the mean
-/// over the draws, have this spread over users, by the root of their number. The
-/// draws ask the same users again, so that their spread is no such error.
+/// The baselines' settings are chosen on users held back inside training, for each number
+/// of answers by itself. EASE inverts a matrix of all items or of all users and is left out
+/// where there are more than 5000 of both.
 ///
-/// Coverage is the share of query ratings within the interval around their score
-/// that should hold 80 % of them, where the model knows its deviations.
+/// PREDICTED RATINGS, where the data have ratings: in four scenarios, existing and new
+/// users, existing and new items. Each user within the [tasks] rules of dataset.toml is a
+/// task: their ratings are cut at random into `query` ones to predict and the others, of
+/// which the first so many are given. Each draw cuts them anew.
 ///
-/// The factor model alone is fitted anew to the training part; item-kNN has the
-/// item's damped mean and the user's bias as its base, and correlations between
-/// items from training ratings.
+/// MAE, RMSE and nDCG are means over users, then over draws, of predictions clipped to the
+/// rating scale and not rounded. Behind MAE stands its standard deviation over the draws.
+/// This nDCG has linear gain: an item's gain is its rating; items with equal scores share
+/// theirs.
+///
+/// "more" says how much greater a predictor's figure is than melu's on the same draws, with
+/// the standard error of that: users' differences, each the mean over the draws, have this
+/// spread over users, by the root of their number. The draws ask the same users again, so
+/// that their spread is no such error.
+///
+/// Coverage is the share of query ratings within the interval around their score that
+/// should hold 80 % of them, where the model knows its deviations.
+///
+/// The factor model alone is fitted anew to the training part; item-kNN has the item's
+/// damped mean and the user's bias as its base, and correlations between items from
+/// training ratings.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
@@ -110,7 +128,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let (model, dataset, evaluation, options) = (&model, &dataset, &evaluation, &options);
         let sections =
             evidence.iter().map(EvidenceEvaluation::section).collect::<Result<_, _>>()?;
-        let report = Report { model, dataset, options, evaluation, sections };
+        let rankings = rankings.as_ref();
+        let report = Report { model, dataset, options, evaluation, rankings, sections };
         let page = report.html()?;
         file::write_atomically(path, |file| file.write_all(page.as_bytes()))?;
         note(format_args!("{} is written", path.display()));
@@ -179,13 +198,20 @@ fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
 }
 
 fn print_all(evaluation: &Evaluation) -> Result<()> {
-    print("Mean absolute error by number of ratings given, lower is better:\n")?;
+    if evaluation.scenarios.is_empty() {
+        return Ok(());
+    }
+    print(
+        "Mean absolute error (MAE) and root mean squared error (RMSE) by number of ratings\n\
+         given, lower is better:\n",
+    )?;
     for result in &evaluation.scenarios {
         print(heading(result))?;
         if result.users == 0 {
             print("  (nobody has enough ratings here: see [split] and [tasks] in dataset.toml)\n")?;
         } else {
-            print_table(&errors_by_given(result, ""))?;
+            print_table(&errors_by_given(result, "MAE"))?;
+            print_table(&figures_by_given(result, "RMSE", |row| row.rmse))?;
         }
     }
     let scenarios = || evaluation.scenarios.iter().filter(|result| result.users > 0);
@@ -222,10 +248,19 @@ fn by_given(heading: &str) -> comfy_table::Table {
 }
 
 /// A table with a row for each predictor, the model last, under this heading.
-pub fn errors_by_given(result: &ScenarioResult, heading: &str) -> comfy_table::Table {
+fn errors_by_given(result: &ScenarioResult, heading: &str) -> comfy_table::Table {
+    figures_by_given(result, heading, |row| row.mae)
+}
+
+/// The same with another figure of each row.
+fn figures_by_given(
+    result: &ScenarioResult,
+    heading: &str,
+    figure: impl Fn(&Row) -> f64,
+) -> comfy_table::Table {
     let mut table = by_given(heading);
     for predictor in Predictor::ALL.into_iter().rev() {
-        let cells = result.of(predictor).map(|row| format!("{:.3}", row.mae));
+        let cells = result.of(predictor).map(|row| format!("{:.3}", figure(row)));
         table.add_row([predictor.name().to_owned()].into_iter().chain(cells));
     }
     table

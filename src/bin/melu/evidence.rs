@@ -107,6 +107,7 @@ fn catalog(model: &Model, dataset: &Dataset) -> Result<Catalog> {
         titles: dataset.items.titles().cloned(),
         columns: items.columns,
         vectors: None,
+        choice: None,
     };
     Ok(Catalog::from_table(model, table)?)
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Args;
-use melu::{Filter, Model, Recommendation, User};
+use clap::{Args, ValueEnum};
+use melu::{Model, Order, RecommendOptions};
 use serde_json::json;
 
 use crate::person::{Person, find};
@@ -24,6 +24,19 @@ pub struct Arguments {
     /// Do not leave out what the user rated.
     #[arg(long)]
     keep_rated: bool,
+    /// What the list is ordered by: by how likely the user is to choose the item and to like
+    /// it, or by what they would rate it.
+    #[arg(long, value_enum, default_value_t = By::Score)]
+    by: By,
+    /// How much it counts that an item is much chosen: 1 as trained, 0 not at all.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, allow_negative_numbers = true)]
+    exposure: f32,
+    /// Leave out items with fewer raters in training.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    min_raters: u32,
+    /// Keep so many places for items that nobody chose in training.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    new_items: usize,
     /// How many items to recommend.
     #[arg(short = 'k', long, value_name = "N", default_value_t = 10)]
     count: usize,
@@ -32,29 +45,46 @@ pub struct Arguments {
     json: bool,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum By {
+    Score,
+    Rating,
+}
+
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = Model::open(&arguments.model)?;
     let catalog = model.catalog()?.context("the model has no catalogue to recommend from")?;
     let mut user = arguments.person.user(&catalog)?;
     let leave_out = find(&catalog, &arguments.leave_out)?;
-    let filter = Filter { leave_out: &leave_out, keep_rated: arguments.keep_rated };
+    let options = RecommendOptions {
+        leave_out: &leave_out,
+        keep_rated: arguments.keep_rated,
+        order: match arguments.by {
+            By::Score => Order::Score,
+            By::Rating => Order::Rating,
+        },
+        exposure: arguments.exposure,
+        min_raters: arguments.min_raters,
+        new_items: arguments.new_items,
+        ..RecommendOptions::default()
+    };
     let mut best = Vec::new();
-    user.recommend(arguments.count, filter, &mut best)?;
+    user.recommend(arguments.count, &options, &mut best)?;
 
-    let deviations = deviations(&mut user, &best)?;
-    let deviation = |rank: usize| deviations.as_ref().map(|deviations| deviations[rank]);
+    let known = |number: f32| (!number.is_nan()).then_some(number);
     if arguments.json {
-        let items = best.iter().enumerate().map(|(rank, found)| {
+        let items = best.iter().map(|found| {
             json!({
                 "id": catalog.id(found.item),
                 "title": catalog.title(found.item),
                 "score": found.score,
-                "deviation": deviation(rank),
+                "rating": known(found.rating),
+                "deviation": known(found.deviation),
             })
         });
         return print_json(&json!({ "items": items.collect::<Vec<_>>() }));
     }
-    let header = ["", "id", "title", "score", ""];
+    let header = ["", "id", "title", "score", "rating", ""];
     let mut table = terminal::table(&header, |column| !(1..=2).contains(&column));
     for (rank, found) in best.iter().enumerate() {
         table.add_row([
@@ -62,19 +92,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             catalog.id(found.item).unwrap_or_default().to_owned(),
             catalog.title(found.item).unwrap_or_default().to_owned(),
             format!("{:.3}", found.score),
-            deviation(rank).map_or(String::new(), |deviation| format!("± {deviation:.2}")),
+            known(found.rating).map_or(String::new(), |rating| format!("{rating:.2}")),
+            known(found.deviation).map_or(String::new(), |deviation| format!("± {deviation:.2}")),
         ]);
     }
     print_table(&table)
-}
-
-/// How far each rating may lie from its score, where the model knows.
-fn deviations(user: &mut User, best: &[Recommendation]) -> Result<Option<Vec<f32>>> {
-    if !user.model().has_deviations() {
-        return Ok(None);
-    }
-    let items: Vec<u32> = best.iter().map(|found| found.item).collect();
-    let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-    user.score_with_deviations(&items, &mut scores, &mut deviations)?;
-    Ok(Some(deviations))
 }

@@ -13,10 +13,15 @@ use clap::{Args, ValueEnum};
 use melu::config::Precision;
 use melu::file;
 use melu::loss::Loss;
+use melu::train::choice::Stage;
 use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
 use serde_json::json;
 
 use crate::terminal::{self, duration, is_broken_pipe, note, print_json};
+
+/// How many steps the bar has while lists are trained for: a guess, since nobody knows how
+/// many settings will be tried.
+const STAGES: usize = 26;
 
 /// How much work may be lost when the machine stops.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(10);
@@ -177,14 +182,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     } else {
         Trainer::new(&dataset, &options, arguments.threads)?
     };
-    note(format_args!(
-        "{} tasks an epoch, {} users held back for validation",
-        trainer.tasks(),
-        trainer.validation_users()
-    ));
+    if trainer.tasks() > 0 {
+        note(format_args!(
+            "{} tasks an epoch, {} users held back for validation",
+            trainer.tasks(),
+            trainer.validation_users()
+        ));
+    }
 
     let stop = stop_on_signal()?;
     if train(arguments, &options, &mut trainer, &checkpoint, &stop)? == Outcome::Stopped {
+        if trainer.tasks() == 0 {
+            bail!("stopped; nothing is written");
+        }
         trainer.save(&checkpoint)?;
         bail!("stopped; the same command with --resume goes on from {}", checkpoint.display());
     }
@@ -236,55 +246,89 @@ fn train(
 ) -> Result<Outcome> {
     let mut bar = terminal::Progress::new("training");
     let mut trouble = Ok(());
-    let mut saved = Instant::now();
     let mut epoch_begin = Instant::now();
     // Tasks that the epoch had when this run came to it: 0 but after resuming.
     let mut skipped: Option<usize> = None;
     let mut validation = String::new();
-    let outcome = trainer.run(|trainer, progress| {
-        let seconds = epoch_begin.elapsed().as_secs_f64();
-        match progress {
-            Progress::Batch { epoch, tasks, of, loss } => {
-                let skipped = *skipped.get_or_insert(tasks.saturating_sub(options.batch));
-                let speed = (tasks - skipped) as f64 / seconds;
-                let done = (epoch as usize - 1) * of + tasks;
-                let message =
-                    format!("epoch {epoch}, loss {loss:.4}{validation}, {speed:.0} tasks a second");
-                bar.set(done, of * options.epochs, message);
-            }
-            Progress::Epoch { epoch, tasks, loss, validation_mae, best } => {
-                let speed = (tasks - skipped.unwrap_or(0)) as f64 / seconds;
-                if let Some(mae) = validation_mae {
-                    validation = format!(", validation error {mae:.4}");
+    let mut ndcg20 = None;
+    loop {
+        let run_begin = Instant::now();
+        let outcome = trainer.run(|progress| {
+            let seconds = epoch_begin.elapsed().as_secs_f64();
+            match progress {
+                Progress::Choice(stage) => {
+                    let (done, of, message) = stage_of(stage);
+                    bar.set(done, of, message);
+                    epoch_begin = Instant::now();
                 }
-                let worse = validation_mae.is_some() && !best;
-                let mark = if worse { ", worse than before" } else { "" };
-                bar.note(format_args!(
-                    "epoch {epoch}: loss {loss:.4}{validation}{mark}, {speed:.0} tasks a second"
-                ));
-                if arguments.json {
-                    let line = json!({
-                        "epoch": epoch,
-                        "loss": loss,
-                        "validation_mae": validation_mae,
-                        "tasks_per_second": speed,
-                    });
-                    // Whoever read along may leave; the model is still wanted.
-                    trouble = print_json(&line)
-                        .or_else(|error| if is_broken_pipe(&error) { Ok(()) } else { Err(error) });
+                Progress::Chosen { validation_ndcg20 } => {
+                    ndcg20 = validation_ndcg20;
+                    if let Some(worth) = ndcg20 {
+                        bar.note(format_args!("lists: nDCG@20 {worth:.4} of users held back"));
+                    }
+                    epoch_begin = Instant::now();
                 }
-                (epoch_begin, skipped) = (Instant::now(), Some(0));
+                Progress::Batch { epoch, tasks, of, loss } => {
+                    let skipped = *skipped.get_or_insert(tasks.saturating_sub(options.batch));
+                    let speed = (tasks - skipped) as f64 / seconds;
+                    let done = (epoch as usize - 1) * of + tasks;
+                    let message = format!(
+                        "epoch {epoch}, loss {loss:.4}{validation}, {speed:.0} tasks a second"
+                    );
+                    bar.set(done, of * options.epochs, message);
+                }
+                Progress::Epoch { epoch, tasks, loss, validation_mae, best } => {
+                    let speed = (tasks - skipped.unwrap_or(0)) as f64 / seconds;
+                    if let Some(mae) = validation_mae {
+                        validation = format!(", validation error {mae:.4}");
+                    }
+                    let worse = validation_mae.is_some() && !best;
+                    let mark = if worse { ", worse than before" } else { "" };
+                    bar.note(format_args!(
+                        "epoch {epoch}: loss {loss:.4}{validation}{mark}, {speed:.0} tasks a second"
+                    ));
+                    if arguments.json {
+                        let line = json!({
+                            "epoch": epoch,
+                            "loss": loss,
+                            "validation_mae": validation_mae,
+                            "validation_ndcg20": ndcg20,
+                            "tasks_per_second": speed,
+                        });
+                        // Whoever read along may leave; the model is still wanted.
+                        trouble = print_json(&line).or_else(|error| {
+                            if is_broken_pipe(&error) { Ok(()) } else { Err(error) }
+                        });
+                    }
+                    (epoch_begin, skipped) = (Instant::now(), Some(0));
+                }
             }
+            // What a checkpoint does not hold is not interrupted for it.
+            let held = matches!(progress, Progress::Batch { .. } | Progress::Epoch { .. });
+            let pause = held && run_begin.elapsed() >= BETWEEN_CHECKPOINTS;
+            if trouble.is_err() || pause || stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        std::mem::replace(&mut trouble, Ok(()))?;
+        if outcome == Outcome::Finished || stop.load(Ordering::Relaxed) {
+            return Ok(outcome);
         }
-        if trouble.is_ok() && saved.elapsed() >= BETWEEN_CHECKPOINTS {
-            trouble = trainer.save(checkpoint).map_err(Into::into);
-            saved = Instant::now();
+        trainer.save(checkpoint)?;
+    }
+}
+
+/// What of how much is done, and in words.
+fn stage_of(stage: Stage) -> (usize, usize, String) {
+    match stage {
+        Stage::Vectors(attempt) => (attempt, STAGES, format!("vectors, with settings {attempt}")),
+        Stage::Neighbours => (8, STAGES, "neighbours".into()),
+        Stage::Mix => (10, STAGES, "mixes of vectors and neighbours".into()),
+        Stage::Whole => (14, STAGES, "vectors of all users".into()),
+        Stage::Meta { epoch, of, .. } => {
+            (14 + epoch, STAGES, format!("meta-training of the vectors, {epoch} of {of}"))
         }
-        if trouble.is_err() || stop.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
-    trouble.map(|()| outcome)
+    }
 }

@@ -208,14 +208,15 @@ mod tests {
             let mut chosen = user.iter().filter(|choice| counted.counts(choice));
             f64::from(u8::from(chosen.any(|choice| choice.item as usize == item)))
         };
-        let weight = |row: usize, column: usize| f64::from(weights[row][column]);
+        assert!(weights.iter().enumerate().all(|(item, row)| row[item].abs() < 1e-6));
+        #[expect(clippy::needless_range_loop, reason = "it is an index of columns")]
         for column in 0..items {
-            assert!(weight(column, column).abs() < 1e-6);
             for row in (0..items).filter(|row| *row != column) {
-                let mut gradient = penalty * weight(row, column);
+                let mut gradient = penalty * f64::from(weights[row][column]);
                 for user in &choices.users {
-                    let others = (0..items).map(|other| chose(user, other) * weight(other, column));
-                    gradient += chose(user, row) * (others.sum::<f64>() - chose(user, column));
+                    let others = (0..items).map(|i| chose(user, i) * f64::from(weights[i][column]));
+                    let predicted: f64 = others.sum();
+                    gradient += chose(user, row) * (predicted - chose(user, column));
                 }
                 assert!(gradient.abs() < 1e-4 * penalty.max(1.0), "{row} {column} {gradient}");
             }

@@ -6,6 +6,7 @@ use super::baseline::Baseline;
 use super::choices::{Choices, Counted};
 use super::co_counts::CoCounts;
 use super::ease::{Ease, Gram, MOST};
+use super::ials::Ials;
 use super::item_knn::{ItemKnn, Similarity};
 use super::popular::Popular;
 use super::results::{BaselineSettings, Ranker};
@@ -22,6 +23,10 @@ const SHRINKAGE: f32 = 20.0;
 /// EASE's penalties and weights of popularity to choose from.
 const PENALTIES: [f64; 4] = [1000.0, 100.0, 300.0, 3000.0];
 const POPULARITIES: [f32; 3] = [0.0, 0.02, 0.05];
+
+/// iALS' weights of what was not chosen to choose from; its penalty makes less of a difference.
+const ABSENCES: [f64; 4] = [0.1, 0.03, 0.3, 1.0];
+const IALS_PENALTY: f64 = 0.01;
 
 /// A simple recommender for each number of answers, with the settings that are best there
 /// for users held back inside training: more than a service would do, so that nobody can
@@ -110,6 +115,8 @@ pub fn fit(
             ),
         }),
     }
+    progress("fitting iALS");
+    fitted.extend(fit_ials(&trial, &choices, kinds));
     progress("fitting item-kNN");
     fitted.extend(fit_item_knn(&trial, &choices, kinds));
     progress("fitting most popular");
@@ -154,6 +161,13 @@ fn fit_ease(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitte
         let (_, ease) = inverted.iter().find(|(other, _)| *other == (kind, penalty))?;
         Some(ease.with_popularity(gram, popularity))
     })
+}
+
+fn fit_ials(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
+    let settings = kinds.iter().flat_map(|kind| ABSENCES.map(|absence| (*kind, absence)));
+    let fit = |choices: &Choices, (kind, absence)| Ials::new(choices, kind, absence, IALS_PENALTY);
+    let chosen = Trial::choose(settings, |setting| trial.worth(&fit(&trial.choices, setting)))?;
+    Fitted::new(Ranker::Ials, chosen, |setting| Some(fit(choices, setting)))
 }
 
 fn fit_item_knn(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {

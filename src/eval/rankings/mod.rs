@@ -15,13 +15,15 @@
 //! interactions with known items, so that none of these is to be found. Candidates are
 //! always without the items that were answered on. Of what is to be found only what was
 //! liked is relevant: see [`Feedback::is_liked`](crate::data::Feedback::is_liked); who has
-//! nothing relevant is left out.
+//! nothing relevant is left out. Items of equal score come in random order, those of the
+//! baselines by falling popularity first.
 
 mod baseline;
 mod choices;
 mod co_counts;
 mod ease;
 mod fitted;
+mod ials;
 mod invert;
 mod item_knn;
 mod list;
@@ -35,6 +37,7 @@ mod trial;
 
 use std::cmp::Reverse;
 
+use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -47,6 +50,7 @@ use self::totals::Totals;
 use super::results::Given;
 use super::scenarios::{check_inside, everybody};
 use crate::data::{Dataset, Scenario, Task, items_and_ratings};
+use crate::random::{Purpose, generator};
 use crate::schema::Column;
 use crate::train::TrainingRecord;
 use crate::{Catalog, Error, Model, Result, User};
@@ -89,7 +93,7 @@ pub fn evaluate_rankings(
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
     let plans = [Plan::new_users(dataset), Plan::existing_users(dataset, seed)];
     let all: usize = plans.iter().map(|plan| draws * plan.tasks(seed, 0).len()).sum();
-    let bench = Bench::new(model, dataset, &pool, |what| progress(what, 0, all))?;
+    let bench = Bench::new(model, dataset, seed, &pool, |what| progress(what, 0, all))?;
     let mut done = 0;
     let mut rankings = Vec::new();
     for plan in plans {
@@ -122,7 +126,7 @@ pub fn evaluate_rankings(
                 among: *among,
                 users: totals.users(),
                 draws,
-                candidates: bench.by_popularity(*among).len(),
+                candidates: bench.candidates(*among).at_random.len(),
                 rows: totals.rows(),
             });
         }
@@ -140,11 +144,17 @@ struct Bench<'a> {
     settings: Vec<BaselineSettings>,
     /// For each item the share of training's users who chose it.
     popularity: Vec<f64>,
-    /// Candidates, known ones by falling popularity, new ones, and both; and all of these
-    /// by index, as `recommend` orders items of equal score.
-    known: [Vec<u32>; 2],
-    new: Vec<u32>,
-    all: [Vec<u32>; 2],
+    /// Candidates at random, as data folders may have popular items first: of equal
+    /// scores the first comes first. For the baselines known ones by falling popularity.
+    known: Candidates,
+    new: Candidates,
+    all: Candidates,
+}
+
+/// Items that can be listed, in the orders in which those of equal scores come.
+struct Candidates {
+    at_random: Vec<u32>,
+    by_popularity: Vec<u32>,
 }
 
 /// What one thread computes in.
@@ -157,6 +167,7 @@ impl<'a> Bench<'a> {
     fn new(
         model: &Model,
         dataset: &'a Dataset,
+        seed: u64,
         pool: &ThreadPool,
         progress: impl FnMut(&'static str) + Send,
     ) -> Result<Self> {
@@ -164,16 +175,19 @@ impl<'a> Bench<'a> {
         let training = dataset.scenario(Scenario::ExistingUsersExistingItems);
         let items = dataset.items.len();
         let counts = Choices::new(training.iter(), dataset.feedback, items).counts(Counted::All);
+        let mut rows: Vec<u32> = (0..items as u32).collect();
+        rows.shuffle(&mut generator(seed, Purpose::Rankings, u64::MAX, 1));
         let is_new = |item: &u32| dataset.new_items.get(*item as usize) == Some(&true);
-        let rows = || 0..items as u32;
-        let known: Vec<u32> =
-            rows().filter(|item| counts[*item as usize] > 0 && !is_new(item)).collect();
-        let new: Vec<u32> = rows().filter(is_new).collect();
-        let mut popular = known.clone();
-        popular.sort_by_key(|item| Reverse(counts[*item as usize]));
-        let mut all = [known.clone(), new.clone()].concat();
-        all.sort_unstable();
-        let (baselines, settings) = pool.install(|| fit(dataset, &training, &popular, progress));
+        let candidates = |is_one: &dyn Fn(&u32) -> bool| {
+            let at_random: Vec<u32> = rows.iter().copied().filter(is_one).collect();
+            let mut by_popularity = at_random.clone();
+            by_popularity.sort_by_key(|item| Reverse(counts[*item as usize]));
+            Candidates { at_random, by_popularity }
+        };
+        let is_known = |item: &u32| counts[*item as usize] > 0;
+        let known = candidates(&is_known);
+        let (baselines, settings) =
+            pool.install(|| fit(dataset, &training, &known.by_popularity, progress));
         let share = |count: &u32| f64::from(*count) / training.len().max(1) as f64;
         Ok(Self {
             dataset,
@@ -182,27 +196,17 @@ impl<'a> Bench<'a> {
             baselines,
             settings,
             popularity: counts.iter().map(share).collect(),
-            all: [[popular.clone(), new.clone()].concat(), all],
-            known: [popular, known],
-            new,
+            known,
+            new: candidates(&is_new),
+            all: candidates(&|item| is_known(item) || is_new(item)),
         })
     }
 
-    /// The candidates, known ones by falling popularity and new ones after them.
-    fn by_popularity(&self, among: Among) -> &[u32] {
+    fn candidates(&self, among: Among) -> &Candidates {
         match among {
-            Among::Known => &self.known[0],
+            Among::Known => &self.known,
             Among::New => &self.new,
-            Among::All => &self.all[0],
-        }
-    }
-
-    /// The candidates, by index.
-    fn by_index(&self, among: Among) -> &[u32] {
-        match among {
-            Among::Known => &self.known[1],
-            Among::New => &self.new,
-            Among::All => &self.all[1],
+            Among::All => &self.all,
         }
     }
 
@@ -214,7 +218,7 @@ impl<'a> Bench<'a> {
     }
 
     fn totals(&self, among: Among) -> Totals {
-        let candidates = self.by_popularity(among).len();
+        let candidates = self.candidates(among).at_random.len();
         Totals::new(&self.rankers(among), candidates, self.dataset.items.len())
     }
 
@@ -254,17 +258,20 @@ impl<'a> Bench<'a> {
             user.score_all(scores)?;
             for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
                 let Some(table) = table else { continue };
-                table.extend(List::new(scores, self.by_index(*among), marks));
+                table.extend(List::new(scores, &self.candidates(*among).at_random, marks));
             }
             for fitted in &self.baselines {
                 fitted.of(given).score(given.of(&answers), scores);
                 // They say nothing of new items.
-                self.new.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
+                self.new
+                    .at_random
+                    .iter()
+                    .for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
                 for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
                     let Some(table) = table.as_mut().filter(|_| *among != Among::New) else {
                         continue;
                     };
-                    table.extend(List::new(scores, self.by_popularity(*among), marks));
+                    table.extend(List::new(scores, &self.candidates(*among).by_popularity, marks));
                 }
             }
         }

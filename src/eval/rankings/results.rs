@@ -118,6 +118,8 @@ pub enum Ranker {
     Melu,
     /// Inverts a matrix of all items: Steck's EASE.
     Ease,
+    /// Matrix factorisation of all pairs, chosen or not.
+    Ials,
     /// Neighbours of the answered items, by cosine.
     ItemKnn,
     /// The same list for everybody.
@@ -126,13 +128,14 @@ pub enum Ranker {
 
 impl Ranker {
     /// All of them, the model first.
-    pub const ALL: [Self; 4] = [Self::Melu, Self::Ease, Self::ItemKnn, Self::Popular];
+    pub const ALL: [Self; 5] = [Self::Melu, Self::Ease, Self::Ials, Self::ItemKnn, Self::Popular];
 
     /// What people call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Melu => "melu",
             Self::Ease => "EASE",
+            Self::Ials => "iALS",
             Self::ItemKnn => "item-kNN",
             Self::Popular => "most popular",
         }

@@ -120,3 +120,65 @@ impl Totals {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(best: &[u32], ndcg20: f64) -> List {
+        let (recall20, hit10, reciprocal_rank) = (ndcg20 / 2.0, 1.0, 0.5);
+        List { best: best.to_vec(), ndcg20, recall20, hit10, reciprocal_rank }
+    }
+
+    #[test]
+    fn users_count_by_their_mean_over_draws_and_differences_are_paired() {
+        let mut totals = Totals::new(&[Ranker::Melu, Ranker::Popular], 8, 10);
+        let mut popularity = [0.0; 10];
+        (popularity[0], popularity[1]) = (0.5, 0.25);
+        let mut is_new = [false; 10];
+        is_new[2] = true;
+        let add = |totals: &mut Totals, user, melu: List, popular: List| {
+            let pair = |_| [melu.clone(), popular.clone()];
+            let lists: Vec<List> = Given::ALL.iter().flat_map(pair).collect();
+            totals.add(user, &lists, &popularity, &is_new);
+        };
+        // The first user has something to find in both draws, the second in one.
+        totals.begin_draw();
+        add(&mut totals, 4, list(&[0, 1], 0.5), list(&[0], 0.1));
+        add(&mut totals, 7, list(&[0, 2], 0.25), list(&[0], 0.25));
+        totals.begin_draw();
+        add(&mut totals, 4, list(&[1, 0], 0.3), list(&[0], 0.3));
+
+        assert_eq!(totals.users(), 2);
+        let rows = totals.rows();
+        assert_eq!(rows.len(), 2 * Given::ALL.len());
+        for (place, rows) in rows.chunks(2).enumerate() {
+            let (melu, popular) = (&rows[0], &rows[1]);
+            assert_eq!((melu.given, popular.given), (Given::ALL[place], Given::ALL[place]));
+            assert_eq!((melu.predictor, popular.predictor), (Ranker::Melu, Ranker::Popular));
+            let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+            // The users' means are .4 and .25, and .2 and .25.
+            near(melu.ndcg20, 0.325);
+            near(melu.recall20, 0.1625);
+            near(popular.ndcg20, 0.225);
+            assert_eq!((melu.ndcg20_difference, melu.ndcg20_difference_se), (0.0, 0.0));
+            near(popular.ndcg20_difference, -0.1);
+            // Differences of -.2 and 0: a deviation of .2 / sqrt 2, by sqrt 2.
+            near(popular.ndcg20_difference_se, 0.1);
+            near(melu.hit10, 1.0);
+            near(melu.mrr, 0.5);
+            // Three of eight items are listed in the first draw, two in the second.
+            near(melu.coverage, 5.0 / 16.0);
+            near(popular.coverage, 2.0 / 16.0);
+            near(melu.popularity, (0.75 + 0.5 + 0.75) / 6.0);
+            near(melu.new_items, 1.0 / 6.0);
+        }
+    }
+
+    #[test]
+    fn nobody_has_no_figures() {
+        let mut totals = Totals::new(&[Ranker::Melu], 8, 10);
+        totals.begin_draw();
+        assert!(totals.rows().is_empty());
+    }
+}

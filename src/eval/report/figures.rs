@@ -12,10 +12,10 @@ use crate::eval::{
 use crate::train::Epoch;
 
 /// Standard errors on either side of a difference that its band shows.
-const BAND: f64 = 2.0;
+pub const BAND: f64 = 2.0;
 
 /// A range around some numbers, with a little air.
-fn around(numbers: impl Iterator<Item = f64>) -> Range<f64> {
+pub fn around(numbers: impl Iterator<Item = f64>) -> Range<f64> {
     let numbers = numbers.filter(|number| number.is_finite());
     let (low, high) = numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| {
         (low.min(number), high.max(number))
@@ -27,7 +27,8 @@ fn around(numbers: impl Iterator<Item = f64>) -> Range<f64> {
     low - air..high + air
 }
 
-fn given() -> Axis {
+/// Numbers of answers, as an axis.
+pub fn given() -> Axis {
     Axis::Names(Given::ALL.iter().map(Given::to_string).collect())
 }
 
@@ -62,6 +63,14 @@ fn frame(lines: &[Line]) -> Range<f64> {
 /// Mean absolute error by number of ratings given.
 pub fn errors(result: &ScenarioResult) -> Result<String> {
     let lines = predictors(result, &Predictor::ALL, |row| (row.mae, row.mae_sd));
+    let y = frame(&lines);
+    let x_label = "ratings given".into();
+    Chart { x: given(), x_label, y, decimals: 2, lines, guides: Vec::new() }.svg()
+}
+
+/// Root mean squared error by number of ratings given.
+pub fn squared_errors(result: &ScenarioResult) -> Result<String> {
+    let lines = predictors(result, &Predictor::ALL, |row| (row.rmse, 0.0));
     let y = frame(&lines);
     let x_label = "ratings given".into();
     Chart { x: given(), x_label, y, decimals: 2, lines, guides: Vec::new() }.svg()

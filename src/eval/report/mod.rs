@@ -3,13 +3,14 @@
 mod chart;
 mod evidence;
 mod figures;
+mod rankings;
 mod tables;
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{EvalOptions, Evaluation, ScenarioResult};
+use super::{EvalOptions, Evaluation, RankingEvaluation, ScenarioResult};
 use crate::data::Dataset;
 use crate::train::TrainingRecord;
 use crate::{Model, Result};
@@ -25,6 +26,8 @@ pub struct Report<'a> {
     pub options: &'a EvalOptions,
     /// What was found.
     pub evaluation: &'a Evaluation,
+    /// What lists are worth, if it was measured.
+    pub rankings: Option<&'a RankingEvaluation>,
     /// What else was measured, after the calibration.
     pub sections: Vec<Section>,
 }
@@ -47,13 +50,21 @@ impl Report<'_> {
     pub fn html(&self) -> Result<String> {
         let title = format!("melu on {}", self.dataset.name);
         let record = TrainingRecord::of(self.model);
-        let mut sections = vec![self.errors()?];
+        let mut sections = Vec::new();
+        sections.extend(self.rankings.map(RankingEvaluation::section).transpose()?);
+        let has_ratings = !self.evaluation.scenarios.is_empty();
+        if has_ratings {
+            sections.push(self.errors()?);
+        }
         sections.extend(self.calibration()?);
         sections.extend(self.sections.iter().cloned());
         if let Some(record) = &record {
             sections.extend(training(record)?);
         }
-        sections.extend([self.figures(), self.settings(record.as_ref()), self.method()]);
+        if has_ratings {
+            sections.push(self.figures());
+        }
+        sections.extend([self.settings(record.as_ref()), self.method()]);
         let mut page = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -102,6 +113,7 @@ impl Report<'_> {
                 "Mean absolute error; the band is the standard deviation over the draws",
                 &figures::errors(result)?,
             );
+            let squared = figure("Root mean squared error", &figures::squared_errors(result)?);
             let differences = figure(
                 "How much more the others err than melu (the line at 0) on the same draws; the \
                  band is two standard errors to either side",
@@ -110,7 +122,7 @@ impl Report<'_> {
             let _ = writeln!(
                 body,
                 "<h3>{}</h3>\n<p class=\"quiet\">{}</p>\n<div \
-                 class=\"figures\">\n{errors}{differences}</div>",
+                 class=\"figures\">\n{errors}{differences}{squared}</div>",
                 escape(result.scenario.title()),
                 escape(&circumstances(result)),
             );
@@ -178,8 +190,36 @@ impl Report<'_> {
     }
 
     fn method(&self) -> Section {
+        let mut body = String::new();
+        if self.rankings.is_some() {
+            body.push_str(
+                "<p>Lists are measured on users with at least 20 interactions with known items: \
+                 those that are not new, and that somebody in training chose. Of a new user's, a \
+                 fifth is held out at random, and of the others, in random order, the first so \
+                 many are given; each draw cuts them anew, the same for everybody. What is to be \
+                 found is what was held out and liked. Candidates are all known items but those \
+                 given. Lists of new items are to find all of the user's liked new items, and, of \
+                 new users among all items, what was held out as well; existing users' \
+                 interactions with known items were seen by training, so that none of them is to \
+                 be found, and at most 1000 of these users are asked. Who has nothing to find is \
+                 left out.</p>\n\
+                 <p>nDCG@20 gains 1 / log2(1 + rank) for each item found, over the most that a \
+                 list could gain. Coverage is the share of all candidates that are in anybody's \
+                 list, popularity the mean share of training's users who chose what is listed. \
+                 Each user counts by the mean over the draws. The baselines' settings are chosen \
+                 for each number of answers by users held back inside training. Items of equal \
+                 score are in random order, the baselines' by popularity.</p>\n",
+            );
+        }
+        if !self.evaluation.scenarios.is_empty() {
+            body.push_str(&self.method_of_ratings());
+        }
+        Section { title: "How it was measured".into(), body }
+    }
+
+    fn method_of_ratings(&self) -> String {
         let rules = self.dataset.rules;
-        let body = format!(
+        format!(
             "<p>A task is one user within one scenario, with {} to {} ratings there. They are cut \
              at random into {} to predict and the others, of which the first so many are given; \
              each of the {} draws (seed {}) cuts them anew, the same for every predictor. \
@@ -202,8 +242,7 @@ impl Report<'_> {
             rules.query,
             self.options.draws,
             self.options.seed,
-        );
-        Section { title: "How it was measured".into(), body }
+        )
     }
 }
 
@@ -233,15 +272,19 @@ fn training(record: &TrainingRecord) -> Result<Option<Section>> {
 
 /// How many users and draws.
 fn circumstances(result: &ScenarioResult) -> String {
-    let draws = match result.draws {
-        1 => "1 draw".to_owned(),
-        draws => format!("{draws} draws"),
-    };
+    let draws = draws(result.draws);
     let seen = match result.seen_in_training {
         true => "; training saw these ratings, which says how well it fits and no more",
         false => "",
     };
     format!("{} users, {draws}{seen}.", result.users)
+}
+
+fn draws(draws: usize) -> String {
+    match draws {
+        1 => "1 draw".to_owned(),
+        draws => format!("{draws} draws"),
+    }
 }
 
 /// A chart with its caption.

@@ -8,7 +8,12 @@ use super::escape;
 use crate::eval::{Given, Interviewer, Predictor, QUESTIONS, Row, ScenarioResult, WorldResult};
 
 /// A table with a header; each row's cells are HTML already.
-fn table(class: &str, caption: &str, header: &[String], rows: &[(bool, Vec<String>)]) -> String {
+pub fn table(
+    class: &str,
+    caption: &str,
+    header: &[String],
+    rows: &[(bool, Vec<String>)],
+) -> String {
     let mut html = format!("<div class=\"scroll\"><table class=\"{class}\">\n");
     if !caption.is_empty() {
         let _ = writeln!(html, "<caption>{}</caption>", escape(caption));
@@ -61,6 +66,8 @@ pub fn figures(result: &ScenarioResult) -> String {
         };
         rows.iter().map(cell).collect()
     });
+    let squared =
+        predictors(result, |rows| rows.iter().map(|row| format!("{:.4}", row.rmse)).collect());
     let differences = predictors(result, |rows| {
         let cell = |row: &&Row| difference(row, (row.mae_difference, row.mae_difference_se));
         rows.iter().map(cell).collect()
@@ -84,6 +91,7 @@ pub fn figures(result: &ScenarioResult) -> String {
             &errors,
         ),
         table("", "The same less melu's, ± standard error over users", &given, &differences),
+        table("", "Root mean squared error, by number of ratings given", &given, &squared),
         table("", "With all ratings given", &header, &all),
     ]
     .concat()

@@ -40,6 +40,12 @@ pub struct Affine {
 }
 
 impl Affine {
+    /// The map that changes nothing.
+    pub fn identity(width: usize) -> Self {
+        let one = |place: usize| if place.is_multiple_of(width + 1) { 1.0 } else { 0.0 };
+        Self { offset: vec![0.0; width], matrix: (0..width * width).map(one).collect() }
+    }
+
     /// Without the offset.
     fn linear(&self, x: &[f64]) -> Vec<f64> {
         let width = self.offset.len();
@@ -67,6 +73,11 @@ impl<'a> Content<'a> {
     ) -> Self {
         let design = Design::new(&description, rows, &weights);
         Self { description, rows, weights, confidences, penalty, design }
+    }
+
+    /// What its terms with weights of their own read of a row.
+    pub fn inputs(&self) -> &[Input] {
+        &self.design.inputs
     }
 
     /// How many rows it is fitted on.

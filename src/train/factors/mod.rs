@@ -17,6 +17,7 @@ mod ridge;
 mod rounds;
 mod whiten;
 
+pub(crate) use content::{Affine, Content};
 pub use design::Description;
 pub use options::FactorOptions;
 

@@ -1,0 +1,80 @@
+//! What the head for choosing sees of a catalogue's items.
+
+use super::places;
+use crate::buffer::Buffer;
+use crate::file::{CatalogTable, ChoiceItems, ChoicePriors};
+use crate::{Error, Model, Result};
+
+/// The weight file's own rows and neighbours of the items that it has, and what content
+/// says of the others. `None` for a model without a head for choosing.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub fn items(model: &Model, table: &CatalogTable) -> Result<Option<ChoiceItems>> {
+    let (Some(head), Some(ChoicePriors { item: prior, .. })) =
+        (model.choice(), &model.contents().choice)
+    else {
+        return Ok(None);
+    };
+    let (fields, width, count) = (&model.config().item_fields, head.row_width(), table.ids.len());
+    let own = model.contents().catalog.as_ref();
+    let own = own.and_then(|own| Some((own.choice.as_ref()?, places(&own.ids))));
+    let known: Vec<Option<usize>> = match &own {
+        Some((_, place)) => table.ids.iter().map(place).collect(),
+        None => vec![None; count],
+    };
+    let mut rows = reserve("the items' rows", count.saturating_mul(width))?;
+    let mut raters = reserve("the items' raters", count)?;
+    let mut predicted = vec![0.0; prior.width()];
+    for (item, known) in known.iter().enumerate() {
+        if let (Some((own, _)), Some(place)) = (&own, *known) {
+            rows.extend_from_slice(&own.rows[place * width..][..width]);
+            raters.push(own.raters[place]);
+            continue;
+        }
+        prior.write_row(fields, &table.columns, item, &mut predicted);
+        let (bias, vector) = predicted.split_at(1);
+        rows.extend_from_slice(vector);
+        rows.extend_from_slice(&[bias[0], 1.0]);
+        raters.push(0u32);
+    }
+    let (neighbours, weights) = match &own {
+        Some((own, _)) => neighbours(own, &known)?,
+        None => (Vec::new().into(), Vec::new().into()),
+    };
+    let (rows, raters) = (rows.into(), raters.into());
+    Ok(Some(ChoiceItems { rows, raters, neighbours, weights }))
+}
+
+/// The neighbours of items, of each its place among the file's own, by their places here.
+fn neighbours(own: &ChoiceItems, known: &[Option<usize>]) -> Result<(Buffer<u32>, Buffer<f32>)> {
+    let mut here = vec![None; own.raters.len()];
+    for (item, place) in (0u32..).zip(known) {
+        if let Some(place) = place {
+            here[*place] = Some(item);
+        }
+    }
+    let each = own.neighbours_each();
+    let size = known.len().saturating_mul(each);
+    let mut neighbours = reserve("the items' neighbours", size)?;
+    let mut weights = reserve("the neighbours' weights", size)?;
+    for (item, place) in (0u32..).zip(known) {
+        for (other, weight) in place.iter().flat_map(|place| own.neighbours_of(*place as u32)) {
+            // Where the neighbour is not here, it is the item itself, with no weight.
+            let other = here[other as usize];
+            neighbours.push(other.unwrap_or(item));
+            weights.push(if other.is_some() { weight } else { 0.0 });
+        }
+        if place.is_none() {
+            neighbours.resize(neighbours.len() + each, item);
+            weights.resize(neighbours.len(), 0.0);
+        }
+    }
+    Ok((neighbours.into(), weights.into()))
+}
+
+fn reserve<T>(what: &'static str, count: usize) -> Result<Vec<T>> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(count).map_err(Error::out_of_memory::<T>(what, count))?;
+    Ok(list)
+}

@@ -1,0 +1,195 @@
+//! The head for choosing: how a user's vector follows from what they chose, and how
+//! items are scored by it.
+
+/// What a row has besides an item's vector: its bias, and 1 if nobody chose it yet.
+pub const BESIDES_VECTOR: usize = 2;
+
+/// More numbers than this a vector has not: a solver's memory grows with their square.
+const WIDEST: usize = 1_024;
+
+/// So many answers count half of what neighbours can say.
+const HALF_NEIGHBOURS: f32 = 10.0;
+
+/// What all users of a head for choosing share.
+///
+/// An item is a row of numbers: its vector `v`, its bias (the logarithm of its share of
+/// all interactions), and 1 if nobody chose it yet, else 0. A user who gave `n` answers
+/// has a vector `u = m + A^-1 [sum over answers of (t - m.v) v]`, where `A = sum over
+/// answers of v v' + P`, `P` is diagonal and grows with `n`, `m` is where the user
+/// starts, which counts less as `n` grows, and `t` is the target of an answer's value. The
+/// score is the product of the row and `[scale u, popularity, new_items]`, and what the
+/// neighbours of the answered items add.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChoiceHead {
+    /// The diagonal of `P` without answers, as wide as a vector.
+    pub precision: Vec<f32>,
+    /// What each answer adds to it.
+    pub precision_per_answer: Vec<f32>,
+    /// With so many answers the start counts half; infinite where it counts whole
+    /// with any number.
+    pub half_start: f32,
+    /// What the product of user's and item's vector is multiplied by.
+    pub scale: f32,
+    /// What an item's bias is multiplied by, once there is an answer.
+    pub popularity: f32,
+    /// What is added for an item that nobody chose yet.
+    pub new_items: f32,
+    /// Whether the vector counts also without any answer; else the bias alone does.
+    pub starts_by_vector: bool,
+    /// What the neighbours' sum is multiplied by, as the number of answers grows.
+    pub neighbours: f32,
+    /// Targets by an answer's value.
+    pub targets: Curve,
+    /// How strongly an answer of a value speaks for its item's neighbours.
+    pub strengths: Curve,
+    /// By how much a score rises with an item's bias, on average over users and items.
+    pub exposure: f32,
+    /// What a predicted rating counts beside a score; 0 where there are no ratings.
+    pub rating: f32,
+    /// The least and the greatest rating, to which a predicted one is clipped before it
+    /// counts.
+    pub rating_range: [f32; 2],
+}
+
+/// A piecewise linear curve, constant before its first point and after its last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve(
+    /// Points by their first number, ascending.
+    pub Vec<[f32; 2]>,
+);
+
+impl Curve {
+    /// The same everywhere.
+    pub fn constant(value: f32) -> Self {
+        Self(vec![[0.0, value]])
+    }
+
+    fn check(&self, key: &str) -> Result<(), String> {
+        if self.0.is_empty() {
+            return Err(format!("{key} is empty; at least one point is expected"));
+        }
+        if let Some([x, y]) = self.0.iter().find(|point| !point.iter().all(|x| x.is_finite())) {
+            return Err(format!("{key} has the point [{x}, {y}]; finite numbers are expected"));
+        }
+        match self.0.windows(2).find(|pair| pair[0][0] >= pair[1][0]) {
+            Some(pair) => Err(format!(
+                "{key} has {} after {}; points by ascending values are expected",
+                pair[1][0], pair[0][0]
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The curve at a value; 0 for a curve without points.
+    pub fn at(&self, value: f32) -> f32 {
+        let after = self.0.partition_point(|point| point[0] < value);
+        let before = after.checked_sub(1).and_then(|before| self.0.get(before));
+        match (before, self.0.get(after)) {
+            (Some([from, low]), Some([to, high])) => {
+                low + (high - low) * ((value - from) / (to - from))
+            }
+            (Some([_, only]), None) | (None, Some([_, only])) => *only,
+            (None, None) => 0.0,
+        }
+    }
+}
+
+impl ChoiceHead {
+    /// Numbers of a vector.
+    pub fn width(&self) -> usize {
+        self.precision.len()
+    }
+
+    /// Numbers of a row.
+    pub fn row_width(&self) -> usize {
+        self.width() + BESIDES_VECTOR
+    }
+
+    /// How much the start counts with so many answers.
+    pub fn start_share(&self, answers: usize) -> f32 {
+        match self.half_start.is_finite() {
+            true => self.half_start / (self.half_start + answers as f32),
+            false => 1.0,
+        }
+    }
+
+    /// Whether all its numbers can be used.
+    ///
+    /// # Errors
+    /// The key and value that cannot, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let width = self.width();
+        if !(1..=WIDEST).contains(&width) {
+            return Err(format!("precision has {width} numbers; 1 to {WIDEST} are expected"));
+        }
+        if self.precision_per_answer.len() != width {
+            return Err(format!(
+                "precision_per_answer has {} numbers; {width} are expected",
+                self.precision_per_answer.len()
+            ));
+        }
+        let number = |key: &str, number: f32, is_right: bool, expected: &str| match is_right {
+            true => Ok(()),
+            false => Err(format!("{key} is {number}; {expected} is expected")),
+        };
+        for &precision in &self.precision {
+            let is_right = precision.is_finite() && precision > 0.0;
+            number("precision", precision, is_right, "a number above 0")?;
+        }
+        let at_least_0 = |number: f32| number.is_finite() && number >= 0.0;
+        for &more in &self.precision_per_answer {
+            number("precision_per_answer", more, at_least_0(more), "a number of at least 0")?;
+        }
+        let half = self.half_start;
+        number("half_start", half, half > 0.0, "a number above 0")?;
+        for (key, value) in [
+            ("scale", self.scale),
+            ("popularity", self.popularity),
+            ("new_items", self.new_items),
+            ("neighbours", self.neighbours),
+            ("exposure", self.exposure),
+            ("rating", self.rating),
+        ] {
+            number(key, value, value.is_finite(), "a finite number")?;
+        }
+        let [lowest, highest] = self.rating_range;
+        number("rating_range", highest, highest - lowest >= 0.0, "a number of at least the first")?;
+        self.targets.check("targets")?;
+        self.strengths.check("strengths")
+    }
+
+    /// Turns a user's vector, with 2 more numbers after it, into what rows are multiplied
+    /// by, with so many answers.
+    pub fn finish(&self, user: &mut [f32], answers: usize) {
+        let by_vector = answers > 0 || self.starts_by_vector;
+        let (scale, popularity) =
+            if by_vector { (self.scale, self.popularity) } else { (0.0, 1.0) };
+        let (vector, besides) = user.split_at_mut(self.width());
+        vector.iter_mut().for_each(|number| *number *= scale);
+        let new_items = if by_vector { self.new_items } else { 0.0 };
+        besides.copy_from_slice(&[popularity, new_items]);
+    }
+
+    /// What the sum of an item's neighbours is multiplied by, with so many answers.
+    pub fn neighbour_share(&self, answers: usize) -> f32 {
+        let answers = answers as f32;
+        self.neighbours * answers / (answers + HALF_NEIGHBOURS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_is_a_line_between_its_points_and_constant_beyond() {
+        let curve = Curve(vec![[1.0, 0.5], [3.0, 1.5], [4.0, 1.0]]);
+        for (value, expected) in
+            [(-9.0, 0.5), (1.0, 0.5), (2.0, 1.0), (3.0, 1.5), (3.5, 1.25), (4.0, 1.0), (9.0, 1.0)]
+        {
+            assert_eq!(curve.at(value), expected, "at {value}");
+        }
+        assert_eq!(Curve::constant(0.25).at(7.0), 0.25);
+        assert_eq!(Curve(Vec::new()).at(7.0), 0.0);
+    }
+}

@@ -1,0 +1,100 @@
+//! What else counts in a score: how much predicted ratings do, and how much of it is
+//! popularity.
+
+use rayon::prelude::*;
+
+use super::judge::{Case, Lists, cases, ndcg};
+use super::neighbours::Neighbours;
+use crate::Result;
+use crate::data::{Feedback, Task};
+use crate::model::ChoiceHead;
+
+/// The places in [`ANSWERS`](super::ANSWERS) whose mean decides.
+const JUDGED: [usize; 3] = [3, 5, 6];
+
+/// What a star may count beside a score, in the unit of scores, and the steps of the scale
+/// that this is said of.
+const WEIGHTS: [f32; 6] = [0.0, 0.1, 0.2, 0.35, 0.5, 1.0];
+const STEPS: f32 = 4.0;
+
+/// So many lists tell how scores rise with popularity.
+const LISTS: usize = 100;
+
+/// A fit to some of the users, and tasks of others.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    pub(super) head: ChoiceHead,
+    pub(super) rows: Vec<f32>,
+    pub(super) excluded: Vec<u32>,
+    pub(super) neighbours: Neighbours,
+    pub(super) starts: Vec<f32>,
+    /// Of users from whom predicted ratings have not learned.
+    pub(super) tasks: Vec<Task>,
+    /// What is much of a score.
+    pub(super) unit: f32,
+}
+
+impl Judge {
+    /// What a predicted rating is to count beside a score, so that lists are worth most; 0
+    /// where there is nobody to tell by.
+    ///
+    /// `predict` writes the predicted ratings of all items by the user of a case, after its
+    /// answers. The ratings are from the first to the second of the range.
+    ///
+    /// # Errors
+    /// Those of `predict`.
+    pub fn rating_weight(
+        &self,
+        feedback: Feedback,
+        [lowest, highest]: [f32; 2],
+        predict: impl Fn(&Case, &mut [f32]) -> Result<()> + Sync,
+    ) -> Result<f32> {
+        let Self { head, rows, excluded, neighbours, starts, unit, .. } = self;
+        let lists = Lists { head, rows, excluded, neighbours, starts };
+        let weights = WEIGHTS.map(|weight| weight * unit * STEPS / (highest - lowest));
+        let gains_of = |case: &Case| {
+            let scores = lists.scores(std::slice::from_ref(case));
+            let mut ratings = vec![0.0; scores.len()];
+            predict(case, &mut ratings)?;
+            let mut mixed = vec![0.0; scores.len()];
+            Ok(weights.map(|weight| {
+                for (mixed, (score, rating)) in mixed.iter_mut().zip(scores.iter().zip(&ratings)) {
+                    *mixed = score + weight * rating.max(lowest).min(highest);
+                }
+                ndcg(&mixed, &case.relevant)
+            }))
+        };
+        let cases = cases(&self.tasks, feedback, &JUDGED);
+        let gains = cases.par_iter().map(gains_of).collect::<Result<Vec<_>>>()?;
+        let mut best = (0.0, f64::NEG_INFINITY);
+        for (place, weight) in weights.into_iter().enumerate() {
+            let worth = gains.iter().map(|gains| gains[place]).sum::<f64>();
+            if worth > best.1 {
+                best = (weight, worth);
+            }
+        }
+        Ok(best.0)
+    }
+}
+
+/// By how much scores rise with items' biases, on average over some lists: the slope of
+/// their regression.
+pub fn exposure(lists: &Lists, cases: &[Case]) -> f32 {
+    let (width, stride) = (lists.head.width(), lists.head.row_width());
+    let slope = |case: &Case| {
+        let scores = lists.scores(std::slice::from_ref(case));
+        let pairs = || {
+            let biases = lists.rows.chunks_exact(stride).map(|row| f64::from(row[width]));
+            let scores = scores.iter().map(|score| f64::from(*score));
+            scores.zip(biases).filter(|(score, _)| score.is_finite())
+        };
+        let count = pairs().count().max(1) as f64;
+        let mean = pairs().map(|(_, bias)| bias).sum::<f64>() / count;
+        let along: f64 = pairs().map(|(score, bias)| score * (bias - mean)).sum();
+        let squares: f64 = pairs().map(|(_, bias)| (bias - mean).powi(2)).sum();
+        if squares > 0.0 { along / squares } else { 0.0 }
+    };
+    let some = &cases[..cases.len().min(LISTS)];
+    let slopes: Vec<f64> = some.par_iter().map(slope).collect();
+    (slopes.iter().sum::<f64>() / slopes.len().max(1) as f64) as f32
+}

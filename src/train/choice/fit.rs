@@ -1,0 +1,410 @@
+//! From interactions to a head for choosing: settings are chosen by lists for users who
+//! are held back, and the head is then fitted to all.
+
+use std::collections::HashMap;
+
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use super::besides::{Judge, exposure};
+use super::item_factors::{FactorSettings, ItemFactors};
+use super::judge::{Case, cases};
+use super::meta::{MetaOptions, TRIAL_EPOCHS};
+use super::neighbours::{CoCounts, Neighbours};
+use super::new_items::{item_prior, offset};
+use super::part::{LowRank, Part};
+use super::search::{Free, Mix, search};
+use crate::data::{Feedback, Task, UserRatings, ranking_tasks};
+use crate::model::{BESIDES_VECTOR, ChoiceHead};
+use crate::prior::Prior;
+use crate::random::{Purpose, generator};
+use crate::train::factors::Description;
+use crate::{Error, Result};
+
+/// Penalties that neighbours are tried with.
+const PENALTIES: [f64; 3] = [30.0, 100.0, 500.0];
+
+/// The share of the users who are held back to choose by, and how many at most.
+const HELD_BACK: f64 = 0.1;
+const MOST_HELD_BACK: usize = 600;
+
+/// Where there are fewer tasks, each user makes two.
+const ENOUGH_TASKS: usize = 300;
+
+/// The places in [`ANSWERS`](super::ANSWERS) whose mean decides, and those that the offset
+/// of new items is chosen by.
+const JUDGED: [usize; 6] = [1, 2, 3, 4, 5, 6];
+const JUDGED_NEW: [usize; 2] = [3, 6];
+
+/// The place that says how scores rise with popularity.
+const JUDGED_EXPOSURE: [usize; 1] = [4];
+
+/// Sweeps of alternating least squares while settings are compared, and at the end.
+const FEW_SWEEPS: usize = 4;
+const SWEEPS: usize = 8;
+
+/// The data that a head for choosing is fitted to.
+#[derive(Clone, Copy, Debug)]
+pub struct ChoiceData<'a> {
+    /// Users and what they chose.
+    pub groups: &'a [UserRatings],
+    /// What describes the items.
+    pub items: Description<'a>,
+    /// What describes the users.
+    pub users: Description<'a>,
+    /// What interactions say.
+    pub feedback: Feedback,
+    /// Users, by their rows in the data folder in ascending order, who are held back before
+    /// others: those from whom predicted ratings have not learned.
+    pub unseen: &'a [u32],
+}
+
+/// How a head for choosing is fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChoiceOptions {
+    /// Numbers of an item's row: its vector, and two more.
+    pub row_width: usize,
+    /// The same seed and data give the same head, for any number of threads.
+    pub seed: u64,
+}
+
+impl Default for ChoiceOptions {
+    fn default() -> Self {
+        Self { row_width: 64, seed: 0 }
+    }
+}
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stage {
+    /// Items are made vectors with other settings, for the so many-th time.
+    Vectors(usize),
+    /// Neighbours are solved for.
+    Neighbours,
+    /// Mixes of vectors and neighbours are compared.
+    Mix,
+    /// Vectors are meta-trained.
+    Meta {
+        /// The epoch that is done, counted from 1.
+        epoch: usize,
+        /// Of how many.
+        of: usize,
+        /// Its mean loss.
+        loss: f64,
+    },
+    /// The settings are chosen, and all is fitted to all users.
+    Whole,
+}
+
+/// What was chosen, and by how much.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// What each pair of a user and an item counts as not chosen.
+    pub absence: f64,
+    /// The regularisation of alternating least squares.
+    pub penalty: f64,
+    /// The penalty of the neighbours.
+    pub neighbour_penalty: f64,
+    /// Whether the vectors are meta-trained.
+    pub meta_trained: bool,
+    /// Mean nDCG@20 of the users held back, over numbers of answers from 1 to all; `None`
+    /// where nobody had enough interactions.
+    pub validation_ndcg20: Option<f64>,
+    /// The same of the vectors and neighbours before meta-training.
+    pub closed_form_ndcg20: Option<f64>,
+}
+
+/// A head for choosing with all that it scores.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// The head.
+    pub head: ChoiceHead,
+    /// `[items, row width]`; zeros for an item that nobody chose.
+    pub rows: Vec<f32>,
+    /// How many users chose each item.
+    pub raters: Vec<u32>,
+    /// The items' neighbours.
+    pub neighbours: Neighbours,
+    /// Where users start.
+    pub user_prior: Prior,
+    /// What content says of an item that nobody chose: its bias, and then its vector.
+    pub item_prior: Prior,
+    /// What was chosen.
+    pub chosen: Chosen,
+    /// What tells how much predicted ratings are to count; `None` where nobody had enough
+    /// interactions.
+    pub judge: Option<Judge>,
+}
+
+/// What a search settled on.
+struct Settled {
+    absence: f64,
+    penalty: f64,
+    mix: Mix,
+    meta: bool,
+    starts_by_vector: bool,
+    new_items: f32,
+    exposure: f32,
+    validation: [Option<f64>; 2],
+    judge: Option<Judge>,
+}
+
+impl ChoiceData<'_> {
+    /// Fits a head, on the threads of the current pool. `observe` is told what is being
+    /// done; an error of it stops the work and is returned.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if no user has two interactions or the rows are too narrow, and
+    /// those of `observe`.
+    pub fn fit(
+        &self,
+        options: &ChoiceOptions,
+        mut observe: impl FnMut(Stage) -> Result<()>,
+    ) -> Result<Fit> {
+        let &ChoiceOptions { row_width, seed } = options;
+        let width = row_width.saturating_sub(BESIDES_VECTOR);
+        if width == 0 {
+            let problem = format!("it is {row_width}; at least {} is expected", BESIDES_VECTOR + 1);
+            return Err(Error::argument("row_width", problem));
+        }
+        if self.groups.iter().all(|group| group.ratings.len() < 2) {
+            let problem = "no existing user has two of existing items; there is nothing to learn \
+                           from";
+            return Err(Error::argument("interactions", problem));
+        }
+        let (held_back, others) = self.hold_back(seed);
+        let mut tasks = ranking_tasks(&held_back, seed, 0);
+        if tasks.len() < ENOUGH_TASKS {
+            tasks.extend(ranking_tasks(&held_back, seed, 1));
+        }
+        let judged = |places: &[usize]| cases(&tasks, self.feedback, places);
+        let settled = match judged(&[0]) {
+            none if none.is_empty() => Settled::unjudged(),
+            unanswered => {
+                let part = Part::new(self, others.iter().copied());
+                let search = Search { part, options, judged: judged(&JUDGED), unanswered };
+                let besides = [&judged(&JUDGED_NEW)[..], &judged(&JUDGED_EXPOSURE)];
+                let mut settled = search.settle(self.items, besides, &mut observe)?;
+                if let Some(judge) = &mut settled.judge {
+                    let is_unseen = |task: &Task| self.unseen.binary_search(&task.user).is_ok();
+                    judge.tasks = tasks.iter().filter(|task| is_unseen(task)).cloned().collect();
+                }
+                settled
+            }
+        };
+        observe(Stage::Whole)?;
+        let whole = Part::new(self, self.groups.iter());
+        let factors = fit_factors(&whole, settled.absence, settled.penalty, width, SWEEPS, seed);
+        let neighbour_penalty = PENALTIES[settled.mix.penalty()];
+        let counts = CoCounts::new(&whole.interactions);
+        let neighbours = Neighbours::fit(&counts, &[neighbour_penalty]).pop();
+        drop(counts);
+        let low_rank = match settled.meta {
+            false => whole.closed_form(&factors),
+            true => {
+                let options = MetaOptions { seed, ..MetaOptions::default() };
+                whole.meta(&factors, &options, |epoch, of, loss| {
+                    observe(Stage::Meta { epoch, of, loss })
+                })?
+            }
+        };
+        let known: Vec<usize> =
+            (0..whole.bias.len()).filter(|&item| whole.bias[item].is_finite()).collect();
+        let Settled { absence, penalty, starts_by_vector, new_items, exposure, .. } = settled;
+        let validation = settled.validation;
+        Ok(Fit {
+            head: ChoiceHead {
+                starts_by_vector,
+                new_items,
+                exposure,
+                ..low_rank.head(&whole, settled.mix)
+            },
+            item_prior: item_prior(&whole, self.items, &low_rank.rows, width, &known),
+            rows: low_rank.rows,
+            raters: (0..whole.bias.len())
+                .map(|item| whole.interactions.raters(item) as u32)
+                .collect(),
+            neighbours: neighbours.unwrap_or_else(Neighbours::none),
+            user_prior: low_rank.user_prior,
+            chosen: Chosen {
+                absence,
+                penalty,
+                neighbour_penalty,
+                meta_trained: settled.meta,
+                closed_form_ndcg20: validation[0],
+                validation_ndcg20: validation[1],
+            },
+            judge: settled.judge,
+        })
+    }
+
+    fn hold_back(&self, seed: u64) -> (Vec<UserRatings>, Vec<&UserRatings>) {
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.shuffle(&mut generator(seed, Purpose::ChoiceValidation, 0, 0));
+        let count = (HELD_BACK * self.groups.len() as f64).round() as usize;
+        // Stable, so that both parts stay in their random order.
+        order.sort_by_key(|&place| self.unseen.binary_search(&self.groups[place].user).is_err());
+        order.truncate(count.min(MOST_HELD_BACK));
+        order.sort_unstable();
+        let held_back = order.iter().map(|&place| self.groups[place].clone()).collect();
+        let others = self.groups.iter().enumerate();
+        let others = others.filter(|(place, _)| order.binary_search(place).is_err());
+        (held_back, others.map(|(_, group)| group).collect())
+    }
+}
+
+impl Settled {
+    /// What is taken where nobody has enough interactions to compare settings.
+    fn unjudged() -> Self {
+        Self {
+            absence: 0.1,
+            penalty: 0.01,
+            mix: Mix::STARTS[0],
+            meta: false,
+            starts_by_vector: false,
+            new_items: 0.0,
+            exposure: 0.0,
+            validation: [None, None],
+            judge: None,
+        }
+    }
+}
+
+fn fit_factors(
+    part: &Part,
+    absence: f64,
+    penalty: f64,
+    width: usize,
+    sweeps: usize,
+    seed: u64,
+) -> ItemFactors {
+    let settings = FactorSettings { width, absence, penalty, sweeps, seed };
+    ItemFactors::fit(&part.interactions, &settings)
+}
+
+/// The search for settings on a part of the users, by cases of the others.
+struct Search<'a> {
+    part: Part<'a>,
+    options: &'a ChoiceOptions,
+    judged: Vec<Case>,
+    unanswered: Vec<Case>,
+}
+
+impl Search<'_> {
+    fn settle(
+        &self,
+        items: Description,
+        [new, exposed]: [&[Case]; 2],
+        observe: &mut impl FnMut(Stage) -> Result<()>,
+    ) -> Result<Settled> {
+        let Self { part, options, judged, unanswered } = self;
+        let (width, seed) = (options.row_width - BESIDES_VECTOR, options.seed);
+        let (absence, penalty) = self.best_factors(width, observe)?;
+        let factors = fit_factors(part, absence, penalty, width, SWEEPS, seed);
+        observe(Stage::Neighbours)?;
+        let neighbours = Neighbours::fit(&CoCounts::new(&part.interactions), &PENALTIES);
+        observe(Stage::Mix)?;
+        let closed_form = part.closed_form(&factors);
+        let worth = |low_rank: &LowRank, mix: Mix| {
+            part.worth(low_rank, mix, &neighbours[mix.penalty()], judged)
+        };
+        let (mix, closed) =
+            search(&Mix::STARTS, Free::All(PENALTIES.len()), |mix| worth(&closed_form, mix));
+        // A short trial tells whether it is worth it, and how much neighbours add to it.
+        let trial = MetaOptions { seed, epochs: TRIAL_EPOCHS, ..MetaOptions::default() };
+        let trained = part
+            .meta(&factors, &trial, |epoch, of, loss| observe(Stage::Meta { epoch, of, loss }))?;
+        observe(Stage::Mix)?;
+        let (trained_mix, trained_worth) =
+            search(&[mix], Free::Neighbours(PENALTIES.len()), |mix| worth(&trained, mix));
+        let meta = trained_worth > closed;
+        let (mix, low_rank) = if meta { (trained_mix, trained) } else { (mix, closed_form) };
+        let neighbours = &neighbours[mix.penalty()];
+        let [popular, by_vector] = [false, true].map(|starts_by_vector| {
+            let head = ChoiceHead { starts_by_vector, ..low_rank.head(part, mix) };
+            part.lists(&low_rank, &head, neighbours).gains(unanswered)
+        });
+        let head = low_rank.head(part, mix);
+        let exposure = exposure(&part.lists(&low_rank, &head, neighbours), exposed);
+        let new_items = offset(part, items, &low_rank, mix, neighbours, new, seed);
+        Ok(Settled {
+            absence,
+            penalty,
+            mix,
+            meta,
+            starts_by_vector: is_better(&by_vector, &popular),
+            new_items,
+            exposure,
+            validation: [Some(closed), Some(trained_worth.max(closed))],
+            judge: Some(Judge {
+                head,
+                unit: low_rank.unit(),
+                rows: low_rank.rows,
+                excluded: part.unknown.clone(),
+                neighbours: neighbours.clone(),
+                starts: low_rank.starts,
+                tasks: Vec::new(),
+            }),
+        })
+    }
+
+    /// What absence and penalty of alternating least squares make the best lists, as far
+    /// as steps by a factor of 3 lead there.
+    fn best_factors(
+        &self,
+        width: usize,
+        observe: &mut impl FnMut(Stage) -> Result<()>,
+    ) -> Result<(f64, f64)> {
+        let numbers = |place: [i32; 2]| (0.1 * 3f64.powi(place[0]), 0.01 * 3f64.powi(place[1]));
+        let none = Neighbours::none();
+        let mut known = HashMap::new();
+        let mut worth = |place: [i32; 2]| -> Result<f64> {
+            if let Some(worth) = known.get(&place) {
+                return Ok(*worth);
+            }
+            observe(Stage::Vectors(known.len() + 1))?;
+            let (absence, penalty) = numbers(place);
+            let seed = self.options.seed;
+            let factors = fit_factors(&self.part, absence, penalty, width, FEW_SWEEPS, seed);
+            let low_rank = self.part.closed_form(&factors);
+            let worth =
+                Mix::STARTS.map(|mix| self.part.worth(&low_rank, mix.alone(), &none, &self.judged));
+            let worth = worth[0].max(worth[1]);
+            known.insert(place, worth);
+            Ok(worth)
+        };
+        let mut best = ([0, 0], worth([0, 0])?);
+        loop {
+            let before = best.0;
+            for [more_absence, more_penalty] in [[-1, 0], [1, 0], [0, -1], [0, 1]] {
+                loop {
+                    let next = [best.0[0] + more_absence, best.0[1] + more_penalty];
+                    if next.iter().any(|place: &i32| place.abs() > MOST_STEPS) {
+                        break;
+                    }
+                    let found = worth(next)?;
+                    if found <= best.1 {
+                        break;
+                    }
+                    best = (next, found);
+                }
+            }
+            if best.0 == before {
+                return Ok(numbers(best.0));
+            }
+        }
+    }
+}
+
+/// How many steps absence and penalty may go from where the search begins.
+const MOST_STEPS: i32 = 3;
+
+/// Whether the first gains are greater than the second, case by case, by more than the
+/// standard error of their difference.
+fn is_better(first: &[f64], second: &[f64]) -> bool {
+    let count = first.len().max(2) as f64;
+    let differences = || first.iter().zip(second).map(|(first, second)| first - second);
+    let mean = differences().sum::<f64>() / count;
+    let squares: f64 = differences().map(|difference| (difference - mean).powi(2)).sum();
+    mean > (squares / (count - 1.0) / count).sqrt()
+}

@@ -1,0 +1,158 @@
+//! What a head for choosing is worth: lists for users whom it was not fitted to.
+
+use rayon::prelude::*;
+
+use super::neighbours::Neighbours;
+use crate::data::{Feedback, Rated, Task};
+use crate::kernels::{Matrix, MatrixMut, Start, gemm};
+use crate::model::ChoiceHead;
+use crate::user::VectorSolver;
+
+/// Numbers of answers that lists are measured at; the last means all.
+pub const ANSWERS: [usize; 7] = [0, 1, 3, 5, 10, 20, usize::MAX];
+
+/// Lists are as long as this.
+const LIST: usize = 20;
+
+/// So many lists are made at once.
+const BATCH: usize = 48;
+
+/// A user with some answers given, and what a list is to find.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The user's row in the data folder.
+    pub user: u32,
+    /// The place in [`ANSWERS`] of how many answers are given.
+    pub given: usize,
+    /// The answers given.
+    pub answers: Vec<Rated>,
+    /// Items, ascending.
+    pub relevant: Vec<u32>,
+}
+
+/// Cases of these tasks at some places in [`ANSWERS`].
+pub fn cases(tasks: &[Task], feedback: Feedback, places: &[usize]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &given in places {
+        for task in tasks {
+            let liked = task.query.iter().filter(|rated| feedback.is_liked(rated.value));
+            let mut relevant: Vec<u32> = liked.map(|rated| rated.item).collect();
+            if relevant.is_empty() {
+                continue;
+            }
+            relevant.sort_unstable();
+            let count = task.support.len().min(ANSWERS[given]);
+            let answers = task.support[..count].to_vec();
+            cases.push(Case { user: task.user, given, answers, relevant });
+        }
+    }
+    cases
+}
+
+/// All that lists are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a> {
+    /// The head.
+    pub head: &'a ChoiceHead,
+    /// `[items, row width]`.
+    pub rows: &'a [f32],
+    /// Items that are no candidates.
+    pub excluded: &'a [u32],
+    /// The items' neighbours.
+    pub neighbours: &'a Neighbours,
+    /// Where each user starts, `[users, width]`, by row of the data folder.
+    pub starts: &'a [f32],
+}
+
+impl Lists<'_> {
+    /// The nDCG@20 of each case.
+    pub fn gains(&self, cases: &[Case]) -> Vec<f64> {
+        let gains: Vec<Vec<f64>> =
+            cases.par_chunks(BATCH).map(|cases| self.gains_of(cases)).collect();
+        gains.concat()
+    }
+
+    /// The mean nDCG@20 of the cases at each of [`ANSWERS`]; NaN where there is none.
+    pub fn ndcg(&self, cases: &[Case]) -> [f64; ANSWERS.len()] {
+        let mut sums = [(0.0, 0.0); ANSWERS.len()];
+        for (case, gain) in cases.iter().zip(self.gains(cases)) {
+            let sum = &mut sums[case.given];
+            *sum = (sum.0 + gain, sum.1 + 1.0);
+        }
+        sums.map(|(sum, count)| sum / count)
+    }
+
+    fn gains_of(&self, cases: &[Case]) -> Vec<f64> {
+        let scores = self.scores(cases);
+        let each = cases.iter().zip(scores.chunks_exact(scores.len() / cases.len()));
+        each.map(|(case, scores)| ndcg(scores, &case.relevant)).collect()
+    }
+
+    /// The scores of all items for each case, `[cases, items]`; minus infinity for those that
+    /// were answered and for those that are no candidates.
+    pub fn scores(&self, cases: &[Case]) -> Vec<f32> {
+        let (width, stride) = (self.head.width(), self.head.row_width());
+        let items = self.rows.len() / stride;
+        let mut solver = VectorSolver::new(width);
+        let mut users = vec![0.0; cases.len() * stride];
+        for (case, out) in cases.iter().zip(users.chunks_exact_mut(stride)) {
+            let start = &self.starts[case.user as usize * width..][..width];
+            let target = |rated: &Rated| (rated.item, self.head.targets.at(rated.value));
+            let answers = case.answers.iter().map(target);
+            solver.solve(self.head, start, self.rows, answers, &mut out[..width]);
+            self.head.finish(out, case.answers.len());
+        }
+        let mut scores = vec![0.0; cases.len() * items];
+        gemm(
+            Matrix::dense(&users, cases.len(), stride),
+            Matrix::dense(self.rows, items, stride).transposed(),
+            Start::Zero,
+            MatrixMut::dense(&mut scores, cases.len(), items),
+        );
+        for (case, scores) in cases.iter().zip(scores.chunks_exact_mut(items)) {
+            self.add_neighbours(case, scores);
+            let answered = case.answers.iter().map(|rated| &rated.item);
+            answered.chain(self.excluded).for_each(|&item| {
+                scores[item as usize] = f32::NEG_INFINITY;
+            });
+        }
+        scores
+    }
+
+    fn add_neighbours(&self, case: &Case, scores: &mut [f32]) {
+        let share = self.head.neighbour_share(case.answers.len());
+        if share == 0.0 {
+            return;
+        }
+        for rated in &case.answers {
+            let strength = share * self.head.strengths.at(rated.value);
+            for (item, weight) in self.neighbours.row(rated.item as usize) {
+                scores[item as usize] += strength * weight;
+            }
+        }
+    }
+}
+
+/// nDCG@20 of the list that these scores make: each relevant item at place `p`, from 1
+/// on, gains `1 / log2(1 + p)`, divided by what the best list would gain. An item with
+/// minus infinity is not in the list.
+pub fn ndcg(scores: &[f32], relevant: &[u32]) -> f64 {
+    let mut best: Vec<(f32, u32)> = Vec::with_capacity(LIST + 1);
+    let mut bar = f32::NEG_INFINITY;
+    for (item, &score) in (0u32..).zip(scores) {
+        if score > bar {
+            let place = best.partition_point(|other| other.0 >= score);
+            best.insert(place, (score, item));
+            best.truncate(LIST);
+            if best.len() == LIST {
+                bar = best[LIST - 1].0;
+            }
+        }
+    }
+    let gain = |place: usize| 1.0 / (place as f64 + 2.0).log2();
+    let is_hit = |found: &(f32, u32)| relevant.binary_search(&found.1).is_ok();
+    let hits = best.iter().enumerate().filter(|(_, found)| is_hit(found));
+    let found: f64 = hits.map(|(place, _)| gain(place)).sum();
+    let ideal: f64 = (0..relevant.len().min(LIST)).map(gain).sum();
+    found / ideal
+}

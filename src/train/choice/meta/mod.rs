@@ -1,0 +1,7 @@
+//! Meta-training of items' vectors for lists: through the solver that finds a user's vector.
+
+mod gradient;
+mod training;
+
+pub use gradient::{KnotPlace, MetaGradient, MetaParameters, MetaTask, meta_gradient};
+pub use training::{MetaOptions, MetaUser, TRIAL_EPOCHS, meta_train};

@@ -1,0 +1,379 @@
+//! For each item, the others that its being chosen speaks for: what few dimensions
+//! cannot hold.
+//!
+//! Each item is predicted from those that it is chosen with most, by ridge regression
+//! among them alone: EASE (Steck 2019) looks at all items at once, which takes the
+//! square of their number in memory and its cube in time; this is linear in it.
+
+use rayon::prelude::*;
+
+use super::interactions::Interactions;
+use crate::kernels::cholesky;
+
+/// So many items each one is predicted from.
+const CANDIDATES: usize = 150;
+
+/// How strongly a co-count is damped that candidates are chosen by.
+const DAMPING: f64 = 10.0;
+
+/// So many neighbours an item keeps.
+pub const KEPT: usize = 50;
+
+/// So many steps of a pass over numbers take as long as one of a search among them.
+const SEARCH_STEP: usize = 4;
+
+/// So many items are solved for before what is not to be kept is dropped.
+const CHUNK: usize = 2048;
+
+/// Items' neighbours, as many for each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbours {
+    /// Neighbours an item.
+    pub kept: usize,
+    /// `[items, kept]`: what an item speaks for. Where it has fewer, itself.
+    pub items: Vec<u32>,
+    /// `[items, kept]`: how much; 0 where it has fewer.
+    pub weights: Vec<f32>,
+}
+
+/// How often each two items were chosen by the same users.
+///
+/// Memory grows with the pairs of items that any user chose both of, at most 8 bytes each
+/// way and pair.
+#[derive(Debug)]
+pub struct CoCounts {
+    counts: Vec<u32>,
+    rows: Vec<Row>,
+}
+
+/// How often an item was chosen with each of the others.
+#[derive(Debug)]
+enum Row {
+    /// Those that it was chosen with, ascending, and how often.
+    Few(Vec<(u32, u32)>),
+    /// All, itself too: takes no more memory where half of them are not 0, and is looked up
+    /// without a search.
+    All(Vec<u32>),
+}
+
+impl Row {
+    /// Takes the counts out of `room`, which has one for each item; `others` are those that
+    /// are not 0.
+    fn take(room: &mut [u32], others: &mut [u32], item: usize) -> Self {
+        if 2 * others.len() > room.len() {
+            let row = room.to_vec();
+            room.fill(0);
+            return Self::All(row);
+        }
+        others.sort_unstable();
+        let counts = others.iter().map(|&other| (other, std::mem::take(&mut room[other as usize])));
+        Self::Few(counts.filter(|(other, _)| *other as usize != item).collect())
+    }
+
+    /// The others that are not 0, ascending, and how often the item was chosen with them.
+    fn for_each(&self, item: usize, mut then: impl FnMut(u32, u32)) {
+        match self {
+            Self::Few(row) => row.iter().for_each(|&(other, count)| then(other, count)),
+            Self::All(row) => {
+                for (other, &count) in (0..).zip(row) {
+                    if count > 0 && other as usize != item {
+                        then(other, count);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes how often the item was chosen with each of some ascending items from the
+    /// `first` on; `places` has their places, counted from 1, and 0 for all others.
+    fn write(&self, items: &[u32], first: usize, places: &[u32], out: &mut [f64]) {
+        let wanted = &items[first..];
+        let row = match self {
+            Self::All(row) => {
+                for (out, item) in out[first..].iter_mut().zip(wanted) {
+                    *out = f64::from(row[*item as usize]);
+                }
+                return;
+            }
+            Self::Few(row) => {
+                let begin = row.partition_point(|(other, _)| Some(other) < wanted.first());
+                &row[begin..]
+            }
+        };
+        out[first..].fill(0.0);
+        // A step of a search takes longer than one of a pass.
+        let searched = SEARCH_STEP * wanted.len() * (row.len() + 1).ilog2() as usize;
+        if searched < row.len() {
+            for (out, item) in out[first..].iter_mut().zip(wanted) {
+                if let Ok(place) = row.binary_search_by_key(item, |count| count.0) {
+                    *out = f64::from(row[place].1);
+                }
+            }
+            return;
+        }
+        for &(other, count) in row {
+            if let Some(place) = (places[other as usize] as usize).checked_sub(1) {
+                out[place] = f64::from(count);
+            }
+        }
+    }
+}
+
+impl CoCounts {
+    /// Counts them, on the threads of the current pool.
+    pub fn new(interactions: &Interactions) -> Self {
+        let items = interactions.items();
+        let counts = (0..items).map(|item| interactions.raters(item) as u32).collect();
+        let rows = (0..items)
+            .into_par_iter()
+            .map_init(
+                || (vec![0u32; items], Vec::new()),
+                |(room, others), item| {
+                    others.clear();
+                    for &user in interactions.of_item(item) {
+                        for rated in interactions.of_user(user as usize) {
+                            let count = &mut room[rated.item as usize];
+                            if *count == 0 {
+                                others.push(rated.item);
+                            }
+                            *count += 1;
+                        }
+                    }
+                    Row::take(room, others, item)
+                },
+            )
+            .collect();
+        Self { counts, rows }
+    }
+
+    /// Finds the items that one is predicted from, ascending.
+    fn candidates(&self, item: usize, room: &mut Room) {
+        let Room { found, candidates, .. } = room;
+        let count = |item: usize| f64::from(self.counts[item]);
+        found.clear();
+        self.rows[item].for_each(item, |other, together| {
+            let damped = (count(item) * count(other as usize)).sqrt() + DAMPING;
+            found.push((f64::from(together) / damped, other));
+        });
+        let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if found.len() > CANDIDATES {
+            found.select_nth_unstable_by(CANDIDATES, order);
+            found.truncate(CANDIDATES);
+        }
+        candidates.clear();
+        candidates.extend(found.iter().map(|candidate| candidate.1));
+        candidates.sort_unstable();
+    }
+}
+
+/// Room to solve for one item after another in.
+struct Room {
+    /// Items and how often they were chosen with the one that is solved for, damped.
+    found: Vec<(f64, u32)>,
+    candidates: Vec<u32>,
+    /// Where each item is among the candidates, counted from 1; 0 where it is not.
+    places: Vec<u32>,
+    /// Co-counts of the candidates, upper triangle.
+    gram: Vec<f64>,
+    factor: Vec<f64>,
+    /// Co-counts of the candidates and the item.
+    together: Vec<f64>,
+    right: Vec<f64>,
+}
+
+impl Room {
+    fn new(items: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            candidates: Vec::new(),
+            places: vec![0; items],
+            gram: Vec::new(),
+            factor: Vec::new(),
+            together: Vec::new(),
+            right: Vec::new(),
+        }
+    }
+}
+
+impl Neighbours {
+    /// No item has any.
+    pub fn none() -> Self {
+        Self { kept: 0, items: Vec::new(), weights: Vec::new() }
+    }
+
+    /// Solves for the neighbours with each of some penalties.
+    pub fn fit(counts: &CoCounts, penalties: &[f64]) -> Vec<Self> {
+        let items = counts.counts.len();
+        let mut kept: Vec<Vec<Vec<(u32, f32)>>> = vec![vec![Vec::new(); items]; penalties.len()];
+        let all: Vec<usize> = (0..items).collect();
+        for chunk in all.chunks(CHUNK) {
+            let solved: Vec<Vec<Vec<(u32, f32)>>> = chunk
+                .par_iter()
+                .map_init(|| Room::new(items), |room, &item| solve(counts, item, penalties, room))
+                .collect();
+            for (item, by_penalty) in chunk.iter().zip(solved) {
+                for (kept, sources) in kept.iter_mut().zip(by_penalty) {
+                    for (source, weight) in sources {
+                        kept[source as usize].push((*item as u32, weight));
+                    }
+                }
+            }
+            kept.par_iter_mut().flatten().for_each(keep_largest);
+        }
+        kept.into_iter().map(Self::of_rows).collect()
+    }
+
+    fn of_rows(rows: Vec<Vec<(u32, f32)>>) -> Self {
+        let kept = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut neighbours = Self { kept, items: Vec::new(), weights: Vec::new() };
+        for (item, mut row) in rows.into_iter().enumerate() {
+            row.sort_unstable_by_key(|neighbour| neighbour.0);
+            row.resize(kept, (item as u32, 0.0));
+            neighbours.items.extend(row.iter().map(|neighbour| neighbour.0));
+            neighbours.weights.extend(row.iter().map(|neighbour| neighbour.1));
+        }
+        neighbours
+    }
+
+    /// The same without any word for the items of which `is_left_out` says so.
+    pub fn without(&self, is_left_out: &[bool]) -> Self {
+        let weights = self
+            .items
+            .iter()
+            .zip(&self.weights)
+            .map(|(&item, &weight)| if is_left_out[item as usize] { 0.0 } else { weight });
+        Self { weights: weights.collect(), ..self.clone() }
+    }
+
+    /// An item's neighbours and weights.
+    pub fn row(&self, item: usize) -> impl Iterator<Item = (u32, f32)> {
+        let row = item * self.kept..(item + 1) * self.kept;
+        self.items[row.clone()].iter().copied().zip(self.weights[row].iter().copied())
+    }
+}
+
+fn keep_largest(row: &mut Vec<(u32, f32)>) {
+    if row.len() > KEPT {
+        let order =
+            |a: &(u32, f32), b: &(u32, f32)| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0));
+        row.select_nth_unstable_by(KEPT, order);
+        row.truncate(KEPT);
+    }
+}
+
+/// What each of the item's candidates says of it, for each penalty.
+fn solve(
+    counts: &CoCounts,
+    item: usize,
+    penalties: &[f64],
+    room: &mut Room,
+) -> Vec<Vec<(u32, f32)>> {
+    counts.candidates(item, room);
+    let Room { candidates, places, gram, factor, together, right, .. } = room;
+    let n = candidates.len();
+    for (place, candidate) in (1..).zip(&*candidates) {
+        places[*candidate as usize] = place;
+    }
+    gram.resize(n * n, 0.0);
+    for (place, (&source, row)) in
+        candidates.iter().zip(gram.chunks_exact_mut(n.max(1))).enumerate()
+    {
+        counts.rows[source as usize].write(candidates, place, places, row);
+        row[place] = f64::from(counts.counts[source as usize]);
+    }
+    together.resize(n, 0.0);
+    counts.rows[item].write(candidates, 0, places, together);
+    candidates.iter().for_each(|candidate| places[*candidate as usize] = 0);
+    let solved = penalties.iter().map(|penalty| {
+        factor.clone_from(gram);
+        factor.iter_mut().step_by(n + 1).for_each(|element| *element += penalty);
+        right.clone_from(together);
+        if n == 0 || !cholesky::factorise(factor, n) {
+            return Vec::new();
+        }
+        cholesky::solve(factor, n, right);
+        let weights = right.iter().map(|weight| *weight as f32);
+        candidates.iter().copied().zip(weights).collect()
+    });
+    solved.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::{Rated, UserRatings};
+
+    fn groups(chosen: &[Vec<u32>]) -> Vec<UserRatings> {
+        let rated = |&item: &u32| Rated { item, value: 1.0 };
+        let group = |(user, items): (u32, &Vec<u32>)| UserRatings {
+            user,
+            ratings: items.iter().map(rated).collect(),
+        };
+        (0..).zip(chosen).map(group).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_are_counted_user_by_user(
+            items in 1u32..40,
+            chosen in prop::collection::vec(
+                prop::sample::subsequence((0u32..40).collect::<Vec<_>>(), 0..20), 0..20,
+            ),
+            wanted in prop::sample::subsequence((0u32..40).collect::<Vec<_>>(), 0..40),
+        ) {
+            let within = |all: Vec<u32>| all.into_iter().filter(|item| *item < items).collect();
+            let chosen: Vec<Vec<u32>> = chosen.into_iter().map(within).collect();
+            let wanted: Vec<u32> = within(wanted);
+            let counts = CoCounts::new(&Interactions::new(&groups(&chosen), items as usize));
+            let together = |first: u32, second: u32| {
+                let both = |items: &&Vec<u32>| items.contains(&first) && items.contains(&second);
+                chosen.iter().filter(both).count() as u32
+            };
+            let mut places = vec![0; items as usize];
+            (1..).zip(&wanted).for_each(|(place, item)| places[*item as usize] = place);
+            for item in 0..items {
+                prop_assert_eq!(counts.counts[item as usize], together(item, item));
+                let row = &counts.rows[item as usize];
+                let mut found = Vec::new();
+                row.for_each(item as usize, |other, count| found.push((other, count)));
+                let expected = (0..items).filter(|other| *other != item);
+                let expected: Vec<(u32, u32)> =
+                    expected.map(|other| (other, together(item, other))).collect();
+                prop_assert!(found.iter().eq(expected.iter().filter(|count| count.1 > 0)));
+                for first in 0..wanted.len() {
+                    let mut out = vec![-1.0; wanted.len()];
+                    row.write(&wanted, first, &places, &mut out);
+                    for (place, (&other, out)) in wanted.iter().zip(out).enumerate() {
+                        let count = f64::from(together(item, other));
+                        let known = if place < first { -1.0 } else { count };
+                        // Its own count is another's to write.
+                        prop_assert!(other == item || out == known, "{out} {known}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_rows_are_searched_for_few_items() {
+        let items = 5000;
+        let chosen = [(0..items).step_by(3).collect(), vec![0, 1, 4998, 4999]];
+        let counts = CoCounts::new(&Interactions::new(&groups(&chosen), items as usize));
+        assert!(matches!(&counts.rows[0], Row::Few(row) if row.len() == 1668));
+        let wanted = [0, 1, 2, 3, 2000, 3000, 4998, 4999];
+        let mut places = vec![0; items as usize];
+        (1..).zip(wanted).for_each(|(place, item)| places[item as usize] = place);
+        let mut out = [-1.0; 8];
+        counts.rows[0].write(&wanted, 1, &places, &mut out);
+        assert_eq!(out, [-1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0, 1.0]);
+    }
+
+    #[test]
+    fn nobody_has_no_neighbours() {
+        let counts = CoCounts::new(&Interactions::new(&[], 3));
+        let none = Neighbours::fit(&counts, &[1.0]).pop().unwrap();
+        assert_eq!((none.kept, none.row(2).count()), (0, 0));
+    }
+}

@@ -1,0 +1,116 @@
+//! Items that nobody chose yet: what their content says of them, and how they compete
+//! with those that are known.
+
+use rand::seq::SliceRandom;
+
+use super::judge::{Case, Lists};
+use super::neighbours::Neighbours;
+use super::part::{LowRank, Part};
+use super::search::Mix;
+use crate::data::Rated;
+use crate::model::{BESIDES_VECTOR, ChoiceHead};
+use crate::prior::Prior;
+use crate::random::{Purpose, generator};
+use crate::train::factors::{Affine, Content, Description};
+
+/// The regression of items on content: with so many raters an item counts half, and half
+/// as what others share; and the penalty, in items.
+const HALF_WEIGHT: f64 = 50.0;
+const HALF_CONFIDENCE: f64 = 10.0;
+const ITEM_PENALTY: f64 = 1.0;
+
+/// The share of the known items that are taken for new to try offsets on.
+const FOLD: f64 = 0.15;
+
+/// What content says of an item: its bias, and then its vector; learned from these items.
+pub fn item_prior(
+    part: &Part,
+    items: Description,
+    rows: &[f32],
+    width: usize,
+    known: &[usize],
+) -> Prior {
+    let share = |half: f64| {
+        let raters = known.iter().map(|&item| part.interactions.raters(item) as f64);
+        raters.map(|raters| raters / (raters + half)).collect::<Vec<f64>>()
+    };
+    let mut targets = Vec::with_capacity(known.len() * (width + 1));
+    for &item in known {
+        let row = &rows[item * (width + BESIDES_VECTOR)..];
+        targets.push(f64::from(row[width]));
+        targets.extend(row[..width].iter().map(|number| f64::from(*number)));
+    }
+    let (weights, confidences) = (share(HALF_WEIGHT), share(HALF_CONFIDENCE));
+    let content = Content::new(items, known, weights, confidences, ITEM_PENALTY);
+    let prior = content
+        .fit(&targets, width + 1)
+        .and_then(|fitted| content.prior(&fitted, &Affine::identity(width + 1)).ok());
+    prior.unwrap_or_else(|| {
+        // Nothing known of it: chosen as rarely as any item, and like none.
+        let rarest = targets.chunks_exact(width + 1).map(|target| target[0] as f32);
+        let rarest = rarest.fold(0.0, f32::min);
+        Prior::constant([rarest].into_iter().chain(vec![0.0; width]).collect())
+    })
+}
+
+/// What part of the worth of a list counts as nothing: new items get as many places as
+/// they can at that price.
+const FREE: f64 = 0.002;
+
+/// Writes the row of an item by its content.
+pub fn write_new_row(prior: &Prior, items: Description, item: usize, row: &mut [f32]) {
+    let mut predicted = vec![0.0; prior.width()];
+    prior.write_row(items.fields, items.columns, item, &mut predicted);
+    let (vector, besides) = row.split_at_mut(prior.width() - 1);
+    vector.copy_from_slice(&predicted[1..]);
+    besides.copy_from_slice(&[predicted[0], 1.0]);
+}
+
+/// The most that can be added to new items' scores without making lists from all items
+/// worse: some known ones are taken for new.
+pub fn offset(
+    part: &Part,
+    items: Description,
+    low_rank: &LowRank,
+    mix: Mix,
+    neighbours: &Neighbours,
+    cases: &[Case],
+    seed: u64,
+) -> f32 {
+    let width = low_rank.width();
+    let mut order: Vec<usize> =
+        (0..part.bias.len()).filter(|&item| part.bias[item].is_finite()).collect();
+    order.shuffle(&mut generator(seed, Purpose::ChoiceValidation, 1, 0));
+    let fold = (FOLD * order.len() as f64) as usize;
+    let mut known = order.split_off(fold);
+    known.sort_unstable();
+    let prior = item_prior(part, items, &low_rank.rows, width, &known);
+    let mut rows = low_rank.rows.clone();
+    let mut is_new = vec![false; part.bias.len()];
+    for &item in &order {
+        is_new[item] = true;
+        let stride = width + BESIDES_VECTOR;
+        write_new_row(&prior, items, item, &mut rows[item * stride..][..stride]);
+    }
+    let is_known = |rated: &Rated| !is_new[rated.item as usize];
+    let cases: Vec<Case> = cases
+        .iter()
+        .map(|case| Case {
+            answers: case.answers.iter().copied().filter(is_known).collect(),
+            ..case.clone()
+        })
+        .collect();
+    let neighbours = neighbours.without(&is_new);
+    let (mut best, mut chosen) = (f64::NEG_INFINITY, 0.0);
+    for new_items in low_rank.offsets() {
+        let head = ChoiceHead { new_items, ..low_rank.head(part, mix) };
+        let lists = Lists { rows: &rows, ..part.lists(low_rank, &head, &neighbours) };
+        let gains = lists.gains(&cases);
+        let worth = gains.iter().sum::<f64>() / gains.len() as f64;
+        best = worth.max(best);
+        if worth >= (1.0 - FREE) * best {
+            chosen = new_items;
+        }
+    }
+    chosen
+}

@@ -1,0 +1,328 @@
+//! Some of the users, and the vectors and heads that are fitted to them.
+
+use super::coordinates::Coordinates;
+use super::fit::ChoiceData;
+use super::interactions::Interactions;
+use super::item_factors::{FactorSettings, ItemFactors};
+use super::judge::{Case, Lists};
+use super::meta::{MetaOptions, MetaParameters, MetaUser, meta_train};
+use super::neighbours::Neighbours;
+use super::search::Mix;
+use crate::Result;
+use crate::data::{Feedback, UserRatings};
+use crate::model::{BESIDES_VECTOR, ChoiceHead, Curve};
+use crate::prior::{Input, Prior, Term};
+use crate::train::factors::{Content, Description};
+
+/// How strongly users' vectors are smoothed where the profile predicts them, in users.
+const START_PENALTY: f64 = 40.0;
+
+/// The root mean square of the vectors that meta-training begins with.
+const FIRST_SIZE: f64 = 0.1;
+
+/// Targets are learned for all values that occur, if they are at most so many, and else
+/// for as many that lie apart evenly among them.
+const MOST_KNOTS: usize = 11;
+
+/// By how much the strongest contrast moves the target where an interaction is twice as
+/// strong as most.
+const STRENGTH_SLOPE: f32 = 0.4;
+
+/// Some of the users, and what is common to all fits to them.
+pub struct Part<'a> {
+    data: &'a ChoiceData<'a>,
+    pub interactions: Interactions,
+    /// The users' rows in the data folder.
+    users: Vec<usize>,
+    /// The logarithm of each item's share of the interactions; minus infinity where there
+    /// is none.
+    pub bias: Vec<f32>,
+    /// The items without any.
+    pub unknown: Vec<u32>,
+}
+
+/// Vectors in coordinates in which a user's prior precision is diagonal, and what the
+/// head is made of besides the mix.
+pub struct LowRank {
+    width: usize,
+    /// `[items, row width]`.
+    pub rows: Vec<f32>,
+    pub user_prior: Prior,
+    /// `[users, width]`.
+    pub starts: Vec<f32>,
+    coordinates: Coordinates,
+    kind: Kind,
+}
+
+enum Kind {
+    Factors(FactorSettings),
+    Meta { scalars: [f64; 4], targets: Curve },
+}
+
+impl<'a> Part<'a> {
+    pub fn new<'b>(
+        data: &'a ChoiceData<'a>,
+        groups: impl Iterator<Item = &'b UserRatings> + Clone,
+    ) -> Self {
+        let interactions = Interactions::new(groups.clone(), data.items.rows);
+        let all = interactions.count() as f64;
+        let bias: Vec<f32> = (0..interactions.items())
+            .map(|item| match interactions.raters(item) {
+                0 => f32::NEG_INFINITY,
+                raters => (raters as f64 / all).ln() as f32,
+            })
+            .collect();
+        let unknown = (0u32..).zip(&bias).filter(|(_, bias)| bias.is_infinite());
+        let unknown = unknown.map(|(item, _)| item).collect();
+        let users = groups.map(|group| group.user as usize).collect();
+        Self { data, interactions, users, bias, unknown }
+    }
+
+    /// How many items somebody chose.
+    fn known(&self) -> usize {
+        self.bias.len() - self.unknown.len()
+    }
+
+    pub fn lists<'b>(
+        &'b self,
+        low_rank: &'b LowRank,
+        head: &'b ChoiceHead,
+        neighbours: &'b Neighbours,
+    ) -> Lists<'b> {
+        let (rows, starts) = (&low_rank.rows, &low_rank.starts);
+        Lists { head, rows, excluded: &self.unknown, neighbours, starts }
+    }
+
+    /// The mean nDCG@20 of a mix, over users and then numbers of answers.
+    pub fn worth(
+        &self,
+        low_rank: &LowRank,
+        mix: Mix,
+        neighbours: &Neighbours,
+        cases: &[Case],
+    ) -> f64 {
+        let head = low_rank.head(self, mix);
+        let worth = self.lists(low_rank, &head, neighbours).ndcg(cases);
+        let (sum, count) = worth
+            .into_iter()
+            .filter(|worth| worth.is_finite())
+            .fold((0.0, 0.0), |(sum, count), worth| (sum + worth, count + 1.0));
+        sum / count
+    }
+
+    /// The vectors as alternating least squares left them; users start at the mean user,
+    /// by profile where there is one.
+    pub fn closed_form(&self, factors: &ItemFactors) -> LowRank {
+        let width = factors.settings.width;
+        let coordinates = Coordinates::of(&factors.vectors, width);
+        let users: Vec<f64> = factors.users.iter().map(|number| f64::from(*number)).collect();
+        let content = self.content_of_users();
+        let prior = content
+            .fit(&users, width)
+            .and_then(|fitted| content.prior(&fitted, &coordinates.map()).ok());
+        let user_prior = prior.unwrap_or_else(|| Prior::constant(vec![0.0; width]));
+        let rows = self.rows(&coordinates.turn(&factors.vectors), width);
+        let starts = self.starts(&user_prior);
+        let kind = Kind::Factors(factors.settings);
+        LowRank { width, rows, user_prior, starts, coordinates, kind }
+    }
+
+    fn content_of_users(&self) -> Content<'_> {
+        let equal = vec![1.0; self.users.len()];
+        Content::new(self.data.users, &self.users, equal.clone(), equal, START_PENALTY)
+    }
+
+    /// Items' rows by their vectors; of items that nobody chose all is 0.
+    fn rows(&self, vectors: &[f32], width: usize) -> Vec<f32> {
+        let mut rows = vec![0.0; self.bias.len() * (width + BESIDES_VECTOR)];
+        let vectors = vectors.chunks_exact(width).zip(&self.bias);
+        for (row, (vector, bias)) in rows.chunks_exact_mut(width + BESIDES_VECTOR).zip(vectors) {
+            if bias.is_finite() {
+                row[..width].copy_from_slice(vector);
+                row[width] = *bias;
+            }
+        }
+        rows
+    }
+
+    fn starts(&self, prior: &Prior) -> Vec<f32> {
+        let Description { fields, columns, rows, .. } = self.data.users;
+        let mut starts = vec![0.0; rows * prior.width()];
+        for (row, start) in starts.chunks_exact_mut(prior.width()).enumerate() {
+            prior.write_row(fields, columns, row, start);
+        }
+        starts
+    }
+
+    /// The vectors meta-trained from there; `observe` is told the epoch's number, how many
+    /// there are and the mean loss, and may stop.
+    pub fn meta(
+        &self,
+        factors: &ItemFactors,
+        options: &MetaOptions,
+        observe: impl FnMut(usize, usize, f64) -> Result<()>,
+    ) -> Result<LowRank> {
+        let FactorSettings { width, absence, penalty, .. } = factors.settings;
+        let squares: f64 = factors.vectors.iter().map(|number| f64::from(*number).powi(2)).sum();
+        let size = (squares / (self.known() * width).max(1) as f64).sqrt();
+        let unit = if size > 0.0 { FIRST_SIZE / size } else { 1.0 };
+        let knots = self.knots();
+        let Description { fields, columns, rows, .. } = self.data.users;
+        let inputs = self.profile_inputs();
+        let mut profiles: Vec<Vec<(u32, f32)>> = vec![Vec::new(); rows];
+        let (mut begin, mut begins) = (1, Vec::new());
+        for input in &inputs {
+            for (row, profile) in profiles.iter_mut().enumerate() {
+                input.shares(fields, columns, row, |place, share| {
+                    profile.push(((begin + place) as u32, share));
+                });
+            }
+            begins.push(begin);
+            begin += input.rows(fields).unwrap_or(0);
+        }
+        let ridge = penalty * absence * self.known() as f64 * unit * unit;
+        let mut parameters = MetaParameters {
+            width,
+            vectors: factors.vectors.iter().map(|number| number * unit as f32).collect(),
+            start: vec![0.0; begin * width],
+            targets: vec![1.0; knots.len()],
+            scalars: [ridge, absence, absence / 30.0, 5.0].map(|number| number.ln() as f32),
+        };
+        let of_user = |(user, &row): (usize, &usize)| {
+            (self.interactions.of_user(user), profiles[row].as_slice())
+        };
+        let users: Vec<MetaUser> = self.users.iter().enumerate().map(of_user).collect();
+        let feedback = self.data.feedback;
+        let is_liked = |value: f32| feedback.is_liked(value);
+        meta_train(&mut parameters, &self.bias, &knots, &users, is_liked, options, observe)?;
+
+        let coordinates = Coordinates::of(&parameters.vectors, width);
+        let start = coordinates.turn(&parameters.start);
+        let terms = inputs.into_iter().zip(begins).map(|(input, begin)| {
+            let rows = input.rows(fields).unwrap_or(0);
+            let weights = start[begin * width..][..rows * width].to_vec().into();
+            Term { input, weights }
+        });
+        let user_prior = Prior::new(fields, start[..width].to_vec().into(), terms.collect());
+        let user_prior = user_prior.unwrap_or_else(|_| Prior::constant(vec![0.0; width]));
+        let points = knots.iter().zip(&parameters.targets).map(|(knot, target)| [*knot, *target]);
+        Ok(LowRank {
+            width,
+            rows: self.rows(&coordinates.turn(&parameters.vectors), width),
+            starts: self.starts(&user_prior),
+            user_prior,
+            coordinates,
+            kind: Kind::Meta {
+                scalars: parameters.scalars.map(|number| f64::from(number).exp()),
+                targets: Curve(points.collect()),
+            },
+        })
+    }
+
+    /// What of a profile moves the start: pairs of fields would be learned by heart.
+    fn profile_inputs(&self) -> Vec<Input> {
+        let content = self.content_of_users();
+        let inputs = content.inputs().iter();
+        inputs.filter(|input| !matches!(input, Input::Pair { .. })).cloned().collect()
+    }
+
+    /// Values between which targets are on a line, ascending.
+    fn knots(&self) -> Vec<f32> {
+        let mut values: Vec<f32> = (0..self.interactions.users())
+            .flat_map(|user| self.interactions.of_user(user))
+            .map(|rated| rated.value)
+            .collect();
+        values.sort_unstable_by(f32::total_cmp);
+        let mut knots = values.clone();
+        knots.dedup();
+        if knots.len() > MOST_KNOTS {
+            let last = MOST_KNOTS - 1;
+            knots = (0..=last).map(|part| values[part * (values.len() - 1) / last]).collect();
+            knots.dedup();
+        }
+        knots
+    }
+
+    /// What an answer tells by its value, by how much answers differ in that, 0 to 1.
+    fn tells(&self, contrast: f32) -> Curve {
+        match self.data.feedback {
+            // A step: a value that is not liked lies below the first that is.
+            Feedback::Ratings { liked } => {
+                Curve(vec![[liked.next_down(), 1.0 - contrast], [liked, 1.0]])
+            }
+            Feedback::PositiveOnly => {
+                let knots = self.knots();
+                let middle = knots.get(knots.len() / 2).copied().unwrap_or(1.0);
+                let tells = |knot: f32| {
+                    let doublings = (knot / middle).log2();
+                    (1.0 + STRENGTH_SLOPE * contrast * doublings).clamp(0.25, 4.0)
+                };
+                Curve(knots.into_iter().map(|knot| [knot, tells(knot)]).collect())
+            }
+        }
+    }
+}
+
+impl LowRank {
+    /// The head with a mix.
+    pub fn head(&self, part: &Part, mix: Mix) -> ChoiceHead {
+        let known = part.known() as f64;
+        let squares = &self.coordinates.squares;
+        let of_axes = |number: &dyn Fn(f64) -> f64| {
+            squares.iter().map(|square| number(*square) as f32).collect::<Vec<f32>>()
+        };
+        let head = ChoiceHead {
+            precision: Vec::new(),
+            precision_per_answer: Vec::new(),
+            half_start: f32::INFINITY,
+            scale: 1.0,
+            popularity: mix.popularity(),
+            new_items: 0.0,
+            starts_by_vector: false,
+            neighbours: mix.neighbours(),
+            targets: part.tells(mix.contrast()),
+            strengths: part.tells(mix.contrast()),
+            exposure: 0.0,
+            rating: 0.0,
+            rating_range: [0.0, 0.0],
+        };
+        match &self.kind {
+            Kind::Factors(FactorSettings { absence, penalty, .. }) => {
+                let weight = f64::from(mix.absence()) * absence;
+                ChoiceHead {
+                    precision: of_axes(&|square| weight * square + penalty * absence * known),
+                    precision_per_answer: of_axes(&|_| *penalty),
+                    half_start: mix.half_start(),
+                    ..head
+                }
+            }
+            Kind::Meta { scalars: [ridge, weight, slope, scale], targets } => ChoiceHead {
+                precision: of_axes(&|square| ridge + weight * square),
+                precision_per_answer: of_axes(&|square| slope * square),
+                scale: *scale as f32,
+                popularity: 1.0,
+                targets: targets.clone(),
+                ..head
+            },
+        }
+    }
+
+    /// Numbers of a vector.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// What is much of a score: those of meta-trained vectors are logarithms of chances,
+    /// others lie between 0 and 1, and most of them near 0.
+    pub fn unit(&self) -> f32 {
+        match self.kind {
+            Kind::Factors(_) => 0.04,
+            Kind::Meta { .. } => 1.0,
+        }
+    }
+
+    /// Offsets for new items worth trying.
+    pub fn offsets(&self) -> [f32; 7] {
+        [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0].map(|number| number * self.unit())
+    }
+}

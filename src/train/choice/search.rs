@@ -1,0 +1,116 @@
+//! How vectors and neighbours are mixed: by what the lists are worth that they make.
+
+use std::collections::HashMap;
+
+/// The choices of each setting.
+const NEIGHBOURS: [f32; 7] = [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
+const CONTRAST: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
+const HALF_START: [f32; 6] = [1.0, 3.0, 10.0, 30.0, 100.0, f32::INFINITY];
+const ABSENCE: [f32; 3] = [0.3, 1.0, 3.0];
+const POPULARITY: [f32; 5] = [0.0, 0.003, 0.01, 0.03, 0.1];
+
+/// Settings of a list, each by its place among the choices.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub struct Mix([usize; 6]);
+
+impl Mix {
+    /// From where a search starts: with many neighbours, or with few.
+    pub const STARTS: [Self; 2] = [Self([1, 4, 2, 2, 1, 0]), Self([1, 1, 2, 4, 1, 0])];
+
+    /// The same without neighbours.
+    pub fn alone(mut self) -> Self {
+        self.0[1] = 0;
+        self
+    }
+
+    /// The place of the penalty among those of the neighbours.
+    pub fn penalty(self) -> usize {
+        self.0[0]
+    }
+
+    /// What the neighbours' sum is multiplied by.
+    pub fn neighbours(self) -> f32 {
+        NEIGHBOURS[self.0[1]]
+    }
+
+    /// How much answers differ in what they tell: at 0 all tell the same, at 1 nothing
+    /// speaks for an item that was not liked.
+    pub fn contrast(self) -> f32 {
+        CONTRAST[self.0[2]]
+    }
+
+    /// After how many answers the start counts half.
+    pub fn half_start(self) -> f32 {
+        HALF_START[self.0[3]]
+    }
+
+    /// What all that was not chosen counts, as a multiple of what it counted when the
+    /// vectors were fitted.
+    pub fn absence(self) -> f32 {
+        ABSENCE[self.0[4]]
+    }
+
+    /// What an item's bias is multiplied by.
+    pub fn popularity(self) -> f32 {
+        POPULARITY[self.0[5]]
+    }
+}
+
+/// Which settings a search may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Free {
+    /// All, of neighbours with so many penalties.
+    All(usize),
+    /// Those of the neighbours alone, with so many penalties.
+    Neighbours(usize),
+}
+
+/// The mix that `worth` is greatest of, as far as changes of one setting at a time lead
+/// there, and its worth.
+pub fn search(starts: &[Mix], free: Free, mut worth: impl FnMut(Mix) -> f64) -> (Mix, f64) {
+    let mut known: HashMap<Mix, f64> = HashMap::new();
+    let mut worth = |mix: Mix| *known.entry(mix).or_insert_with(|| worth(mix));
+    let (penalties, order): (usize, &[usize]) = match free {
+        Free::All(penalties) => (penalties, &[1, 3, 2, 0, 4, 5]),
+        Free::Neighbours(penalties) => (penalties, &[1, 2, 0]),
+    };
+    let choices = [
+        penalties,
+        NEIGHBOURS.len(),
+        CONTRAST.len(),
+        HALF_START.len(),
+        ABSENCE.len(),
+        POPULARITY.len(),
+    ];
+    let mut found: Option<(Mix, f64)> = None;
+    for &start in starts {
+        let mut best = (start, worth(start));
+        loop {
+            let before = best.0;
+            for &setting in order {
+                // Downhill on both sides of the best ends the walk along a setting.
+                for step in [usize::MAX, 1] {
+                    loop {
+                        let mut next = best.0;
+                        next.0[setting] = next.0[setting].wrapping_add(step);
+                        if next.0[setting] >= choices[setting] {
+                            break;
+                        }
+                        let value = worth(next);
+                        if value <= best.1 {
+                            break;
+                        }
+                        best = (next, value);
+                    }
+                }
+            }
+            if best.0 == before {
+                break;
+            }
+        }
+        if found.is_none_or(|found| best.1 > found.1) {
+            found = Some(best);
+        }
+    }
+    found.unwrap_or((Mix::STARTS[0], f64::NEG_INFINITY))
+}

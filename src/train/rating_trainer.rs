@@ -1,0 +1,285 @@
+//! The training loop of the head for ratings.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use serde_json::json;
+
+use super::batch::{Batch, Optimiser};
+use super::calibration::calibration;
+use super::checkpoint::{Place, State};
+use super::evidence::rank;
+use super::history::{Epoch, TrainingRecord};
+use super::options::TrainOptions;
+use super::parameters::Parameters;
+use super::trainer::{Outcome, Progress};
+use super::training_set::TrainingSet;
+use crate::config::Local;
+use crate::data::{Dataset, Task, items_and_ratings};
+use crate::file::Contents;
+use crate::schema::Column;
+use crate::{Catalog, Error, Model, Result, User};
+
+/// An epoch whose error is at most so many times the least so far counts as the
+/// best: on a few users held back, less than that is chance, and later weights
+/// have settled more.
+const NO_WORSE: f32 = 1.005;
+
+/// A training of the head for ratings, from its data to its model.
+#[derive(Debug)]
+pub struct RatingTrainer {
+    options: TrainOptions,
+    set: TrainingSet,
+    state: State,
+    pool: ThreadPool,
+    /// The seed of the split inside the training part, if the data are that.
+    inside: Option<u64>,
+    fingerprint: String,
+}
+
+impl RatingTrainer {
+    /// A training from the beginning. `threads` is how many to use, 0 for as
+    /// many as there are processors.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for options that cannot be or data that has no
+    /// tasks, [`Error::Rating`] for ratings that the loss cannot take.
+    pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
+        let set = TrainingSet::new(dataset, options)?;
+        let mut parameters = Parameters::random(&set.config, options.seed)?;
+        set.begin(&mut parameters);
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
+        let optimiser = Optimiser::new(&parameters);
+        let state = State { parameters, optimiser, place: Place::default(), best: None };
+        let fingerprint = fingerprint(dataset, options);
+        let (options, inside) = (options.clone(), dataset.inside);
+        Ok(Self { options, set, state, pool, inside, fingerprint })
+    }
+
+    /// A training from where [`RatingTrainer::save`] left it, to the same bytes as
+    /// if it had never stopped.
+    ///
+    /// # Errors
+    /// As [`RatingTrainer::new`]; [`Error::Io`] and [`Error::WeightFile`] if
+    /// `checkpoint` cannot be read or is of other data or options.
+    pub fn resume(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        threads: usize,
+        checkpoint: &Path,
+    ) -> Result<Self> {
+        let mut trainer = Self::new(dataset, options, threads)?;
+        trainer.state = State::read(checkpoint, &trainer.fingerprint, &trainer.state.parameters)?;
+        Ok(trainer)
+    }
+
+    /// Writes a checkpoint, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, checkpoint: &Path) -> Result<()> {
+        self.state.write(checkpoint, &self.fingerprint)
+    }
+
+    /// How many tasks an epoch has.
+    pub fn tasks(&self) -> usize {
+        self.set.tasks(&self.options, 0).len()
+    }
+
+    /// How many users are held back to measure each epoch on.
+    pub fn validation_users(&self) -> usize {
+        self.set.validation.len()
+    }
+
+    /// Trains until all is done or `observe`, which is called after each batch
+    /// and epoch, asks to stop.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if a loss is no longer a number.
+    pub fn run(&mut self, mut observe: impl FnMut(Progress) -> ControlFlow<()>) -> Result<Outcome> {
+        let mut batch = Batch::new(&self.set, self.options.batch, &self.state.parameters);
+        while !self.is_finished() {
+            let epoch = self.state.place.epoch + 1;
+            let tasks = self.set.tasks(&self.options, self.state.place.epoch);
+            while self.state.place.tasks < tasks.len() {
+                let rest = &tasks[self.state.place.tasks..];
+                let some = &rest[..self.options.batch.min(rest.len())];
+                let rate = self.learning_rate(tasks.len());
+                let (set, options, state) = (&self.set, &self.options, &mut self.state);
+                let sum = self.pool.install(|| {
+                    let (parameters, optimiser) = (&mut state.parameters, &mut state.optimiser);
+                    batch.update(set, options, rate, some, parameters, optimiser)
+                });
+                if !sum.is_finite() {
+                    let problem = format!(
+                        "the loss of epoch {epoch} is {sum}; lower the learning rate or the \
+                         local rate"
+                    );
+                    return Err(Error::Diverged { work: "training", problem });
+                }
+                let place = &mut self.state.place;
+                place.tasks += some.len();
+                place.loss_sum += sum;
+                let loss = (place.loss_sum / place.tasks as f64) as f32;
+                let progress = Progress::Batch { epoch, tasks: place.tasks, of: tasks.len(), loss };
+                if observe(progress).is_break() {
+                    return Ok(Outcome::Stopped);
+                }
+            }
+            let progress = self.end_epoch()?;
+            if observe(progress).is_break() && !self.is_finished() {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        Ok(Outcome::Finished)
+    }
+
+    /// The model: the best epoch's weights with the evidence candidates.
+    ///
+    /// # Errors
+    /// As [`Model::from_contents`](crate::Model::from_contents).
+    pub fn finish(self) -> Result<Contents> {
+        let epoch = self.state.place.best.map_or(self.state.place.epoch, |(_, epoch)| epoch);
+        let training = TrainingRecord {
+            version: env!("CARGO_PKG_VERSION").into(),
+            options: json!(self.options),
+            inside: self.inside,
+            epoch,
+            validation_mae: self.state.place.best.map(|(error, _)| error),
+            choice: None,
+            history: self.state.place.history,
+        };
+        let training = json!(training).to_string();
+        let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
+        let mut contents = self.set.contents(parameters, training);
+        let catalog = catalog(contents.clone())?;
+        let TrainingSet { user_columns, fixed_tasks, raters, validation, .. } = &self.set;
+        let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
+        contents.evidence = Some(evidence);
+        if let Local::Ridge(ridge) = &mut contents.config.local {
+            contents.familiarity = self.set.familiarity(self.options.seed);
+            let tasks = if validation.is_empty() { fixed_tasks } else { validation };
+            ridge.calibration = self.pool.install(|| calibration(&catalog, user_columns, tasks))?;
+        }
+        Ok(contents)
+    }
+
+    /// The users who are held back, by their rows in ascending order.
+    pub fn held_back(&self) -> Vec<u32> {
+        let mut users: Vec<u32> = self.set.validation.iter().map(|task| task.user).collect();
+        users.sort_unstable();
+        users
+    }
+
+    fn is_finished(&self) -> bool {
+        let place = &self.state.place;
+        let since_best = place.best.map_or(0, |(_, best)| place.epoch - best);
+        place.epoch >= self.options.epochs as u64 || since_best >= self.options.patience as u64
+    }
+
+    /// Adam's learning rate where training stands, in an epoch of `tasks` tasks.
+    fn learning_rate(&self, tasks: usize) -> f32 {
+        let Place { epoch, tasks: done, .. } = self.state.place;
+        if !self.options.cosine {
+            return self.options.learning_rate;
+        }
+        let share = (epoch as f64 + done as f64 / tasks as f64) / self.options.epochs as f64;
+        let fall = (1.0 + (std::f64::consts::PI * share.min(1.0)).cos()) / 2.0;
+        (f64::from(self.options.learning_rate) * fall) as f32
+    }
+
+    fn end_epoch(&mut self) -> Result<Progress> {
+        let validation_mae = self.validate()?;
+        let place = &mut self.state.place;
+        let loss = (place.loss_sum / place.tasks.max(1) as f64) as f32;
+        let tasks = std::mem::take(&mut place.tasks);
+        place.loss_sum = 0.0;
+        place.epoch += 1;
+        let errors = place.history.iter().filter_map(|epoch| epoch.validation_mae);
+        let least = errors.fold(f32::INFINITY, f32::min);
+        let best = validation_mae.filter(|mae| *mae <= NO_WORSE * least);
+        if let Some(mae) = best {
+            place.best = Some((mae, place.epoch));
+            self.state.best = Some(self.state.parameters.clone());
+        }
+        self.state.place.history.push(Epoch { loss, validation_mae });
+        let epoch = self.state.place.epoch;
+        Ok(Progress::Epoch { epoch, tasks, loss, validation_mae, best: best.is_some() })
+    }
+
+    /// The error on the users held back.
+    fn validate(&self) -> Result<Option<f32>> {
+        let TrainingSet { validation, user_columns, .. } = &self.set;
+        if validation.is_empty() {
+            return Ok(None);
+        }
+        let contents = self.set.contents(&self.state.parameters, String::new());
+        let cold = self.set.as_if_unrated(&contents).map(catalog).transpose()?;
+        let known = catalog(contents)?;
+        self.pool.install(|| {
+            let error = |catalog| mean_error(catalog, user_columns, validation);
+            let known = error(&known)?;
+            let cold = cold.as_ref().map_or(Ok(known), error)?;
+            let share = self.options.cold_tasks;
+            Ok(Some(((1.0 - share) * known + share * cold) as f32))
+        })
+    }
+}
+
+pub fn catalog(contents: Contents) -> Result<Catalog> {
+    let catalog = Model::from_contents(contents)?.catalog()?;
+    catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
+}
+
+/// The mean over tasks of the mean absolute error after adapting, by the same
+/// code as any program that uses the model.
+fn mean_error(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<f64> {
+    let error = |task: &Task| {
+        let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
+        let (items, ratings) = items_and_ratings(&task.support);
+        // A head that diverges is an error of the unadapted one: the rates are
+        // still being learned.
+        let _ = user.adapt(&items, &ratings);
+        let (items, ratings) = items_and_ratings(&task.query);
+        let mut scores = vec![0.0; items.len()];
+        user.predict(&items, &mut scores)?;
+        let errors = scores.iter().zip(&ratings);
+        let sum: f64 = errors.map(|(score, rating)| f64::from((score - rating).abs())).sum();
+        Ok(sum / items.len() as f64)
+    };
+    let errors = tasks.par_iter().map(error).collect::<Result<Vec<f64>>>()?;
+    Ok(errors.iter().sum::<f64>() / errors.len() as f64)
+}
+
+/// What a checkpoint is good for: the same data with the same options.
+fn fingerprint(dataset: &Dataset, options: &TrainOptions) -> String {
+    // FNV-1a, 64 bits: not a defence, only a guard against mistakes.
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut eat = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for table in [&dataset.users, &dataset.items] {
+        eat(table.ids().bytes());
+        for field in table.fields() {
+            eat(field.name.as_bytes());
+            match &field.column {
+                crate::schema::Column::Values { values, .. } => eat(bytemuck::cast_slice(values)),
+                crate::schema::Column::Numbers(numbers) => eat(bytemuck::cast_slice(numbers)),
+            }
+        }
+    }
+    for rating in &dataset.ratings {
+        eat(&rating.user.to_le_bytes());
+        eat(&rating.item.to_le_bytes());
+        eat(&rating.value.to_le_bytes());
+    }
+    for rows in [&dataset.new_users, &dataset.new_items] {
+        rows.iter().for_each(|&is_new| eat(&[is_new.into()]));
+    }
+    json!({ "data": format!("{hash:016x}"), "options": options }).to_string()
+}
