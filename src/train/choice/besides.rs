@@ -52,6 +52,10 @@ impl Judge {
         let Self { head, rows, excluded, neighbours, starts, unit, .. } = self;
         let lists = Lists { head, rows, excluded, neighbours, starts };
         let weights = WEIGHTS.map(|weight| weight * unit * STEPS / (highest - lowest));
+        if !weights.iter().all(|weight| weight.is_finite()) {
+            // Ratings that hardly differ tell nothing.
+            return Ok(0.0);
+        }
         let gains_of = |case: &Case| {
             let scores = lists.scores(std::slice::from_ref(case));
             let mut ratings = vec![0.0; scores.len()];
