@@ -3,6 +3,8 @@
 
 #![cfg(feature = "train")]
 
+mod common;
+
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
@@ -232,6 +234,27 @@ fn a_list_may_ask_for_less_exposure_more_raters_and_new_items() {
         let wrong = RecommendOptions { exposure: f32::NAN, ..Default::default() };
         let error = user.recommend(3, &wrong, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("exposure"), "{error}");
+    }
+}
+
+/// In a world with few interactions, lists by vectors that had vanished looked best.
+#[test]
+fn vectors_of_a_small_world_do_not_vanish() {
+    for positive_only in [false, true] {
+        let model = Model::from_contents(common::choosing::trained(positive_only)).unwrap();
+        let catalog = catalog(&model);
+        let (items, ratings) = answers(&catalog, 5);
+        let mut user = User::new(&catalog, &[]).unwrap();
+        let mut spread = || {
+            let mut scores = vec![0.0; catalog.len()];
+            user.score_all(&mut scores).unwrap();
+            let of = |pick: fn(f32, f32) -> f32| scores.iter().copied().reduce(pick).unwrap();
+            let spread = of(f32::max) - of(f32::min);
+            user.adapt(&items, &ratings).unwrap();
+            spread
+        };
+        let (before, after) = (spread(), spread());
+        assert!(before > 1e-3 && after > 1e-3, "{positive_only}: {before}, {after}");
     }
 }
 

@@ -349,7 +349,8 @@ impl Search<'_> {
     }
 
     /// What absence and penalty of alternating least squares make the best lists, as far
-    /// as steps by a factor of 3 lead there.
+    /// as steps by a factor of 3 lead there. Vectors that vanish are worth nothing; if those
+    /// that the search begins with do, it begins with a smaller penalty.
     fn best_factors(
         &self,
         width: usize,
@@ -366,6 +367,10 @@ impl Search<'_> {
             let (absence, penalty) = numbers(place);
             let seed = self.options.seed;
             let factors = fit_factors(&self.part, absence, penalty, width, FEW_SWEEPS, seed);
+            if factors.have_vanished() {
+                known.insert(place, f64::NEG_INFINITY);
+                return Ok(f64::NEG_INFINITY);
+            }
             let low_rank = self.part.closed_form(&factors);
             let worth =
                 Mix::STARTS.map(|mix| self.part.worth(&low_rank, mix.alone(), &none, &self.judged));
@@ -374,6 +379,10 @@ impl Search<'_> {
             Ok(worth)
         };
         let mut best = ([0, 0], worth([0, 0])?);
+        while best.1 == f64::NEG_INFINITY && best.0[1] > -MOST_STEPS {
+            let next = [0, best.0[1] - 1];
+            best = (next, worth(next)?);
+        }
         loop {
             let before = best.0;
             for [more_absence, more_penalty] in [[-1, 0], [1, 0], [0, -1], [0, 1]] {

@@ -12,6 +12,10 @@ use crate::random::{Purpose, generator};
 /// So many vectors are widened to double precision at once.
 const BLOCK: usize = 64;
 
+/// Where no user and item can have a greater score, there is nothing but regularisation:
+/// what was chosen scores between .1 and 1 in fits that say something.
+const VANISHED: f32 = 1e-3;
+
 /// How items become vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FactorSettings {
@@ -81,6 +85,19 @@ impl ItemFactors {
             side.solve_all(&mut self.vectors, |item| interactions.of_item(item).iter().copied());
         }
         self.gram = gram(&self.vectors, settings.width);
+    }
+
+    /// Whether the regularisation is so strong that all vectors go to zero. Rounding leaves
+    /// something of the order of popularity, by which lists of few items can look good: but
+    /// such users do not move by answers, and squares of such scores are zero to others.
+    pub fn have_vanished(&self) -> bool {
+        let longest = |vectors: &[f32]| {
+            let squares = vectors
+                .chunks_exact(self.settings.width)
+                .map(|vector| vector.iter().map(|number| number * number).sum::<f32>());
+            squares.fold(0.0, f32::max).sqrt()
+        };
+        longest(&self.vectors) * longest(&self.users) < VANISHED
     }
 
     /// The vector of a user who chose these items, `[width]`.
