@@ -29,7 +29,7 @@ fn inside_the_training_part_and_outside_are_kept_apart() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["inside"], 0);
     assert_eq!(json["rankings"][0]["name"], "new_users");
-    assert_eq!(json["baselines"].as_array().unwrap().len(), 4);
+    assert_eq!(json["baselines"].as_array().unwrap().len(), 5);
     let page = fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     assert!(page.contains("inside the training part"));

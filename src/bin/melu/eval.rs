@@ -38,7 +38,8 @@ use crate::terminal::{self, note, print, print_json, print_table};
 ///
 /// The baselines' settings are chosen on users held back inside training, for each number
 /// of answers by itself. EASE inverts a matrix of all items or of all users and is left out
-/// where there are more than 5000 of both.
+/// where there are more than 5000 of both. Content goes by what describes items, and is the
+/// only one that knows new ones.
 ///
 /// PREDICTED RATINGS, where the data have ratings: in four scenarios, existing and new
 /// users, existing and new items. Each user within the [tasks] rules of dataset.toml is a

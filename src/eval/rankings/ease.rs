@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, Mixed, Popularity};
 use super::choices::{Choice, Choices, Counted, Lists};
 use super::invert::invert;
 
@@ -23,6 +23,7 @@ pub struct Gram {
     /// both of them chose, where there are fewer users.
     both: Array2<f64>,
     of_users: bool,
+    popularity: Popularity,
 }
 
 impl Gram {
@@ -50,7 +51,8 @@ impl Gram {
                 items.iter().for_each(|&item| row[places[item as usize]] += 1.0);
             }),
         });
-        Some(Self { counted, lists: Arc::new(lists), items, both, of_users })
+        let popularity = Popularity::new(choices, counted);
+        Some(Self { counted, lists: Arc::new(lists), items, both, of_users, popularity })
     }
 }
 
@@ -76,9 +78,7 @@ pub struct Ease {
     counted: Counted,
     penalty: f64,
     weights: Arc<Weights>,
-    popularity: f32,
-    /// What popularity adds to each score.
-    base: Vec<f32>,
+    popularity: Popularity,
 }
 
 impl Ease {
@@ -113,28 +113,21 @@ impl Ease {
             let rows = inverse.indexed_iter().map(weight).collect();
             Weights::OfItems { items: items.clone(), places, rows }
         };
-        let mut ease = Self {
-            counted: gram.counted,
-            penalty,
-            weights: Arc::new(weights),
-            popularity: 0.0,
-            base: Vec::new(),
-        };
-        ease.base = vec![0.0; lists.by_item.len()];
-        Some(ease)
+        let popularity = gram.popularity.clone();
+        Some(Self { counted: gram.counted, penalty, weights: Arc::new(weights), popularity })
     }
+}
 
-    /// The same with the logarithm of each item's count added to its score, times this.
-    pub fn with_popularity(&self, gram: &Gram, popularity: f32) -> Self {
-        let base = |users: &Vec<u32>| popularity * (users.len() as f32 + 1.0).ln();
-        let base = gram.lists.by_item.iter().map(base).collect();
-        Self { popularity, base, ..self.clone() }
+impl Mixed for Ease {
+    fn with_popularity(&self, weight: f32) -> Self {
+        Self { popularity: self.popularity.weighted(weight), ..self.clone() }
     }
 }
 
 impl Baseline for Ease {
     fn score(&self, answers: &[Choice], scores: &mut [f32]) {
-        scores.copy_from_slice(&self.base);
+        scores.fill(0.0);
+        self.popularity.add(scores);
         let answers = || answers.iter().filter(|choice| self.counted.counts(choice));
         if answers().next().is_none() {
             return;
@@ -179,7 +172,7 @@ impl Baseline for Ease {
 
     fn settings(&self) -> String {
         let Self { penalty, popularity, counted, .. } = self;
-        format!("penalty {penalty}, popularity's weight {popularity}, {counted}")
+        format!("penalty {penalty}, popularity's weight {}, {counted}", popularity.weight)
     }
 }
 
@@ -242,7 +235,7 @@ mod tests {
         let rows = rows(&ease, 25);
         let answers = &choices.users[2];
         let mut scores = vec![0.0; 25];
-        ease.with_popularity(&gram, 0.5).score(answers, &mut scores);
+        ease.with_popularity(0.5).score(answers, &mut scores);
         let counts = choices.counts(Counted::All);
         for (item, score) in scores.into_iter().enumerate() {
             let sum: f32 = answers.iter().map(|answer| rows[answer.item as usize][item]).sum();

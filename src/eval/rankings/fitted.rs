@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, Mixed};
 use super::choices::{Choices, Counted};
 use super::co_counts::CoCounts;
+use super::content::{Content, Descriptions};
 use super::ease::{Ease, Gram, MOST};
-use super::ials::Ials;
+use super::ials::{Fitting, Ials};
 use super::item_knn::{ItemKnn, Similarity};
 use super::popular::Popular;
-use super::results::{BaselineSettings, Ranker};
+use super::results::{Among, BaselineSettings, Ranker};
 use super::trial::{Trial, Worth};
-use crate::data::{Dataset, UserRatings};
+use crate::data::{Dataset, Table, UserRatings};
 use crate::eval::Given;
 
 /// Item-kNN's settings to choose from: powers of the answered item's count and of the scored
@@ -20,13 +21,25 @@ const OF_ANSWERS: [f32; 2] = [0.5, 1.0];
 const OF_SCORED: [f32; 4] = [0.3, 0.4, 0.5, 0.6];
 const SHRINKAGE: f32 = 20.0;
 
-/// EASE's penalties and weights of popularity to choose from.
+/// EASE's penalties to choose from.
 const PENALTIES: [f64; 4] = [1000.0, 100.0, 300.0, 3000.0];
+
+/// iALS's settings to choose from, and its sweeps: inside training half as many.
+const FITTINGS: [Fitting; 6] = [
+    Fitting { absence: 0.3, penalty: 0.01 },
+    Fitting { absence: 0.1, penalty: 0.01 },
+    Fitting { absence: 0.1, penalty: 0.03 },
+    Fitting { absence: 0.3, penalty: 0.003 },
+    Fitting { absence: 1.0, penalty: 0.003 },
+    Fitting { absence: 0.03, penalty: 0.03 },
+];
+const SWEEPS: usize = 8;
+
+/// Weights of popularity to choose from, for both of these.
 const POPULARITIES: [f32; 3] = [0.0, 0.02, 0.05];
 
-/// iALS' weights of what was not chosen to choose from; its penalty makes less of a difference.
-const ABSENCES: [f64; 4] = [0.1, 0.03, 0.3, 1.0];
-const IALS_PENALTY: f64 = 0.01;
+/// Those of a description's popularity; never 0, as without any answer it is all there is.
+const CONTENT_POPULARITIES: [f32; 4] = [0.1, 0.3, 1.0, 3.0];
 
 /// A simple recommender for each number of answers, with the settings that are best there
 /// for users held back inside training: more than a service would do, so that nobody can
@@ -41,6 +54,16 @@ impl Fitted {
     pub fn of(&self, given: Given) -> &dyn Baseline {
         let place = Given::ALL.iter().position(|other| *other == given).unwrap_or(0);
         &*self.by_given[place]
+    }
+
+    /// Whether it has something to say of new items.
+    pub fn knows_new_items(&self) -> bool {
+        self.by_given.iter().all(|baseline| baseline.knows_new_items())
+    }
+
+    /// Whether it makes lists of these.
+    pub fn ranks(&self, among: Among) -> bool {
+        among != Among::New || self.knows_new_items()
     }
 
     /// Fits each of the chosen settings once.
@@ -119,78 +142,130 @@ pub fn fit(
     fitted.extend(fit_ials(&trial, &choices, kinds));
     progress("fitting item-kNN");
     fitted.extend(fit_item_knn(&trial, &choices, kinds));
-    progress("fitting most popular");
-    let worth = |counted| trial.worth(&Popular::new(&trial.choices, counted));
-    fitted.extend(Trial::choose(kinds.iter().copied(), worth).and_then(|chosen| {
-        Fitted::new(Ranker::Popular, chosen, |counted| Some(Popular::new(&choices, counted)))
-    }));
+    fitted.extend(fit_content(&trial, &choices, kinds, &dataset.items));
+    fitted.extend(fit_popular(&trial, &choices, kinds));
     settings.extend(fitted.iter().map(Fitted::settings));
     (fitted, settings)
 }
 
-/// EASE, where the matrix to invert is not too large. An inverse for each penalty serves all
-/// weights of popularity.
+/// One that is fitted with each of some settings, and mixed with each weight of popularity:
+/// `inside` fits it without the users held back, `whole` to all.
+fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
+    ranker: Ranker,
+    trial: &Trial,
+    settings: Vec<S>,
+    weights: &[f32],
+    inside: impl Fn(S) -> Option<B>,
+    whole: impl Fn(S) -> Option<B>,
+) -> Option<Fitted> {
+    let mut found: Vec<((S, f32), Worth)> = Vec::new();
+    for setting in settings {
+        let baseline = inside(setting)?;
+        found.extend(
+            weights
+                .iter()
+                .map(|&weight| ((setting, weight), trial.worth(&baseline.with_popularity(weight)))),
+        );
+    }
+    let chosen = choose(&found)?;
+    let mut fitted: Vec<(S, B)> = Vec::new();
+    Fitted::new(ranker, chosen, |(setting, weight)| {
+        if fitted.iter().all(|(other, _)| *other != setting) {
+            fitted.push((setting, whole(setting)?));
+        }
+        let (_, baseline) = fitted.iter().find(|(other, _)| *other == setting)?;
+        Some(baseline.with_popularity(weight))
+    })
+}
+
+/// EASE, where the matrix to invert is not too large.
 fn fit_ease(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
     let grams = |choices: &Choices| -> Option<Vec<Gram>> {
         kinds.iter().map(|counted| Gram::new(choices, *counted)).collect()
     };
-    let whole = grams(choices)?;
-    let chosen = {
-        let inside = grams(&trial.choices)?;
-        let mut found: Vec<((usize, f64, f32), Worth)> = Vec::new();
-        for (kind, gram) in inside.iter().enumerate() {
-            for penalty in PENALTIES {
-                let ease = Ease::new(gram, penalty)?;
-                found.extend(POPULARITIES.map(|popularity| {
-                    let worth = trial.worth(&ease.with_popularity(gram, popularity));
-                    ((kind, penalty, popularity), worth)
-                }));
-            }
-        }
-        let mut worth = found.iter().map(|(_, worth)| *worth);
-        Trial::choose(found.iter().map(|(setting, _)| *setting), |_| {
-            worth.next().unwrap_or_default()
-        })?
-    };
-    let mut inverted: Vec<((usize, f64), Ease)> = Vec::new();
-    Fitted::new(Ranker::Ease, chosen, |(kind, penalty, popularity)| {
-        let gram = &whole[kind];
-        if inverted.iter().all(|(other, _)| *other != (kind, penalty)) {
-            inverted.push(((kind, penalty), Ease::new(gram, penalty)?));
-        }
-        let (_, ease) = inverted.iter().find(|(other, _)| *other == (kind, penalty))?;
-        Some(ease.with_popularity(gram, popularity))
-    })
+    let (inside, whole) = (grams(&trial.choices)?, grams(choices)?);
+    fit_mixed(
+        Ranker::Ease,
+        trial,
+        pairs(0..kinds.len(), &PENALTIES),
+        &POPULARITIES,
+        |(kind, penalty)| Ease::new(&inside[kind], penalty),
+        |(kind, penalty)| Ease::new(&whole[kind], penalty),
+    )
 }
 
 fn fit_ials(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
-    let settings = kinds.iter().flat_map(|kind| ABSENCES.map(|absence| (*kind, absence)));
-    let fit = |choices: &Choices, (kind, absence)| Ials::new(choices, kind, absence, IALS_PENALTY);
-    let chosen = Trial::choose(settings, |setting| trial.worth(&fit(&trial.choices, setting)))?;
-    Fitted::new(Ranker::Ials, chosen, |setting| Some(fit(choices, setting)))
+    fit_mixed(
+        Ranker::Ials,
+        trial,
+        pairs(kinds.iter().copied(), &FITTINGS),
+        &POPULARITIES,
+        |(counted, fitting)| Some(Ials::new(&trial.choices, counted, fitting, SWEEPS / 2)),
+        |(counted, fitting)| Some(Ials::new(choices, counted, fitting, SWEEPS)),
+    )
+}
+
+fn fit_content(
+    trial: &Trial,
+    choices: &Choices,
+    kinds: &[Counted],
+    items: &Table,
+) -> Option<Fitted> {
+    let descriptions = Arc::new(Descriptions::new(items)?);
+    fit_mixed(
+        Ranker::Content,
+        trial,
+        kinds.to_vec(),
+        &CONTENT_POPULARITIES,
+        |counted| Some(Content::new(&descriptions, &trial.choices, counted)),
+        |counted| Some(Content::new(&descriptions, choices, counted)),
+    )
 }
 
 fn fit_item_knn(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
-    let similarities: Vec<Similarity> = OF_ANSWERS
-        .into_iter()
-        .flat_map(|of_answer| {
-            let shrinkage = SHRINKAGE;
-            OF_SCORED.map(|of_scored| Similarity { of_answer, of_scored, shrinkage })
-        })
-        .collect();
+    let similarity =
+        |(of_answer, of_scored)| Similarity { of_answer, of_scored, shrinkage: SHRINKAGE };
+    let similarities: Vec<Similarity> =
+        pairs(OF_ANSWERS, &OF_SCORED).into_iter().map(similarity).collect();
     let count = |choices: &Choices| -> Vec<Arc<CoCounts>> {
         kinds.iter().map(|counted| Arc::new(CoCounts::new(choices, *counted))).collect()
     };
-    let chosen = {
+    let found: Vec<_> = {
         let inside = count(&trial.choices);
-        let settings = (0..kinds.len())
-            .flat_map(|kind| similarities.iter().map(move |similarity| (kind, *similarity)));
-        Trial::choose(settings, |(kind, similarity)| {
-            trial.worth(&ItemKnn::new(&inside[kind], similarity))
-        })?
+        let worth = |setting: (usize, Similarity)| {
+            (setting, trial.worth(&ItemKnn::new(&inside[setting.0], setting.1)))
+        };
+        pairs(0..kinds.len(), &similarities).into_iter().map(worth).collect()
     };
     let whole = count(choices);
-    Fitted::new(Ranker::ItemKnn, chosen, |(kind, similarity)| {
+    Fitted::new(Ranker::ItemKnn, choose(&found)?, |(kind, similarity)| {
         Some(ItemKnn::new(&whole[kind], similarity))
     })
+}
+
+fn fit_popular(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
+    let worth = |&counted: &Counted| (counted, trial.worth(&Popular::new(&trial.choices, counted)));
+    let found: Vec<_> = kinds.iter().map(worth).collect();
+    Fitted::new(Ranker::Popular, choose(&found)?, |counted| Some(Popular::new(choices, counted)))
+}
+
+/// Each of the first with each of the others.
+fn pairs<A: Copy, B: Copy>(first: impl IntoIterator<Item = A>, others: &[B]) -> Vec<(A, B)> {
+    first.into_iter().flat_map(|first| others.iter().map(move |other| (first, *other))).collect()
+}
+
+/// For each number of answers the best of some settings by what they are worth, the first of
+/// equal ones; `None` of no settings.
+fn choose<S: Copy>(found: &[(S, Worth)]) -> Option<[S; Given::ALL.len()]> {
+    let (first, _) = found.first()?;
+    let mut chosen = [*first; Given::ALL.len()];
+    for (given, chosen) in chosen.iter_mut().enumerate() {
+        let mut most = f64::NEG_INFINITY;
+        for (setting, worth) in found {
+            if worth[given] > most {
+                (most, *chosen) = (worth[given], *setting);
+            }
+        }
+    }
+    Some(chosen)
 }

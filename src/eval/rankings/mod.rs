@@ -21,6 +21,7 @@
 mod baseline;
 mod choices;
 mod co_counts;
+mod content;
 mod ease;
 mod fitted;
 mod ials;
@@ -210,11 +211,10 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Who makes lists of these: the baselines know nothing of new items.
+    /// Who makes lists of these: most baselines know nothing of new items.
     fn rankers(&self, among: Among) -> Vec<Ranker> {
-        let baselines = self.baselines.iter().map(|fitted| fitted.ranker);
-        let baselines = baselines.filter(|_| among != Among::New);
-        std::iter::once(Ranker::Melu).chain(baselines).collect()
+        let baselines = self.baselines.iter().filter(|fitted| fitted.ranks(among));
+        std::iter::once(Ranker::Melu).chain(baselines.map(|fitted| fitted.ranker)).collect()
     }
 
     fn totals(&self, among: Among) -> Totals {
@@ -262,16 +262,16 @@ impl<'a> Bench<'a> {
             }
             for fitted in &self.baselines {
                 fitted.of(given).score(given.of(&answers), scores);
-                // They say nothing of new items.
-                self.new
-                    .at_random
-                    .iter()
-                    .for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
+                if !fitted.knows_new_items() {
+                    let new = &self.new.at_random;
+                    new.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
+                }
                 for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
-                    let Some(table) = table.as_mut().filter(|_| *among != Among::New) else {
+                    let Some(table) = table.as_mut().filter(|_| fitted.ranks(*among)) else {
                         continue;
                     };
-                    table.extend(List::new(scores, &self.candidates(*among).by_popularity, marks));
+                    let candidates = &self.candidates(*among).by_popularity;
+                    table.extend(List::new(scores, candidates, marks));
                 }
             }
         }

@@ -118,17 +118,20 @@ pub enum Ranker {
     Melu,
     /// Inverts a matrix of all items: Steck's EASE.
     Ease,
-    /// Matrix factorisation of all pairs, chosen or not.
+    /// Vectors by alternating least squares, to which the user's is folded in.
     Ials,
     /// Neighbours of the answered items, by cosine.
     ItemKnn,
+    /// Items described as the answered ones, and as popular ones.
+    Content,
     /// The same list for everybody.
     Popular,
 }
 
 impl Ranker {
     /// All of them, the model first.
-    pub const ALL: [Self; 5] = [Self::Melu, Self::Ease, Self::Ials, Self::ItemKnn, Self::Popular];
+    pub const ALL: [Self; 6] =
+        [Self::Melu, Self::Ease, Self::Ials, Self::ItemKnn, Self::Content, Self::Popular];
 
     /// What people call it.
     pub fn name(self) -> &'static str {
@@ -137,6 +140,7 @@ impl Ranker {
             Self::Ease => "EASE",
             Self::Ials => "iALS",
             Self::ItemKnn => "item-kNN",
+            Self::Content => "content",
             Self::Popular => "most popular",
         }
     }

@@ -77,23 +77,4 @@ impl Trial {
         let mean = |given| users.iter().map(|worth| worth[given]).sum::<f64>();
         std::array::from_fn(|given| mean(given) / users.len().max(1) as f64)
     }
-
-    /// For each number of answers the best of some settings by what they are worth, the
-    /// first of equal ones; `None` of no settings.
-    pub fn choose<S: Copy>(
-        settings: impl IntoIterator<Item = S>,
-        mut worth: impl FnMut(S) -> Worth,
-    ) -> Option<[S; Given::ALL.len()]> {
-        let mut best: Option<(Worth, [S; Given::ALL.len()])> = None;
-        for setting in settings {
-            let worth = worth(setting);
-            let (most, chosen) = best.get_or_insert((worth, [setting; Given::ALL.len()]));
-            for (given, worth) in worth.into_iter().enumerate() {
-                if worth > most[given] {
-                    (most[given], chosen[given]) = (worth, setting);
-                }
-            }
-        }
-        best.map(|(_, chosen)| chosen)
-    }
 }

@@ -67,8 +67,9 @@ fn lines(
         colour: match ranker {
             Ranker::Melu => 0,
             Ranker::Ease => 3,
-            Ranker::Ials => 4,
+            Ranker::Ials => 5,
             Ranker::ItemKnn => 2,
+            Ranker::Content => 4,
             Ranker::Popular => 6,
         },
         strong: *ranker == Ranker::Melu,
