@@ -172,7 +172,10 @@ fn from_ratings_to_recommendations() {
     assert!(succeeds(folder, "inspect half.melu").contains("80 items, kept in f16"));
     assert_eq!(json(folder, "inspect half.melu --json")["config"]["catalog"], "f16");
     assert!(succeeds(folder, "verify half.melu").contains("half.melu is sound; 80 items"));
-    assert!(succeeds(folder, "inspect new.melu").contains("80 items, kept in f32"));
+    let new = succeeds(folder, "inspect new.melu");
+    for part in ["80 items, kept in f32", "\nlists       vectors of 62 ", "\nadapts by   ridge"] {
+        assert!(new.contains(part), "{new}");
+    }
 
     let inside = json(folder, "inspect new.melu --json");
     assert_eq!(keys(&inside), ["config", "evidence", "items", "parameters", "training"]);

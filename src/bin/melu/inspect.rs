@@ -8,6 +8,7 @@ use clap::Args;
 use melu::Model;
 use melu::config::{Config, GradientSteps, Local, Ridge};
 use melu::file::Contents;
+use melu::model::ChoiceHead;
 use melu::network::Network;
 use melu::schema::{Entity, FieldKind};
 use serde_json::{Value, json};
@@ -62,7 +63,47 @@ pub fn inspect(arguments: &InspectArguments) -> Result<()> {
     let size = std::fs::metadata(&arguments.model).map_or(0, |metadata| metadata.len());
     print(format_args!("{} ({:.1} MB)\n", arguments.model.display(), size as f64 / 1e6))?;
     print_table(&fields(contents))?;
-    let head = model.head_network();
+    if let Some(choice) = &config.choice {
+        lists(contents, choice)?;
+    }
+    if config.has_ratings() {
+        ratings(&model)?;
+    }
+    let count = |count: Option<usize>| count.map_or("none".into(), |count| count.to_string());
+    let items = contents.catalog.as_ref().map(|catalog| catalog.ids.len());
+    let precision = config.catalog.name();
+    print(format_args!("catalogue   {} items, kept in {precision}", count(items)))?;
+    let candidates = contents.evidence.as_ref().map(|evidence| evidence.items.len());
+    print(format_args!("evidence    {} candidates", count(candidates)))?;
+    match &contents.training {
+        Some(training) => print(format_args!("training    {training}")),
+        None => Ok(()),
+    }
+}
+
+/// How a list is ordered.
+fn lists(contents: &Contents, head: &ChoiceHead) -> Result<()> {
+    let kept = contents.catalog.as_ref().and_then(|table| table.choice.as_ref());
+    let kept = kept.map_or(0, |items| items.neighbours_each());
+    let start = if head.starts_by_vector { "by the profile" } else { "by popularity" };
+    print(format_args!(
+        "lists       vectors of {} numbers, {kept} neighbours an item (counted {} times); without \
+         answers {start}",
+        head.width(),
+        head.neighbours
+    ))?;
+    if head.rating > 0.0 {
+        print(format_args!("            a predicted rating counts {} in the score", head.rating))?;
+    }
+    if head.new_items > 0.0 {
+        print(format_args!("            new items get {} more", head.new_items))?;
+    }
+    Ok(())
+}
+
+/// How a rating is predicted.
+fn ratings(model: &Model) -> Result<()> {
+    let (config, head) = (model.config(), model.head_network());
     print(format_args!("embedding   {} wide", config.embedding_dim))?;
     if config.factors > 0 {
         print(format_args!("vectors     {} wide", config.factors))?;
@@ -90,16 +131,7 @@ pub fn inspect(arguments: &InspectArguments) -> Result<()> {
             "adapts by   ridge regression, noise variance {noise} + {item_variance} of the item's"
         ))?,
     }
-    let count = |count: Option<usize>| count.map_or("none".into(), |count| count.to_string());
-    let items = contents.catalog.as_ref().map(|catalog| catalog.ids.len());
-    let precision = config.catalog.name();
-    print(format_args!("catalogue   {} items, kept in {precision}", count(items)))?;
-    let candidates = contents.evidence.as_ref().map(|evidence| evidence.items.len());
-    print(format_args!("evidence    {} candidates", count(candidates)))?;
-    match &contents.training {
-        Some(training) => print(format_args!("training    {training}")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn widths(network: &Network) -> String {

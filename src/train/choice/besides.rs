@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::judge::{Case, Lists, cases, ndcg};
+use super::judge::{Case, Lists, Rows, cases, ndcg};
 use super::neighbours::Neighbours;
 use crate::Result;
 use crate::data::{Feedback, Task};
@@ -24,7 +24,7 @@ const LISTS: usize = 100;
 #[derive(Clone, Debug)]
 pub struct Judge {
     pub(super) head: ChoiceHead,
-    pub(super) rows: Vec<f32>,
+    pub(super) rows: Rows,
     pub(super) excluded: Vec<u32>,
     pub(super) neighbours: Neighbours,
     pub(super) starts: Vec<f32>,
@@ -88,7 +88,7 @@ pub fn exposure(lists: &Lists, cases: &[Case]) -> f32 {
     let slope = |case: &Case| {
         let scores = lists.scores(std::slice::from_ref(case));
         let pairs = || {
-            let biases = lists.rows.chunks_exact(stride).map(|row| f64::from(row[width]));
+            let biases = lists.rows.numbers.chunks_exact(stride).map(|row| f64::from(row[width]));
             let scores = scores.iter().map(|score| f64::from(*score));
             scores.zip(biases).filter(|(score, _)| score.is_finite())
         };

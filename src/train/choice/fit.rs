@@ -219,8 +219,8 @@ impl ChoiceData<'_> {
                 exposure,
                 ..low_rank.head(&whole, settled.mix)
             },
-            item_prior: item_prior(&whole, self.items, &low_rank.rows, width, &known),
-            rows: low_rank.rows,
+            item_prior: item_prior(&whole, self.items, &low_rank.rows.numbers, width, &known),
+            rows: low_rank.rows.numbers,
             raters: (0..whole.bias.len())
                 .map(|item| whole.interactions.raters(item) as u32)
                 .collect(),

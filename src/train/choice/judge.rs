@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::neighbours::Neighbours;
 use crate::data::{Feedback, Rated, Task};
-use crate::kernels::{Matrix, MatrixMut, Start, gemm};
+use crate::kernels::{Matrix, MatrixMut, Packed, layer};
 use crate::model::ChoiceHead;
 use crate::user::VectorSolver;
 
@@ -49,13 +49,37 @@ pub fn cases(tasks: &[Task], feedback: Feedback, places: &[usize]) -> Vec<Case> 
     cases
 }
 
+/// Items' rows, and the same laid out for products, of which a search makes some hundred
+/// thousand: to lay them out for each batch of users took a fifth of its time.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// `[items, row width]`.
+    pub numbers: Vec<f32>,
+    packed: Packed,
+    zeros: Vec<f32>,
+}
+
+impl Rows {
+    pub fn new(numbers: Vec<f32>, row_width: usize) -> Self {
+        let items = numbers.len() / row_width;
+        let mut packed = Packed::new(row_width, items);
+        packed.pack(Matrix::dense(&numbers, items, row_width).transposed());
+        Self { numbers, packed, zeros: vec![0.0; items] }
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.zeros.len()
+    }
+}
+
 /// All that lists are made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Lists<'a> {
     /// The head.
     pub head: &'a ChoiceHead,
-    /// `[items, row width]`.
-    pub rows: &'a [f32],
+    /// The items.
+    pub rows: &'a Rows,
     /// Items that are no candidates.
     pub excluded: &'a [u32],
     /// The items' neighbours.
@@ -92,21 +116,22 @@ impl Lists<'_> {
     /// were answered and for those that are no candidates.
     pub fn scores(&self, cases: &[Case]) -> Vec<f32> {
         let (width, stride) = (self.head.width(), self.head.row_width());
-        let items = self.rows.len() / stride;
+        let items = self.rows.len();
         let mut solver = VectorSolver::new(width);
         let mut users = vec![0.0; cases.len() * stride];
         for (case, out) in cases.iter().zip(users.chunks_exact_mut(stride)) {
             let start = &self.starts[case.user as usize * width..][..width];
             let target = |rated: &Rated| (rated.item, self.head.targets.at(rated.value));
             let answers = case.answers.iter().map(target);
-            solver.solve(self.head, start, self.rows, answers, &mut out[..width]);
+            solver.solve(self.head, start, &self.rows.numbers, answers, &mut out[..width]);
             self.head.finish(out, case.answers.len());
         }
         let mut scores = vec![0.0; cases.len() * items];
-        gemm(
+        layer(
             Matrix::dense(&users, cases.len(), stride),
-            Matrix::dense(self.rows, items, stride).transposed(),
-            Start::Zero,
+            &self.rows.packed,
+            &self.rows.zeros,
+            false,
             MatrixMut::dense(&mut scores, cases.len(), items),
         );
         for (case, scores) in cases.iter().zip(scores.chunks_exact_mut(items)) {

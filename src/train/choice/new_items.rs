@@ -3,7 +3,7 @@
 
 use rand::seq::SliceRandom;
 
-use super::judge::{Case, Lists};
+use super::judge::{Case, Lists, Rows};
 use super::neighbours::Neighbours;
 use super::part::{LowRank, Part};
 use super::search::Mix;
@@ -84,14 +84,15 @@ pub fn offset(
     let fold = (FOLD * order.len() as f64) as usize;
     let mut known = order.split_off(fold);
     known.sort_unstable();
-    let prior = item_prior(part, items, &low_rank.rows, width, &known);
-    let mut rows = low_rank.rows.clone();
+    let prior = item_prior(part, items, &low_rank.rows.numbers, width, &known);
+    let stride = width + BESIDES_VECTOR;
+    let mut rows = low_rank.rows.numbers.clone();
     let mut is_new = vec![false; part.bias.len()];
     for &item in &order {
         is_new[item] = true;
-        let stride = width + BESIDES_VECTOR;
         write_new_row(&prior, items, item, &mut rows[item * stride..][..stride]);
     }
+    let rows = Rows::new(rows, stride);
     let is_known = |rated: &Rated| !is_new[rated.item as usize];
     let cases: Vec<Case> = cases
         .iter()

@@ -4,7 +4,7 @@ use super::coordinates::Coordinates;
 use super::fit::ChoiceData;
 use super::interactions::Interactions;
 use super::item_factors::{FactorSettings, ItemFactors};
-use super::judge::{Case, Lists};
+use super::judge::{Case, Lists, Rows};
 use super::meta::{MetaOptions, MetaParameters, MetaUser, meta_train};
 use super::neighbours::Neighbours;
 use super::search::Mix;
@@ -45,8 +45,7 @@ pub struct Part<'a> {
 /// head is made of besides the mix.
 pub struct LowRank {
     width: usize,
-    /// `[items, row width]`.
-    pub rows: Vec<f32>,
+    pub rows: Rows,
     pub user_prior: Prior,
     /// `[users, width]`.
     pub starts: Vec<f32>,
@@ -133,7 +132,7 @@ impl<'a> Part<'a> {
     }
 
     /// Items' rows by their vectors; of items that nobody chose all is 0.
-    fn rows(&self, vectors: &[f32], width: usize) -> Vec<f32> {
+    fn rows(&self, vectors: &[f32], width: usize) -> Rows {
         let mut rows = vec![0.0; self.bias.len() * (width + BESIDES_VECTOR)];
         let vectors = vectors.chunks_exact(width).zip(&self.bias);
         for (row, (vector, bias)) in rows.chunks_exact_mut(width + BESIDES_VECTOR).zip(vectors) {
@@ -142,7 +141,7 @@ impl<'a> Part<'a> {
                 row[width] = *bias;
             }
         }
-        rows
+        Rows::new(rows, width + BESIDES_VECTOR)
     }
 
     fn starts(&self, prior: &Prior) -> Vec<f32> {
