@@ -17,20 +17,20 @@ const HALF_NEIGHBOURS: f32 = 10.0;
 /// has a vector `u = m + A^-1 [sum over answers of (t - m.v) v]`, where `A = sum over
 /// answers of v v' + P`, `P` is diagonal and grows with `n`, `m` is where the user
 /// starts, which counts less as `n` grows, and `t` is the target of an answer's value. The
-/// score is the product of the row and `[scale u, popularity, new_items]`, and what the
-/// neighbours of the answered items add.
+/// score is the product of the row and `[scale u, popularity, new_items]`, where popularity
+/// counts less as `n` grows too, and what the neighbours of the answered items add.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoiceHead {
     /// The diagonal of `P` without answers, as wide as a vector.
     pub precision: Vec<f32>,
     /// What each answer adds to it.
     pub precision_per_answer: Vec<f32>,
-    /// With so many answers the start counts half; infinite where it counts whole
-    /// with any number.
+    /// With so many answers the start counts half, and popularity too; infinite where they
+    /// count whole with any number.
     pub half_start: f32,
     /// What the product of user's and item's vector is multiplied by.
     pub scale: f32,
-    /// What an item's bias is multiplied by, once there is an answer.
+    /// What an item's bias is multiplied by, as long as the start counts whole.
     pub popularity: f32,
     /// What is added for an item that nobody chose yet.
     pub new_items: f32,
@@ -105,7 +105,7 @@ impl ChoiceHead {
         self.width() + BESIDES_VECTOR
     }
 
-    /// How much the start counts with so many answers.
+    /// How much the start and popularity count with so many answers.
     pub fn start_share(&self, answers: usize) -> f32 {
         match self.half_start.is_finite() {
             true => self.half_start / (self.half_start + answers as f32),
@@ -162,8 +162,10 @@ impl ChoiceHead {
     /// by, with so many answers.
     pub fn finish(&self, user: &mut [f32], answers: usize) {
         let by_vector = answers > 0 || self.starts_by_vector;
-        let (scale, popularity) =
-            if by_vector { (self.scale, self.popularity) } else { (0.0, 1.0) };
+        let (scale, popularity) = match by_vector {
+            true => (self.scale, self.popularity * self.start_share(answers)),
+            false => (0.0, 1.0),
+        };
         let (vector, besides) = user.split_at_mut(self.width());
         vector.iter_mut().for_each(|number| *number *= scale);
         let new_items = if by_vector { self.new_items } else { 0.0 };
@@ -180,6 +182,36 @@ impl ChoiceHead {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn start_and_popularity_fade_as_answers_come() {
+        let head = |starts_by_vector, half_start| ChoiceHead {
+            precision: vec![1.0; 2],
+            precision_per_answer: vec![0.0; 2],
+            half_start,
+            scale: 3.0,
+            popularity: 0.5,
+            new_items: -0.25,
+            starts_by_vector,
+            neighbours: 0.0,
+            targets: Curve::constant(1.0),
+            strengths: Curve::constant(1.0),
+            exposure: 0.0,
+            rating: 0.0,
+            rating_range: [0.0, 0.0],
+        };
+        for (starts_by_vector, half_start, answers, expected) in [
+            (false, 2.0, 0, [0.0, 0.0, 1.0, 0.0]),
+            (true, 2.0, 0, [3.0, -6.0, 0.5, -0.25]),
+            (false, 2.0, 2, [3.0, -6.0, 0.25, -0.25]),
+            (true, 2.0, 6, [3.0, -6.0, 0.125, -0.25]),
+            (false, f32::INFINITY, 6, [3.0, -6.0, 0.5, -0.25]),
+        ] {
+            let mut user = [1.0, -2.0, f32::NAN, f32::NAN];
+            head(starts_by_vector, half_start).finish(&mut user, answers);
+            assert_eq!(user, expected, "{answers} answers");
+        }
+    }
 
     #[test]
     fn a_curve_is_a_line_between_its_points_and_constant_beyond() {

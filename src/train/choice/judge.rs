@@ -91,40 +91,59 @@ pub struct Lists<'a> {
 impl Lists<'_> {
     /// The nDCG@20 of each case.
     pub fn gains(&self, cases: &[Case]) -> Vec<f64> {
-        let gains: Vec<Vec<f64>> =
-            cases.par_chunks(BATCH).map(|cases| self.gains_of(cases)).collect();
+        self.gains_of(cases, &self.users(cases))
+    }
+
+    /// The same with users' vectors as [`users`](Lists::users) has them.
+    fn gains_of(&self, cases: &[Case], users: &[f32]) -> Vec<f64> {
+        let batches = cases.par_chunks(BATCH).zip(users.par_chunks(BATCH * self.head.width()));
+        let gains: Vec<Vec<f64>> = batches
+            .map(|(cases, users)| {
+                let scores = self.scores(cases, users);
+                let each = cases.iter().zip(scores.chunks_exact(scores.len() / cases.len()));
+                each.map(|(case, scores)| ndcg(scores, &case.relevant)).collect()
+            })
+            .collect();
         gains.concat()
     }
 
     /// The mean nDCG@20 of the cases at each of [`ANSWERS`]; NaN where there is none.
-    pub fn ndcg(&self, cases: &[Case]) -> [f64; ANSWERS.len()] {
+    pub fn ndcg(&self, cases: &[Case], users: &[f32]) -> [f64; ANSWERS.len()] {
         let mut sums = [(0.0, 0.0); ANSWERS.len()];
-        for (case, gain) in cases.iter().zip(self.gains(cases)) {
+        for (case, gain) in cases.iter().zip(self.gains_of(cases, users)) {
             let sum = &mut sums[case.given];
             *sum = (sum.0 + gain, sum.1 + 1.0);
         }
         sums.map(|(sum, count)| sum / count)
     }
 
-    fn gains_of(&self, cases: &[Case]) -> Vec<f64> {
-        let scores = self.scores(cases);
-        let each = cases.iter().zip(scores.chunks_exact(scores.len() / cases.len()));
-        each.map(|(case, scores)| ndcg(scores, &case.relevant)).collect()
+    /// The users' vectors after their answers, `[cases, width]`. Of the head's numbers they
+    /// depend on targets, precisions and the start alone.
+    pub fn users(&self, cases: &[Case]) -> Vec<f32> {
+        let width = self.head.width();
+        let mut users = vec![0.0; cases.len() * width];
+        users.par_chunks_exact_mut(width).zip(cases).for_each_init(
+            || VectorSolver::new(width),
+            |solver, (out, case)| {
+                let start = &self.starts[case.user as usize * width..][..width];
+                let target = |rated: &Rated| (rated.item, self.head.targets.at(rated.value));
+                let answers = case.answers.iter().map(target);
+                solver.solve(self.head, start, &self.rows.numbers, answers, out);
+            },
+        );
+        users
     }
 
-    /// The scores of all items for each case, `[cases, items]`; minus infinity for those that
-    /// were answered and for those that are no candidates.
-    pub fn scores(&self, cases: &[Case]) -> Vec<f32> {
+    /// The scores of all items for each case, `[cases, items]`, with the users' vectors; minus
+    /// infinity for those that were answered and for those that are no candidates.
+    fn scores(&self, cases: &[Case], vectors: &[f32]) -> Vec<f32> {
         let (width, stride) = (self.head.width(), self.head.row_width());
         let items = self.rows.len();
-        let mut solver = VectorSolver::new(width);
         let mut users = vec![0.0; cases.len() * stride];
-        for (case, out) in cases.iter().zip(users.chunks_exact_mut(stride)) {
-            let start = &self.starts[case.user as usize * width..][..width];
-            let target = |rated: &Rated| (rated.item, self.head.targets.at(rated.value));
-            let answers = case.answers.iter().map(target);
-            solver.solve(self.head, start, &self.rows.numbers, answers, &mut out[..width]);
-            self.head.finish(out, case.answers.len());
+        let rows = users.chunks_exact_mut(stride).zip(vectors.chunks_exact(width));
+        for (case, (row, vector)) in cases.iter().zip(rows) {
+            row[..width].copy_from_slice(vector);
+            self.head.finish(row, case.answers.len());
         }
         let mut scores = vec![0.0; cases.len() * items];
         layer(
@@ -142,6 +161,12 @@ impl Lists<'_> {
             });
         }
         scores
+    }
+
+    /// The scores of all items for a case.
+    pub fn scores_of(&self, case: &Case) -> Vec<f32> {
+        let case = std::slice::from_ref(case);
+        self.scores(case, &self.users(case))
     }
 
     fn add_neighbours(&self, case: &Case, scores: &mut [f32]) {

@@ -92,23 +92,6 @@ impl<'a> Part<'a> {
         Lists { head, rows, excluded: &self.unknown, neighbours, starts }
     }
 
-    /// The mean nDCG@20 of a mix, over users and then numbers of answers.
-    pub fn worth(
-        &self,
-        low_rank: &LowRank,
-        mix: Mix,
-        neighbours: &Neighbours,
-        cases: &[Case],
-    ) -> f64 {
-        let head = low_rank.head(self, mix);
-        let worth = self.lists(low_rank, &head, neighbours).ndcg(cases);
-        let (sum, count) = worth
-            .into_iter()
-            .filter(|worth| worth.is_finite())
-            .fold((0.0, 0.0), |(sum, count), worth| (sum + worth, count + 1.0));
-        sum / count
-    }
-
     /// The vectors as alternating least squares left them; users start at the mean user,
     /// by profile where there is one.
     pub fn closed_form(&self, factors: &ItemFactors) -> LowRank {
@@ -259,6 +242,39 @@ impl<'a> Part<'a> {
                 Curve(knots.into_iter().map(|knot| [knot, tells(knot)]).collect())
             }
         }
+    }
+}
+
+/// What mixes of some vectors with neighbours are worth.
+pub struct Trial<'a> {
+    part: &'a Part<'a>,
+    low_rank: &'a LowRank,
+    cases: &'a [Case],
+    /// The cases' vectors, and what of a mix they depend on: the last ones, for all that a
+    /// search comes by would take 2 MB each.
+    users: ([usize; 3], Vec<f32>),
+}
+
+impl<'a> Trial<'a> {
+    pub fn new(part: &'a Part<'a>, low_rank: &'a LowRank, cases: &'a [Case]) -> Self {
+        Self { part, low_rank, cases, users: ([0; 3], Vec::new()) }
+    }
+
+    /// The mean nDCG@20 of a mix, over users and then numbers of answers.
+    pub fn worth(&mut self, mix: Mix, neighbours: &Neighbours) -> f64 {
+        let Self { part, low_rank, cases, users } = self;
+        let head = low_rank.head(part, mix);
+        let lists = part.lists(low_rank, &head, neighbours);
+        let solved_by = match low_rank.kind {
+            Kind::Factors(_) => mix.of_vectors(),
+            Kind::Meta { .. } => [0; 3],
+        };
+        if users.1.is_empty() || users.0 != solved_by {
+            *users = (solved_by, lists.users(cases));
+        }
+        let worth = lists.ndcg(cases, &users.1).into_iter().filter(|worth| worth.is_finite());
+        let (sum, count) = worth.fold((0.0, 0.0), |(sum, count), worth| (sum + worth, count + 1.0));
+        sum / count
     }
 }
 

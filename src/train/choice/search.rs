@@ -5,9 +5,9 @@ use std::collections::HashMap;
 /// The choices of each setting.
 const NEIGHBOURS: [f32; 7] = [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
 const CONTRAST: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
-const HALF_START: [f32; 6] = [1.0, 3.0, 10.0, 30.0, 100.0, f32::INFINITY];
+const HALF_START: [f32; 8] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, f32::INFINITY];
 const ABSENCE: [f32; 3] = [0.3, 1.0, 3.0];
-const POPULARITY: [f32; 5] = [0.0, 0.003, 0.01, 0.03, 0.1];
+const POPULARITY: [f32; 6] = [0.0, 0.003, 0.01, 0.03, 0.1, 0.3];
 
 /// Settings of a list, each by its place among the choices.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Mix([usize; 6]);
 
 impl Mix {
     /// From where a search starts: with many neighbours, or with few.
-    pub const STARTS: [Self; 2] = [Self([1, 4, 2, 2, 1, 0]), Self([1, 1, 2, 4, 1, 0])];
+    pub const STARTS: [Self; 2] = [Self([1, 4, 2, 4, 1, 0]), Self([1, 1, 2, 6, 1, 0])];
 
     /// The same without neighbours.
     pub fn alone(mut self) -> Self {
@@ -44,13 +44,19 @@ impl Mix {
         HALF_START[self.0[3]]
     }
 
+    /// Those of the settings that users' vectors depend on, where alternating least squares
+    /// made the items'.
+    pub fn of_vectors(&self) -> [usize; 3] {
+        [self.0[2], self.0[3], self.0[4]]
+    }
+
     /// What all that was not chosen counts, as a multiple of what it counted when the
     /// vectors were fitted.
     pub fn absence(self) -> f32 {
         ABSENCE[self.0[4]]
     }
 
-    /// What an item's bias is multiplied by.
+    /// What an item's bias is multiplied by, as long as the start counts whole.
     pub fn popularity(self) -> f32 {
         POPULARITY[self.0[5]]
     }
