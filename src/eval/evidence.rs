@@ -1,5 +1,10 @@
-//! What questions are worth: new users are asked, as a program would ask them,
-//! and the error on other ratings of theirs is measured.
+//! What questions are worth: new users are asked, as a program would ask them, and
+//! what is measured are lists for them, and the error on other ratings of theirs.
+//!
+//! Users, what is held out of their interactions, and lists are those of
+//! [`evaluate_rankings`](super::evaluate_rankings) for new users and known items. What is
+//! held out is what they come to know later: they pass on it, and a list may hold it.
+//! What they answered on is no candidate any more.
 
 use std::cmp::Reverse;
 
@@ -9,15 +14,16 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::baselines::Baselines;
-use super::interview::{Figures, Interview};
+use super::interview::{Figures, Interview, Interviewed};
 use super::scenarios::{check_inside, everybody};
-use crate::data::{Dataset, Scenario, Task, tasks};
+use super::sums::mean_and_error;
+use crate::data::{Dataset, Feedback, Scenario, Task, ranking_tasks};
 use crate::random::{Purpose, generator};
 use crate::schema::Column;
 use crate::train::TrainingRecord;
 use crate::{Catalog, Error, Model, Questions, Result, greedy_evidence};
 
-/// Numbers of questions after which the error is measured.
+/// Numbers of questions after which is measured.
 pub const QUESTIONS: [usize; 6] = [0, 5, 10, 20, 40, 50];
 
 /// How long the greedy list is: long enough that in both worlds most users are
@@ -27,8 +33,8 @@ const GREEDY_LIST: usize = 500;
 /// How questions are evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvidenceOptions {
-    /// How many times each user's ratings are cut anew into what the user knows
-    /// and what is to be predicted.
+    /// How many times each user's interactions are cut anew into what the user knows
+    /// and what is to be found and predicted.
     pub draws: usize,
     /// The same seed gives the same draws.
     pub seed: u64,
@@ -127,8 +133,7 @@ impl WorldResult {
 }
 
 /// One interviewer's figures after one number of questions: means over users,
-/// each of whom counts by the mean over the draws. Predictions are clipped to the
-/// range of the training ratings, and not rounded.
+/// each of whom counts by the mean over the draws.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvidenceRow {
     /// Who asks.
@@ -137,7 +142,22 @@ pub struct EvidenceRow {
     pub questions: usize,
     /// How many of them were answered.
     pub answers: f64,
-    /// Mean absolute error on the query sets, which are never asked about.
+    /// nDCG of the best 20 of the whole catalogue, less what was answered.
+    pub ndcg20: f64,
+    /// How far it lies above that of the most popular items.
+    pub ndcg20_difference: f64,
+    /// The standard error of that, over the users.
+    pub ndcg20_difference_se: f64,
+    /// The error of predicted ratings, where the model predicts them.
+    #[serde(flatten)]
+    pub error: Option<EvidenceError>,
+}
+
+/// The error on what is held out. Predictions are clipped to the range of the training
+/// ratings, and not rounded.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EvidenceError {
+    /// Mean absolute error.
     pub mae: f64,
     /// How far it lies above that of the most popular items.
     pub mae_difference: f64,
@@ -145,8 +165,8 @@ pub struct EvidenceRow {
     pub mae_difference_se: f64,
 }
 
-/// Interviews the new users of a data folder, and measures the error on what
-/// they were not asked. `progress` is told how many interviews are done, of how
+/// Interviews the new users of a data folder, and measures lists and the error on
+/// what was held out. `progress` is told how many interviews are done, of how
 /// many.
 ///
 /// A model that knows no [deviations](Model::has_deviations) has no greedy
@@ -167,11 +187,10 @@ pub fn evaluate_evidence(
     check_inside(TrainingRecord::of(model).as_ref(), dataset)?;
     let pool = ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
-    let interviews = Interviews::new(model, dataset)?;
+    let interviews = Interviews::new(model, dataset, options.seed)?;
     let groups = dataset.scenario(Scenario::NewUsers);
-    let draws: Vec<Vec<Task>> = (0..options.draws as u64)
-        .map(|draw| tasks(&groups, &dataset.rules, options.seed, draw))
-        .collect();
+    let draws: Vec<Vec<Task>> =
+        (0..options.draws as u64).map(|draw| ranking_tasks(&groups, options.seed, draw)).collect();
     let users = draws.first().map_or(0, Vec::len);
     let all = World::ALL.len() * options.draws * users;
     let mut done = 0;
@@ -210,6 +229,10 @@ struct Interviews {
     interviewers: Vec<Interviewer>,
     /// To be cloned for each thread; `None` for a model that cannot choose.
     questions: Option<Questions>,
+    feedback: Feedback,
+    predicts: bool,
+    /// Items that can be listed, in random order.
+    candidates: Vec<u32>,
     /// Each list, best first.
     popular: Vec<u32>,
     paper: Vec<u32>,
@@ -217,7 +240,7 @@ struct Interviews {
 }
 
 impl Interviews {
-    fn new(model: &Model, dataset: &Dataset) -> Result<Self> {
+    fn new(model: &Model, dataset: &Dataset, seed: u64) -> Result<Self> {
         let contents = model.contents();
         let (catalog, user_columns) = everybody(model, dataset)?;
 
@@ -235,13 +258,19 @@ impl Interviews {
         let list =
             if knows_how_sure { greedy_evidence(&catalog, GREEDY_LIST)? } else { Vec::new() };
         let questions = knows_how_sure.then(|| Questions::new(&catalog)).transpose()?;
+        let popular = most_popular(dataset);
+        let mut candidates = popular.clone();
+        candidates.shuffle(&mut generator(seed, Purpose::Questions, u64::MAX, u64::MAX));
         Ok(Self {
             catalog,
             user_columns,
             baselines: Baselines::new(dataset),
             interviewers,
             questions,
-            popular: most_popular(dataset),
+            feedback: dataset.feedback,
+            predicts: model.has_ratings(),
+            candidates,
+            popular,
             paper,
             greedy: list.iter().map(|question| question.item).collect(),
         })
@@ -262,9 +291,15 @@ impl Interviews {
         draw: u64,
     ) -> Result<Vec<Figures>> {
         let mut figures = Vec::with_capacity(self.rows());
+        let shared = Interviewed {
+            catalog: &self.catalog,
+            user_columns: &self.user_columns,
+            baselines: &self.baselines,
+            candidates: &self.candidates,
+            is_liked: &|value| self.feedback.is_liked(value),
+        };
         for &interviewer in &self.interviewers {
-            let mut interview =
-                Interview::new(&self.catalog, &self.user_columns, &self.baselines, world, task)?;
+            let mut interview = Interview::new(&shared, world, task)?;
             let mut shuffled = Vec::new();
             let list = match interviewer {
                 Interviewer::Popular => &self.popular,
@@ -289,26 +324,33 @@ impl Interviews {
     }
 
     fn summarise(&self, figures: &[Vec<Figures>], draws: usize) -> Vec<EvidenceRow> {
-        let users = figures.len().max(1) as f64;
         let draws = draws as f64;
-        let mean = |figure: &dyn Fn(&[Figures]) -> f64| {
-            figures.iter().map(|of_user| figure(of_user)).sum::<f64>() / users / draws
-        };
         let row = |index: usize| {
             let popular = index % QUESTIONS.len();
-            let above = |of_user: &[Figures]| of_user[index].mae - of_user[popular].mae;
-            let mae_difference = mean(&above);
-            let squares = figures.iter().map(|of_user| {
-                let difference = above(of_user) / draws - mae_difference;
-                difference * difference
-            });
+            // Each user's figure, less that of the most popular items.
+            let compare = |figure: &dyn Fn(&Figures) -> Option<f64>| {
+                let of_all = |index: usize| {
+                    figures.iter().filter_map(move |of_user| figure(&of_user[index]))
+                };
+                let found: Vec<f64> = of_all(index).collect();
+                let less: Vec<f64> =
+                    of_all(index).zip(of_all(popular)).map(|(one, other)| one - other).collect();
+                (mean_and_error(&found).0, mean_and_error(&less))
+            };
+            let (ndcg20, (ndcg20_difference, ndcg20_difference_se)) =
+                compare(&|of_user| (of_user.lists > 0.0).then(|| of_user.ndcg20 / of_user.lists));
+            let (mae, (mae_difference, mae_difference_se)) =
+                compare(&|of_user| Some(of_user.mae / draws));
+            let (answers, _) = compare(&|of_user| Some(of_user.answers / draws));
+            let error = EvidenceError { mae, mae_difference, mae_difference_se };
             EvidenceRow {
                 interviewer: self.interviewers[index / QUESTIONS.len()],
                 questions: QUESTIONS[popular],
-                answers: mean(&|of_user| of_user[index].answers),
-                mae: mean(&|of_user| of_user[index].mae),
-                mae_difference,
-                mae_difference_se: (squares.sum::<f64>() / (users - 1.0).max(1.0) / users).sqrt(),
+                answers,
+                ndcg20,
+                ndcg20_difference,
+                ndcg20_difference_se,
+                error: self.predicts.then_some(error),
             }
         };
         (0..self.rows()).map(row).collect()

@@ -3,6 +3,7 @@
 use super::baselines::Baselines;
 use super::evidence::{QUESTIONS, World};
 use super::metrics::mean_absolute_error;
+use super::rankings::{ANSWERED, List, RELEVANT};
 use crate::data::{Rated, Task};
 use crate::schema::Column;
 use crate::{Asking, Catalog, Questions, Result, User};
@@ -11,19 +12,36 @@ use crate::{Asking, Catalog, Questions, Result, User};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
     pub answers: f64,
+    /// 0 where there are no ratings.
     pub mae: f64,
+    pub ndcg20: f64,
+    /// How many lists `ndcg20` is the sum of: none where there is nothing to find.
+    pub lists: f64,
 }
 
 impl Figures {
     pub fn add(&mut self, other: &Self) {
         self.answers += other.answers;
         self.mae += other.mae;
+        self.ndcg20 += other.ndcg20;
+        self.lists += other.lists;
     }
+}
+
+/// What all interviews share.
+pub struct Interviewed<'a> {
+    pub catalog: &'a Catalog,
+    pub user_columns: &'a [Column],
+    pub baselines: &'a Baselines,
+    /// Items that can be listed; of those with equal scores the first comes first.
+    pub candidates: &'a [u32],
+    /// Whether a value is one of an item that was liked.
+    pub is_liked: &'a (dyn Fn(f32) -> bool + Sync),
 }
 
 /// One user while being asked.
 pub struct Interview<'a> {
-    baselines: &'a Baselines,
+    shared: &'a Interviewed<'a>,
     world: World,
     user: User,
     support: &'a [Rated],
@@ -31,29 +49,33 @@ pub struct Interview<'a> {
     known: Vec<u32>,
     query: Vec<u32>,
     ratings: Vec<f32>,
+    predicted: Vec<f32>,
     scores: Vec<f32>,
+    /// What a list may not hold, and what it is to find.
+    marks: Vec<u8>,
     answered: (Vec<u32>, Vec<f32>),
     unknown: Vec<u32>,
 }
 
 impl<'a> Interview<'a> {
     /// Of a task's user, of whom nothing is known yet but the profile.
-    pub fn new(
-        catalog: &Catalog,
-        columns: &[Column],
-        baselines: &'a Baselines,
-        world: World,
-        task: &'a Task,
-    ) -> Result<Self> {
+    pub fn new(shared: &'a Interviewed<'a>, world: World, task: &'a Task) -> Result<Self> {
+        let &Interviewed { catalog, user_columns, is_liked, .. } = shared;
+        let mut marks = vec![0; catalog.len()];
+        for rated in task.query.iter().filter(|rated| is_liked(rated.value)) {
+            marks[rated.item as usize] = RELEVANT;
+        }
         Ok(Self {
-            baselines,
+            shared,
             world,
-            user: User::from_columns(catalog, columns, task.user as usize)?,
+            user: User::from_columns(catalog, user_columns, task.user as usize)?,
             support: &task.support,
             known: task.support.iter().map(|rated| rated.item).collect(),
             query: task.query.iter().map(|rated| rated.item).collect(),
             ratings: task.query.iter().map(|rated| rated.value).collect(),
-            scores: vec![0.0; task.query.len()],
+            predicted: vec![0.0; task.query.len()],
+            scores: vec![0.0; catalog.len()],
+            marks,
             answered: (Vec::new(), Vec::new()),
             unknown: Vec::new(),
         })
@@ -67,7 +89,7 @@ impl<'a> Interview<'a> {
     ) -> Result<()> {
         self.interview(figures, |interview| {
             Ok(list.find(|item| match interview.world {
-                World::KnowWhatTheyRated => !interview.query.contains(item),
+                World::KnowWhatTheyRated => true,
                 World::KnowAllAsked => interview.known.contains(item),
             }))
         })
@@ -80,10 +102,10 @@ impl<'a> Interview<'a> {
         figures: &mut Vec<Figures>,
     ) -> Result<()> {
         self.interview(figures, |interview| {
-            let Self { user, world, unknown, query, known, .. } = interview;
+            let Self { user, world, unknown, known, .. } = interview;
             let known = (*world == World::KnowAllAsked).then_some(&known[..]);
-            let next =
-                user.next_question(questions, Asking { unknown, leave_out: query, known })?;
+            let asking = Asking { unknown, known, ..Asking::default() };
+            let next = user.next_question(questions, asking)?;
             Ok(next.map(|question| question.item))
         })
     }
@@ -111,6 +133,7 @@ impl<'a> Interview<'a> {
             Some(rated) => {
                 self.answered.0.push(item);
                 self.answered.1.push(rated.value);
+                self.marks[item as usize] |= ANSWERED;
                 self.user.adapt(&self.answered.0, &self.answered.1)
             }
             None => {
@@ -121,9 +144,17 @@ impl<'a> Interview<'a> {
     }
 
     fn measure(&mut self) -> Result<Figures> {
-        self.user.predict(&self.query, &mut self.scores)?;
-        self.scores.iter_mut().for_each(|score| *score = self.baselines.clip(*score));
-        let mae = mean_absolute_error(&self.scores, &self.ratings);
-        Ok(Figures { answers: self.answered.0.len() as f64, mae })
+        let mut figures = Figures { answers: self.answered.0.len() as f64, ..Figures::default() };
+        if self.user.model().has_ratings() {
+            self.user.predict(&self.query, &mut self.predicted)?;
+            let clip = |rating: &mut f32| *rating = self.shared.baselines.clip(*rating);
+            self.predicted.iter_mut().for_each(clip);
+            figures.mae = mean_absolute_error(&self.predicted, &self.ratings);
+        }
+        self.user.score_all(&mut self.scores)?;
+        if let Some(list) = List::new(&self.scores, self.shared.candidates, &self.marks) {
+            (figures.ndcg20, figures.lists) = (list.ndcg20, 1.0);
+        }
+        Ok(figures)
     }
 }

@@ -13,8 +13,8 @@ mod sums;
 
 pub use baselines::Baselines;
 pub use evidence::{
-    EvidenceEvaluation, EvidenceOptions, EvidenceRow, Interviewer, QUESTIONS, World, WorldResult,
-    evaluate_evidence,
+    EvidenceError, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Interviewer, QUESTIONS, World,
+    WorldResult, evaluate_evidence,
 };
 pub use item_knn::ItemKnn;
 pub use metrics::{mean_absolute_error, mean_squared_error, ndcg};

@@ -9,8 +9,8 @@ use clap::Args;
 use melu::data::Dataset;
 use melu::eval::{
     EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given, Interviewer,
-    Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report, Row, ScenarioResult, evaluate,
-    evaluate_evidence, evaluate_rankings,
+    Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report, Row, ScenarioResult,
+    WorldResult, evaluate, evaluate_evidence, evaluate_rankings,
 };
 use melu::train::TrainingRecord;
 use melu::{Model, file};
@@ -91,13 +91,14 @@ pub struct Arguments {
     /// Write all of it to a page with plots, as one HTML file that needs no other.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Measure too what questions are worth: the error on other ratings of new
-    /// users after so many questions, chosen by each of several ways. In one world
-    /// they know what they rated and pass on the rest, in the other only that is
-    /// asked about. In JSON this is `evidence`: `worlds`, each with its `name`,
-    /// `users`, `draws` and `rows`, and those with `interviewer`, `questions`,
-    /// `answers`, `mae`, and how far that lies above the most popular's,
-    /// `mae_difference`, with the standard error over users, `mae_difference_se`.
+    /// Measure too what questions are worth: new users' lists, and the error on what
+    /// is held out, after so many questions, chosen by each of several ways. Users and
+    /// lists are those of LISTS. In one world they know what is not held out and pass on
+    /// the rest, in the other only that is asked about. In JSON this is `evidence`:
+    /// `worlds`, each with its `name`, `users`, `draws` and `rows`, and those with
+    /// `interviewer`, `questions`, `answers`, `ndcg20`, and how far that lies above the
+    /// most popular's, `ndcg20_difference`, with the standard error over users,
+    /// `ndcg20_difference_se`; where ratings are predicted, the same of `mae`.
     #[arg(long)]
     evidence: bool,
     /// Print one JSON object.
@@ -171,31 +172,52 @@ fn interview(
 
 fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
     print(
-        "What questions are worth to new users: error on ratings that are never asked about,\n\
-         below it how far it lies above that of the most popular (± standard error), and the\n\
-         answers, by number of questions:\n",
+        "What questions are worth to new users. Below each figure stands how far it lies above\n\
+         that of the most popular (± standard error), and the answers, by number of questions:\n",
     )?;
     for result in &evaluation.worlds {
         let heading = result.world.title();
         print(format_args!("{heading} ({} users, {} draws)", result.users, result.draws))?;
-        let numbers: Vec<String> = QUESTIONS.iter().map(ToString::to_string).collect();
-        let header: Vec<&str> = [""].into_iter().chain(numbers.iter().map(|n| &**n)).collect();
-        let mut table = terminal::table(&header, |column| column > 0);
-        for rows in result.interviewers() {
-            let line = |name: &str, cell: &dyn Fn(&EvidenceRow) -> String| {
-                [name.to_owned()].into_iter().chain(rows.iter().map(cell)).collect::<Vec<_>>()
-            };
-            table.add_row(line(rows[0].interviewer.name(), &|row| format!("{:.4}", row.mae)));
-            if rows[0].interviewer != Interviewer::Popular {
-                table.add_row(line("", &|row| {
-                    format!("{:+.4} ± {:.4}", row.mae_difference, row.mae_difference_se)
-                }));
-            }
-            table.add_row(line("", &|row| format!("{:.1} answers", row.answers)));
+        print_table(&by_questions(result, "nDCG@20", |row| {
+            Some([row.ndcg20, row.ndcg20_difference, row.ndcg20_difference_se])
+        }))?;
+        if result.rows.iter().any(|row| row.error.is_some()) {
+            print_table(&by_questions(result, "MAE on what is held out", |row| {
+                row.error.map(|error| [error.mae, error.mae_difference, error.mae_difference_se])
+            }))?;
         }
-        print_table(&table)?;
     }
     Ok(())
+}
+
+/// A table of one figure, its difference to that of the most popular and the standard error
+/// of that.
+fn by_questions(
+    result: &WorldResult,
+    heading: &str,
+    figures: impl Fn(&EvidenceRow) -> Option<[f64; 3]>,
+) -> comfy_table::Table {
+    let numbers: Vec<String> = QUESTIONS.iter().map(ToString::to_string).collect();
+    let header: Vec<&str> = [heading].into_iter().chain(numbers.iter().map(|n| &**n)).collect();
+    let mut table = terminal::table(&header, |column| column > 0);
+    for rows in result.interviewers() {
+        let line = |name: &str, cell: &dyn Fn(&EvidenceRow) -> String| {
+            [name.to_owned()].into_iter().chain(rows.iter().map(cell)).collect::<Vec<_>>()
+        };
+        let figure = |row: &EvidenceRow, text: &dyn Fn([f64; 3]) -> String| {
+            figures(row).map_or_else(String::new, text)
+        };
+        table.add_row(line(rows[0].interviewer.name(), &|row| {
+            figure(row, &|[figure, ..]| format!("{figure:.4}"))
+        }));
+        if rows[0].interviewer != Interviewer::Popular {
+            table.add_row(line("", &|row| {
+                figure(row, &|[_, difference, error]| format!("{difference:+.4} ± {error:.4}"))
+            }));
+        }
+        table.add_row(line("", &|row| format!("{:.1} answers", row.answers)));
+    }
+    table
 }
 
 fn print_all(evaluation: &Evaluation) -> Result<()> {

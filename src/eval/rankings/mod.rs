@@ -44,7 +44,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use self::choices::{Choice, Choices, Counted};
 use self::fitted::{Fitted, fit};
-use self::list::{ANSWERED, List, RELEVANT};
+pub(super) use self::list::{ANSWERED, List, RELEVANT};
 pub use self::results::{Among, BaselineSettings, Ranker, Ranking, RankingEvaluation, RankingRow};
 use self::tasks::Plan;
 use self::totals::Totals;

@@ -132,7 +132,7 @@ pub fn coverage(results: &[&ScenarioResult]) -> Result<String> {
 fn interviewers(
     result: &WorldResult,
     without: usize,
-    figure: impl Fn(&EvidenceRow) -> (f64, f64),
+    figure: impl Fn(&EvidenceRow) -> Option<(f64, f64)>,
 ) -> Vec<Line> {
     let line = |rows: &[EvidenceRow]| {
         let place = |row: &EvidenceRow| QUESTIONS.iter().position(|other| *other == row.questions);
@@ -149,7 +149,8 @@ fn interviewers(
             strong: asks == Interviewer::Adaptive,
             points: rows
                 .iter()
-                .filter_map(|row| Some((place(row)? as f64, figure(row).0, figure(row).1)))
+                .filter_map(|row| Some((place(row)? as f64, figure(row)?)))
+                .map(|(place, (figure, band))| (place, figure, band))
                 .collect(),
         }
     };
@@ -167,16 +168,35 @@ fn by_questions(lines: Vec<Line>, guides: Vec<[(f64, f64); 2]>) -> Result<String
     Chart { x, x_label: "questions".into(), y, decimals: 3, lines, guides }.svg()
 }
 
+/// nDCG@20 by number of questions.
+pub fn interview_lists(result: &WorldResult) -> Result<String> {
+    by_questions(interviewers(result, 0, |row| Some((row.ndcg20, 0.0))), Vec::new())
+}
+
+/// How much more the others' lists are worth than those of who asks about the most popular
+/// items.
+pub fn interview_list_differences(result: &WorldResult) -> Result<String> {
+    let difference =
+        |row: &EvidenceRow| Some((row.ndcg20_difference, BAND * row.ndcg20_difference_se));
+    by_questions(interviewers(result, 1, difference), vec![NO_DIFFERENCE])
+}
+
 /// Mean absolute error by number of questions.
-pub fn interviews(result: &WorldResult) -> Result<String> {
-    by_questions(interviewers(result, 0, |row| (row.mae, 0.0)), Vec::new())
+pub fn interview_errors(result: &WorldResult) -> Result<String> {
+    let error = |row: &EvidenceRow| Some((row.error?.mae, 0.0));
+    by_questions(interviewers(result, 0, error), Vec::new())
 }
 
 /// How much more the others err than who asks about the most popular items.
-pub fn interview_differences(result: &WorldResult) -> Result<String> {
-    let lines = interviewers(result, 1, |row| (row.mae_difference, BAND * row.mae_difference_se));
-    by_questions(lines, vec![[(-0.25, 0.0), (QUESTIONS.len() as f64 - 0.75, 0.0)]])
+pub fn interview_error_differences(result: &WorldResult) -> Result<String> {
+    let difference = |row: &EvidenceRow| {
+        row.error.map(|error| (error.mae_difference, BAND * error.mae_difference_se))
+    };
+    by_questions(interviewers(result, 1, difference), vec![NO_DIFFERENCE])
 }
+
+/// A guide through all numbers of questions.
+const NO_DIFFERENCE: [(f64, f64); 2] = [(-0.25, 0.0), (QUESTIONS.len() as f64 - 0.75, 0.0)];
 
 /// A training's course: one number of each epoch, if there are any. The epoch
 /// whose weights were kept is marked by a guide.

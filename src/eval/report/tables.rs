@@ -5,7 +5,9 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::escape;
-use crate::eval::{Given, Interviewer, Predictor, QUESTIONS, Row, ScenarioResult, WorldResult};
+use crate::eval::{
+    EvidenceRow, Given, Interviewer, Predictor, QUESTIONS, Row, ScenarioResult, WorldResult,
+};
 
 /// A table with a header; each row's cells are HTML already.
 pub fn table(
@@ -111,27 +113,42 @@ pub fn coverage(results: &[&ScenarioResult]) -> String {
     table("", "Coverage of the 80 % interval, by number of ratings given", &header, &rows)
 }
 
-/// What the questions of each interviewer are worth, by their number.
-pub fn interviews(result: &WorldResult) -> String {
+/// What lists are worth after the questions of each interviewer, by their number.
+pub fn interview_lists(result: &WorldResult) -> String {
+    interviews(result, "nDCG@20 by number of questions", |row| {
+        Some([row.ndcg20, row.ndcg20_difference, row.ndcg20_difference_se])
+    })
+}
+
+/// The error after the questions of each interviewer, by their number.
+pub fn interview_errors(result: &WorldResult) -> String {
+    interviews(result, "Mean absolute error by number of questions", |row| {
+        row.error.map(|error| [error.mae, error.mae_difference, error.mae_difference_se])
+    })
+}
+
+fn interviews(
+    result: &WorldResult,
+    caption: &str,
+    figures: impl Fn(&EvidenceRow) -> Option<[f64; 3]>,
+) -> String {
     let numbers = QUESTIONS.iter().map(ToString::to_string);
     let header: Vec<String> = std::iter::once(String::new()).chain(numbers).collect();
     let mut rows = Vec::new();
     for of_one in result.interviewers() {
         let asks = of_one[0].interviewer;
         let cells = of_one.iter().map(|row| {
+            let Some([figure, difference, error]) = figures(row) else { return String::new() };
             let difference = match asks {
                 Interviewer::Popular => String::new(),
-                _ => format!(
-                    "<br/><small>{:+.4} ± {:.4}</small>",
-                    row.mae_difference, row.mae_difference_se
-                ),
+                _ => format!("<br/><small>{difference:+.4} ± {error:.4}</small>"),
             };
-            format!("{:.4}{difference}<br/><small>{:.1} answers</small>", row.mae, row.answers)
+            format!("{figure:.4}{difference}<br/><small>{:.1} answers</small>", row.answers)
         });
         let cells = std::iter::once(escape(asks.name())).chain(cells).collect();
         rows.push((asks == Interviewer::Adaptive, cells));
     }
-    table("", "Mean absolute error by number of questions", &header, &rows)
+    table("", caption, &header, &rows)
 }
 
 /// Names and values.
