@@ -291,11 +291,11 @@ impl Catalog {
     /// Writes the chance that a person of whom nothing is known knows each item.
     ///
     /// Where the model cannot tell, it is the item's number of raters, divided by
-    /// the largest; without vectors all are 1, since nothing tells the items apart.
+    /// the largest; without any all are 1, since nothing tells the items apart.
     pub(crate) fn popularity(&self, popularity: &mut [f32]) {
-        match (&self.0.familiarity, &self.0.table.vectors) {
+        match (&self.0.familiarity, self.all_raters()) {
             (Some(familiarity), _) => familiarity.known(familiarity.shares(), popularity),
-            (None, Some(ItemVectors { raters, .. })) => {
+            (None, Some(raters)) => {
                 let most = raters.iter().copied().max().unwrap_or(0).max(1);
                 for (popularity, raters) in popularity.iter_mut().zip(raters.iter()) {
                     *popularity = (f64::from(*raters) / f64::from(most)) as f32;

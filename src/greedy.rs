@@ -10,13 +10,13 @@ use crate::{Catalog, Result, User};
 /// knows more.
 ///
 /// # Errors
-/// [`Error::Argument`](crate::Error::Argument) if the model adapts by gradient
-/// steps, and does not know how sure it is.
+/// [`Error::Argument`](crate::Error::Argument) if the model has no head for choosing and
+/// adapts by gradient steps: it does not know how sure it is.
 pub fn greedy_evidence(catalog: &Catalog, count: usize) -> Result<Vec<Question>> {
     let mut user = User::new(catalog, &[])?;
     let mut known = vec![0.0; catalog.len()];
     catalog.popularity(&mut known);
-    let mut information = Information::new(catalog.model())?;
+    let mut information = Information::new(catalog)?;
     information.update(&mut user, &known);
     let mut list: Vec<Question> = Vec::new();
     while list.len() < count {

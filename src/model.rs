@@ -202,6 +202,11 @@ impl Model {
         self.config().choice.as_ref()
     }
 
+    /// Whether it can choose questions: see [`User::next_question`](crate::User::next_question).
+    pub fn has_questions(&self) -> bool {
+        self.choice().is_some() || self.has_deviations()
+    }
+
     /// The body's layers; `None` for a model without a body.
     pub fn body_network(&self) -> Option<&Network> {
         self.0.body.as_ref()

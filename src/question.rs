@@ -25,9 +25,10 @@ pub struct Question {
     pub item: u32,
     /// The chance that the user knows it.
     pub known: f32,
-    /// By how much a rating of it would lower the mean variance of the scores
-    /// of the whole catalogue, each item counting by the chance that the user
-    /// knows it; in the head's units, squared.
+    /// By how much an answer would lower the mean variance of what the user's vector says
+    /// of items, each counting by the chance that the user chooses it. For a model without
+    /// a head for choosing, of predicted ratings, each counting by the chance that the user
+    /// knows the item. In the head's units, squared.
     pub reduction: f32,
 }
 
@@ -91,13 +92,13 @@ impl Questions {
     /// Room for questions about a catalogue's items.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the model adapts by gradient steps, and does not
-    /// know how sure it is.
+    /// [`Error::Argument`] if the model has no head for choosing and adapts by gradient
+    /// steps: it does not know how sure it is.
     pub fn new(catalog: &Catalog) -> Result<Self> {
         let kinds = catalog.familiarity().map_or(0, |familiarity| familiarity.kinds());
         Ok(Self {
             catalog: catalog.clone(),
-            information: Information::new(catalog.model())?,
+            information: Information::new(catalog)?,
             kinds: vec![0.0; kinds],
             known: vec![0.0; catalog.len()],
         })
@@ -107,8 +108,8 @@ impl Questions {
 impl User {
     /// The item that it is best to ask about next: the one of the greatest
     /// [`Question::worth`], which weighs the chance that the user knows it, given
-    /// what they rated and what they did not know, and by how much its rating
-    /// would make all scores surer. Of equal ones the one with the lower index.
+    /// what they rated and what they did not know, and by how much an answer would make
+    /// surer what could come into a list. Of equal ones the one with the lower index.
     ///
     /// `None` if there is nothing left to ask: no item that was not asked about
     /// and that anybody knows. Takes two passes over the catalogue.

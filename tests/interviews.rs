@@ -229,6 +229,11 @@ fn a_log_of_what_was_chosen_has_lists_alone() {
     trainer.run(|_| ControlFlow::Continue(())).unwrap();
     let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
     let found = measure(&model, &dataset, 1, 0);
+    let asks = |interviewer| {
+        found.worlds.iter().all(|world| world.rows.iter().any(|row| row.interviewer == interviewer))
+    };
+    assert!(asks(Interviewer::Adaptive) && asks(Interviewer::Greedy) && asks(Interviewer::Random));
+    assert!(model.contents().familiarity.is_some());
     for row in found.worlds.iter().flat_map(|world| &world.rows) {
         assert!(row.error.is_none() && row.ndcg20 > 0.0, "{row:?}");
         assert!(row.questions > 0 || row.ndcg20_difference == 0.0, "{row:?}");

@@ -21,7 +21,8 @@ func freeQuestions(pointer *C.melu_questions) { C.melu_questions_free(pointer) }
 
 // NewQuestions makes room for questions about the catalogue's items.
 //
-// Errors: [ErrNotAvailable] if the model does not know how sure it is ([Details].Deviations).
+// Errors: [ErrNotAvailable] if the model orders by predicted rating and does not know how
+// sure it is ([Details].Deviations).
 func (c *Catalog) NewQuestions() (*Questions, error) {
 	catalog, err := c.shared.use()
 	if err != nil {
@@ -63,8 +64,9 @@ type Question struct {
 	Item uint32
 	// Known is the chance that the user knows it.
 	Known float32
-	// Reduction is by how much a rating of it would lower the mean variance of all scores,
-	// in the head's units, squared.
+	// Reduction is by how much an answer would lower the mean variance of what the user's
+	// vector says of items, each counting by the chance that the user chooses it; of a model
+	// that orders by predicted rating, that of all ratings. In the head's units, squared.
 	Reduction float32
 }
 

@@ -169,7 +169,7 @@ pub struct EvidenceError {
 /// what was held out. `progress` is told how many interviews are done, of how
 /// many.
 ///
-/// A model that knows no [deviations](Model::has_deviations) has no greedy
+/// A model that [cannot choose questions](Model::has_questions) has no greedy
 /// list and no next question, and one without evidence candidates no list by the
 /// paper's score: its rows are of the others alone.
 ///
@@ -248,16 +248,15 @@ impl Interviews {
         let place = |item: &u32| catalog.find(own?.get(*item as usize)?);
         let paper = contents.evidence.as_ref().map(|evidence| &evidence.items[..]);
         let paper = paper.unwrap_or_default().iter().filter_map(place).collect();
-        let knows_how_sure = model.has_deviations();
+        let can_choose = model.has_questions();
         let mut interviewers = Interviewer::ALL.to_vec();
         interviewers.retain(|interviewer| match interviewer {
-            Interviewer::Greedy | Interviewer::Adaptive => knows_how_sure,
+            Interviewer::Greedy | Interviewer::Adaptive => can_choose,
             Interviewer::Paper => contents.evidence.is_some(),
             Interviewer::Popular | Interviewer::Random => true,
         });
-        let list =
-            if knows_how_sure { greedy_evidence(&catalog, GREEDY_LIST)? } else { Vec::new() };
-        let questions = knows_how_sure.then(|| Questions::new(&catalog)).transpose()?;
+        let list = if can_choose { greedy_evidence(&catalog, GREEDY_LIST)? } else { Vec::new() };
+        let questions = can_choose.then(|| Questions::new(&catalog)).transpose()?;
         let popular = most_popular(dataset);
         let mut candidates = popular.clone();
         candidates.shuffle(&mut generator(seed, Purpose::Questions, u64::MAX, u64::MAX));

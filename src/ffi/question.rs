@@ -57,8 +57,9 @@ pub struct melu_question {
     pub item: u32,
     /// The chance that the user knows it.
     pub known: f32,
-    /// By how much a rating of it would lower the mean variance of all scores, in the
-    /// head's units, squared.
+    /// By how much an answer would lower the mean variance of what the user's vector says
+    /// of items, each counting by the chance that the user chooses it; of a model that
+    /// orders by predicted rating, that of all ratings. In the head's units, squared.
     pub reduction: f32,
 }
 
@@ -66,8 +67,9 @@ pub struct melu_question {
 ///
 /// `*questions` is written, NULL after a failure.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model does not know how sure it is
-/// (`deviations` of `melu_model_details`). Threads: any. Cost: reads the catalogue.
+/// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
+/// and does not know how sure it is (`deviations` of `melu_model_details`). Threads: any.
+/// Cost: reads the catalogue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_questions_new(
     catalog: *const melu_catalog,
@@ -79,7 +81,7 @@ pub unsafe extern "C" fn melu_questions_new(
         call(error, || {
             let out = output(questions, "questions")?;
             melu_catalog::with(catalog, "catalog", |catalog| {
-                if !catalog.model().has_deviations() {
+                if !catalog.model().has_questions() {
                     return Err(unavailable("it does not know how sure it is of a user"));
                 }
                 let made = Questions::new(catalog).map_err(Failure::of("catalog"))?;

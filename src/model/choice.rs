@@ -158,6 +158,14 @@ impl ChoiceHead {
         self.strengths.check("strengths")
     }
 
+    /// By how much a score rises where an item becomes e times as likely to be chosen, with
+    /// so many answers: as with an item's bias, the logarithm of its share.
+    pub fn unit(&self, answers: usize) -> f32 {
+        let by_vector = answers > 0 || self.starts_by_vector;
+        // A head whose scores do not rise with popularity is taken by its word.
+        if by_vector && self.exposure > 0.0 { self.exposure } else { 1.0 }
+    }
+
     /// Turns a user's vector, with 2 more numbers after it, into what rows are multiplied
     /// by, with so many answers.
     pub fn finish(&self, user: &mut [f32], answers: usize) {

@@ -94,6 +94,38 @@ impl VectorSolver {
         solved && out.iter().all(|number| number.is_finite())
     }
 
+    /// Writes the covariance of a user's vector with answers on these items, by their places
+    /// among `rows`, [width, width]; `work` is room for as much. All is 0 if the numbers are
+    /// beyond what floats can hold.
+    fn covariance(
+        &mut self,
+        head: &ChoiceHead,
+        rows: &[f32],
+        answered: &[u32],
+        work: &mut [f64],
+        covariance: &mut [f64],
+    ) {
+        let (width, stride, count) = (head.width(), head.row_width(), answered.len() as f64);
+        work.fill(0.0);
+        let per_answer = head.precision.iter().zip(&head.precision_per_answer);
+        for (element, (precision, more)) in work.iter_mut().step_by(width + 1).zip(per_answer) {
+            *element = f64::from(*precision) + count * f64::from(*more);
+        }
+        for answered in answered.chunks(BLOCK) {
+            for (item, row) in answered.iter().zip(self.rows.chunks_exact_mut(width)) {
+                let vector = &rows[*item as usize * stride..][..width];
+                row.iter_mut().zip(vector).for_each(|(to, number)| *to = f64::from(*number));
+            }
+            cholesky::add_squares(work, width, &self.rows[..answered.len() * width]);
+        }
+        if !cholesky::factorise(work, width) {
+            covariance.fill(0.0);
+            return;
+        }
+        cholesky::invert(work, width, covariance);
+        cholesky::mirror_up(covariance, width);
+    }
+
     fn take_block(&mut self, rows: usize) {
         let width = self.mean.len();
         let some = &self.rows[..rows * width];
@@ -220,6 +252,20 @@ impl ChoiceUser {
         }
         let mut numbers = self.vector.iter().chain(self.sums.iter().map(|(_, sum)| sum));
         numbers.all(|number| number.is_finite())
+    }
+
+    /// Writes the covariance of the vector, before [`ChoiceHead::finish`], with answers on
+    /// these items, `[width, width]`, in units of an answer's variance; `work` is room for as
+    /// much. All is 0 if the numbers are beyond what floats can hold.
+    pub fn covariance(
+        &mut self,
+        head: &ChoiceHead,
+        items: &ChoiceItems,
+        answered: &[u32],
+        work: &mut [f64],
+        covariance: &mut [f64],
+    ) {
+        self.solver.covariance(head, &items.rows, answered, work, covariance);
     }
 
     /// What rows are multiplied by, `[row width]`.

@@ -8,6 +8,7 @@ pub mod choosing;
 pub mod estimator;
 pub mod files;
 pub mod golden;
+pub mod plain;
 
 use std::io::Write;
 

@@ -12,9 +12,9 @@ use crate::terminal::{print, print_json};
 
 /// Say what to ask one user next, given what they said so far.
 ///
-/// The item whose rating is expected to tell most: the user should know it, and
-/// what they say of it should make the scores of all items surer. Give the answer
-/// with --rate, or say with --unknown that there is none, and ask again.
+/// The item that is expected to tell most: the user should know it, and what they say
+/// of it should make surer which items come into their list. Give the answer with
+/// --rate, or say with --unknown that there is none, and ask again.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.

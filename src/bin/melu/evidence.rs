@@ -18,15 +18,16 @@ use crate::terminal::{self, note, print_json, print_table};
 /// By the paper, an item's score is how far ratings of it move the head, times
 /// how many people know it, each as a share of the greatest.
 ///
-/// Greedily, each item is the one whose rating is expected to make the scores of
-/// all items surer, after those before it were asked about. An item's score is
-/// what it is worth, as a share of the first one's.
+/// Greedily, each item is the one that is expected to make surer which items come into
+/// lists, after those before it were asked about. An item's score is what it is worth,
+/// as a share of the first one's.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// How they are chosen; greedily only where the model knows how sure it is.
+    /// How they are chosen; greedily not where the model orders by predicted rating and
+    /// does not know how sure it is.
     #[arg(long = "evidence", value_name = "HOW", default_value = "paper")]
     method: Method,
     /// Compute the paper's anew from this data folder's training ratings.

@@ -5,10 +5,11 @@ use rayon::prelude::*;
 use super::fit::{ChoiceData, ChoiceOptions, Fit, Stage};
 use super::judge::Case;
 use super::new_items::write_new_row;
-use crate::data::{Dataset, Feedback, Scenario, UserRatings, items_and_ratings};
+use crate::data::{Dataset, Feedback, Scenario, TaskRules, UserRatings, items_and_ratings};
 use crate::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
 use crate::schema::{Column, Entity, Field, Vocabulary};
 use crate::train::factors::Description;
+use crate::train::fit_familiarity;
 use crate::train::history::TrainingRecord;
 use crate::train::options::TrainOptions;
 use crate::train::rating_trainer::catalog;
@@ -27,6 +28,7 @@ pub struct ChoiceSet {
     catalog: CatalogTable,
     users: usize,
     unseen: Vec<u32>,
+    rules: TaskRules,
     options: ChoiceOptions,
 }
 
@@ -68,6 +70,7 @@ impl ChoiceSet {
             },
             users: dataset.users.len(),
             unseen,
+            rules: dataset.rules,
             options: ChoiceOptions { seed: options.seed, ..ChoiceOptions::default() },
         })
     }
@@ -155,6 +158,12 @@ impl ChoiceSet {
                 neighbours: neighbours.items.into(),
                 weights: neighbours.weights.into(),
             });
+        }
+        // The head for ratings brings its own along.
+        if contents.familiarity.is_none() && contents.catalog.is_some() {
+            let items = self.catalog.ids.len();
+            contents.familiarity =
+                fit_familiarity(&self.groups, items, &self.rules, self.options.seed);
         }
         contents.config.choice = Some(head);
         contents.choice = Some(ChoicePriors { user: user_prior, item: item_prior });
