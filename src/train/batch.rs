@@ -15,6 +15,11 @@ use crate::kernels::add_scaled;
 use crate::prior::Term;
 use crate::schema::{Column, Field};
 
+/// How fast the profile's weights learn, beside the others: few users share a profile, and
+/// at the full rate the weights learn these users by heart (MovieLens 1M: new users .6815
+/// instead of .6807, new items .856 instead of .854).
+const PROFILE_RATE: f32 = 0.1;
+
 /// The moments of all parameters, and how many updates there were.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Optimiser {
@@ -106,6 +111,7 @@ impl Batch {
 
         optimiser.updates += 1;
         let step = Step::new(learning_rate, optimiser.updates);
+        let profile_step = Step::new(learning_rate * PROFILE_RATE, optimiser.updates);
         let share = 1.0 / tasks.len() as f32;
         let gradients = &*gradients;
         self.embeddings
@@ -127,7 +133,7 @@ impl Batch {
             .zip(set.user_terms())
             .for_each(|(((update, moments), weights), term)| {
                 scatter_start(set, term, tasks, gradients, share, update);
-                update.apply(step, moments, weights);
+                update.apply(profile_step, moments, weights);
             });
         let mean = |part: fn(&TaskGradient) -> &Vec<f32>| {
             let mut sum = vec![0.0; gradients.first().map_or(0, |first| part(first).len())];

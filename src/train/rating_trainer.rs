@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::json;
 
@@ -12,20 +11,20 @@ use super::calibration::calibration;
 use super::checkpoint::{Place, State};
 use super::evidence::rank;
 use super::history::{Epoch, TrainingRecord};
+use super::judge::{Errors, Judgement};
 use super::options::TrainOptions;
 use super::parameters::Parameters;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
 use crate::config::Local;
-use crate::data::{Dataset, Task, items_and_ratings};
+use crate::data::Dataset;
 use crate::file::Contents;
-use crate::schema::Column;
-use crate::{Catalog, Error, Model, Result, User};
+use crate::{Catalog, Error, Model, Result};
 
 /// An epoch whose error is at most so many times the least so far counts as the
 /// best: on a few users held back, less than that is chance, and later weights
 /// have settled more.
-const NO_WORSE: f32 = 1.005;
+const NO_WORSE: f32 = 1.002;
 
 /// A training of the head for ratings, from its data to its model.
 #[derive(Debug)]
@@ -212,19 +211,28 @@ impl RatingTrainer {
 
     /// The error on the users held back.
     fn validate(&self) -> Result<Option<f32>> {
-        let TrainingSet { validation, user_columns, .. } = &self.set;
-        if validation.is_empty() {
+        if self.set.validation.is_empty() {
             return Ok(None);
         }
-        let contents = self.set.contents(&self.state.parameters, String::new());
-        let cold = self.set.as_if_unrated(&contents).map(catalog).transpose()?;
-        let known = catalog(contents)?;
+        let Judgement { known, cold } =
+            self.judge(&self.set.contents(&self.state.parameters, String::new()))?;
+        let share = if cold.is_some() { self.options.cold_tasks } else { 0.0 };
+        let cold = cold.map_or(0.0, |cold| cold.mae);
+        Ok(Some(((1.0 - share) * known.mae + share * cold) as f32))
+    }
+
+    /// How far a model is off for users and items that are held back.
+    fn judge(&self, contents: &Contents) -> Result<Judgement> {
+        let TrainingSet { validation, cold_validation, user_columns, .. } = &self.set;
+        let cold = match cold_validation.is_empty() {
+            true => None,
+            false => self.set.as_if_unrated(contents).map(catalog).transpose()?,
+        };
+        let known = catalog(contents.clone())?;
         self.pool.install(|| {
-            let error = |catalog| mean_error(catalog, user_columns, validation);
-            let known = error(&known)?;
-            let cold = cold.as_ref().map_or(Ok(known), error)?;
-            let share = self.options.cold_tasks;
-            Ok(Some(((1.0 - share) * known + share * cold) as f32))
+            let errors = |catalog, tasks| Errors::of(catalog, user_columns, tasks);
+            let cold = cold.as_ref().map(|cold| errors(cold, cold_validation)).transpose()?;
+            Ok(Judgement { known: errors(&known, validation)?, cold })
         })
     }
 }
@@ -232,26 +240,6 @@ impl RatingTrainer {
 pub fn catalog(contents: Contents) -> Result<Catalog> {
     let catalog = Model::from_contents(contents)?.catalog()?;
     catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
-}
-
-/// The mean over tasks of the mean absolute error after adapting, by the same
-/// code as any program that uses the model.
-fn mean_error(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<f64> {
-    let error = |task: &Task| {
-        let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
-        let (items, ratings) = items_and_ratings(&task.support);
-        // A head that diverges is an error of the unadapted one: the rates are
-        // still being learned.
-        let _ = user.adapt(&items, &ratings);
-        let (items, ratings) = items_and_ratings(&task.query);
-        let mut scores = vec![0.0; items.len()];
-        user.predict(&items, &mut scores)?;
-        let errors = scores.iter().zip(&ratings);
-        let sum: f64 = errors.map(|(score, rating)| f64::from((score - rating).abs())).sum();
-        Ok(sum / items.len() as f64)
-    };
-    let errors = tasks.par_iter().map(error).collect::<Result<Vec<f64>>>()?;
-    Ok(errors.iter().sum::<f64>() / errors.len() as f64)
 }
 
 /// What a checkpoint is good for: the same data with the same options.

@@ -3,8 +3,10 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
+use super::drawing::draw_anew;
 use super::factors::Description;
 use super::familiarity::fit_familiarity;
+use super::held_back::{cold_tasks, hold_back, hold_items_back, is_set};
 use super::options::{Solver, TaskSource, TrainOptions};
 use super::parameters::Parameters;
 use super::vectors::{Embedded, TrainingVectors};
@@ -19,10 +21,6 @@ use crate::prior::Term;
 use crate::random::{Purpose, generator};
 use crate::schema::{Column, Entity, Field, Vocabulary};
 use crate::{Error, Result};
-
-/// At most this many ratings of one user are known in a task drawn anew: more
-/// than people give, and one prolific user does not outweigh many others.
-const MOST_SUPPORT: usize = 60;
 
 /// The existing users' ratings of existing items, and what describes both.
 #[derive(Debug)]
@@ -46,6 +44,10 @@ pub struct TrainingSet {
     users: Vec<UserRatings>,
     /// Tasks of users who are held back.
     pub validation: Vec<Task>,
+    /// Tasks of training users whose queries are the items that are held back.
+    pub cold_validation: Vec<Task>,
+    /// Which items are in no task that is trained on.
+    held_back_items: Vec<bool>,
     /// One task a training user as the published recipe has them.
     pub fixed_tasks: Vec<Task>,
     /// How many of the existing users rated each item.
@@ -147,6 +149,10 @@ impl TrainingSet {
             TaskSource::DrawnAnew => draw_anew(&held_back, &rules, options.seed, 0),
         };
         let fixed_tasks = tasks(&users_to_train, &rules, options.seed, 0);
+        let held_back_items = match vectors.is_some() && !validation.is_empty() {
+            true => hold_items_back(&raters, options),
+            false => vec![false; raters.len()],
+        };
         let set = Self {
             body: config.body_network().map_err(refuse)?,
             head,
@@ -160,6 +166,8 @@ impl TrainingSet {
             user_vocabularies,
             catalog,
             vectors,
+            cold_validation: cold_tasks(&users_to_train, &held_back_items, &rules, options.seed),
+            held_back_items,
             users: users_to_train,
             validation,
             fixed_tasks,
@@ -206,6 +214,8 @@ impl TrainingSet {
             vectors,
             users: Vec::new(),
             validation: Vec::new(),
+            cold_validation: Vec::new(),
+            held_back_items: Vec::new(),
             fixed_tasks: Vec::new(),
             raters: Vec::new(),
             rules: TaskRules { min_ratings: 1, max_ratings: usize::MAX, query: 1 },
@@ -221,6 +231,12 @@ impl TrainingSet {
                 draw_anew(&self.users, &self.rules, options.seed, epoch + 1)
             }
         };
+        let is_learned = |rated: &Rated| !is_set(&self.held_back_items, rated.item);
+        for task in &mut tasks {
+            task.support.retain(is_learned);
+            task.query.retain(is_learned);
+        }
+        tasks.retain(|task| !task.query.is_empty());
         tasks.shuffle(&mut generator(options.seed, Purpose::Order, epoch, 0));
         let cold = |task: &Task| {
             let mut rng = generator(options.seed, Purpose::ColdItems, epoch, task.user.into());
@@ -362,45 +378,4 @@ fn output(options: &TrainOptions, ratings: impl Iterator<Item = f32> + Clone) ->
     let deviation = (variance / count as f64).sqrt() as f32;
     let scale = if deviation > 0.0 { deviation } else { 1.0 };
     Ok(Output { scale, offset: mean as f32, ..plain })
-}
-
-/// Cuts the training users into those held back for validation and the others.
-fn hold_back(
-    groups: Vec<UserRatings>,
-    options: &TrainOptions,
-    rules: &TaskRules,
-) -> (Vec<UserRatings>, Vec<UserRatings>) {
-    let sizes = rules.min_ratings..=rules.max_ratings;
-    let is_task = |group: &UserRatings| sizes.contains(&group.ratings.len());
-    let mut candidates: Vec<u32> =
-        groups.iter().filter(|group| is_task(group)).map(|group| group.user).collect();
-    candidates.shuffle(&mut generator(options.seed, Purpose::Validation, 0, 0));
-    let count = (candidates.len() as f64 * f64::from(options.validation)).round() as usize;
-    // One task at the least is left to train on.
-    candidates.truncate(count.min(candidates.len().saturating_sub(1)));
-    candidates.sort_unstable();
-    groups.into_iter().partition(|group| candidates.binary_search(&group.user).is_ok())
-}
-
-/// How many of so many ratings are asked.
-fn query_size(ratings: usize) -> usize {
-    (ratings / 3).clamp(5, 20).min(ratings)
-}
-
-/// A task of each user with enough ratings, as tasks occur in use: new people
-/// have given few ratings or many.
-fn draw_anew(users: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) -> Vec<Task> {
-    let enough = |user: &&UserRatings| user.ratings.len() >= rules.min_ratings;
-    let draw = |user: &UserRatings| {
-        let mut rng = generator(seed, Purpose::Tasks, draw, user.user.into());
-        let mut task = user.draw(query_size(user.ratings.len()), &mut rng);
-        task.support.truncate(MOST_SUPPORT);
-        if rng.random_bool(0.5) {
-            // Log-uniform from 0 to all of them.
-            let size = ((task.support.len() + 1) as f64).powf(rng.random::<f64>()) - 1.0;
-            task.support.truncate(size.round() as usize);
-        }
-        task
-    };
-    users.iter().filter(enough).map(draw).collect()
 }
