@@ -87,6 +87,7 @@ mod item_set;
 mod json;
 mod kernels;
 pub mod loss;
+pub mod medians;
 pub mod model;
 pub mod network;
 pub mod prior;

@@ -53,6 +53,22 @@ impl User {
         Ok(())
     }
 
+    /// Predicts what half of the ratings would be at most, that the user might give to some
+    /// items: the errors of these medians are least where they count by their size, and not
+    /// by their square. On a grid of ratings a median is one of them.
+    ///
+    /// Of a model that knows no better, and with clicks, they are the predicted ratings.
+    ///
+    /// # Errors
+    /// As [`User::predict`].
+    pub fn predict_median(&mut self, items: &[u32], ratings: &mut [f32]) -> Result<()> {
+        self.predict(items, ratings)?;
+        if let Some(medians) = &self.model().config().medians {
+            ratings.iter_mut().for_each(|rating| *rating = medians.of(*rating));
+        }
+        Ok(())
+    }
+
     /// Predicts ratings, and says how far each may lie from what the user would say:
     /// `deviations[i]` is the standard deviation of that of `items[i]`, in the ratings'
     /// unit. With clicks it is that of the probability.

@@ -123,6 +123,7 @@ fn from_ratings_to_recommendations() {
         let rows = scenario["rows"].as_array().unwrap();
         for predictor in [
             "melu",
+            "melu_median",
             "melu_unadapted",
             "item_mean_user_bias",
             "user_mean",

@@ -78,7 +78,8 @@ prop_compose! {
             hidden,
             output: Output { loss, scale: 1.0, offset: 0.0 },
             local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull }),
-            catalog: Precision::Single,
+            medians: None,
+        catalog: Precision::Single,
             choice: None,
         };
         let tensors = config.head_network().unwrap().tensors();

@@ -56,6 +56,7 @@ fn generated(
         hidden: hidden.to_vec(),
         output: Output { loss: Loss::Mse, scale: 1.0, offset: 3.0 },
         local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull: 0.0 }),
+        medians: None,
         catalog: Precision::Single,
         choice: None,
     };

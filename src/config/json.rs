@@ -6,6 +6,7 @@ use super::choice::RawChoice;
 use super::{Config, GradientSteps, Local, Precision, Ridge};
 use crate::json::{Json, Object};
 use crate::loss::{Loss, Output};
+use crate::medians::Medians;
 use crate::model::ChoiceHead;
 use crate::network::Network;
 use crate::schema::{Entity, Field, FieldKind};
@@ -41,6 +42,7 @@ impl Config {
             },
             // Until the head is known that the rates are for.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            medians: raw_rating.medians.map(RawMedians::into_medians).transpose()?,
             catalog: raw.catalog,
             choice: raw.choice,
         };
@@ -63,6 +65,7 @@ impl Config {
                 loss: self.output.loss,
                 output: RawOutput { scale: self.output.scale, offset: self.output.offset },
                 local: RawLocal::from_local(&self.local, self.head_network().ok()),
+                medians: self.medians.as_ref().map(RawMedians::from),
             }),
             catalog: self.catalog,
             choice: self.choice.clone(),
@@ -117,6 +120,8 @@ struct RawRating {
     loss: Loss,
     output: RawOutput,
     local: RawLocal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    medians: Option<RawMedians>,
 }
 
 fn as_raw_choice<S: Serializer>(
@@ -176,6 +181,9 @@ impl RawRating {
             loss: json.need("loss")?.text("loss")?.parse()?,
             output: json.maybe("output", RawOutput::read)?.unwrap_or(RawOutput { scale, offset }),
             local: RawLocal::read(local).map_err(|problem| format!("local: {problem}"))?,
+            medians: json.maybe("medians", |json, name| {
+                RawMedians::read(json, name).map_err(|problem| format!("{name}: {problem}"))
+            })?,
         })
     }
 }
@@ -209,6 +217,26 @@ impl RawOutput {
         let offset = json.need("offset")?.number("output.offset")?;
         json.finish()?;
         Ok(Self { scale, offset })
+    }
+}
+
+impl RawMedians {
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let mut json = json.object(name)?;
+        let cuts = json.need("cuts")?.numbers("cuts")?;
+        let values = json.need("values")?.numbers("values")?;
+        json.finish()?;
+        Ok(Self { cuts, values })
+    }
+
+    fn into_medians(self) -> Result<Medians, String> {
+        Medians::new(self.cuts, self.values).map_err(|problem| format!("medians: {problem}"))
+    }
+}
+
+impl From<&Medians> for RawMedians {
+    fn from(medians: &Medians) -> Self {
+        Self { cuts: medians.cuts().to_vec(), values: medians.values().to_vec() }
     }
 }
 
@@ -247,6 +275,12 @@ enum RawKind {
 struct RawOutput {
     scale: f32,
     offset: f32,
+}
+
+#[derive(Serialize)]
+struct RawMedians {
+    cuts: Vec<f32>,
+    values: Vec<f32>,
 }
 
 #[derive(Serialize)]
@@ -425,6 +459,21 @@ mod tests {
         assert_eq!(config.item_fields[2].size, 2);
         assert_eq!(config.local, gradient(1, &[5e-6; 6]));
         assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+    }
+
+    #[test]
+    fn keeps_medians() {
+        let with = |medians: &str| {
+            let medians = format!("\"medians\": {medians}, \"local\"");
+            Config::from_json(&CONTRACT.replace("\"local\"", &medians))
+        };
+        let config = with(r#"{"cuts": [2.5, 3.25], "values": [1.0, 3.0, 4.0]}"#).unwrap();
+        let medians = config.medians.as_ref().unwrap();
+        assert_eq!((medians.cuts(), medians.values()), (&[2.5, 3.25][..], &[1.0, 3.0, 4.0][..]));
+        assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+        for refused in [r#"{"cuts": [], "values": []}"#, r#"{"values": [1]}"#, "[]"] {
+            assert!(with(refused).unwrap_err().contains("medians"), "{refused}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::loss::{Loss, Output};
+use crate::medians::Medians;
 use crate::model::ChoiceHead;
 use crate::network::Network;
 use crate::schema::{Entity, Field};
@@ -43,6 +44,9 @@ pub struct Config {
     pub output: Output,
     /// How the head adapts to a user.
     pub local: Local,
+    /// From predicted ratings to medians; `None` where a predicted rating stands for its
+    /// median.
+    pub medians: Option<Medians>,
     /// What catalogues are kept in, unless a program chooses otherwise.
     pub catalog: Precision,
     /// The head for choosing, where there is one.
@@ -156,6 +160,7 @@ impl Config {
             hidden: Vec::new(),
             output: Output { loss: Loss::Mse, scale: 1.0, offset: 0.0 },
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            medians: None,
             catalog,
             choice,
         }

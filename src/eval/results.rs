@@ -113,6 +113,8 @@ impl Coverage {
 pub enum Predictor {
     /// The model, adapted to the given ratings.
     Melu,
+    /// The same model's medians: [`User::predict_median`](crate::User::predict_median).
+    MeluMedian,
     /// The model's own head, whatever is given: what is left of `Melu` is what
     /// adapting is worth.
     MeluUnadapted,
@@ -131,8 +133,9 @@ pub enum Predictor {
 
 impl Predictor {
     /// All of them, the model first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Melu,
+        Self::MeluMedian,
         Self::MeluUnadapted,
         Self::Factors,
         Self::ItemKnn,
@@ -145,6 +148,7 @@ impl Predictor {
     pub fn name(self) -> &'static str {
         match self {
             Self::Melu => "melu",
+            Self::MeluMedian => "melu, median",
             Self::MeluUnadapted => "melu, not adapted",
             Self::Factors => "factor model alone",
             Self::ItemKnn => "item-kNN",

@@ -202,6 +202,7 @@ impl Bench {
                             within.push(within_intervals(&mut user, &items, &ratings)?);
                         }
                     }
+                    Predictor::MeluMedian => user.predict_median(&items, &mut predictions)?,
                     Predictor::MeluUnadapted => predictions.copy_from_slice(&unadapted),
                     Predictor::Factors => {
                         self.factors.predict(task.user, support, &items, &mut predictions)?;

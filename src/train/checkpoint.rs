@@ -8,6 +8,7 @@ use super::adam::Moments;
 use super::batch::Optimiser;
 use super::history::Epoch;
 use super::parameters::Parameters;
+use super::training_set::TrainingSet;
 use crate::file::{RawFile, TensorData, map, write_tensors};
 use crate::{Error, Result};
 
@@ -48,6 +49,17 @@ struct Header {
 }
 
 impl State {
+    /// A training's beginning.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the configuration's sizes are too large.
+    pub fn new(set: &TrainingSet, seed: u64) -> Result<Self> {
+        let mut parameters = Parameters::random(&set.config, seed)?;
+        set.begin(&mut parameters);
+        let optimiser = Optimiser::new(&parameters);
+        Ok(Self { parameters, optimiser, place: Place::default(), best: None })
+    }
+
     /// Writes a checkpoint, atomically.
     pub fn write(&self, path: &Path, fingerprint: &str) -> Result<()> {
         let header = Header {

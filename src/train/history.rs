@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::choice::Chosen;
+use super::judge::Judged;
 use crate::Model;
 
 /// What an epoch came to.
@@ -35,6 +36,10 @@ pub struct TrainingRecord {
     pub epoch: u64,
     /// The error of those weights on the users held back.
     pub validation_mae: Option<f32>,
+    /// How the network and the factor model alone did on users and items held back, where
+    /// both could be had: the one with the least errors is the model.
+    #[serde(default)]
+    pub judged: Option<Judged>,
     /// What was chosen of the head for choosing, where there is one.
     #[serde(default)]
     pub choice: Option<Chosen>,

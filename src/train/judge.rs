@@ -19,7 +19,7 @@ pub struct Errors {
 impl Errors {
     /// Of these tasks' queries after adapting, by the same code as any program that uses the
     /// model.
-    pub fn of(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<Self> {
+    pub(super) fn of(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<Self> {
         let errors = |task: &Task| {
             let (ratings, predicted) = predict(catalog, user_columns, task)?;
             let errors = || predicted.iter().zip(&ratings).map(|(a, b)| f64::from((a - b).abs()));
@@ -36,7 +36,7 @@ impl Errors {
 }
 
 /// A task's query ratings, and those that are predicted from its support.
-pub fn predict(
+fn predict(
     catalog: &Catalog,
     user_columns: &[Column],
     task: &Task,
@@ -52,6 +52,19 @@ pub fn predict(
     Ok((ratings, predicted))
 }
 
+/// Each task's query ratings, the predicted ones first.
+pub fn predict_all(
+    catalog: &Catalog,
+    user_columns: &[Column],
+    tasks: &[Task],
+) -> Result<Vec<Vec<[f32; 2]>>> {
+    let pairs = |task: &Task| {
+        let (ratings, predicted) = predict(catalog, user_columns, task)?;
+        Ok(predicted.into_iter().zip(ratings).map(|(a, b)| [a, b]).collect())
+    };
+    tasks.par_iter().map(pairs).collect()
+}
+
 /// The errors of one way to predict.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
@@ -59,4 +72,86 @@ pub struct Judgement {
     pub known: Errors,
     /// With items that are held back, and all items as if nobody had rated them.
     pub cold: Option<Errors>,
+}
+
+impl Judgement {
+    /// Whether a squared error, of known or of cold items, is greater than another's.
+    pub(super) fn has_greater_squares(&self, other: &Self) -> bool {
+        let mut cold = self.cold.iter().zip(&other.cold);
+        self.known.rmse > other.known.rmse || cold.any(|(a, b)| a.rmse > b.rmse)
+    }
+
+    /// The mean of how much greater these errors are than another's, as logarithms of
+    /// ratios.
+    fn excess(&self, other: &Self) -> f64 {
+        let ratios = |a: &Errors, b: &Errors| [a.mae / b.mae, a.rmse / b.rmse];
+        let known = ratios(&self.known, &other.known);
+        let cold = self.cold.iter().zip(&other.cold).flat_map(|(a, b)| ratios(a, b));
+        let logarithms: Vec<f64> = known.into_iter().chain(cold).map(f64::ln).collect();
+        logarithms.iter().sum::<f64>() / logarithms.len() as f64
+    }
+}
+
+/// What training judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The head for ratings with its network, meta-trained.
+    pub network: Judgement,
+    /// The factor model alone.
+    pub factors: Judgement,
+    /// The network by squared errors, if it was asked for.
+    pub squares: Option<Judgement>,
+}
+
+/// Which of the models that were judged is the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Best {
+    Network,
+    Factors,
+    Squares,
+}
+
+impl Judged {
+    /// That with the least errors, as the geometric mean of all that were measured; of equal
+    /// ones the simplest.
+    pub(super) fn best(&self) -> Best {
+        let mut best = (Best::Factors, 0.0);
+        let networks = [(Best::Network, Some(self.network)), (Best::Squares, self.squares)];
+        for (which, judgement) in networks {
+            if let Some(judgement) = judgement {
+                let excess = judgement.excess(&self.factors);
+                if excess < best.1 {
+                    best = (which, excess);
+                }
+            }
+        }
+        best.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judgement([mae, rmse]: [f64; 2], cold: Option<[f64; 2]>) -> Judgement {
+        let cold = cold.map(|[mae, rmse]| Errors { mae, rmse });
+        Judgement { known: Errors { mae, rmse }, cold }
+    }
+
+    #[test]
+    fn the_least_errors_over_all_are_the_best() {
+        let factors = judgement([1.0, 2.0], Some([1.0, 2.0]));
+        let best = |network, squares| Judged { network, factors, squares }.best();
+        // 1 % less absolute and 2 % more squared error.
+        let smooth = judgement([0.99, 2.04], Some([0.99, 2.04]));
+        assert_eq!(best(smooth, None), Best::Factors);
+        assert_eq!(best(smooth, Some(judgement([1.0, 2.0], Some([0.99, 2.0])))), Best::Squares);
+        assert_eq!(best(judgement([1.02, 2.0], Some([0.95, 2.0])), None), Best::Network);
+        assert_eq!(best(factors, Some(factors)), Best::Factors);
+        // Without cold items the known ones decide.
+        let factors = judgement([1.0, 2.0], None);
+        let network = judgement([0.99, 2.01], None);
+        assert_eq!(Judged { network, factors, squares: None }.best(), Best::Network);
+        assert!(network.has_greater_squares(&factors));
+    }
 }

@@ -6,19 +6,21 @@ use std::path::Path;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::json;
 
-use super::batch::{Batch, Optimiser};
+use super::batch::Batch;
 use super::calibration::calibration;
 use super::checkpoint::{Place, State};
 use super::evidence::rank;
 use super::history::{Epoch, TrainingRecord};
-use super::judge::{Errors, Judgement};
+use super::judge::{Best, Errors, Judged, Judgement, predict_all};
+use super::medians::fit_medians;
 use super::options::TrainOptions;
-use super::parameters::Parameters;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
 use crate::config::Local;
 use crate::data::Dataset;
 use crate::file::Contents;
+use crate::loss::Loss;
+use crate::medians::Medians;
 use crate::{Catalog, Error, Model, Result};
 
 /// An epoch whose error is at most so many times the least so far counts as the
@@ -47,12 +49,9 @@ impl RatingTrainer {
     /// tasks, [`Error::Rating`] for ratings that the loss cannot take.
     pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
         let set = TrainingSet::new(dataset, options)?;
-        let mut parameters = Parameters::random(&set.config, options.seed)?;
-        set.begin(&mut parameters);
+        let state = State::new(&set, options.seed)?;
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
-        let optimiser = Optimiser::new(&parameters);
-        let state = State { parameters, optimiser, place: Place::default(), best: None };
         let fingerprint = fingerprint(dataset, options);
         let (options, inside) = (options.clone(), dataset.inside);
         Ok(Self { options, set, state, pool, inside, fingerprint })
@@ -136,34 +135,104 @@ impl RatingTrainer {
         Ok(Outcome::Finished)
     }
 
-    /// The model: the best epoch's weights with the evidence candidates.
+    /// The model: the best epoch's weights, or what errs less for users and items that are
+    /// held back, with the evidence candidates. A network that errs more than the factor model
+    /// alone by squared errors is trained by these too, before that is decided.
     ///
     /// # Errors
-    /// As [`Model::from_contents`](crate::Model::from_contents).
-    pub fn finish(self) -> Result<Contents> {
-        let epoch = self.state.place.best.map_or(self.state.place.epoch, |(_, epoch)| epoch);
+    /// As [`Model::from_contents`](crate::Model::from_contents) and [`RatingTrainer::run`].
+    pub fn finish(mut self) -> Result<Contents> {
+        let (mut contents, judged) = self.choose()?;
+        let place = &self.state.place;
         let training = TrainingRecord {
             version: env!("CARGO_PKG_VERSION").into(),
             options: json!(self.options),
             inside: self.inside,
-            epoch,
-            validation_mae: self.state.place.best.map(|(error, _)| error),
+            epoch: place.best.map_or(place.epoch, |(_, epoch)| epoch),
+            validation_mae: place.best.map(|(error, _)| error),
+            judged,
             choice: None,
-            history: self.state.place.history,
+            history: place.history.clone(),
         };
-        let training = json!(training).to_string();
-        let parameters = self.state.best.as_ref().unwrap_or(&self.state.parameters);
-        let mut contents = self.set.contents(parameters, training);
+        contents.training = Some(json!(training).to_string());
         let catalog = catalog(contents.clone())?;
         let TrainingSet { user_columns, fixed_tasks, raters, validation, .. } = &self.set;
         let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
-        contents.evidence = Some(evidence);
         if let Local::Ridge(ridge) = &mut contents.config.local {
-            contents.familiarity = self.set.familiarity(self.options.seed);
             let tasks = if validation.is_empty() { fixed_tasks } else { validation };
             ridge.calibration = self.pool.install(|| calibration(&catalog, user_columns, tasks))?;
         }
+        contents.config.medians = self.medians(&contents)?;
+        contents.evidence = Some(evidence);
+        if matches!(contents.config.local, Local::Ridge(_)) {
+            contents.familiarity = self.set.familiarity(self.options.seed);
+        }
         Ok(contents)
+    }
+
+    /// The best epoch's model.
+    fn network(&self) -> Contents {
+        self.set.contents(self.state.best.as_ref().unwrap_or(&self.state.parameters))
+    }
+
+    /// The network, or what errs less for users and items that are held back; the state is
+    /// what it came from.
+    fn choose(&mut self) -> Result<(Contents, Option<Judged>)> {
+        let network = self.network();
+        if self.set.validation.is_empty() {
+            return Ok((network, None));
+        }
+        let Some(factors) = self.set.closed_form()? else { return Ok((network, None)) };
+        let mut judged = Judged {
+            network: self.judge(&network)?,
+            factors: self.judge(&factors)?,
+            squares: None,
+        };
+        let by_default =
+            self.options.loss.is_none() && network.config.output.loss == Loss::SmoothL1;
+        let mut squares = None;
+        if by_default && judged.network.has_greater_squares(&judged.factors) {
+            let before = self.state.clone();
+            // One that diverges is left out.
+            squares = self.by_squares().ok();
+            judged.squares = squares.as_ref().map(|(_, judgement)| *judgement);
+            if judged.best() != Best::Squares {
+                self.state = before;
+            }
+        }
+        let contents = match (judged.best(), squares) {
+            (Best::Factors, _) => factors,
+            (Best::Squares, Some((squares, _))) => squares,
+            _ => network,
+        };
+        Ok((contents, Some(judged)))
+    }
+
+    /// The network, trained anew by squared errors. The state is that of this training.
+    fn by_squares(&mut self) -> Result<(Contents, Judgement)> {
+        self.set.config.output.loss = Loss::Mse;
+        self.state = State::new(&self.set, self.options.seed)?;
+        self.run(|_| ControlFlow::Continue(()))?;
+        let contents = self.network();
+        let judgement = self.judge(&contents)?;
+        Ok((contents, judgement))
+    }
+
+    /// The medians that go with a model's predicted ratings, by users and items that are held
+    /// back.
+    fn medians(&self, contents: &Contents) -> Result<Option<Medians>> {
+        let TrainingSet { cold_validation, user_columns, .. } = &self.set;
+        if contents.config.output.loss == Loss::Bce {
+            return Ok(None);
+        }
+        let known = self.set.validation_draws(self.options.seed);
+        let cold = self.set.as_if_unrated(contents).filter(|_| !cold_validation.is_empty());
+        let mut users = Vec::new();
+        for (contents, tasks) in [(Some(contents.clone()), &known), (cold, cold_validation)] {
+            let Some(catalog) = contents.map(catalog).transpose()? else { continue };
+            users.extend(self.pool.install(|| predict_all(&catalog, user_columns, tasks))?);
+        }
+        Ok(fit_medians(&users))
     }
 
     /// The users who are held back, by their rows in ascending order.
@@ -214,8 +283,7 @@ impl RatingTrainer {
         if self.set.validation.is_empty() {
             return Ok(None);
         }
-        let Judgement { known, cold } =
-            self.judge(&self.set.contents(&self.state.parameters, String::new()))?;
+        let Judgement { known, cold } = self.judge(&self.set.contents(&self.state.parameters))?;
         let share = if cold.is_some() { self.options.cold_tasks } else { 0.0 };
         let cold = cold.map_or(0.0, |cold| cold.mae);
         Ok(Some(((1.0 - share) * known.mae + share * cold) as f32))

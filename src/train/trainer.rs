@@ -207,6 +207,7 @@ impl Trainer {
                     inside,
                     epoch: 0,
                     validation_mae: None,
+                    judged: None,
                     choice: None,
                     history: Vec::new(),
                 };

@@ -22,6 +22,10 @@ use crate::random::{Purpose, generator};
 use crate::schema::{Column, Entity, Field, Vocabulary};
 use crate::{Error, Result};
 
+/// How often the ratings of users who are held back are cut into known ones and ones to
+/// predict, where medians are fitted.
+const VALIDATION_DRAWS: u64 = 4;
+
 /// The existing users' ratings of existing items, and what describes both.
 #[derive(Debug)]
 pub struct TrainingSet {
@@ -42,6 +46,7 @@ pub struct TrainingSet {
     vectors: Option<TrainingVectors>,
     /// Users to train on, and their ratings.
     users: Vec<UserRatings>,
+    held_back_users: Vec<UserRatings>,
     /// Tasks of users who are held back.
     pub validation: Vec<Task>,
     /// Tasks of training users whose queries are the items that are held back.
@@ -126,6 +131,7 @@ impl TrainingSet {
             output,
             // Until the head is known that the solver is for.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            medians: None,
             catalog: options.catalog,
             choice: None,
         };
@@ -168,6 +174,7 @@ impl TrainingSet {
             vectors,
             cold_validation: cold_tasks(&users_to_train, &held_back_items, &rules, options.seed),
             held_back_items,
+            held_back_users: held_back,
             users: users_to_train,
             validation,
             fixed_tasks,
@@ -213,6 +220,7 @@ impl TrainingSet {
             user_vocabularies: Vec::new(),
             vectors,
             users: Vec::new(),
+            held_back_users: Vec::new(),
             validation: Vec::new(),
             cold_validation: Vec::new(),
             held_back_items: Vec::new(),
@@ -248,6 +256,12 @@ impl TrainingSet {
             TaskRows { support: draw(&task.support), query: draw(&task.query) }
         };
         tasks.into_iter().map(|task| (cold(&task), task)).map(|(rows, task)| (task, rows)).collect()
+    }
+
+    /// The ratings of the users who are held back, cut several times.
+    pub fn validation_draws(&self, seed: u64) -> Vec<Task> {
+        let draws = 0..VALIDATION_DRAWS;
+        draws.flat_map(|draw| draw_anew(&self.held_back_users, &self.rules, seed, draw)).collect()
     }
 
     /// Lets the head begin where the factor model has users start.
@@ -319,19 +333,48 @@ impl TrainingSet {
         fit_familiarity(&self.users, self.catalog.ids.len(), &self.rules, seed)
     }
 
-    /// A weight file's contents but for its evidence and who knows what.
-    pub fn contents(&self, parameters: &Parameters, training: String) -> Contents {
+    /// The same without the network: the factor model alone, in closed form. `None` for
+    /// models that it is no part of, and for clicks, of which it is only an approximation.
+    pub fn closed_form(&self) -> Result<Option<Contents>> {
+        let (Some(vectors), Local::Ridge(_)) = (&self.vectors, &self.config.local) else {
+            return Ok(None);
+        };
+        if self.config.output.loss == Loss::Bce {
+            return Ok(None);
+        }
+        let mut config = self.config.clone();
+        Embedded::None.mark(&mut config.item_fields);
+        config.body = Vec::new();
+        config.output.loss = Loss::Mse;
+        config.local =
+            Local::Ridge(Ridge { noise: vectors.noise, item_variance: 1.0, calibration: 1.0 });
+        let mut parameters = Parameters::random(&config, 0)?;
+        self.begin(&mut parameters);
+        let mut contents = self.contents_of(config, &parameters);
+        // What a user adds to all ratings is in the items' vectors.
+        if let Some(bias) = contents.head_scale.last_mut() {
+            *bias = 0.0;
+        }
+        Ok(Some(contents))
+    }
+
+    /// A weight file's contents but for its record, evidence, and who knows what.
+    pub fn contents(&self, parameters: &Parameters) -> Contents {
+        self.contents_of(self.config.clone(), parameters)
+    }
+
+    fn contents_of(&self, mut config: Config, parameters: &Parameters) -> Contents {
         let mut embeddings = parameters.embeddings.iter().cloned().map(Into::into);
         let item_embeddings = embeddings.by_ref().take(self.config.item_fields.len()).collect();
-        let mut config = self.config.clone();
-        config.local = parameters.local(&self.config.local);
+        let like = config.local.clone();
+        config.local = parameters.local(&like);
         Contents {
             config,
             item_embeddings,
             user_embeddings: embeddings.collect(),
             body: parameters.body.clone(),
             head: parameters.head.clone(),
-            head_scale: parameters.head_scale(&self.config.local),
+            head_scale: parameters.head_scale(&like),
             item_prior: self.vectors.as_ref().map(|vectors| vectors.item_prior.clone()),
             user_prior: self.vectors.as_ref().map(|vectors| {
                 let width = parameters.head.len();
@@ -343,7 +386,7 @@ impl TrainingSet {
             catalog: Some(self.catalog.clone()),
             evidence: None,
             familiarity: None,
-            training: Some(training),
+            training: None,
         }
     }
 }

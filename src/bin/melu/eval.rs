@@ -46,6 +46,9 @@ use crate::terminal::{self, note, print, print_json, print_table};
 /// task: their ratings are cut at random into `query` ones to predict and the others, of
 /// which the first so many are given. Each draw cuts them anew.
 ///
+/// A predicted rating is a mean, or close to one; `melu, median` is what half of the ratings
+/// are at most, by the same model, where the absolute error alone counts.
+///
 /// MAE, RMSE and nDCG are means over users, then over draws, of predictions clipped to the
 /// rating scale and not rounded. Behind MAE stands its standard deviation over the draws.
 /// This nDCG has linear gain: an item's gain is its rating; items with equal scores share

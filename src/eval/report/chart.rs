@@ -28,8 +28,9 @@ const GRID: RGBColor = RGBColor(0xE5, 0xE7, 0xEB);
 const AXIS: RGBColor = RGBColor(0x9C, 0xA3, 0xAF);
 
 /// The lines' colours, which the style sheet knows too.
-pub const COLOURS: [RGBColor; 7] = [
+pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0x1D, 0x5F, 0xD1),
+    RGBColor(0x0E, 0x74, 0x90),
     RGBColor(0x7A, 0x9B, 0xD9),
     RGBColor(0xC2, 0x41, 0x0C),
     RGBColor(0x15, 0x80, 0x3D),

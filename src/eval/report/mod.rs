@@ -230,6 +230,8 @@ impl Report<'_> {
              the item's damped mean and the user's bias, and adds how far the user's ratings of \
              similar items lie from the same; similarities are shrunk correlations in the \
              training part. Means are damped by 5 ratings.</p>\n\
+             <p>A predicted rating is a mean, or close to one; melu's median, by the same model, is \
+             what half of the ratings are at most.</p>\n\
              <p>Predictions are clipped to the range of the training ratings and not rounded. \
              Figures are means over users, then over draws. A difference is the mean over users \
              of each user's difference, itself the mean over the draws; its standard error is \
