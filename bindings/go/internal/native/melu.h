@@ -417,8 +417,9 @@ typedef struct {
   uint32_t item;
   // The chance that the user knows it.
   float known;
-  // By how much a rating of it would lower the mean variance of all scores, in the
-  // head's units, squared.
+  // By how much an answer would lower the mean variance of what the user's vector says
+  // of items, each counting by the chance that the user chooses it; of a model that
+  // orders by predicted rating, that of all ratings. In the head's units, squared.
   float reduction;
 } melu_question;
 
@@ -810,8 +811,9 @@ melu_status melu_user_recommend(melu_user *user,
 //
 // `*questions` is written, NULL after a failure.
 //
-// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model does not know how sure it is
-// (`deviations` of `melu_model_details`). Threads: any. Cost: reads the catalogue.
+// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
+// and does not know how sure it is (`deviations` of `melu_model_details`). Threads: any.
+// Cost: reads the catalogue.
 melu_status melu_questions_new(const melu_catalog *catalog,
                                melu_questions **questions,
                                melu_error *error);
