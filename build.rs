@@ -5,7 +5,6 @@ use std::env;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     name_shared_library();
-    tell_of_tiles();
     #[cfg(feature = "header")]
     header::make();
 }
@@ -27,21 +26,6 @@ fn name_shared_library() {
     };
     for argument in arguments {
         println!("cargo::rustc-cdylib-link-arg={argument}");
-    }
-}
-
-/// `cfg(tiles)`, where the feature `amx` has something to run on.
-fn tell_of_tiles() {
-    println!("cargo::rustc-check-cfg=cfg(tiles)");
-    let is = |name: &str, value: &str| {
-        env::var(format!("CARGO_CFG_TARGET_{name}")).as_deref() == Ok(value)
-    };
-    if env::var_os("CARGO_FEATURE_AMX").is_some()
-        && is("ARCH", "x86_64")
-        && is("POINTER_WIDTH", "64")
-        && is("OS", "linux")
-    {
-        println!("cargo::rustc-cfg=tiles");
     }
 }
 

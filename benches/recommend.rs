@@ -55,33 +55,6 @@ fn main() {
         println!("{:24}{more:+.1} % beside scoring alone; goal below 5 %: {verdict}", "");
     }
 
-    // After a coarse pass, beside none.
-    let items = sized(100_000) as usize;
-    let catalogs = [(); 2].map(|()| models::catalog(&model, items as u32));
-    let name = format!("best {BEST} of {items}, coarse pass first");
-    if catalogs[1].prepare_coarse_pass().expect("there is memory") {
-        let operations = items as f64 * item_operations(&model);
-        let work = Work { elements: items, operations, goal: Goal::Comparison };
-        let times = measure_beside(&mut group, name, work, || {
-            let recommend = |catalog| {
-                let mut user = models::user(catalog, 0);
-                let mut best = Vec::with_capacity(BEST);
-                move || {
-                    user.recommend(BEST, &RecommendOptions::default(), &mut best)
-                        .expect("nothing is left out")
-                }
-            };
-            (recommend(&catalogs[1]), recommend(&catalogs[0]))
-        });
-        if let Some((coarse, exact)) = times {
-            let gain = exact / coarse;
-            let verdict = if gain >= 3.0 { "met" } else { "MISSED" };
-            println!("{:24}{gain:.2} times as fast; goal 3: {verdict}", "");
-        }
-    } else {
-        println!("{name}: skipped, the processor has no AMX");
-    }
-
     // Two threads beside one.
     let items = sized(100_000) as usize;
     let work = |users: usize| {

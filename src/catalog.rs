@@ -2,16 +2,15 @@
 
 mod choice;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::adapt::BLOCK;
-use crate::coarse::CoarseItems;
 use crate::config::Precision;
 use crate::familiarity::Familiarity;
 use crate::features::Features;
 use crate::file::{CatalogTable, ChoiceItems, ItemPrior, ItemVectors};
 use crate::item_rows::ItemRows;
-use crate::kernels::{LARGEST_HALF, Tiles};
+use crate::kernels::LARGEST_HALF;
 use crate::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
 use crate::{Error, Model, Result};
 
@@ -32,8 +31,6 @@ struct Inner {
     /// Who knows which of them, where the model can tell.
     familiarity: Option<Familiarity>,
     unknown_values: usize,
-    /// What a coarse pass needs, once it is asked for; `None` where there can be none.
-    coarse: OnceLock<Option<CoarseItems>>,
 }
 
 /// An item given by its field values: nobody need have rated it.
@@ -81,7 +78,7 @@ impl Catalog {
             return Ok(self.clone());
         }
         let table = self.table().clone();
-        Self::build(self.model(), table, precision, self.unknown_values())?.prepare_as(self)
+        Self::build(self.model(), table, precision, self.unknown_values())
     }
 
     /// This catalogue's items, at their indices, and after them more, in its precision.
@@ -111,9 +108,8 @@ impl Catalog {
             table,
             rows,
             unknown_values: old.unknown_values + unknown_values,
-            coarse: OnceLock::new(),
         }));
-        extended.prepare_as(self)
+        Ok(extended)
     }
 
     fn build(
@@ -124,63 +120,8 @@ impl Catalog {
     ) -> Result<Self> {
         let Added { table, by_id, rows } = Added::new(model, table, &ItemRows::new(precision))?;
         let (model, familiarity) = (model.clone(), familiarity(model, &table));
-        let coarse = OnceLock::new();
-        let inner = Inner { model, table, by_id, rows, familiarity, unknown_values, coarse };
+        let inner = Inner { model, table, by_id, rows, familiarity, unknown_values };
         Ok(Self(Arc::new(inner)))
-    }
-
-    /// Has [`User::recommend`](crate::User::recommend) go over this catalogue's items coarsely
-    /// first, from now on: all users of it and its clones, and of what is made of it by
-    /// [`Catalog::extend`] and [`Catalog::convert`].
-    ///
-    /// The coarse pass is computed in bfloat16 by the processor's tiles (AMX), and says what
-    /// no item's score can be above; what may be among the best is then scored as ever. The
-    /// result is the same to the last bit. It is run where it pays: where there are 1,024
-    /// items, 16 for each output of the head's widest layer, and 16 for each item that is
-    /// asked for.
-    ///
-    /// Says whether it can be run: with the feature `amx`, on an x86-64 processor with
-    /// AMX-BF16, where Linux lets the process use it, no lesser instructions are forced (see
-    /// [`kernel_name`](crate::kernel_name)), and the model's head has more than one layer,
-    /// none of them above 8,192 wide. Elsewhere nothing changes.
-    ///
-    /// Linux is asked once for all. It refuses where a thread has an alternate signal stack
-    /// with no room for the tiles' 8 KB in a signal's frame; where it agrees, later ones need
-    /// that room. An item takes 2 bytes more for each of its numbers, in whole 64 bytes, and
-    /// 8. The first recommendation of each user after it allocates; without memory for that,
-    /// it does without the pass.
-    ///
-    /// # Errors
-    /// [`Error::OutOfMemory`]; nothing changes.
-    pub fn prepare_coarse_pass(&self) -> Result<bool> {
-        match Tiles::available() {
-            Some(tiles) => self.prepare_for(tiles),
-            None => Ok(false),
-        }
-    }
-
-    /// [`Catalog::prepare_coarse_pass`] with these tiles.
-    pub(crate) fn prepare_for(&self, tiles: Tiles) -> Result<bool> {
-        let inner = &*self.0;
-        if inner.coarse.get().is_none() {
-            let items = CoarseItems::new(tiles, &inner.model, self.len(), &inner.rows)?;
-            // If another thread was faster, its rows are the same.
-            let _ = inner.coarse.set(items);
-        }
-        Ok(self.coarse().is_some())
-    }
-
-    /// Prepares a coarse pass if the other catalogue has one.
-    fn prepare_as(self, other: &Self) -> Result<Self> {
-        if let Some(items) = other.coarse() {
-            self.prepare_for(items.tiles)?;
-        }
-        Ok(self)
-    }
-
-    /// What a coarse pass needs, if one was prepared.
-    pub(crate) fn coarse(&self) -> Option<&CoarseItems> {
-        self.0.coarse.get()?.as_ref()
     }
 
     /// The model that the items were embedded with.

@@ -23,8 +23,7 @@
 //!
 //! Training and evaluation come with the feature `train`, the program `melu`
 //! with `cli` (a default). Without default features the crate is what a program
-//! needs to use a model; `amx` (a default) adds
-//! [`Catalog::prepare_coarse_pass`] for processors that can run it.
+//! needs to use a model.
 //!
 //! # From ratings to recommendations
 //!
@@ -70,7 +69,6 @@ extern crate self as melu;
 pub mod adapt;
 pub mod buffer;
 mod catalog;
-mod coarse;
 pub mod config;
 pub mod embedding;
 mod error;

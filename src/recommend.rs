@@ -3,8 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicUsize};
 
-use crate::adapt::{BLOCK, Forward};
-use crate::coarse::{COARSE_BLOCK, CoarseItems, CoarseUser};
+use crate::adapt::BLOCK;
 use crate::inputs::{InputBuffers, Rows};
 use crate::item_set::ItemSet;
 use crate::network::LayerRows;
@@ -38,9 +37,6 @@ impl Recommendation {
         Self { item, score, rating: f32::NAN, deviation: f32::NAN }
     }
 }
-
-/// A coarse pass pays where there are so many items for each that is asked for.
-const COARSE_FROM_EACH: usize = 16;
 
 /// What a score is worth: what is not a number is worth least.
 fn rank(score: f32) -> f32 {
@@ -228,7 +224,7 @@ impl User {
         }
         new_room.resize(kept, Recommendation::new(0, 0.0));
 
-        let Self { catalog, own_head, choice, left_out, room, coarse, .. } = self;
+        let Self { catalog, own_head, choice, left_out, room, .. } = self;
         let model = catalog.model();
         let choice = match (choice, model.choice(), catalog.choice()) {
             (Some(choice), Some(head), Some(items)) if options.order == Order::Score => {
@@ -239,19 +235,6 @@ impl User {
         own_head.pack(model.user_head_network());
         let head = own_head.forward(model.user_head_network());
         let (inputs, activations) = (&mut room.inputs, &mut room.workspace.activations);
-        let pays = |of: &&CoarseItems| items >= of.fewest && items / most >= COARSE_FROM_EACH;
-        let all = kept == 0 && choice.is_none() && options.among.is_none();
-        let mut prepared = catalog.coarse().filter(pays).filter(|_| all);
-        if let (Some(items), Forward::Deep(packed)) = (prepared, head) {
-            if coarse.is_none() {
-                *coarse = CoarseUser::new(model, items).ok();
-            }
-            match coarse {
-                Some(coarse) => coarse.take_head(model, own_head.numbers(), packed),
-                // Without memory it is done without.
-                None => prepared = None,
-            }
-        }
         let blocks = items.div_ceil(BLOCK);
         let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MOST).min(sought).max(1);
@@ -260,15 +243,13 @@ impl User {
         if heaps.try_reserve_exact((threads - 1).saturating_mul(each)).is_ok() {
             heaps.resize((threads - 1) * each, Recommendation::new(0, 0.0));
         }
-        let together = if prepared.is_some() { COARSE_BLOCK / BLOCK } else { 1 };
         let search = Search {
             scoring: Scoring { catalog, head, choice },
             raters: raters(catalog, options.min_raters, kept),
             min_raters: options.min_raters,
             left_out,
             is_listed: options.among.is_some(),
-            coarse: prepared,
-            step: (blocks / (16 * threads)).clamp(1, 16).next_multiple_of(together),
+            step: (blocks / (16 * threads)).clamp(1, 16),
             next: AtomicUsize::new(0),
         };
         let network = model.user_head_network();
@@ -276,20 +257,17 @@ impl User {
             .chunks_exact_mut(each)
             .map(|heap| {
                 let activations = LayerRows::new(network, BLOCK);
-                let coarse = coarse.as_ref().filter(|_| prepared.is_some()).cloned();
                 let (best, new) = heap.split_at_mut(most);
-                (inputs.clone(), activations, coarse, Found::new(best, new))
+                (inputs.clone(), activations, Found::new(best, new))
             })
             .collect();
         let mut found = Found::new(&mut best[..most], &mut new_room);
         threads::share(
             &mut helpers,
-            |(inputs, activations, coarse, found)| {
-                search.run(inputs, activations, coarse.as_mut(), found);
-            },
-            || search.run(inputs, activations, coarse.as_mut(), &mut found),
+            |(inputs, activations, found)| search.run(inputs, activations, found),
+            || search.run(inputs, activations, &mut found),
         );
-        for (_, _, _, others) in &helpers {
+        for (_, _, others) in &helpers {
             found.take(others);
         }
         let is_new = |item: u32| search.raters.is_some_and(|raters| raters[item as usize] == 0);
@@ -334,8 +312,6 @@ struct Search<'a> {
     /// How many raters each item has, if it matters; and the fewest of one that is found.
     raters: Option<&'a [u32]>,
     min_raters: u32,
-    /// What a coarse pass needs, if there is to be one first.
-    coarse: Option<&'a CoarseItems>,
     /// So many blocks are taken at once.
     step: usize,
     /// The first block that nobody has taken.
@@ -344,15 +320,8 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Takes steps until there are no more.
-    fn run(
-        &self,
-        inputs: &mut InputBuffers,
-        activations: &mut LayerRows,
-        coarse: Option<&mut CoarseUser>,
-        found: &mut Found,
-    ) {
+    fn run(&self, inputs: &mut InputBuffers, activations: &mut LayerRows, found: &mut Found) {
         let items = self.scoring.catalog.len();
-        let mut coarse = self.coarse.zip(coarse);
         let mut listed = Listed { items: [0; BLOCK], count: 0 };
         let mut scores = [0.0; BLOCK];
         let mut score = |rows: Rows, found: &mut Found| {
@@ -373,20 +342,6 @@ impl Search<'_> {
             if self.is_listed {
                 for item in self.left_out.missing(rows) {
                     listed.push(item, |items| score(items, found));
-                }
-                continue;
-            }
-            if let Some((coarse_items, coarse)) = &mut coarse {
-                for start in rows.clone().step_by(COARSE_BLOCK) {
-                    let block = start..rows.end.min(start + COARSE_BLOCK);
-                    let catalog = self.scoring.catalog;
-                    let upper = coarse.upper_scores(catalog, coarse_items, block);
-                    for (item, &upper) in (start as u32..).zip(upper) {
-                        let is_worse = upper.is_finite() && upper < found.bar();
-                        if !is_worse && !self.left_out.contains(item) {
-                            listed.push(item, |items| score(items, found));
-                        }
-                    }
                 }
                 continue;
             }

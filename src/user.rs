@@ -7,7 +7,6 @@ pub use choice::{ChoiceScoring, ChoiceUser, VectorSolver};
 use std::sync::Arc;
 
 use crate::adapt::{BLOCK, OwnHead, Posterior, SupportSet, local_update};
-use crate::coarse::CoarseUser;
 use crate::config::Local;
 use crate::embedding::write_row;
 use crate::item_set::ItemSet;
@@ -21,8 +20,7 @@ use crate::{Catalog, Error, Model, Recommendation, Result};
 ///
 /// Owns its buffers, so that [`User::adapt`], [`User::score`] and
 /// [`User::recommend_into`] allocate nothing, up to as many ratings as there is
-/// room for: see [`User::reserve`]; but for the first recommendation after
-/// [`Catalog::prepare_coarse_pass`]. Keeps its catalogue alive. May move between
+/// room for: see [`User::reserve`]. Keeps its catalogue alive. May move between
 /// threads, and is used by one at a time.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -43,8 +41,6 @@ pub struct User {
     /// The vector for choosing, where the model has a head for it.
     pub(crate) choice: Option<ChoiceUser>,
     pub(crate) room: Room,
-    /// Room for coarse passes, once there was one.
-    pub(crate) coarse: Option<CoarseUser>,
     /// Items to leave out of a recommendation.
     pub(crate) left_out: ItemSet,
     /// Room for new items that have places kept for them.
@@ -127,7 +123,6 @@ impl User {
             choice: ChoiceUser::new(catalog, columns, row),
             room: Room::new(model),
             embedding,
-            coarse: None,
             left_out: ItemSet::new(catalog.len())?,
             new_room: Vec::new(),
         };
@@ -301,9 +296,6 @@ impl User {
         self.ratings.clear();
         self.absent.clear();
         self.support.clear();
-        if let Some(coarse) = &mut self.coarse {
-            coarse.forget_head();
-        }
     }
 
     pub(crate) fn check(&self, items: &[u32], ratings: &[f32]) -> Result<()> {

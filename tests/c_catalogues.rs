@@ -321,25 +321,6 @@ fn catalogues_are_converted() {
     usable(&handles);
 }
 
-#[test]
-fn a_coarse_pass_is_prepared_where_it_can_be() {
-    let handles = handles();
-    let mut prepared = 7;
-    // SAFETY: the pointers are as the header asks.
-    unsafe {
-        fails(InvalidArgument, "catalog", |e| {
-            melu_catalog_prepare_coarse_pass(null(), &mut prepared, e)
-        });
-        ok(|e| melu_catalog_prepare_coarse_pass(handles.catalog, null_mut(), e));
-        for _ in 0..2 {
-            ok(|e| melu_catalog_prepare_coarse_pass(handles.catalog, &mut prepared, e));
-            let catalog = Model::from_contents(sample()).unwrap().catalog().unwrap().unwrap();
-            assert_eq!(prepared, u32::from(catalog.prepare_coarse_pass().unwrap()));
-        }
-    }
-    usable(&handles);
-}
-
 /// What the sample's user scores, in Rust.
 fn rust_scores() -> [f32; 3] {
     let mut scores = [0.0; 3];

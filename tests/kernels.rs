@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::process::Command;
 
 use common::allocations::{Watching, allocations};
-use common::{Tensors, skipped, unit};
+use common::{Tensors, unit};
 use melu::config::{Config, Precision};
 use melu::data::{SynthOptions, World};
 use melu::schema::Value;
@@ -58,35 +58,6 @@ fn nothing_is_allocated_once_a_user_exists() {
             }
         });
         assert_eq!(count, 0, "{precision:?}, {:?}", model.config().local);
-    }
-}
-
-#[test]
-fn coarse_passes_allocate_only_at_the_first() {
-    for options in [TrainOptions::default(), TrainOptions::paper()] {
-        let model = trained(&options);
-        let ids: Vec<String> = (0..1_200).map(|item| format!("new {item}")).collect();
-        let items: Vec<NewItem> = ids.iter().map(|id| NewItem { id, values: &[] }).collect();
-        let catalog = model.catalog().unwrap().unwrap().extend(&items).unwrap();
-        if !catalog.prepare_coarse_pass().unwrap() {
-            return skipped("the processor has no AMX, or not for this level");
-        }
-        let mut user = User::new(&catalog, &[]).unwrap();
-        let mut best = Vec::with_capacity(20);
-        let mut recommend = |user: &mut User, k| {
-            user.recommend(k, &RecommendOptions::default(), &mut best).unwrap();
-        };
-        recommend(&mut user, 20);
-        let (items, ratings) = ([7, 3, 9], [1.0, 4.0, 2.5]);
-        let count = allocations(|| {
-            for count in [1, 3] {
-                user.adapt(&items[..count], &ratings[..count]).unwrap();
-                recommend(&mut user, 20);
-                user.reset();
-                recommend(&mut user, 5);
-            }
-        });
-        assert_eq!(count, 0, "{:?}", model.config().local);
     }
 }
 

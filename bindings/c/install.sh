@@ -2,13 +2,11 @@
 # Builds the C library and installs it: the headers for C and C++, shared and static
 # library, and what pkg-config and CMake need to find them. The installed tree may be moved as a whole.
 #
-#     bindings/c/install.sh [--small [--amx]] [--prefix DIR] [--libdir DIR]
+#     bindings/c/install.sh [--small] [--prefix DIR] [--libdir DIR]
 #
 # --small   builds Rust's own library anew too, for size, and without what prints
 #           backtraces, which melu never does. Needs that library's sources
 #           (`rustup component add rust-src`), and fetches what they need of others'.
-#           Leaves out the coarse pass before recommending, which is for servers
-# --amx     keeps that pass, by Intel's AMX, in the small library: some 25 to 35 KB
 # --prefix  where to install, /usr/local if not given
 # --libdir  where libraries go, below the prefix; lib if not given
 # DESTDIR   is put before the prefix, to make packages
@@ -21,20 +19,14 @@ fail() {
     exit 1
 }
 
-usage="usage: install.sh [--small [--amx]] [--prefix DIR] [--libdir DIR]"
+usage="usage: install.sh [--small] [--prefix DIR] [--libdir DIR]"
 small=
-amx=
 prefix=/usr/local
 libdir=lib
 while [ $# -gt 0 ]; do
     case $1 in
         --small)
             small=yes
-            shift
-            continue
-            ;;
-        --amx)
-            amx=yes
             shift
             continue
             ;;
@@ -56,7 +48,6 @@ case $prefix in /*) ;; *) fail "the prefix $prefix must begin with /" ;; esac
 case $libdir in
     /* | */ | "" | *..* | *//*) fail "the libdir $libdir must be a plain path below the prefix" ;;
 esac
-[ -z "$amx" ] || [ -n "$small" ] || fail "--amx is for --small; without it, nothing is left out"
 for tool in cargo nm ld objcopy ar; do
     command -v "$tool" >/dev/null || fail "$tool is missing"
 done
@@ -75,13 +66,11 @@ set -- -Cllvm-args=-inline-threshold=5 \
     -Cno-vectorize-loops
 target=${CARGO_TARGET_DIR:-$root/target}
 build_std=
-features=--features=amx
 if [ -n "$small" ]; then
     sources=$(cd "$root" && rustc --print sysroot)/lib/rustlib/src/rust/library
     [ -d "$sources" ] || fail "--small needs the sources of Rust's own library, and there" \
         "is no $sources; install them: rustup component add rust-src"
     target=$target/small
-    [ -n "$amx" ] || features=
     build_std="-Zbuild-std=std -Zbuild-std-features=panic-unwind,optimize_for_size"
     system=${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')}
     # There, Rust links by LLVM's linker, which keeps one of several functions that are alike.
@@ -97,7 +86,7 @@ built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/embedded
 mkdir -p "$built"
 natives=$built/melu-native-libraries
 # shellcheck disable=SC2086 # a few arguments, or none
-(cd "$root" && cargo rustc --quiet --locked --profile embedded --no-default-features $features --lib \
+(cd "$root" && cargo rustc --quiet --locked --profile embedded --no-default-features --lib \
     $build_std --target-dir "$target" --crate-type cdylib,staticlib -- \
     "$@" "--print=native-static-libs=$natives")
 # The compiler adds its own runtime, by the name that suits static linking or not.

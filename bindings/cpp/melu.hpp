@@ -643,18 +643,6 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
     return Catalog(converted);
   }
 
-  // Has users go over the items coarsely first when they recommend, by Intel's AMX: the best
-  // are the same to the last bit, and found several times faster where there are many items.
-  // False where it cannot be done, which changes nothing.
-  [[nodiscard]] expected<bool> try_prepare_coarse_pass() const noexcept {
-    std::uint32_t prepared;
-    melu_error error;
-    if (melu_catalog_prepare_coarse_pass(get(), &prepared, &error)) {
-      return detail::failure(error);
-    }
-    return prepared != 0;
-  }
-
   // A user of whom a profile is known: values by field, in any order.
   [[nodiscard]] expected<User> try_user(
       span<const Value> profile = {}, std::size_t* unknown_values = nullptr) const noexcept {
@@ -716,10 +704,6 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
 
   [[nodiscard]] Catalog convert(Precision precision) const {
     return detail::value_or_throw(try_convert(precision));
-  }
-
-  bool prepare_coarse_pass() const {
-    return detail::value_or_throw(try_prepare_coarse_pass());
   }
 
   [[nodiscard]] Catalog extend(span<const Item> items,

@@ -9,8 +9,6 @@ package melu
 // #cgo nocallback melu_catalog_extend
 // #cgo noescape melu_catalog_convert
 // #cgo nocallback melu_catalog_convert
-// #cgo noescape melu_catalog_prepare_coarse_pass
-// #cgo nocallback melu_catalog_prepare_coarse_pass
 // #cgo noescape go_catalog_find
 // #cgo nocallback go_catalog_find
 // #cgo noescape melu_catalog_id
@@ -145,32 +143,6 @@ func (c *Catalog) Convert(precision Precision) (*Catalog, error) {
 		return nil, err
 	}
 	return newCatalog(pointer, C.size_t(c.unknown)), nil
-}
-
-// PrepareCoarsePass has users go over the catalogue's items coarsely first when they
-// recommend, by Intel's AMX under Linux: the best are the same to the last bit, and found
-// several times faster where there are many items. So do users of what [Catalog.Extend] and
-// [Catalog.Convert] make of it.
-//
-// It is false where it cannot be done, which changes nothing. Where it is true, an item takes
-// 2 bytes more for each of its numbers, in whole 64 bytes, and 8; each user's first
-// recommendation after it allocates, in C; and Linux needs 8 KB more room on alternate signal
-// stacks, which Go's own have.
-//
-// Errors: [ErrOutOfMemory].
-func (c *Catalog) PrepareCoarsePass() (bool, error) {
-	catalog, err := c.shared.use()
-	if err != nil {
-		return false, err
-	}
-	defer c.shared.done()
-	var prepared C.uint32_t
-	var native C.melu_error
-	status := C.melu_catalog_prepare_coarse_pass(catalog, &prepared, &native)
-	if err := check(status, &native); err != nil {
-		return false, err
-	}
-	return prepared != 0, nil
 }
 
 // Close frees the catalogue, after the calls that are using it; its users go on. Closing

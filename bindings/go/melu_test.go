@@ -167,7 +167,7 @@ func TestCloseIsIdempotentAndFinal(t *testing.T) {
 		second(model.AppendEvidence(nil, 1)), second(catalog.NewUser()),
 		second(catalog.Find("one")), second(catalog.ID(0)), second(catalog.Title(0)),
 		second(catalog.Extend(nil)), second(catalog.NewQuestions()),
-		second(catalog.Convert(melu.F16)), second(catalog.PrepareCoarsePass()),
+		second(catalog.Convert(melu.F16)),
 		user.Adapt(nil, nil), user.Reset(), user.Reserve(1), second(user.AppendAllScores(nil)),
 		second(user.AppendDeviations(nil, nil)), second(user.AppendAllRatings(nil)),
 		second(user.AppendVector(nil)), second(catalog.AppendItemVectors(nil, 0, 0)),
@@ -178,26 +178,6 @@ func TestCloseIsIdempotentAndFinal(t *testing.T) {
 		if !errors.Is(err, melu.ErrClosed) {
 			t.Errorf("call %d: %v", i, err)
 		}
-	}
-}
-
-func TestCoarsePassChangesNoRecommendation(t *testing.T) {
-	items := make([]melu.Item, 1500)
-	for i := range items {
-		items[i].ID = fmt.Sprint("more ", i)
-	}
-	more := must[*melu.Catalog](t)(catalog(t).Extend(items))
-	defer more.Close()
-	best := func() []melu.Recommendation {
-		return must[[]melu.Recommendation](t)(newUser(t, more).AppendBest(nil, 20, melu.RecommendOptions{}))
-	}
-	want := best()
-	prepared := must[bool](t)(more.PrepareCoarsePass())
-	if again := must[bool](t)(more.PrepareCoarsePass()); again != prepared {
-		t.Errorf("prepared %v, and then %v", prepared, again)
-	}
-	if got := best(); len(want) != 20 || !slices.Equal(got, want) {
-		t.Errorf("%v, not %v", got, want)
 	}
 }
 

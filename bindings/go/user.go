@@ -339,8 +339,8 @@ type Recommendation struct {
 // AppendBest appends to dst the k best items of the user's catalogue or of a list, best
 // first, or fewer if there are no more; of equal ones the one with the lower index first.
 //
-// It allocates nothing if dst has room for k more and there is one thread, but, in C, for a
-// user's first after [Catalog.PrepareCoarsePass], and for more new items than before.
+// It allocates nothing if dst has room for k more and there is one thread, but, in C, for more
+// new items than before.
 //
 // Errors: [ErrItemIndex], [ErrInvalidArgument] for a discount that is not a number,
 // [ErrNotAvailable] for an order by ratings that the model does not predict; dst is returned

@@ -34,7 +34,7 @@ trap 'rm -rf "$work"' EXIT
 if [ -z "$prefix" ]; then
     prefix=$work
     # The small one has no messages of panics that say where sources lie.
-    "$here/../c/install.sh" --small --amx --prefix "$prefix"
+    "$here/../c/install.sh" --small --prefix "$prefix"
 fi
 [ -f "$prefix/lib/libmelu.a" ] || fail "$prefix/lib/libmelu.a is not there"
 

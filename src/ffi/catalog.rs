@@ -152,49 +152,6 @@ pub unsafe extern "C" fn melu_catalog_convert(
     }
 }
 
-/// Has users of a catalogue go over its items coarsely first when they recommend: the best
-/// are the same to the last bit, and found several times faster where items are many.
-///
-/// It is for processors that multiply tiles of bfloat16 (Intel's AMX), under Linux. The
-/// catalogue's users do so from their next `melu_user_recommend` or `melu_recommend_batch`
-/// on, if there are 1,024 items, 16 for each output of the head's widest layer, and 16 for
-/// each item that is asked for; so do users of what is made of the catalogue by
-/// `melu_catalog_extend` and `melu_catalog_convert`.
-///
-/// Linux is asked once for all. It refuses where a thread has an alternate signal stack
-/// with no room for the tiles' 8 KB in a signal's frame; where it agrees, later ones need
-/// that room.
-///
-/// `*prepared` is written, if it is not NULL: 1, or 0 where it cannot be done, which
-/// changes nothing: without such a processor or system, for a model of one layer or of one
-/// wider than 8,192, and in a library that was installed with `--small` and without
-/// `--amx`.
-///
-/// Statuses: `INVALID_ARGUMENT`, `OUT_OF_MEMORY`. Threads: any, and any number of times.
-/// Cost: rounds every row, and keeps for each 2 bytes a number, in whole 64 bytes, and 8
-/// more. Each user's first recommendation after it allocates room for 384 items; without
-/// memory for that, it does without the pass.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn melu_catalog_prepare_coarse_pass(
-    catalog: *const melu_catalog,
-    prepared: *mut u32,
-    error: *mut melu_error,
-) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = optional_output(prepared, "prepared")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                let can = catalog.prepare_coarse_pass().map_err(Failure::of("catalog"))?;
-                if let Some(out) = out {
-                    *out = u32::from(can);
-                }
-                Ok(())
-            })
-        })
-    }
-}
-
 /// Frees a catalogue; nothing if it is NULL. Nobody may use it meanwhile or after; its
 /// users go on.
 #[unsafe(no_mangle)]

@@ -3,7 +3,7 @@
 //! A kernel is written once, generic over [`simd::Simd`], and compiled for each
 //! level of instructions; [`level::Level`] says which of them run. Nothing above
 //! this room knows how a product is computed. Nothing here allocates but
-//! [`Aligned`], [`Packed::new`], [`TiledItems::zeros`] and [`TileWeight::zeros`].
+//! [`Aligned`] and [`Packed::new`].
 //!
 //! On one level the same numbers give the same bits, wherever a row stands among
 //! others; between levels sums differ by rounding.
@@ -11,8 +11,6 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod aligned;
-#[cfg_attr(not(tiles), allow(dead_code, reason = "only tiles compute with it"))]
-mod bfloat;
 pub mod cholesky;
 #[cfg(feature = "train")]
 mod exponential;
@@ -27,15 +25,11 @@ mod passes;
 mod peak;
 mod portable;
 mod products;
-#[cfg_attr(not(tiles), allow(dead_code, reason = "only tiles use all of it"))]
 mod simd;
-#[cfg_attr(not(tiles), allow(dead_code, unused_variables, reason = "no value of them exists"))]
-mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 pub use aligned::Aligned;
-pub use bfloat::{TILE_EDGE, TILE_ITEMS, TiledItems, round_to_bfloat};
 #[cfg(feature = "train")]
 pub use exponential::exponentials_of_columns;
 pub use gemm::{Start, gemm, layer};
@@ -53,4 +47,3 @@ pub use passes::{
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;
 pub use products::products_of_rows;
-pub use tiles::{After, TileWeight, Tiles, coarse_layer};

@@ -1,7 +1,6 @@
 //! What a kernel may ask of a processor: a kernel is written once, for any
 //! [`Simd`], and compiled for each level.
 
-use super::bfloat::{round_one, upper_half};
 use super::half::widen_one;
 
 /// One level's vector instructions.
@@ -102,40 +101,6 @@ pub trait Simd: Copy {
                 *number = widen_one(*from.add(lane));
             }
             self.load(lanes.as_ptr())
-        }
-    }
-
-    /// Each element's nearest bfloat16, of two equally near the one further from 0. All are
-    /// numbers.
-    #[inline(always)]
-    fn round_to_bfloat(self, a: Self::Vector) -> Self::Vector {
-        let mut lanes = [0.0; MOST_LANES];
-        // SAFETY: LANES is at most MOST_LANES.
-        unsafe {
-            self.store(lanes.as_mut_ptr(), a);
-            for lane in lanes.iter_mut().take(Self::LANES) {
-                *lane = round_one(*lane);
-            }
-            self.load(lanes.as_ptr())
-        }
-    }
-
-    /// Writes [`Simd::LANES`] pairs of numbers that are rounded to bfloat16.
-    ///
-    /// # Safety
-    /// So many can be written at `to`.
-    #[inline(always)]
-    unsafe fn store_bfloat_pairs(self, to: *mut u16, [first, second]: [Self::Vector; 2]) {
-        let mut lanes = [[0.0; MOST_LANES]; 2];
-        // SAFETY: LANES is at most MOST_LANES; the caller vouches for `to`.
-        unsafe {
-            self.store(lanes[0].as_mut_ptr(), first);
-            self.store(lanes[1].as_mut_ptr(), second);
-            for (of_pair, lanes) in lanes.iter().enumerate() {
-                for (lane, number) in lanes.iter().enumerate().take(Self::LANES) {
-                    *to.add(2 * lane + of_pair) = upper_half(*number);
-                }
-            }
         }
     }
 

@@ -129,25 +129,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn round_to_bfloat(self, a: __m512) -> __m512 {
-        // SAFETY: as in `splat`.
-        unsafe {
-            let up = _mm512_add_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x8000));
-            _mm512_castsi512_ps(_mm512_and_si512(up, upper_halves()))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store_bfloat_pairs(self, to: *mut u16, [first, second]: [__m512; 2]) {
-        // SAFETY: as in `load`; the lower halves of what was rounded are 0.
-        unsafe {
-            let first = _mm512_srli_epi32::<16>(_mm512_castps_si512(first));
-            let pairs = _mm512_or_si512(first, _mm512_castps_si512(second));
-            _mm512_storeu_si512(to.cast(), pairs);
-        }
-    }
-
-    #[inline(always)]
     unsafe fn store(self, to: *mut f32, vector: __m512) {
         // SAFETY: as in `load`.
         unsafe { _mm512_storeu_ps(to, vector) }
@@ -312,13 +293,6 @@ impl Simd for Avx2 {
         // vouches for the rest.
         unsafe { transpose(from, from_stride, to, to_stride) }
     }
-}
-
-/// What masks numbers' upper halves.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn upper_halves() -> __m512i {
-    _mm512_set1_epi32(0xffff_0000_u32 as i32)
 }
 
 /// A mask of the first `count` lanes, at most 16.

@@ -143,23 +143,6 @@ TEST_F(Throwing, catalogues_are_converted) {
                melu::Error);
 }
 
-TEST_F(Throwing, a_coarse_pass_changes_no_recommendation) {
-  std::vector<melu::Item> more_items;
-  std::vector<std::string> ids;
-  for (int item = 0; item < 1500; ++item) ids.push_back("more " + std::to_string(item));
-  for (const std::string& id : ids) more_items.emplace_back(id, melu::span<const melu::Value>());
-  melu::Catalog more = catalog.extend(more_items);
-  std::vector<melu::Recommendation> exact(20), coarse(20);
-  EXPECT_EQ(more.user().recommend(exact).size(), 20u);
-  bool prepared = more.prepare_coarse_pass();
-  EXPECT_EQ(more.prepare_coarse_pass(), prepared);
-  EXPECT_EQ(more.user().recommend(coarse).size(), 20u);
-  for (std::size_t place = 0; place < 20; ++place) {
-    EXPECT_EQ(coarse[place].item, exact[place].item);
-    EXPECT_EQ(coarse[place].score, exact[place].score);
-  }
-}
-
 TEST_F(Throwing, users_are_saved_and_loaded) {
   user.adapt(items, ratings);
   std::vector<std::byte> bytes(user.saved_size());

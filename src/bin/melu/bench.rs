@@ -138,14 +138,6 @@ fn measure(arguments: &Arguments) -> Result<Json> {
         let of = json!({ "ratings": rated.len(), "items": items, "k": RECOMMENDED });
         let with_adapting = operations + adapt_operations(&model, rated.len());
         rows.push(row("adapt_and_recommend", of, both, with_adapting));
-        if catalog.prepare_coarse_pass()? {
-            let best = times(least, || {
-                user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best)
-            })?;
-            let of = json!({ "items": items, "k": RECOMMENDED });
-            // As if all items were scored, so that it may be above the peak.
-            rows.push(row("recommend_after_coarse_pass", of, best, operations));
-        }
     }
     peak = peak.max(kernel_peak(PEAK_TIME));
     for row in &mut rows {

@@ -51,8 +51,7 @@
  *               options.struct_size = sizeof options;
  *           Later versions may add members at its end; zero is what was meant before.
  * Memory.   Adapting, scoring, predicting and recommending allocate nothing once the user
- *           exists, unless a call is given threads or keeps places for new items, and but
- *           for a user's first recommendation after melu_catalog_prepare_coarse_pass.
+ *           exists, unless a call is given threads or keeps places for new items.
  *           Other functions return MELU_STATUS_OUT_OF_MEMORY when there is none for the
  *           largest of what they need: the copy of a file's bytes, a list of items or of
  *           values, a catalogue's rows, a user's ratings. Where less is missing, as for a
@@ -555,32 +554,6 @@ melu_status melu_catalog_convert(const melu_catalog *catalog,
                                  uint32_t precision,
                                  melu_catalog **converted,
                                  melu_error *error);
-
-// Has users of a catalogue go over its items coarsely first when they recommend: the best
-// are the same to the last bit, and found several times faster where items are many.
-//
-// It is for processors that multiply tiles of bfloat16 (Intel's AMX), under Linux. The
-// catalogue's users do so from their next `melu_user_recommend` or `melu_recommend_batch`
-// on, if there are 1,024 items, 16 for each output of the head's widest layer, and 16 for
-// each item that is asked for; so do users of what is made of the catalogue by
-// `melu_catalog_extend` and `melu_catalog_convert`.
-//
-// Linux is asked once for all. It refuses where a thread has an alternate signal stack
-// with no room for the tiles' 8 KB in a signal's frame; where it agrees, later ones need
-// that room.
-//
-// `*prepared` is written, if it is not NULL: 1, or 0 where it cannot be done, which
-// changes nothing: without such a processor or system, for a model of one layer or of one
-// wider than 8,192, and in a library that was installed with `--small` and without
-// `--amx`.
-//
-// Statuses: `INVALID_ARGUMENT`, `OUT_OF_MEMORY`. Threads: any, and any number of times.
-// Cost: rounds every row, and keeps for each 2 bytes a number, in whole 64 bytes, and 8
-// more. Each user's first recommendation after it allocates room for 384 items; without
-// memory for that, it does without the pass.
-melu_status melu_catalog_prepare_coarse_pass(const melu_catalog *catalog,
-                                             uint32_t *prepared,
-                                             melu_error *error);
 
 // Frees a catalogue; nothing if it is NULL. Nobody may use it meanwhile or after; its
 // users go on.
