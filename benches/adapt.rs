@@ -11,7 +11,7 @@ use common::measure::{Goal, Work, compare, criterion, measure};
 use common::work::{adapt_operations, rated};
 use common::{models, models::FILMS};
 use melu::User;
-use melu::config::Local;
+use melu::model::config::Local;
 
 fn main() {
     let mut criterion = criterion();

@@ -9,7 +9,8 @@ use common::measure::criterion;
 use common::work::rated;
 use common::{models, models::FILMS};
 use criterion::Throughput;
-use melu::{Model, User, file};
+use melu::model::file;
+use melu::{Model, User};
 
 fn main() {
     let mut criterion = criterion();

@@ -24,8 +24,9 @@ use std::process::{Command, ExitCode};
 use common::models;
 use common::task::Task;
 use common::work::rated;
+use melu::model::file;
 use melu::train::Order;
-use melu::{Model, RecommendOptions, file, kernel_name};
+use melu::{Model, RecommendOptions, kernel_name};
 
 /// How far a count may be from the committed one.
 const MARGIN: f64 = 0.03;

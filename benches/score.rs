@@ -13,7 +13,7 @@ use common::work::{item_operations, rated};
 use common::{models, models::FILMS};
 use criterion::SamplingMode;
 use melu::Catalog;
-use melu::config::Precision;
+use melu::model::config::Precision;
 
 fn main() {
     let mut criterion = criterion();

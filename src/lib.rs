@@ -32,7 +32,7 @@
 //! use std::ops::ControlFlow;
 //!
 //! use melu::data::{SynthOptions, World};
-//! use melu::schema::Value;
+//! use melu::model::schema::Value;
 //! use melu::train::{TrainOptions, Trainer};
 //! use melu::{Model, RecommendOptions, User};
 //!
@@ -66,51 +66,24 @@
 #[cfg(test)]
 extern crate self as melu;
 
-pub mod adapt;
-pub mod buffer;
-mod catalog;
-pub mod config;
-pub mod embedding;
+pub mod catalog;
 mod error;
-mod evidence;
-pub mod familiarity;
-mod features;
 pub mod ffi;
-pub mod file;
-mod greedy;
-mod information;
-mod inputs;
-mod item_rows;
-mod item_set;
-mod json;
 mod kernels;
-pub mod loss;
-pub mod medians;
 pub mod model;
-pub mod network;
-pub mod prior;
-mod profile;
-mod question;
-mod recommend;
-mod room;
-mod saved;
-pub mod schema;
-mod score;
 mod threads;
 pub mod user;
 
 pub use catalog::{Catalog, NewItem};
 pub use error::{Error, Result};
-pub use evidence::EvidenceRanking;
-pub use greedy::greedy_evidence;
 #[cfg(feature = "cli")]
 pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
-pub use question::{Asking, Question, Questions};
-pub use recommend::{Order, RecommendOptions, Recommendation};
-pub use saved::Loaded;
 pub use user::User;
+pub use user::questions::{Asking, EvidenceRanking, Question, Questions, greedy_evidence};
+pub use user::recommend::{Order, RecommendOptions, Recommendation};
+pub use user::saved::Loaded;
 
 #[cfg(feature = "train")]
 pub mod data;

@@ -7,11 +7,11 @@ mod common;
 
 use common::golden::{Report, cells, double, indices, named, numbers, singles};
 use common::{Cell, Tensors, embed, shares};
-use melu::adapt::Set;
-use melu::config::{Config, Local};
-use melu::network::Inputs;
-use melu::schema::Field;
+use melu::model::config::{Config, Local};
+use melu::model::network::Inputs;
+use melu::model::schema::Field;
 use melu::train::{MetaGradient, Order};
+use melu::user::adapt::Set;
 use melu::{Catalog, Model, NewItem, User};
 use serde_json::Value as Json;
 

@@ -12,9 +12,9 @@ use c::handles::{
     Handles, NOTHING, dangling, fails, handles, named, ok, outcome, rust_user, string, text, usable,
 };
 use common::files::{bytes, sample, sample_with_vectors};
-use melu::config::Precision;
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
+use melu::model::config::Precision;
 use melu::{Model, User};
 
 #[test]
@@ -225,7 +225,7 @@ fn evidence_is_best_first() {
         assert_eq!(best[..len], expected[..len]);
         assert!(best[len..].iter().all(|best| *best == none));
     }
-    let without = melu::file::Contents { evidence: None, catalog: None, ..sample() };
+    let without = melu::model::file::Contents { evidence: None, catalog: None, ..sample() };
     let file = bytes(&without);
     let (mut model, mut catalog, mut len) = (null_mut(), dangling(), 0);
     // SAFETY: the pointers are as the header asks.

@@ -12,7 +12,7 @@ use common::choosing::{positive_only, trained, with_ratings};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
-use melu::file::Contents;
+use melu::model::file::Contents;
 use melu::{Model, Order, RecommendOptions, Recommendation, User};
 
 const ITEMS: usize = 150;

@@ -7,7 +7,7 @@ use std::thread;
 
 use common::estimator::Case;
 use common::files::{sample, sample_with_vectors};
-use melu::schema::Value;
+use melu::model::schema::Value;
 use melu::{Catalog, Error, Model, NewItem, User};
 
 const GENRES: [&[(&str, Value)]; 3] = [

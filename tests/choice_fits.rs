@@ -7,8 +7,8 @@ mod common;
 
 use common::{eliminate, unit};
 use melu::data::{Rated, Scenario, SynthOptions, UserRatings, World};
+use melu::model::schema::Entity;
 use melu::model::{BESIDES_VECTOR, ChoiceHead, Curve};
-use melu::schema::Entity;
 use melu::train::Description;
 use melu::train::choice::{
     ChoiceData, ChoiceOptions, CoCounts, FactorSettings, Interactions, ItemFactors, MetaOptions,

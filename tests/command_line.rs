@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use melu::file::{self, Contents};
-use melu::{Model, RecommendOptions, User, schema};
+use melu::model::file::{self, Contents};
+use melu::model::schema;
+use melu::{Model, RecommendOptions, User};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 

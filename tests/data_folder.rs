@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use melu::data::{Dataset, TableKind};
-use melu::schema::{Entity, Field, FieldKind, Vocabulary};
+use melu::model::schema::{Entity, Field, FieldKind, Vocabulary};
 use melu::{Error, Result};
 use proptest::prelude::*;
 use tempfile::TempDir;

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use melu::data::{Dataset, Scenario, SynthOptions, Table, World};
-use melu::schema::Strings;
+use melu::model::schema::Strings;
 use proptest::prelude::*;
 
 fn world(seed: u64, new_users: f32, new_items: f32) -> Dataset {

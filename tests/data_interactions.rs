@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use melu::data::{Dataset, Feedback, Scenario};
-use melu::schema::Strings;
+use melu::model::schema::Strings;
 use melu::{Error, Result};
 use proptest::prelude::*;
 use tempfile::TempDir;

@@ -412,8 +412,9 @@ fn answers_tell_more_than_profiles() {
         let (a, b) = (a as usize, b as usize);
         let shared = genres.row(a).iter().filter(|genre| genres.row(b).contains(genre)).count();
         let genres = shared as f64 / (genres.row(a).len() * genres.row(b).len()) as f64;
-        let same =
-            |column: &melu::schema::Column| f64::from(u8::from(column.row(a) == column.row(b)));
+        let same = |column: &melu::model::schema::Column| {
+            f64::from(u8::from(column.row(a) == column.row(b)))
+        };
         let years = [a, b].map(|item| f64::from(year.number(item).unwrap() - 2006.0) / 40.0);
         let likeness = genres + 0.16 * (same(studio) + same(country)) + years[0] * years[1];
         0.12 + 0.5 * likeness

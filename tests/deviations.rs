@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use melu::data::{Scenario, SynthOptions, World, tasks};
-use melu::schema::Entity;
+use melu::model::schema::Entity;
 use melu::train::{Solver, TrainOptions, Trainer};
 use melu::{Error, Model, User};
 

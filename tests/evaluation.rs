@@ -106,7 +106,7 @@ fn figures_agree_with_the_definitions() {
     let users = dataset
         .users
         .encode(
-            melu::schema::Entity::User,
+            melu::model::schema::Entity::User,
             &contents.config.user_fields,
             &contents.user_vocabularies,
         )

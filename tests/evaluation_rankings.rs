@@ -10,7 +10,7 @@ use melu::eval::{
     Among, EvalOptions, Given, Ranker, Ranking, RankingEvaluation, RankingOptions, Report,
     evaluate, evaluate_rankings,
 };
-use melu::schema::Entity;
+use melu::model::schema::Entity;
 use melu::train::{TrainOptions, Trainer};
 use melu::{Model, User};
 

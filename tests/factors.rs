@@ -5,7 +5,7 @@
 use melu::Error;
 use melu::data::{Dataset, Rated, Scenario, SynthOptions, Task, World, tasks};
 use melu::eval::{Baselines, mean_absolute_error};
-use melu::schema::Entity;
+use melu::model::schema::Entity;
 use melu::train::{FactorOptions, Factors};
 use proptest::prelude::*;
 
@@ -83,7 +83,7 @@ fn new_items_are_their_prior_and_users_start_from_theirs() {
     let dataset = small_world();
     let factors = Factors::fit(&dataset, &small_options(), 0).unwrap();
     let check = |entity,
-                 prior: &melu::prior::Prior,
+                 prior: &melu::model::prior::Prior,
                  rows: &[usize],
                  expected: &dyn Fn(usize) -> Vec<f32>| {
         let (table, new) = match entity {

@@ -3,7 +3,7 @@
 #![cfg(feature = "train")]
 
 use melu::data::{Rated, TaskRules, UserRatings};
-use melu::familiarity::Familiarity;
+use melu::model::familiarity::Familiarity;
 use melu::train::fit_familiarity;
 
 #[test]

@@ -7,12 +7,12 @@ mod common;
 
 use common::Cell;
 use common::{Tensors, adapt, embed, kink_distance, mean_loss, predict, shares, unit};
-use melu::adapt::Set;
-use melu::config::{Config, GradientSteps, Local, Precision};
-use melu::loss::{Loss, Output};
-use melu::network::Inputs;
-use melu::schema::{Field, FieldKind};
+use melu::model::config::{Config, GradientSteps, Local, Precision};
+use melu::model::loss::{Loss, Output};
+use melu::model::network::Inputs;
+use melu::model::schema::{Field, FieldKind};
 use melu::train::{MetaGradient, Order};
+use melu::user::adapt::Set;
 use proptest::prelude::*;
 
 /// A random task of a random small model.

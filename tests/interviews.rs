@@ -9,7 +9,7 @@ use melu::data::{Dataset, Scenario, SynthOptions, Task, World as SynthWorld, ran
 use melu::eval::{
     EvidenceEvaluation, EvidenceOptions, Interviewer, QUESTIONS, World, evaluate_evidence,
 };
-use melu::schema::Column;
+use melu::model::schema::Column;
 use melu::train::{TrainOptions, Trainer};
 use melu::{Asking, Model, Questions, User, greedy_evidence};
 
@@ -121,8 +121,11 @@ fn figures_agree_with_a_plain_simulation() {
 
     let fields = &model.config().user_fields;
     let vocabularies = &model.contents().user_vocabularies;
-    let columns: Vec<Column> =
-        dataset.users.encode(melu::schema::Entity::User, fields, vocabularies).unwrap().columns;
+    let columns: Vec<Column> = dataset
+        .users
+        .encode(melu::model::schema::Entity::User, fields, vocabularies)
+        .unwrap()
+        .columns;
     let own = |item: &u32| catalog.find(dataset.items.ids().get(*item as usize).unwrap()).unwrap();
     assert!((0..dataset.items.len() as u32).all(|item| own(&item) == item), "ids in one order");
 

@@ -10,9 +10,9 @@ use std::process::Command;
 
 use common::allocations::{Watching, allocations};
 use common::{Tensors, unit};
-use melu::config::{Config, Precision};
 use melu::data::{SynthOptions, World};
-use melu::schema::Value;
+use melu::model::config::{Config, Precision};
+use melu::model::schema::Value;
 use melu::train::{Solver, TrainOptions, Trainer};
 use melu::{Catalog, Model, NewItem, RecommendOptions, User, kernel_name, kernel_names};
 

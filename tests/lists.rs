@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use melu::data::{Dataset, Feedback, SynthOptions, World};
-use melu::file;
+use melu::model::file;
 use melu::train::{TrainOptions, Trainer};
 use melu::{Catalog, Error, Model, Order, RecommendOptions, Recommendation, User};
 
@@ -304,14 +304,15 @@ fn a_catalogue_of_some_items_scores_them_alike() {
         let table = model.contents().catalog.as_ref().unwrap();
         // Every second item, without what the head for choosing sees of it.
         let kept: Vec<u32> = (0..whole.len() as u32).step_by(2).collect();
-        let values: Vec<Vec<(&str, melu::schema::Value)>> = kept
+        let values: Vec<Vec<(&str, melu::model::schema::Value)>> = kept
             .iter()
             .map(|&item| {
                 let fields = model.config().item_fields.iter().zip(&table.columns);
                 let values = fields.flat_map(|(field, column)| {
-                    let number = column.number(item as usize).map(melu::schema::Value::Number);
+                    let number =
+                        column.number(item as usize).map(melu::model::schema::Value::Number);
                     let indices = column.row(item as usize).iter();
-                    let indices = indices.map(|&index| melu::schema::Value::Index(index));
+                    let indices = indices.map(|&index| melu::model::schema::Value::Index(index));
                     indices.chain(number).map(|value| (field.name.as_str(), value))
                 });
                 values.collect()

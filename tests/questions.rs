@@ -4,10 +4,10 @@ mod common;
 
 use common::plain::{dot, inverse, quadratic};
 use common::unit;
-use melu::config::Config;
-use melu::familiarity::Familiarity;
-use melu::file::{CatalogTable, Contents, ItemPrior, ItemVectors};
-use melu::prior::Prior;
+use melu::model::config::Config;
+use melu::model::familiarity::Familiarity;
+use melu::model::file::{CatalogTable, Contents, ItemPrior, ItemVectors};
+use melu::model::prior::Prior;
 use melu::{Asking, Catalog, Error, Model, NewItem, Question, Questions, User, greedy_evidence};
 use proptest::prelude::*;
 

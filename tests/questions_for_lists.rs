@@ -4,9 +4,9 @@ mod common;
 
 use common::plain::{dot, inverse, quadratic};
 use common::{choosing, unit};
-use melu::familiarity::Familiarity;
-use melu::file::Contents;
 use melu::model::ChoiceHead;
+use melu::model::familiarity::Familiarity;
+use melu::model::file::Contents;
 use melu::{Asking, Catalog, Model, Questions, User, greedy_evidence};
 use proptest::prelude::*;
 

@@ -6,13 +6,13 @@
 mod common;
 
 use common::{mean_loss, predict, unit};
-use melu::adapt::Set;
-use melu::config::Ridge;
-use melu::loss::{Loss, Output};
-use melu::network::{Inputs, Network};
-use melu::prior::{Input, Prior, Term};
-use melu::schema::{Column, ColumnBuilder, Field, FieldKind};
+use melu::model::config::Ridge;
+use melu::model::loss::{Loss, Output};
+use melu::model::network::{Inputs, Network};
+use melu::model::prior::{Input, Prior, Term};
+use melu::model::schema::{Column, ColumnBuilder, Field, FieldKind};
 use melu::train::RidgeGradient;
+use melu::user::adapt::Set;
 use proptest::prelude::*;
 
 /// The slope of the logistic curve below which it counts as no flatter.

@@ -4,7 +4,7 @@ mod common;
 
 use common::estimator::Case;
 use common::files::{sample, sample_with_vectors};
-use melu::schema::Value;
+use melu::model::schema::Value;
 use melu::{Catalog, Error, Loaded, Model, NewItem, User};
 use proptest::prelude::*;
 use xxhash_rust::xxh64::xxh64;
@@ -95,8 +95,8 @@ fn another_model_adapts_anew_and_says_so() {
     assert_ne!(Model::from_contents(contents).unwrap().fingerprint(), old.fingerprint());
     // What nothing is computed from is not.
     let unused = sample();
-    let table = melu::file::CatalogTable { titles: None, ..unused.catalog.clone().unwrap() };
-    let contents = melu::file::Contents {
+    let table = melu::model::file::CatalogTable { titles: None, ..unused.catalog.clone().unwrap() };
+    let contents = melu::model::file::Contents {
         catalog: Some(table),
         evidence: None,
         familiarity: None,
@@ -152,7 +152,7 @@ fn ratings_that_another_model_cannot_have_are_refused() {
     let user = sample_user(&Model::from_contents(sample()).unwrap());
     let mut contents = sample();
     contents.config.output =
-        melu::loss::Output { loss: melu::loss::Loss::Bce, scale: 1.0, offset: 0.0 };
+        melu::model::loss::Output { loss: melu::model::loss::Loss::Bce, scale: 1.0, offset: 0.0 };
     let clicks = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
     let error = User::load(&clicks, &user.save()).unwrap_err();
     assert!(matches!(error, Error::Rating { position: 0, .. }), "{error}");

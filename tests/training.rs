@@ -6,11 +6,11 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use melu::config::{GradientSteps, Local};
 use melu::data::{Dataset, SynthOptions, World};
 use melu::eval::{EvalOptions, Given, Predictor, evaluate};
-use melu::file;
-use melu::loss::Loss;
+use melu::model::config::{GradientSteps, Local};
+use melu::model::file;
+use melu::model::loss::Loss;
 use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
 use melu::{Error, Model};
 

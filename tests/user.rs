@@ -4,8 +4,8 @@ mod common;
 
 use common::choosing::{positive_only, with_ratings};
 use common::{Cell, Tensors, adapt, embed, predict};
-use melu::config::Config;
-use melu::schema::Value;
+use melu::model::config::Config;
+use melu::model::schema::Value;
 use melu::{Catalog, Error, Model, NewItem, Order, RecommendOptions, Recommendation, User};
 use proptest::prelude::*;
 

@@ -5,12 +5,12 @@ mod common;
 use std::fs;
 
 use common::files::{bytes, names, refused, sample, sample_with_vectors, use_all, with_header};
-use melu::buffer::Buffer;
-use melu::config::Config;
-use melu::familiarity::Familiarity;
-use melu::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
-use melu::prior::{Input, Prior, Term};
-use melu::schema::{Column, Field, FieldKind, Strings};
+use melu::model::buffer::Buffer;
+use melu::model::config::Config;
+use melu::model::familiarity::Familiarity;
+use melu::model::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
+use melu::model::prior::{Input, Prior, Term};
+use melu::model::schema::{Column, Field, FieldKind, Strings};
 use melu::{Error, Model};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};

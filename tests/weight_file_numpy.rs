@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use melu::config::Config;
-use melu::schema::Value;
+use melu::model::config::Config;
+use melu::model::schema::Value;
 use melu::{Catalog, Model, NewItem, User};
 use serde_json::Value as Json;
 
@@ -37,7 +37,10 @@ fn close(found: &[f32], expected: &Json) {
     }
 }
 
-fn values<'a>(fields: &'a [melu::schema::Field], row: &'a Json) -> Vec<(&'a str, Value<'a>)> {
+fn values<'a>(
+    fields: &'a [melu::model::schema::Field],
+    row: &'a Json,
+) -> Vec<(&'a str, Value<'a>)> {
     let mut values = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         // By position for files without names, by name for files with them.

@@ -5,7 +5,7 @@
 //! allocated in the loops. The passes between the products are plain Rust that the
 //! compiler can vectorise.
 
-use melu::network::{Layer, Network};
+use melu::model::network::{Layer, Network};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 

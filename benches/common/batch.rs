@@ -4,7 +4,7 @@ use std::ptr::{null, null_mut};
 
 use melu::Catalog;
 use melu::ffi::*;
-use melu::file::{self, Contents};
+use melu::model::file::{self, Contents};
 
 /// A place that nothing was written to.
 const UNKNOWN: melu_recommendation =

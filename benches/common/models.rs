@@ -3,11 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use melu::config::{Config, GradientSteps, Local, Precision};
 use melu::data::{SynthOptions, World};
-use melu::embedding::{mean_row, write_row};
-use melu::loss::{Loss, Output};
-use melu::schema::{Field, FieldKind, Value};
+use melu::model::config::{Config, GradientSteps, Local, Precision};
+use melu::model::embedding::{mean_row, write_row};
+use melu::model::loss::{Loss, Output};
+use melu::model::schema::{Field, FieldKind, Value};
 use melu::train::{TrainOptions, Trainer};
 use melu::{Catalog, Model, User};
 
@@ -122,7 +122,7 @@ pub fn user_row(model: &Model, number: u32) -> Vec<f32> {
     let contents = model.contents();
     let Config { user_fields, embedding_dim, .. } = &contents.config;
     let tables = user_fields.iter().zip(&contents.user_embeddings);
-    let row = |(field, table): (&Field, &melu::buffer::Buffer<f32>)| {
+    let row = |(field, table): (&Field, &melu::model::buffer::Buffer<f32>)| {
         let value = number as usize % field.size;
         table[value * embedding_dim..][..*embedding_dim].to_vec()
     };

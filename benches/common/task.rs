@@ -1,10 +1,10 @@
 //! One task of meta-training.
 
 use melu::Model;
-use melu::adapt::Set;
-use melu::config::Local;
-use melu::network::Inputs;
+use melu::model::config::Local;
+use melu::model::network::Inputs;
 use melu::train::{MetaGradient, Order};
+use melu::user::adapt::Set;
 
 use super::models::{FILMS, catalog, item_rows, paper, user_row};
 use super::work::rated;

@@ -17,11 +17,11 @@ use std::io::{BufRead, stdin};
 use std::time::{Duration, Instant};
 
 use bytemuck::{Pod, cast_slice, pod_read_unaligned};
-use melu::adapt::Set;
-use melu::config::Local;
-use melu::network::Inputs;
-use melu::schema::Value;
+use melu::model::config::Local;
+use melu::model::network::Inputs;
+use melu::model::schema::Value;
 use melu::train::{MetaGradient, Order};
+use melu::user::adapt::Set;
 use melu::{Model, User};
 use safetensors::SafeTensors;
 

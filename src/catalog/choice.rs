@@ -1,8 +1,8 @@
 //! What the head for choosing sees of a catalogue's items.
 
 use super::places;
-use crate::buffer::Buffer;
-use crate::file::{CatalogTable, ChoiceItems, ChoicePriors};
+use crate::model::buffer::Buffer;
+use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors};
 use crate::{Error, Model, Result};
 
 /// The weight file's own rows and neighbours of the items that it has, and what content

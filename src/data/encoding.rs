@@ -2,7 +2,7 @@
 
 use super::settings::TableKind;
 use super::table::{Table, TableField};
-use crate::schema::{Column, ColumnBuilder, Entity, Field, FieldKind, Vocabulary};
+use crate::model::schema::{Column, ColumnBuilder, Entity, Field, FieldKind, Vocabulary};
 use crate::{Error, Result};
 
 /// A table's rows as a model's columns.

@@ -10,7 +10,7 @@ use super::rows::{Open, read_text, whole_file};
 use super::settings::{LogKind, Newcomers, Settings, SplitSettings, TableSettings, TaskRules};
 use super::split::new_rows;
 use super::table::Table;
-use crate::schema::Entity;
+use crate::model::schema::Entity;
 use crate::{Error, Result};
 
 /// A data folder's content.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::rows::{Open, Rows, shown, whole_file};
 use super::settings::{LogKind, LogSettings};
 use super::table::Table;
-use crate::schema::Entity;
+use crate::model::schema::Entity;
 use crate::{Error, Result};
 
 /// What one user said of one item, or that they chose it.

@@ -9,8 +9,8 @@ use super::ratings::Rating;
 use super::rows::{Open, read_text, shown};
 use super::settings::Newcomers;
 use super::table::Table;
+use crate::model::schema::Entity;
 use crate::random::{Purpose, generator};
-use crate::schema::Entity;
 use crate::{Error, Result};
 
 /// For each row of the table, whether it is new.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::rows::{Open, Rows, shown};
 use super::settings::{FieldSettings, TableKind, TableSettings};
 use crate::Result;
-use crate::schema::{Column, ColumnBuilder, Strings, Vocabulary};
+use crate::model::schema::{Column, ColumnBuilder, Strings, Vocabulary};
 
 /// All users, or all items: a row each, in the order of the file.
 ///

@@ -18,8 +18,8 @@ use super::interview::{Figures, Interview, Interviewed};
 use super::scenarios::{check_inside, everybody};
 use super::sums::mean_and_error;
 use crate::data::{Dataset, Feedback, Scenario, Task, ranking_tasks};
+use crate::model::schema::Column;
 use crate::random::{Purpose, generator};
-use crate::schema::Column;
 use crate::train::TrainingRecord;
 use crate::{Catalog, Error, Model, Questions, Result, greedy_evidence};
 

@@ -5,7 +5,7 @@ use super::evidence::{QUESTIONS, World};
 use super::metrics::mean_absolute_error;
 use super::rankings::{ANSWERED, List, RELEVANT};
 use crate::data::{Rated, Task};
-use crate::schema::Column;
+use crate::model::schema::Column;
 use crate::{Asking, Catalog, Questions, Result, User};
 
 /// One interview's figures after one number of questions, or their sum.

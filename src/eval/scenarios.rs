@@ -10,9 +10,9 @@ use super::sums::{Sums, Table as SumTable, Totals, Within};
 use crate::data::{
     Dataset, Feedback, Scenario, Table, Task, UserRatings, items_and_ratings, tasks,
 };
-use crate::file::CatalogTable;
-use crate::loss::Loss;
-use crate::schema::{Column, Entity};
+use crate::model::file::CatalogTable;
+use crate::model::loss::Loss;
+use crate::model::schema::{Column, Entity};
 use crate::train::{FactorOptions, Factors, TrainingRecord};
 use crate::{Catalog, Error, Model, Result, User};
 

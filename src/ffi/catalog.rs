@@ -9,8 +9,8 @@ use super::handle::{Guarded, Handle, handle};
 use super::model::{melu_model, unavailable};
 use super::value::values;
 use super::{melu_error, melu_status, melu_str, melu_value};
-use crate::config::Precision;
-use crate::schema::Value;
+use crate::model::config::Precision;
+use crate::model::schema::Value;
 use crate::{Catalog, NewItem};
 
 /// Items with their embeddings, known by index from 0.

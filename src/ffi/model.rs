@@ -12,8 +12,8 @@ use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
 use super::{melu_error, melu_status, melu_str};
 use crate::Model;
-use crate::loss::Loss;
 use crate::model::ChoiceHead;
+use crate::model::loss::Loss;
 
 /// A meta-trained model: an opened weight file.
 ///

@@ -8,7 +8,7 @@ use super::handle::{Guarded, Handle, handle};
 use super::model::unavailable;
 use super::value::values;
 use super::{melu_error, melu_status, melu_value};
-use crate::adapt::BLOCK;
+use crate::catalog::blocks::BLOCK;
 use crate::{Loaded, User};
 
 /// In the place of a count of items: all items of the catalogue, in their order.

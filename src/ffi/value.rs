@@ -5,7 +5,7 @@ use std::fmt::Arguments;
 use super::arguments::slice;
 use super::error::Failure;
 use super::{melu_status, melu_str};
-use crate::schema::Value;
+use crate::model::schema::Value;
 
 /// A value is a name from the model's vocabulary, or a number written out.
 pub const MELU_VALUE_NAME: u32 = 0;

@@ -10,10 +10,10 @@ use super::parameters::Parameters;
 use super::task_gradient::{Scratch, Shared, TaskGradient};
 use super::training_set::{TaskRows, TrainingSet};
 use crate::data::Task;
-use crate::embedding::Mix;
 use crate::kernels::add_scaled;
-use crate::prior::Term;
-use crate::schema::{Column, Field};
+use crate::model::embedding::Mix;
+use crate::model::prior::Term;
+use crate::model::schema::{Column, Field};
 
 /// How fast the profile's weights learn, beside the others: few users share a profile, and
 /// at the full rate the weights learn these users by heart (MovieLens 1M: new users .6815

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use crate::data::{Task, items_and_ratings};
-use crate::loss::Loss;
-use crate::schema::Column;
+use crate::model::loss::Loss;
+use crate::model::schema::Column;
 use crate::{Catalog, Result, User};
 
 /// The share of ratings that an interval of [`QUANTILE`] standard deviations to

@@ -9,7 +9,7 @@ use super::batch::Optimiser;
 use super::history::Epoch;
 use super::parameters::Parameters;
 use super::training_set::TrainingSet;
-use crate::file::{RawFile, TensorData, map, write_tensors};
+use crate::model::file::{RawFile, TensorData, map, write_tensors};
 use crate::{Error, Result};
 
 const KEY: &str = "melu.checkpoint";

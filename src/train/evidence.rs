@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::training_set::raters;
 use crate::data::{Dataset, Scenario, Task, items_and_ratings, tasks};
-use crate::file::EvidenceTable;
-use crate::schema::{Column, Entity};
+use crate::model::file::EvidenceTable;
+use crate::model::schema::{Column, Entity};
 use crate::{Catalog, Error, EvidenceRanking, Result, User};
 
 /// Ranks a catalogue's items by the gradient norms of the support sets of a

@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use crate::data::{TaskRules, UserRatings};
-use crate::familiarity::Familiarity;
+use crate::model::familiarity::Familiarity;
 use crate::random::{Purpose, generator};
 
 /// Kinds of people at most, and users that each should have at least.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Task, items_and_ratings};
-use crate::schema::Column;
+use crate::model::schema::Column;
 use crate::{Catalog, Result, User};
 
 /// Errors of predicted ratings, in rating units: means over users.

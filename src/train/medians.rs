@@ -1,6 +1,6 @@
 //! Which medians go with which predicted ratings.
 
-use crate::medians::Medians;
+use crate::model::medians::Medians;
 
 /// So many places, at most, where a median may end and the next one begin.
 const PLACES: usize = 64;

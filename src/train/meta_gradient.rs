@@ -20,13 +20,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::adapt::Set;
-use crate::config::GradientSteps;
 use crate::kernels::{
     Matrix, MatrixMut, Start, add_scaled, add_to_rows, dot, gemm, pull_towards, relu_mask, scale_by,
 };
-use crate::loss::Output;
-use crate::network::{Begin, LayerRows, Network, PackedNetwork};
+use crate::model::config::GradientSteps;
+use crate::model::loss::Output;
+use crate::model::network::{Begin, LayerRows, Network, PackedNetwork};
+use crate::user::adapt::Set;
 
 /// Whether the gradient passes through the local update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::meta_gradient::Order;
-use crate::config::Precision;
-use crate::loss::Loss;
+use crate::model::config::Precision;
+use crate::model::loss::Loss;
 use crate::{Error, Result};
 
 /// How tasks are made of the training users' ratings.

@@ -3,10 +3,10 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
-use crate::config::{Config, GradientSteps, Local, Ridge};
-use crate::network::Network;
+use crate::model::config::{Config, GradientSteps, Local, Ridge};
+use crate::model::network::Network;
+use crate::model::schema::{Field, FieldKind};
 use crate::random::{Purpose, generator};
-use crate::schema::{Field, FieldKind};
 use crate::{Error, Result};
 
 /// How wide a linear head's prior is to begin with, for its weights of the

@@ -16,11 +16,11 @@ use super::medians::fit_medians;
 use super::options::TrainOptions;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
-use crate::config::Local;
 use crate::data::Dataset;
-use crate::file::Contents;
-use crate::loss::Loss;
-use crate::medians::Medians;
+use crate::model::config::Local;
+use crate::model::file::Contents;
+use crate::model::loss::Loss;
+use crate::model::medians::Medians;
 use crate::{Catalog, Error, Model, Result};
 
 /// An epoch whose error is at most so many times the least so far counts as the
@@ -324,8 +324,12 @@ fn fingerprint(dataset: &Dataset, options: &TrainOptions) -> String {
         for field in table.fields() {
             eat(field.name.as_bytes());
             match &field.column {
-                crate::schema::Column::Values { values, .. } => eat(bytemuck::cast_slice(values)),
-                crate::schema::Column::Numbers(numbers) => eat(bytemuck::cast_slice(numbers)),
+                crate::model::schema::Column::Values { values, .. } => {
+                    eat(bytemuck::cast_slice(values))
+                }
+                crate::model::schema::Column::Numbers(numbers) => {
+                    eat(bytemuck::cast_slice(numbers))
+                }
             }
         }
     }

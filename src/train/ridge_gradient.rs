@@ -11,11 +11,11 @@
 //! All else is how rows and residuals come from features, scale, item variances
 //! and the head where it starts.
 
-use crate::adapt::Set;
-use crate::config::Ridge;
 use crate::kernels::cholesky;
-use crate::loss::Output;
-use crate::network::Network;
+use crate::model::config::Ridge;
+use crate::model::loss::Output;
+use crate::model::network::Network;
+use crate::user::adapt::Set;
 
 /// One task's gradients, and room to compute them in.
 ///

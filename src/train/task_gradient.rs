@@ -5,13 +5,13 @@ use super::meta_gradient::{MetaGradient, Order};
 use super::parameters::Parameters;
 use super::ridge_gradient::RidgeGradient;
 use super::training_set::{TaskRows, TrainingSet};
-use crate::adapt::Set;
-use crate::config::Local;
+use crate::catalog::features::write_features;
 use crate::data::Task;
-use crate::embedding::write_row;
-use crate::features::write_features;
 use crate::kernels::{relu_mask, scale_by, sum_of_squares};
-use crate::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
+use crate::model::config::Local;
+use crate::model::embedding::write_row;
+use crate::model::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
+use crate::user::adapt::Set;
 
 /// What all tasks of a batch share: the parameters as they stand.
 #[derive(Clone, Copy, Debug)]

@@ -11,10 +11,10 @@ use super::choice::{ChoiceSet, Fit, Stage};
 use super::history::TrainingRecord;
 use super::options::TrainOptions;
 use super::rating_trainer::RatingTrainer;
-use crate::config::Config;
 use crate::data::{Dataset, Feedback};
-use crate::file::{CatalogTable, Contents};
-use crate::schema::Entity;
+use crate::model::config::Config;
+use crate::model::file::{CatalogTable, Contents};
+use crate::model::schema::Entity;
 use crate::{Error, Result};
 
 /// What training says of itself while it runs.
@@ -238,7 +238,7 @@ impl ChoiceSet {
             None,
             options.catalog,
         );
-        let empty = |fields: &[crate::schema::Field]| vec![Vec::new().into(); fields.len()];
+        let empty = |fields: &[crate::model::schema::Field]| vec![Vec::new().into(); fields.len()];
         Contents {
             item_embeddings: empty(&config.item_fields),
             user_embeddings: empty(&config.user_fields),

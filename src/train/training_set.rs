@@ -10,16 +10,16 @@ use super::held_back::{cold_tasks, hold_back, hold_items_back, is_set};
 use super::options::{Solver, TaskSource, TrainOptions};
 use super::parameters::Parameters;
 use super::vectors::{Embedded, TrainingVectors};
-use crate::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
 use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
-use crate::embedding::mean_row;
-use crate::familiarity::Familiarity;
-use crate::file::{CatalogTable, Contents, ItemVectors};
-use crate::loss::{Loss, Output};
-use crate::network::Network;
-use crate::prior::Term;
+use crate::model::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
+use crate::model::embedding::mean_row;
+use crate::model::familiarity::Familiarity;
+use crate::model::file::{CatalogTable, Contents, ItemVectors};
+use crate::model::loss::{Loss, Output};
+use crate::model::network::Network;
+use crate::model::prior::Term;
+use crate::model::schema::{Column, Entity, Field, Vocabulary};
 use crate::random::{Purpose, generator};
-use crate::schema::{Column, Entity, Field, Vocabulary};
 use crate::{Error, Result};
 
 /// How often the ratings of users who are held back are cut into known ones and ones to

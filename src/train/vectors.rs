@@ -5,10 +5,10 @@ use super::factors::{Description, FactorOptions, Factors};
 use super::options::TrainOptions;
 use crate::Result;
 use crate::data::{TaskRules, UserRatings};
-use crate::file::{ItemPrior, ItemVectors};
-use crate::loss::{Loss, Output};
-use crate::prior::{Input, Prior};
-use crate::schema::Field;
+use crate::model::file::{ItemPrior, ItemVectors};
+use crate::model::loss::{Loss, Output};
+use crate::model::prior::{Input, Prior};
+use crate::model::schema::Field;
 
 /// What a factor model found out about items and users.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! A user's vector for choosing, in closed form.
 
-use crate::adapt::BLOCK;
-use crate::file::ChoiceItems;
-use crate::inputs::Rows;
+use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::Rows;
 use crate::kernels::{Matrix, cholesky, products_of_rows};
 use crate::model::ChoiceHead;
-use crate::schema::Column;
+use crate::model::file::ChoiceItems;
+use crate::model::schema::Column;
 use crate::{Catalog, Error, Result};
 
 /// Room to solve for one user's vector after another in; nothing is allocated after it

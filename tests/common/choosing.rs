@@ -1,10 +1,10 @@
 //! Made-up models with a head for choosing, of any number of items.
 
-use melu::config::{Config, Precision};
-use melu::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
+use melu::model::config::{Config, Precision};
+use melu::model::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
+use melu::model::prior::{Input, Prior, Term};
+use melu::model::schema::{Column, Strings};
 use melu::model::{ChoiceHead, Curve};
-use melu::prior::{Input, Prior, Term};
-use melu::schema::{Column, Strings};
 
 use super::{Tensors, unit};
 

@@ -1,10 +1,10 @@
 //! The cases of `golden/estimator.json`: whole models with vectors, priors and
 //! body, and one task of each.
 
-use melu::config::Config;
-use melu::file::{CatalogTable, Contents, ItemPrior, ItemVectors};
-use melu::prior::{Input, Prior, Term};
-use melu::schema::{Column, ColumnBuilder, Entity, Field, FieldKind};
+use melu::model::config::Config;
+use melu::model::file::{CatalogTable, Contents, ItemPrior, ItemVectors};
+use melu::model::prior::{Input, Prior, Term};
+use melu::model::schema::{Column, ColumnBuilder, Entity, Field, FieldKind};
 use serde_json::Value as Json;
 
 use super::golden::{cells, indices, numbers, singles};
@@ -151,14 +151,14 @@ fn contents(json: &Json, config: Config, known: &[Vec<Cell>]) -> Contents {
     let item_embeddings = generator.tables(&config.item_fields, config.embedding_dim);
     let user_embeddings = generator.tables(&config.user_fields, config.embedding_dim);
     let body = config.body_network().unwrap();
-    let mut network = |network: &melu::network::Network| {
+    let mut network = |network: &melu::model::network::Network| {
         network.tensor_ranges().flat_map(|range| generator.next(range.len())).collect()
     };
     let body = body.map_or(Vec::new(), |body| network(&body));
     let head: Vec<f32> = network(&config.head_network().unwrap());
     let head_scale = match config.local {
-        melu::config::Local::Ridge(_) => generator.positive(head.len()),
-        melu::config::Local::Gradient(_) => Vec::new(),
+        melu::model::config::Local::Ridge(_) => generator.positive(head.len()),
+        melu::model::config::Local::Gradient(_) => Vec::new(),
     };
     let (factors, priors) = (config.factors, &json["priors"]);
     let item_prior = priors.get("item").map(|item| ItemPrior {

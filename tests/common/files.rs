@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use melu::config::Config;
-use melu::familiarity::Familiarity;
-use melu::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
-use melu::prior::{Input, Prior, Term};
-use melu::schema::{Column, Entity, Strings, Value, Vocabulary};
+use melu::model::config::Config;
+use melu::model::familiarity::Familiarity;
+use melu::model::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
+use melu::model::prior::{Input, Prior, Term};
+use melu::model::schema::{Column, Entity, Strings, Value, Vocabulary};
 use melu::{Asking, Catalog, Error, Model, NewItem, Questions, User, greedy_evidence};
 use serde_json::Value as Json;
 

@@ -1,6 +1,6 @@
 //! Golden files of the oracles: their numbers, and how far the library's are off.
 
-use melu::schema::{Field, Value};
+use melu::model::schema::{Field, Value};
 use serde_json::Value as Json;
 
 use super::{Cell, unit};

@@ -12,11 +12,11 @@ pub mod plain;
 
 use std::io::Write;
 
-use melu::buffer::Buffer;
-use melu::config::Config;
-use melu::file::Contents;
-use melu::loss::Loss;
-use melu::schema::{Field, FieldKind};
+use melu::model::buffer::Buffer;
+use melu::model::config::Config;
+use melu::model::file::Contents;
+use melu::model::loss::Loss;
+use melu::model::schema::{Field, FieldKind};
 
 /// Says that a test is skipped: past the harness, which would keep it to itself.
 pub fn skipped(why: &str) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 use melu::data::{Dataset, Rated, Scenario, SynthOptions, Task, World, ranking_tasks};
-use melu::schema::{Column, Entity};
+use melu::model::schema::{Column, Entity};
 use melu::train::choice::Stage;
 use melu::train::{Progress, TrainOptions, Trainer};
 use melu::{Catalog, Model, RecommendOptions, Recommendation, User};

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use melu::Model;
 use melu::data::Dataset;
 use melu::eval::{
     EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given, Interviewer,
     Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report, Row, ScenarioResult,
     WorldResult, evaluate, evaluate_evidence, evaluate_rankings,
 };
+use melu::model::file;
 use melu::train::TrainingRecord;
-use melu::{Model, file};
 
 use crate::terminal::{self, note, print, print_json, print_table};
 

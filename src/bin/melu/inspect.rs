@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use melu::Model;
-use melu::config::{Config, GradientSteps, Local, Ridge};
-use melu::file::Contents;
 use melu::model::ChoiceHead;
-use melu::network::Network;
-use melu::schema::{Entity, FieldKind};
+use melu::model::config::{Config, GradientSteps, Local, Ridge};
+use melu::model::file::Contents;
+use melu::model::network::Network;
+use melu::model::schema::{Entity, FieldKind};
 use serde_json::{Value, json};
 
 use crate::terminal::{self, print, print_json, print_table};

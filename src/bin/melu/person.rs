@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use melu::schema::Value;
+use melu::model::schema::Value;
 use melu::{Catalog, Model, User};
 
 use crate::terminal::note;

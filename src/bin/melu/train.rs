@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use melu::config::Precision;
-use melu::file;
-use melu::loss::Loss;
+use melu::model::config::Precision;
+use melu::model::file;
+use melu::model::loss::Loss;
 use melu::train::choice::Stage;
 use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
 use serde_json::json;

@@ -51,8 +51,8 @@ use self::totals::Totals;
 use super::results::Given;
 use super::scenarios::{check_inside, everybody};
 use crate::data::{Dataset, Scenario, Task, items_and_ratings};
+use crate::model::schema::Column;
 use crate::random::{Purpose, generator};
-use crate::schema::Column;
 use crate::train::TrainingRecord;
 use crate::{Catalog, Error, Model, Result, User};
 

@@ -8,9 +8,9 @@ use common::estimator::{Case, columns};
 use common::golden::{Report, double, numbers};
 
 use super::*;
-use crate::config::Local;
 use crate::data::Rated;
-use crate::file::{Contents, ItemPrior, ItemVectors};
+use crate::model::config::Local;
+use crate::model::file::{Contents, ItemPrior, ItemVectors};
 use crate::train::Order;
 use crate::train::vectors::TrainingVectors;
 

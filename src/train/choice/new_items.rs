@@ -8,8 +8,8 @@ use super::neighbours::Neighbours;
 use super::part::{LowRank, Part};
 use super::search::Mix;
 use crate::data::Rated;
+use crate::model::prior::Prior;
 use crate::model::{BESIDES_VECTOR, ChoiceHead};
-use crate::prior::Prior;
 use crate::random::{Purpose, generator};
 use crate::train::factors::{Affine, Content, Description};
 

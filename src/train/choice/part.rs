@@ -10,8 +10,8 @@ use super::neighbours::Neighbours;
 use super::search::Mix;
 use crate::Result;
 use crate::data::{Feedback, UserRatings};
+use crate::model::prior::{Input, Prior, Term};
 use crate::model::{BESIDES_VECTOR, ChoiceHead, Curve};
-use crate::prior::{Input, Prior, Term};
 use crate::train::factors::{Content, Description};
 
 /// How strongly users' vectors are smoothed where the profile predicts them, in users.

@@ -3,8 +3,8 @@
 use super::design::{Description, Design};
 use super::posterior::add;
 use super::ridge::{Coefficients, Ridge, add_scaled};
-use crate::prior::{Input, Prior, Term};
-use crate::schema::FieldKind;
+use crate::model::prior::{Input, Prior, Term};
+use crate::model::schema::FieldKind;
 
 /// The regression of vectors, [rows, D], on descriptions.
 #[derive(Debug)]
@@ -230,7 +230,7 @@ fn single(numbers: &[f64]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Column, ColumnBuilder, Entity, Field};
+    use crate::model::schema::{Column, ColumnBuilder, Entity, Field};
 
     fn field(name: &str, kind: FieldKind, size: usize) -> Field {
         Field { name: name.into(), kind, size, embedded: true }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::prior::Input;
-use crate::schema::{Column, Entity, Field, FieldKind};
+use crate::model::prior::Input;
+use crate::model::schema::{Column, Entity, Field, FieldKind};
 use crate::{Error, Result};
 
 /// A value gets a row of weights of its own if its field's values occur this
@@ -185,7 +185,7 @@ fn has_company(column: &Column, size: usize, rows: &[usize]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::ColumnBuilder;
+    use crate::model::schema::ColumnBuilder;
 
     /// A field's size, and the value of each row.
     type Values<'a> = (usize, &'a dyn Fn(usize) -> Option<usize>);

@@ -27,8 +27,8 @@ use self::adjacency::Ratings;
 use self::rounds::{Fit, task_users};
 use self::whiten::{Whitening, uncertainty};
 use crate::data::{Dataset, Scenario, TaskRules, UserRatings};
-use crate::prior::Prior;
-use crate::schema::Entity;
+use crate::model::prior::Prior;
+use crate::model::schema::Entity;
 use crate::{Error, Result};
 
 /// A fitted factor model, of all users and items of a data folder.

@@ -1,9 +1,9 @@
 //! Work to measure, and how many operations it takes. The benchmarks share it.
 
-use melu::config::Local;
-use melu::loss::Loss;
-use melu::network::Network;
-use melu::schema::{FieldKind, Value};
+use melu::model::config::Local;
+use melu::model::loss::Loss;
+use melu::model::network::Network;
+use melu::model::schema::{FieldKind, Value};
 use melu::{Catalog, Model, NewItem, Result};
 
 /// Items that hold some value of each field.

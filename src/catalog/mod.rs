@@ -1,0 +1,409 @@
+//! Items that can be scored.
+
+pub(crate) mod blocks;
+mod choice;
+pub(crate) mod features;
+pub(crate) mod item_set;
+mod rows;
+
+use std::sync::Arc;
+
+use crate::catalog::blocks::BLOCK;
+use crate::catalog::features::Features;
+use crate::catalog::rows::ItemRows;
+use crate::kernels::LARGEST_HALF;
+use crate::model::config::Precision;
+use crate::model::familiarity::Familiarity;
+use crate::model::file::{CatalogTable, ChoiceItems, ItemPrior, ItemVectors};
+use crate::model::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
+use crate::{Error, Model, Result};
+
+/// Items with their features, known by index from 0.
+///
+/// Cloning is cheap: clones share one catalogue, which keeps its model alive.
+/// May be used from any number of threads at once.
+#[derive(Clone, Debug)]
+pub struct Catalog(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    model: Model,
+    table: CatalogTable,
+    /// Item indices in the order of their ids, for [`Catalog::find`].
+    by_id: Vec<u32>,
+    rows: ItemRows,
+    /// Who knows which of them, where the model can tell.
+    familiarity: Option<Familiarity>,
+    unknown_values: usize,
+}
+
+/// An item given by its field values: nobody need have rated it.
+#[derive(Clone, Copy, Debug)]
+pub struct NewItem<'a> {
+    /// What programs call it; no two alike.
+    pub id: &'a str,
+    /// Its values by field name; a multi-valued field's name is repeated, and
+    /// fields of which nothing is known are left out.
+    pub values: &'a [(&'a str, Value<'a>)],
+}
+
+impl Model {
+    /// The weight file's own items, ready to be scored; `None` if it has none.
+    ///
+    /// Computes every item's features: make it once and share it.
+    ///
+    /// # Errors
+    /// As [`Catalog::from_table`].
+    pub fn catalog(&self) -> Result<Option<Catalog>> {
+        let table = self.contents().catalog.clone();
+        table.map(|table| Catalog::from_table(self, table)).transpose()
+    }
+}
+
+impl Catalog {
+    /// Items given by their field values, in the precision that the model's
+    /// [`Config::catalog`](crate::model::config::Config::catalog) says.
+    ///
+    /// # Errors
+    /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::Argument`] for an
+    /// id that stands there twice, or an item that half precision cannot describe.
+    pub fn new(model: &Model, items: &[NewItem]) -> Result<Self> {
+        let (table, unknown_values) = read(model, items)?;
+        Self::build(model, table, model.config().catalog, unknown_values)
+    }
+
+    /// Items whose values were looked up before: the weight file's own, or a
+    /// data folder's. In the precision that the model's
+    /// [`Config::catalog`](crate::model::config::Config::catalog) says.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the columns do not fit the model's fields, an id stands
+    /// there twice, or half precision cannot describe an item.
+    pub fn from_table(model: &Model, table: CatalogTable) -> Result<Self> {
+        Self::build(model, table, model.config().catalog, 0)
+    }
+
+    /// The same items in a precision of the caller's choice: in half precision they
+    /// take half the memory, and scores differ by some thousandth of their spread.
+    ///
+    /// This catalogue stays as it is. All items are embedded anew.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if half precision cannot describe an item.
+    pub fn convert(&self, precision: Precision) -> Result<Self> {
+        if self.precision() == precision {
+            return Ok(self.clone());
+        }
+        let table = self.table().clone();
+        Self::build(self.model(), table, precision, self.unknown_values())
+    }
+
+    /// This catalogue's items, at their indices, and after them more, in its precision.
+    ///
+    /// This catalogue stays as it is, and so do its users. Only the added items
+    /// are embedded; the others' rows are copied.
+    ///
+    /// # Errors
+    /// As [`Catalog::new`], also for an id that this catalogue has.
+    pub fn extend(&self, items: &[NewItem]) -> Result<Self> {
+        let old = &*self.0;
+        let refuse = |problem: String| Error::argument("items", problem);
+        let (table, unknown_values) = read(&old.model, items)?;
+        if let Some(id) = table.ids.iter().find(|id| self.find(id).is_some()) {
+            return Err(refuse(format!("the catalogue has an item with the id \"{id}\"")));
+        }
+        let start = old.by_id.len() as u32;
+        if u32::try_from(items.len()).ok().and_then(|more| start.checked_add(more)).is_none() {
+            return Err(refuse("they are more than an index can count".into()));
+        }
+        let Added { table, by_id, rows } = Added::new(&old.model, table, &old.rows)?;
+        let table = old.table.join(&table);
+        let extended = Self(Arc::new(Inner {
+            model: old.model.clone(),
+            familiarity: familiarity(&old.model, &table),
+            by_id: merge(&table.ids, &old.by_id, &by_id, start),
+            table,
+            rows,
+            unknown_values: old.unknown_values + unknown_values,
+        }));
+        Ok(extended)
+    }
+
+    fn build(
+        model: &Model,
+        table: CatalogTable,
+        precision: Precision,
+        unknown_values: usize,
+    ) -> Result<Self> {
+        let Added { table, by_id, rows } = Added::new(model, table, &ItemRows::new(precision))?;
+        let (model, familiarity) = (model.clone(), familiarity(model, &table));
+        let inner = Inner { model, table, by_id, rows, familiarity, unknown_values };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The model that the items were embedded with.
+    pub fn model(&self) -> &Model {
+        &self.0.model
+    }
+
+    /// The items by their field values.
+    pub fn table(&self) -> &CatalogTable {
+        &self.0.table
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.0.table.ids.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The item's index: a binary search.
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.0.table.ids.find(&self.0.by_id, id)
+    }
+
+    /// The item's id; `None` beyond the end.
+    pub fn id(&self, item: u32) -> Option<&str> {
+        self.0.table.ids.get(item as usize)
+    }
+
+    /// The item's title, where the catalogue has titles.
+    pub fn title(&self, item: u32) -> Option<&str> {
+        self.0.table.titles.as_ref()?.get(item as usize)
+    }
+
+    /// How many of the items' values the model's vocabularies lack.
+    pub fn unknown_values(&self) -> usize {
+        self.0.unknown_values
+    }
+
+    /// What the rows are kept in.
+    pub fn precision(&self) -> Precision {
+        self.0.rows.precision()
+    }
+
+    /// What tells its model from others as [`Model::fingerprint`] does, in this
+    /// catalogue's precision.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.model().fingerprint_in(self.precision())
+    }
+
+    /// Each item's features.
+    pub(crate) fn rows(&self) -> &ItemRows {
+        &self.0.rows
+    }
+
+    /// What is added to the head's output for each item; empty without vectors.
+    pub(crate) fn offsets(&self) -> &[f32] {
+        self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.bias)
+    }
+
+    /// See [`ItemVectors::variance`]; empty without vectors.
+    pub(crate) fn item_variances(&self) -> &[f32] {
+        self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.variance)
+    }
+
+    /// What the head for choosing sees of the items, where the model has one.
+    pub(crate) fn choice(&self) -> Option<&ChoiceItems> {
+        self.0.table.choice.as_ref()
+    }
+
+    /// The items as vectors: a row of so many numbers for each, one after another; `None`
+    /// for a model that orders by predicted rating.
+    ///
+    /// The product of a row and [`User::vector`](crate::User::vector) is an item's score,
+    /// without what the neighbours of the answers add and without the predicted rating: an
+    /// index of these rows finds candidates by their inner product with a user's vector, and
+    /// [`User::score`](crate::User::score) says their scores. A row is the item's vector, its
+    /// bias, and 1 if nobody chose it in training.
+    pub fn item_vectors(&self) -> Option<(&[f32], usize)> {
+        let width = self.model().choice()?.row_width();
+        Some((&self.choice()?.rows, width))
+    }
+
+    /// How many people chose or rated an item in training; `None` beyond the end, or for a
+    /// model that does not know.
+    pub fn raters(&self, item: u32) -> Option<u32> {
+        self.all_raters()?.get(item as usize).copied()
+    }
+
+    /// The same of all items.
+    pub(crate) fn all_raters(&self) -> Option<&[u32]> {
+        let table = &self.0.table;
+        match (&table.choice, &table.vectors) {
+            (Some(choice), _) => Some(&choice.raters),
+            (None, Some(vectors)) => Some(&vectors.raters),
+            (None, None) => None,
+        }
+    }
+
+    /// Who knows which of the items, where the model can tell.
+    pub(crate) fn familiarity(&self) -> Option<&Familiarity> {
+        self.0.familiarity.as_ref()
+    }
+
+    /// Writes the chance that a person of whom nothing is known knows each item.
+    ///
+    /// Where the model cannot tell, it is the item's number of raters, divided by
+    /// the largest; without any all are 1, since nothing tells the items apart.
+    pub(crate) fn popularity(&self, popularity: &mut [f32]) {
+        match (&self.0.familiarity, self.all_raters()) {
+            (Some(familiarity), _) => familiarity.known(familiarity.shares(), popularity),
+            (None, Some(raters)) => {
+                let most = raters.iter().copied().max().unwrap_or(0).max(1);
+                for (popularity, raters) in popularity.iter_mut().zip(raters.iter()) {
+                    *popularity = (f64::from(*raters) / f64::from(most)) as f32;
+                }
+            }
+            (None, None) => popularity.fill(1.0),
+        }
+    }
+
+    /// Whether the other is this one, or a clone of it.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether all items are below the length.
+    pub(crate) fn check(&self, items: &[u32]) -> Result<()> {
+        let len = self.len();
+        match items.iter().position(|&item| item as usize >= len) {
+            Some(position) => Err(Error::ItemIndex { position, index: items[position], len }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The items by their field values, and how many values the vocabularies lack.
+fn read(model: &Model, items: &[NewItem]) -> Result<(CatalogTable, usize)> {
+    let fields = &model.config().item_fields;
+    let mut columns: Vec<ColumnBuilder> =
+        fields.iter().map(|field| ColumnBuilder::new(field.is_numeric())).collect();
+    let mut unknown_values = 0;
+    let vocabularies = &model.contents().item_vocabularies;
+    for item in items {
+        unknown_values +=
+            encode_row(Entity::Item, fields, vocabularies, item.values, &mut columns)?;
+    }
+    let table = CatalogTable {
+        ids: items.iter().map(|item| item.id).collect(),
+        titles: None,
+        columns: columns.into_iter().map(ColumnBuilder::finish).collect(),
+        vectors: None,
+        choice: None,
+    };
+    Ok((table, unknown_values))
+}
+
+/// What a catalogue has of items that were added to those before.
+struct Added {
+    table: CatalogTable,
+    /// Their indices among themselves, in the order of their ids.
+    by_id: Vec<u32>,
+    /// The rows before, and then theirs.
+    rows: ItemRows,
+}
+
+impl Added {
+    fn new(model: &Model, mut table: CatalogTable, before: &ItemRows) -> Result<Self> {
+        let refuse = |problem: String| Error::argument("items", problem);
+        let config = model.config();
+        table.check(config).map_err(refuse)?;
+        let ids = &table.ids;
+        let by_id = ids.sorted().map_err(refuse)?;
+        // Both numbers may be large in a small file, but their product is memory.
+        let width = config.feature_width().unwrap_or(0);
+        let mut rows = before.with_room(ids.len().saturating_mul(width))?;
+        if table.vectors.is_none() {
+            table.vectors = vectors(model, &table);
+        }
+        if table.choice.is_none() {
+            table.choice = choice::items(model, &table)?;
+        }
+        let mut features = Features::new(model, &table);
+        for first in (0..ids.len()).step_by(BLOCK) {
+            let count = BLOCK.min(ids.len() - first);
+            let block = features.of(first..first + count);
+            for (item, row) in (first..).zip(block.chunks_exact(width.max(1))) {
+                rows.push(row).map_err(|number| {
+                    let id = ids.get(item).unwrap_or_default();
+                    refuse(format!(
+                        "item \"{id}\" has the feature {number}; half precision holds numbers up \
+                         to {LARGEST_HALF}: keep the catalogue in f32"
+                    ))
+                })?;
+            }
+        }
+        Ok(Self { table, by_id, rows })
+    }
+}
+
+/// Two lists of items by their ids as one; those of the second begin at `start`.
+fn merge(ids: &Strings, first: &[u32], second: &[u32], start: u32) -> Vec<u32> {
+    let id = |item: u32| ids.get(item as usize);
+    let mut merged = Vec::with_capacity(first.len() + second.len());
+    let mut rest = first.iter().copied().peekable();
+    for item in second.iter().map(|item| start + item) {
+        while let Some(before) = rest.next_if(|&before| id(before) < id(item)) {
+            merged.push(before);
+        }
+        merged.push(item);
+    }
+    merged.extend(rest);
+    merged
+}
+
+/// The vectors of the items: the weight file's own of those that it has, and
+/// what the content foretells of the others. `None` for a model without vectors.
+fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
+    let ItemPrior { prior, variance } = model.contents().item_prior.as_ref()?;
+    let (fields, factors) = (&model.config().item_fields, model.config().factors);
+    let items = table.ids.len();
+    let mut vectors = Vec::with_capacity(items * factors);
+    let mut biases = Vec::with_capacity(items);
+    let mut variances = vec![*variance; items];
+    let mut raters = vec![0; items];
+    let own = model.contents().catalog.as_ref();
+    let own = own.and_then(|own| Some((own.vectors.as_ref()?, places(&own.ids))));
+    let mut row = vec![0.0; prior.width()];
+    for (item, id) in table.ids.iter().enumerate() {
+        let known = own.as_ref().and_then(|(known, place)| Some((known, place(id)?)));
+        if let Some((known, place)) = known {
+            vectors.extend_from_slice(&known.vectors[place * factors..][..factors]);
+            biases.push(known.bias[place]);
+            variances[item] = known.variance[place];
+            raters[item] = known.raters[place];
+            continue;
+        }
+        prior.write_row(fields, &table.columns, item, &mut row);
+        let (bias, vector) = row.split_first()?;
+        vectors.extend_from_slice(vector);
+        biases.push(*bias);
+    }
+    Some(ItemVectors {
+        vectors: vectors.into(),
+        bias: biases.into(),
+        variance: variances.into(),
+        raters: raters.into(),
+    })
+}
+
+/// Who knows which of the items: nobody knows those that the weight file lacks.
+fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
+    let contents = model.contents();
+    let (familiarity, own) = (contents.familiarity.as_ref()?, contents.catalog.as_ref()?);
+    if table.ids == own.ids {
+        return Some(familiarity.clone());
+    }
+    Some(familiarity.select(table.ids.iter().map(places(&own.ids))))
+}
+
+/// The place of an id among the weight file's own, which differ.
+pub(crate) fn places(own: &Strings) -> impl Fn(&str) -> Option<usize> {
+    let sorted = own.sorted().unwrap_or_default();
+    move |id| Some(own.find(&sorted, id)? as usize)
+}

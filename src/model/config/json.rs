@@ -1,0 +1,560 @@
+//! The configuration as JSON.
+
+use serde::{Serialize, Serializer};
+
+use super::choice::RawChoice;
+use super::{Config, GradientSteps, Local, Precision, Ridge};
+use crate::model::ChoiceHead;
+use crate::model::json::{Json, Object};
+use crate::model::loss::{Loss, Output};
+use crate::model::medians::Medians;
+use crate::model::network::Network;
+use crate::model::schema::{Entity, Field, FieldKind};
+
+impl Config {
+    /// Reads what [`Config::to_json`] writes, and what people write by hand.
+    ///
+    /// # Errors
+    /// The key that is unknown or missing, or the value that cannot be: in words.
+    pub fn from_json(json: &str) -> Result<Self, String> {
+        let raw = RawConfig::read(Json::parse(json)?.object("it")?)?;
+        let Some(raw_rating) = raw.rating else {
+            let config = Self::without_ratings(
+                fields(Entity::Item, raw.item_fields)?,
+                fields(Entity::User, raw.user_fields)?,
+                Some(raw.choice.ok_or("it has neither \"local\" nor \"choice\"")?),
+                raw.catalog,
+            );
+            config.check()?;
+            return Ok(config);
+        };
+        let config = Self {
+            item_fields: fields(Entity::Item, raw.item_fields)?,
+            user_fields: fields(Entity::User, raw.user_fields)?,
+            embedding_dim: raw_rating.embedding_dim,
+            factors: raw_rating.factors,
+            body: raw_rating.body,
+            hidden: raw_rating.hidden,
+            output: Output {
+                loss: raw_rating.loss,
+                scale: raw_rating.output.scale,
+                offset: raw_rating.output.offset,
+            },
+            // Until the head is known that the rates are for.
+            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            medians: raw_rating.medians.map(RawMedians::into_medians).transpose()?,
+            catalog: raw.catalog,
+            choice: raw.choice,
+        };
+        let local = raw_rating.local.into_local(&config.head_network()?)?;
+        let config = Self { local, ..config };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// As the weight file keeps it.
+    pub fn to_json(&self) -> String {
+        let raw = RawConfig {
+            item_fields: self.item_fields.iter().map(RawField::from).collect(),
+            user_fields: self.user_fields.iter().map(RawField::from).collect(),
+            rating: self.has_ratings().then(|| RawRating {
+                embedding_dim: self.embedding_dim,
+                factors: self.factors,
+                body: self.body.clone(),
+                hidden: self.hidden.clone(),
+                loss: self.output.loss,
+                output: RawOutput { scale: self.output.scale, offset: self.output.offset },
+                local: RawLocal::from_local(&self.local, self.head_network().ok()),
+                medians: self.medians.as_ref().map(RawMedians::from),
+            }),
+            catalog: self.catalog,
+            choice: self.choice.clone(),
+        };
+        serde_json::to_string(&raw).unwrap_or_default()
+    }
+}
+
+fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
+    let field = |raw| {
+        let RawField { name, kind, size, mean, std, embedded } = raw;
+        let refuse = |problem: &str| Err(format!("{entity} field \"{name}\" {problem}"));
+        let (kind, size) = match (kind, size, mean, std) {
+            (RawKind::One, Some(size), None, None) => (FieldKind::One, size),
+            (RawKind::Multi, Some(size), None, None) => (FieldKind::Multi, size),
+            (RawKind::Numeric, None | Some(2), Some(mean), Some(std)) => {
+                (FieldKind::Numeric { mean, std }, 2)
+            }
+            (RawKind::Numeric, ..) => {
+                return refuse(
+                    "is numeric: it takes \"mean\" and \"std\", and no other size than 2",
+                );
+            }
+            _ => return refuse("needs a \"size\", and neither \"mean\" nor \"std\""),
+        };
+        Ok(Field { name, kind, size, embedded })
+    };
+    raw.into_iter().map(field).collect()
+}
+
+#[derive(Serialize)]
+struct RawConfig {
+    item_fields: Vec<RawField>,
+    user_fields: Vec<RawField>,
+    #[serde(flatten)]
+    rating: Option<RawRating>,
+    #[serde(skip_serializing_if = "is_single")]
+    catalog: Precision,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_raw_choice")]
+    choice: Option<ChoiceHead>,
+}
+
+/// The head for ratings.
+#[derive(Serialize)]
+struct RawRating {
+    embedding_dim: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    factors: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    body: Vec<usize>,
+    hidden: Vec<usize>,
+    loss: Loss,
+    output: RawOutput,
+    local: RawLocal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    medians: Option<RawMedians>,
+}
+
+fn as_raw_choice<S: Serializer>(
+    head: &Option<ChoiceHead>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    head.as_ref().map(RawChoice::from).serialize(serializer)
+}
+
+#[derive(Serialize)]
+struct RawField {
+    name: String,
+    kind: RawKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    std: Option<f32>,
+    #[serde(skip_serializing_if = "is_yes")]
+    embedded: bool,
+}
+
+impl RawConfig {
+    fn read(mut json: Object) -> Result<Self, String> {
+        let fields = |json: Json, name: &str| {
+            let read = |(place, field): (usize, Json)| {
+                let field = field.object(name).and_then(RawField::read);
+                field.map_err(|problem| format!("{name}, number {place}: {problem}"))
+            };
+            json.list(name)?.into_iter().enumerate().map(read).collect::<Result<_, _>>()
+        };
+        let local = json.maybe("local", Json::object)?;
+        let read = Self {
+            item_fields: fields(json.need("item_fields")?, "item_fields")?,
+            user_fields: fields(json.need("user_fields")?, "user_fields")?,
+            rating: local.map(|local| RawRating::read(&mut json, local)).transpose()?,
+            catalog: match json.maybe("catalog", Json::text)? {
+                None => Precision::Single,
+                Some(name) => name.parse()?,
+            },
+            choice: json.maybe("choice", RawChoice::read)?,
+        };
+        json.finish()?;
+        Ok(read)
+    }
+}
+
+impl RawRating {
+    fn read(json: &mut Object, local: Object) -> Result<Self, String> {
+        let (scale, offset) = (1.0, 0.0);
+        Ok(Self {
+            embedding_dim: json.need("embedding_dim")?.count("embedding_dim")?,
+            factors: json.maybe("factors", Json::count)?.unwrap_or(0),
+            body: json.maybe("body", Json::counts)?.unwrap_or_default(),
+            hidden: json.need("hidden")?.counts("hidden")?,
+            loss: json.need("loss")?.text("loss")?.parse()?,
+            output: json.maybe("output", RawOutput::read)?.unwrap_or(RawOutput { scale, offset }),
+            local: RawLocal::read(local).map_err(|problem| format!("local: {problem}"))?,
+            medians: json.maybe("medians", |json, name| {
+                RawMedians::read(json, name).map_err(|problem| format!("{name}: {problem}"))
+            })?,
+        })
+    }
+}
+
+impl RawField {
+    fn read(mut json: Object) -> Result<Self, String> {
+        let read = Self {
+            name: json.need("name")?.text("name")?,
+            kind: match json.need("kind")?.text("kind")?.as_str() {
+                "one" => RawKind::One,
+                "multi" => RawKind::Multi,
+                "numeric" => RawKind::Numeric,
+                other => {
+                    return Err(format!("kind is \"{other}\"; one, multi or numeric is expected"));
+                }
+            },
+            size: json.maybe("size", Json::count)?,
+            mean: json.maybe("mean", Json::number)?,
+            std: json.maybe("std", Json::number)?,
+            embedded: json.maybe("embedded", Json::flag)?.unwrap_or(true),
+        };
+        json.finish()?;
+        Ok(read)
+    }
+}
+
+impl RawOutput {
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let mut json = json.object(name)?;
+        let scale = json.need("scale")?.number("output.scale")?;
+        let offset = json.need("offset")?.number("output.offset")?;
+        json.finish()?;
+        Ok(Self { scale, offset })
+    }
+}
+
+impl RawMedians {
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let mut json = json.object(name)?;
+        let cuts = json.need("cuts")?.numbers("cuts")?;
+        let values = json.need("values")?.numbers("values")?;
+        json.finish()?;
+        Ok(Self { cuts, values })
+    }
+
+    fn into_medians(self) -> Result<Medians, String> {
+        Medians::new(self.cuts, self.values).map_err(|problem| format!("medians: {problem}"))
+    }
+}
+
+impl From<&Medians> for RawMedians {
+    fn from(medians: &Medians) -> Self {
+        Self { cuts: medians.cuts().to_vec(), values: medians.values().to_vec() }
+    }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+fn is_single(precision: &Precision) -> bool {
+    *precision == Precision::Single
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+impl From<&Field> for RawField {
+    fn from(field: &Field) -> Self {
+        let (kind, size, mean, std) = match field.kind {
+            FieldKind::One => (RawKind::One, Some(field.size), None, None),
+            FieldKind::Multi => (RawKind::Multi, Some(field.size), None, None),
+            FieldKind::Numeric { mean, std } => (RawKind::Numeric, None, Some(mean), Some(std)),
+        };
+        Self { name: field.name.clone(), kind, size, mean, std, embedded: field.embedded }
+    }
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RawKind {
+    One,
+    Multi,
+    Numeric,
+}
+
+#[derive(Serialize)]
+struct RawOutput {
+    scale: f32,
+    offset: f32,
+}
+
+#[derive(Serialize)]
+struct RawMedians {
+    cuts: Vec<f32>,
+    values: Vec<f32>,
+}
+
+#[derive(Serialize)]
+struct RawLocal {
+    solver: Solver,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<RawRate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pull: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    noise: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_variance: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<f32>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Solver {
+    Gradient,
+    Ridge,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum RawRate {
+    One(f32),
+    PerTensor(#[serde(serialize_with = "as_object")] Vec<(String, f32)>),
+}
+
+fn as_object<S: Serializer>(pairs: &[(String, f32)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, rate)| (name, rate)))
+}
+
+impl RawLocal {
+    fn read(mut json: Object) -> Result<Self, String> {
+        let read = Self {
+            solver: match json.maybe("solver", Json::text)?.as_deref() {
+                None | Some("gradient") => Solver::Gradient,
+                Some("ridge") => Solver::Ridge,
+                Some(other) => {
+                    return Err(format!("solver is \"{other}\"; gradient or ridge is expected"));
+                }
+            },
+            steps: json.maybe("steps", Json::count)?,
+            rate: json.maybe("rate", RawRate::read)?,
+            pull: json.maybe("pull", Json::number)?,
+            noise: json.maybe("noise", Json::number)?,
+            item_variance: json.maybe("item_variance", Json::number)?,
+            calibration: json.maybe("calibration", Json::number)?,
+        };
+        json.finish()?;
+        Ok(read)
+    }
+
+    fn into_local(self, head: &Network) -> Result<Local, String> {
+        let Self { solver, steps, rate, pull, noise, item_variance, calibration } = self;
+        let ridge = (noise, item_variance, calibration);
+        match (solver, steps, rate, pull, ridge) {
+            (Solver::Gradient, Some(steps), Some(rate), pull, (None, None, None)) => {
+                let rates = rate.per_tensor(head)?;
+                Ok(Local::Gradient(GradientSteps { steps, rates, pull: pull.unwrap_or(0.0) }))
+            }
+            (Solver::Ridge, None, None, None, (Some(noise), item_variance, calibration)) => {
+                let item_variance = item_variance.unwrap_or(0.0);
+                let calibration = calibration.unwrap_or(1.0);
+                Ok(Local::Ridge(Ridge { noise, item_variance, calibration }))
+            }
+            (Solver::Gradient, ..) => {
+                Err("local takes \"steps\", \"rate\" and perhaps \"pull\" with the solver \
+                     gradient, and nothing else"
+                    .into())
+            }
+            (Solver::Ridge, ..) => {
+                Err("local takes \"noise\" and perhaps \"item_variance\" and \"calibration\" \
+                     with the solver ridge, and nothing else"
+                    .into())
+            }
+        }
+    }
+
+    fn from_local(local: &Local, head: Option<Network>) -> Self {
+        let nothing = Self {
+            solver: Solver::Gradient,
+            steps: None,
+            rate: None,
+            pull: None,
+            noise: None,
+            item_variance: None,
+            calibration: None,
+        };
+        match local {
+            Local::Gradient(GradientSteps { steps, rates, pull }) => Self {
+                steps: Some(*steps),
+                rate: head.map(|head| RawRate::new(rates, &head)),
+                pull: (*pull > 0.0).then_some(*pull),
+                ..nothing
+            },
+            Local::Ridge(Ridge { noise, item_variance, calibration }) => Self {
+                solver: Solver::Ridge,
+                noise: Some(*noise),
+                item_variance: Some(*item_variance),
+                calibration: Some(*calibration),
+                ..nothing
+            },
+        }
+    }
+}
+
+impl RawRate {
+    fn read(json: Json, name: &str) -> Result<Self, String> {
+        let Json::Object(rates) = json else { return Ok(Self::One(json.number(name)?)) };
+        let rate = |(name, rate): (String, Json)| {
+            let rate = rate.number(&format!("local.rate of {name}"))?;
+            Ok((name, rate))
+        };
+        Ok(Self::PerTensor(rates.into_pairs().map(rate).collect::<Result<_, String>>()?))
+    }
+
+    fn new(rates: &[f32], head: &Network) -> Self {
+        match rates.first() {
+            Some(first) if rates.iter().all(|rate| rate == first) => Self::One(*first),
+            _ => {
+                let named = rates.iter().enumerate();
+                Self::PerTensor(named.map(|(t, rate)| (head.tensor_name(t), *rate)).collect())
+            }
+        }
+    }
+
+    fn per_tensor(&self, head: &Network) -> Result<Vec<f32>, String> {
+        match self {
+            Self::One(rate) => Ok(vec![*rate; head.tensors()]),
+            Self::PerTensor(rates) => {
+                let names: Vec<String> =
+                    (0..head.tensors()).map(|tensor| head.tensor_name(tensor)).collect();
+                if let Some((unknown, _)) = rates.iter().find(|(name, _)| !names.contains(name)) {
+                    return Err(format!("local.rate names \"{unknown}\", which is no head tensor"));
+                }
+                let rate = |name: &String| {
+                    let found = rates.iter().find(|(other, _)| other == name);
+                    found.map(|(_, rate)| *rate).ok_or(format!("local.rate lacks \"{name}\""))
+                };
+                names.iter().map(rate).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: &str = r#"{
+        "item_fields": [{"name": "rate", "kind": "one", "size": 6},
+                        {"name": "genres", "kind": "multi", "size": 25},
+                        {"name": "year", "kind": "numeric", "mean": 1990.5, "std": 7.25}],
+        "user_fields": [{"name": "gender", "kind": "one", "size": 2}],
+        "embedding_dim": 32,
+        "hidden": [64, 64],
+        "loss": "mse",
+        "output": {"scale": 1.0, "offset": 0.0},
+        "local": {"solver": "gradient", "steps": 1, "rate": 5e-6}
+    }"#;
+
+    fn gradient(steps: usize, rates: &[f32]) -> Local {
+        Local::Gradient(GradientSteps { steps, rates: rates.to_vec(), pull: 0.0 })
+    }
+
+    #[test]
+    fn reads_and_writes_the_contract() {
+        let config = Config::from_json(CONTRACT).unwrap();
+        assert_eq!(config.item_fields.len(), 3);
+        assert_eq!(config.item_fields[2].size, 2);
+        assert_eq!(config.local, gradient(1, &[5e-6; 6]));
+        assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+    }
+
+    #[test]
+    fn keeps_medians() {
+        let with = |medians: &str| {
+            let medians = format!("\"medians\": {medians}, \"local\"");
+            Config::from_json(&CONTRACT.replace("\"local\"", &medians))
+        };
+        let config = with(r#"{"cuts": [2.5, 3.25], "values": [1.0, 3.0, 4.0]}"#).unwrap();
+        let medians = config.medians.as_ref().unwrap();
+        assert_eq!((medians.cuts(), medians.values()), (&[2.5, 3.25][..], &[1.0, 3.0, 4.0][..]));
+        assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+        for refused in [r#"{"cuts": [], "values": []}"#, r#"{"values": [1]}"#, "[]"] {
+            assert!(with(refused).unwrap_err().contains("medians"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn keeps_one_rate_per_tensor() {
+        let rates = r#"{"head.0.weight": 0.01, "head.0.bias": 0.02, "head.1.weight": 0.03,
+            "head.1.bias": 0.04, "head.2.weight": 0.05, "head.2.bias": 0.06}"#;
+        let config = Config::from_json(&CONTRACT.replace("5e-6", rates)).unwrap();
+        assert_eq!(config.local, gradient(1, &[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]));
+        assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+    }
+
+    #[test]
+    fn reads_and_writes_vectors_body_and_ridge() {
+        let json = CONTRACT
+            .replace(
+                "\"embedding_dim\": 32",
+                "\"embedding_dim\": 8, \"factors\": 25, \"body\": [64, 16]",
+            )
+            .replace("\"size\": 6}", "\"size\": 6, \"embedded\": false}")
+            .replace("\"size\": 2}", "\"size\": 2, \"embedded\": false}")
+            .replace("\"hidden\": [64, 64]", "\"hidden\": []")
+            .replace(
+                "\"gradient\", \"steps\": 1, \"rate\": 5e-6",
+                "\"ridge\", \"noise\": 0.5, \"item_variance\": 1.25, \"calibration\": 0.75",
+            );
+        let config = Config::from_json(&json).unwrap();
+        assert_eq!(
+            config.local,
+            Local::Ridge(Ridge { noise: 0.5, item_variance: 1.25, calibration: 0.75 })
+        );
+        assert_eq!(Config::from_json(&config.to_json()), Ok(config.clone()));
+        // A vector, the numbers beside it, and two embeddings, of which one is a line.
+        assert_eq!((config.item_width(), config.user_width()), (Some(25 + 4 + 16), Some(0)));
+        assert_eq!(config.feature_width(), Some(25 + 16));
+        assert_eq!(config.body_network().unwrap().unwrap().layers()[0].inputs, 45);
+        assert_eq!(config.head_network().unwrap().layers()[0].inputs, 25 + 16);
+        for (old, new, named) in [
+            ("\"hidden\": []", "\"hidden\": [3]", "hidden"),
+            ("\"noise\": 0.5", "\"noise\": 0", "noise"),
+            ("\"noise\": 0.5,", "", "noise"),
+            ("\"noise\"", "\"steps\": 1, \"noise\"", "ridge"),
+            ("1.25", "-1", "item_variance"),
+            ("[64, 16]", "[64, 0]", "body"),
+            ("[64, 16]", "[]", "genres"),
+            ("\"factors\": 25, ", "", "factors"),
+            ("\"size\": 2, \"embedded\": false", "\"size\": 2", "gender"),
+            ("\"factors\": 25", "\"factors\": 18446744073709551615", "factors"),
+        ] {
+            assert!(json.contains(old));
+            let error = Config::from_json(&json.replace(old, new)).unwrap_err();
+            assert!(error.contains(named), "{named}: {error}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know_and_names_it() {
+        for (old, new, named) in [
+            ("\"loss\"", "\"dropout\": 0.1, \"loss\"", "dropout"),
+            ("\"kind\": \"one\", \"size\": 6", "\"kind\": \"one\"", "rate"),
+            ("\"std\": 7.25", "\"std\": 0", "year"),
+            ("\"gender\"", "\"\"", "user field 0"),
+            ("\"genres\"", "\"rate\"", "rate"),
+            ("\"genres\"", "\"ids\"", "ids"),
+            ("\"gradient\"", "\"newton\"", "newton"),
+            ("\"steps\": 1", "\"steps\": 1000000000", "steps"),
+            ("5e-6", "-1", "rate"),
+            ("5e-6", "1e300", "rate"),
+            ("5e-6", "{\"head.0.weight\": 0.1}", "head.0.bias"),
+            ("\"scale\": 1.0", "\"scale\": 0", "scale"),
+            ("\"mse\"", "\"hinge\"", "hinge"),
+            ("[64, 64]", "[64, 0]", "hidden"),
+            ("\"hidden\"", "\"catalog\": \"f64\", \"hidden\"", "f16"),
+            ("\"hidden\"", "\"catalog\": 16, \"hidden\"", "catalog"),
+            ("\"hidden\"", "\"catalog\": \"f16\", \"catalog\": \"f32\", \"hidden\"", "catalog"),
+            ("\"embedding_dim\": 32", "\"embedding_dim\": 0", "embedding_dim"),
+            ("\"embedding_dim\": 32", "\"embedding_dim\": 18446744073709551615", "embedding_dim"),
+            ("[64, 64]", "[4294967296, 4294967296, 64]", "too large"),
+        ] {
+            assert!(CONTRACT.contains(old));
+            let error = Config::from_json(&CONTRACT.replace(old, new)).unwrap_err();
+            assert!(error.contains(named), "{named}: {error}");
+        }
+    }
+}

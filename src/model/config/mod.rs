@@ -1,0 +1,348 @@
+//! The model's configuration: `melu.config` in the weight file.
+
+mod choice;
+mod json;
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ChoiceHead;
+use crate::model::loss::{Loss, Output};
+use crate::model::medians::Medians;
+use crate::model::network::Network;
+use crate::model::schema::{Entity, Field};
+
+/// More local steps than this are taken for a mistake.
+const MOST_STEPS: usize = 1_000;
+
+/// The widest head in closed form: its memory grows with the square of its
+/// width, and its time with the cube.
+const WIDEST_RIDGE: usize = 1_024;
+
+/// What an item's vector gives besides the vector itself: its bias, whether and
+/// by how many people it was rated, and its variance.
+pub const VECTOR_NUMBERS: usize = 4;
+
+/// Everything about a model that is not a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The fields that describe an item, in the order of the head's inputs.
+    pub item_fields: Vec<Field>,
+    /// The fields that describe a user, in the order of the head's inputs.
+    pub user_fields: Vec<Field>,
+    /// Width of every field's embedding.
+    pub embedding_dim: usize,
+    /// Width of the items' vectors; 0 for a model without.
+    pub factors: usize,
+    /// Widths of the layers of the body, which sees what describes an item and makes
+    /// features of it; empty for a model without, as for one without vectors.
+    pub body: Vec<usize>,
+    /// Widths of the head's hidden layers; with vectors, it has none.
+    pub hidden: Vec<usize>,
+    /// Loss, and how the head's units meet the ratings'.
+    pub output: Output,
+    /// How the head adapts to a user.
+    pub local: Local,
+    /// From predicted ratings to medians; `None` where a predicted rating stands for its
+    /// median.
+    pub medians: Option<Medians>,
+    /// What catalogues are kept in, unless a program chooses otherwise.
+    pub catalog: Precision,
+    /// The head for choosing, where there is one.
+    pub choice: Option<ChoiceHead>,
+}
+
+/// In what precision a catalogue keeps what describes its items.
+///
+/// It is computed with in single precision all the same. Half precision takes half the
+/// memory, and moves scores by some thousandth of their spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// 4 bytes a number, as computed: `f32`.
+    #[default]
+    #[serde(rename = "f32")]
+    Single,
+    /// 2 bytes a number, rounded to 11 binary digits, up to 65504: `f16`.
+    #[serde(rename = "f16")]
+    Half,
+}
+
+impl Precision {
+    /// What the weight file calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "f32",
+            Self::Half => "f16",
+        }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "f32" => Ok(Self::Single),
+            "f16" => Ok(Self::Half),
+            _ => Err(format!("catalog is \"{name}\"; f32 or f16 is expected")),
+        }
+    }
+}
+
+/// How the head adapts to a support set.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Local {
+    /// By gradient steps.
+    Gradient(GradientSteps),
+    /// In closed form, a head of one layer.
+    Ridge(Ridge),
+}
+
+/// Gradient steps on the mean loss of the support set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GradientSteps {
+    /// How many steps.
+    pub steps: usize,
+    /// The learning rate of each head tensor, in their order.
+    pub rates: Vec<f32>,
+    /// How strongly each step pulls back to where the head started: as much as
+    /// so many ratings. At 0 it does not.
+    pub pull: f32,
+}
+
+/// Ridge regression: the posterior mean of a linear head whose weights are
+/// normal around where it started, independent, with the standard deviations
+/// of the tensor `head.scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ridge {
+    /// Variance of a rating around what the best head says, in the head's units.
+    pub noise: f32,
+    /// What an item's own variance is multiplied by before it is added to the
+    /// noise.
+    pub item_variance: f32,
+    /// What the standard deviations of ratings are multiplied by, so that the
+    /// intervals made of them hold what they promise.
+    pub calibration: f32,
+}
+
+impl Config {
+    /// The fields of items or of users.
+    pub fn fields(&self, entity: Entity) -> &[Field] {
+        match entity {
+            Entity::Item => &self.item_fields,
+            Entity::User => &self.user_fields,
+        }
+    }
+
+    /// Whether ratings are predicted: a model that was trained without ratings has a head
+    /// for choosing alone, and its head for ratings sees nothing.
+    pub fn has_ratings(&self) -> bool {
+        self.feature_width() != Some(0) || self.user_width() != Some(0)
+    }
+
+    /// The configuration of a model without ratings.
+    pub fn without_ratings(
+        item_fields: Vec<Field>,
+        user_fields: Vec<Field>,
+        choice: Option<ChoiceHead>,
+        catalog: Precision,
+    ) -> Self {
+        let unread = |fields: Vec<Field>| {
+            fields.into_iter().map(|field| Field { embedded: false, ..field }).collect()
+        };
+        Self {
+            item_fields: unread(item_fields),
+            user_fields: unread(user_fields),
+            embedding_dim: 0,
+            factors: 0,
+            body: Vec::new(),
+            hidden: Vec::new(),
+            output: Output { loss: Loss::Mse, scale: 1.0, offset: 0.0 },
+            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
+            medians: None,
+            catalog,
+            choice,
+        }
+    }
+
+    /// Width of what describes an item to the body, or to the head of a model
+    /// without vectors: what the item's vector gives, then the embeddings of its
+    /// fields. `None` if it overflows.
+    pub fn item_width(&self) -> Option<usize> {
+        let vector = match self.factors {
+            0 => 0,
+            factors => factors.checked_add(VECTOR_NUMBERS)?,
+        };
+        self.embedded_width(Entity::Item)?.checked_add(vector)
+    }
+
+    /// Width of an item's features, which is what the head sees of it and a catalogue
+    /// keeps: the vector, then the body's output; without vectors, what describes the
+    /// item. `None` if it overflows.
+    pub fn feature_width(&self) -> Option<usize> {
+        match self.factors {
+            0 => self.item_width(),
+            factors => factors.checked_add(self.body.last().copied().unwrap_or(0)),
+        }
+    }
+
+    /// Width of what describes a user to the head: the embeddings of its fields. `None`
+    /// if it overflows.
+    pub fn user_width(&self) -> Option<usize> {
+        self.embedded_width(Entity::User)
+    }
+
+    fn embedded_width(&self, entity: Entity) -> Option<usize> {
+        let embedded = self.fields(entity).iter().filter(|field| field.embedded);
+        embedded.count().checked_mul(self.embedding_dim)
+    }
+
+    /// The body's layers and where its tensors lie; `None` for a model without.
+    ///
+    /// # Errors
+    /// If it has no input, a width is 0, or the sizes overflow: in words.
+    pub fn body_network(&self) -> Result<Option<Network>, String> {
+        if self.body.is_empty() {
+            return Ok(None);
+        }
+        let items = self.item_width().ok_or(TOO_WIDE)?;
+        Network::body(items, &self.body).map(Some)
+    }
+
+    /// The head's layers and where its tensors lie.
+    ///
+    /// # Errors
+    /// If it has no input, a width is 0, or the sizes overflow: in words.
+    pub fn head_network(&self) -> Result<Network, String> {
+        let (items, users) = self.feature_width().zip(self.user_width()).ok_or(TOO_WIDE)?;
+        Network::head(items, users, &self.hidden)
+    }
+
+    /// Whether all its numbers can be used.
+    ///
+    /// # Errors
+    /// The key and value that cannot, in words.
+    pub fn check(&self) -> Result<(), String> {
+        check_fields(Entity::Item, &self.item_fields)?;
+        check_fields(Entity::User, &self.user_fields)?;
+        if let Some(choice) = &self.choice {
+            choice.check().map_err(|problem| format!("choice: {problem}"))?;
+        }
+        let head = self.head_network()?;
+        if head.item_width() + head.user_width() == 0 && self.choice.is_none() {
+            return Err("embedding_dim or the number of fields is 0; the head has no input".into());
+        }
+        self.body_network()?;
+        self.check_vectors()?;
+        let Output { loss, scale, offset } = self.output;
+        if !(scale.is_finite() && scale > 0.0) {
+            return Err(format!("output.scale is {scale}; a number above 0 is expected"));
+        }
+        if !offset.is_finite() {
+            return Err(format!("output.offset is {offset}; a finite number is expected"));
+        }
+        if loss == Loss::Bce && (scale, offset) != (1.0, 0.0) {
+            return Err(format!(
+                "output is scale {scale}, offset {offset}; with the loss \"bce\", 1 and 0 are expected"
+            ));
+        }
+        match &self.local {
+            Local::Gradient(steps) => steps.check(&head),
+            Local::Ridge(ridge) => ridge.check(&head),
+        }
+    }
+
+    /// Whether head, body and fields are those of a model with vectors, or of one without.
+    fn check_vectors(&self) -> Result<(), String> {
+        if self.factors == 0 {
+            return match self.body.is_empty() {
+                true => Ok(()),
+                false => Err("a body is given; factors are expected".into()),
+            };
+        }
+        if !self.hidden.is_empty() {
+            return Err("factors are given; a head without hidden layers is expected".into());
+        }
+        let read_by_body = |entity| entity == Entity::Item && !self.body.is_empty();
+        for entity in [Entity::Item, Entity::User] {
+            let embedded = self.fields(entity).iter().find(|field| field.embedded);
+            if let Some(field) = embedded.filter(|_| !read_by_body(entity)) {
+                return Err(format!(
+                    "{entity} field \"{}\" has an embedding, which nothing reads: with factors, \
+                     only a body does, of items",
+                    field.name
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is said of widths whose sum is beyond a count.
+const TOO_WIDE: &str = "embedding_dim, factors or body is too large";
+
+fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {
+    let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1] && !pair[0].is_empty()) {
+        return Err(format!("{entity} field \"{}\" stands there twice", pair[0]));
+    }
+    for (place, field) in fields.iter().enumerate() {
+        let name = &field.name;
+        let refuse = |problem: String| Err(format!("{entity} field \"{name}\" {problem}"));
+        if name.is_empty() {
+            return Err(format!("{entity} field {place} has no name"));
+        }
+        if entity == Entity::Item && (name == "ids" || name == "titles") {
+            return refuse("has a name that the catalogue keeps for itself".into());
+        }
+        field.check().or_else(refuse)?;
+    }
+    Ok(())
+}
+
+impl GradientSteps {
+    fn check(&self, head: &Network) -> Result<(), String> {
+        let &Self { steps, ref rates, pull } = self;
+        if steps > MOST_STEPS {
+            return Err(format!("local.steps is {steps}; at most {MOST_STEPS} are expected"));
+        }
+        if rates.len() != head.tensors() {
+            return Err(format!(
+                "local.rate has {} numbers for {} head tensors",
+                rates.len(),
+                head.tensors()
+            ));
+        }
+        not_negative("local.pull", pull)?;
+        rates.iter().try_for_each(|rate| not_negative("local.rate", *rate))
+    }
+}
+
+impl Ridge {
+    fn check(&self, head: &Network) -> Result<(), String> {
+        if head.layers().len() != 1 {
+            return Err("local.solver is ridge; a head without hidden layers is expected".into());
+        }
+        if head.parameters() > WIDEST_RIDGE {
+            return Err(format!(
+                "local.solver is ridge for a head of {} numbers; at most {WIDEST_RIDGE} are expected",
+                head.parameters()
+            ));
+        }
+        if self.noise <= 0.0 {
+            return Err(format!("local.noise is {}; a number above 0 is expected", self.noise));
+        }
+        not_negative("local.noise", self.noise)?;
+        not_negative("local.calibration", self.calibration)?;
+        not_negative("local.item_variance", self.item_variance)
+    }
+}
+
+fn not_negative(key: &str, number: f32) -> Result<(), String> {
+    match number.is_finite() && number >= 0.0 {
+        true => Ok(()),
+        false => Err(format!("{key} is {number}; 0 or more is expected")),
+    }
+}

@@ -1,0 +1,283 @@
+//! What a weight file holds.
+
+use crate::model::buffer::Buffer;
+use crate::model::config::Config;
+use crate::model::familiarity::Familiarity;
+use crate::model::prior::Prior;
+use crate::model::schema::{Column, Entity, Strings, Vocabulary};
+
+/// Everything in a weight file.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// `melu.config`.
+    pub config: Config,
+    /// Each item field's embedding, [size, embedding_dim].
+    pub item_embeddings: Vec<Buffer<f32>>,
+    /// Each user field's embedding, [size, embedding_dim].
+    pub user_embeddings: Vec<Buffer<f32>>,
+    /// The body's tensors, one after another: see [`crate::model::network`]; empty for
+    /// a model without a body.
+    pub body: Vec<f32>,
+    /// The head's tensors, one after another.
+    pub head: Vec<f32>,
+    /// With the ridge solver, the standard deviation of each of the head's
+    /// numbers between users; empty with another.
+    pub head_scale: Vec<f32>,
+    /// What gives an item without ratings its vector; needed by a model with
+    /// item vectors.
+    pub item_prior: Option<ItemPrior>,
+    /// What is added to where the head starts, by the profile: as wide as the head has
+    /// numbers.
+    pub user_prior: Option<Prior>,
+    /// What the head for choosing knows before anybody chose; needed by a model that has
+    /// one.
+    pub choice: Option<ChoicePriors>,
+    /// The names of each item field's values, where the file has them.
+    pub item_vocabularies: Vec<Option<Vocabulary>>,
+    /// The names of each user field's values, where the file has them.
+    pub user_vocabularies: Vec<Option<Vocabulary>>,
+    /// The items, where the file has them.
+    pub catalog: Option<CatalogTable>,
+    /// The evidence candidates, where the file has them.
+    pub evidence: Option<EvidenceTable>,
+    /// Who knows which of the items, where the file has it.
+    pub familiarity: Option<Familiarity>,
+    /// `melu.training`: how the model was made, a JSON object. For people;
+    /// nothing is computed from it.
+    pub training: Option<String>,
+}
+
+impl Contents {
+    /// Embeddings of the items' or users' fields.
+    pub fn embeddings(&self, entity: Entity) -> &[Buffer<f32>] {
+        match entity {
+            Entity::Item => &self.item_embeddings,
+            Entity::User => &self.user_embeddings,
+        }
+    }
+
+    /// Vocabularies of the items' or users' fields.
+    pub fn vocabularies(&self, entity: Entity) -> &[Option<Vocabulary>] {
+        match entity {
+            Entity::Item => &self.item_vocabularies,
+            Entity::User => &self.user_vocabularies,
+        }
+    }
+}
+
+/// Items by their field values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CatalogTable {
+    /// What programs call each item; no two alike.
+    pub ids: Strings,
+    /// What people call each item.
+    pub titles: Option<Strings>,
+    /// The items' values, one column a field.
+    pub columns: Vec<Column>,
+    /// The items' vectors; those of a model with vectors are computed from the
+    /// items' values where they are left out.
+    pub vectors: Option<ItemVectors>,
+    /// What the head for choosing sees of the items; that of a model with such a head is
+    /// computed from the items' values where it is left out.
+    pub choice: Option<ChoiceItems>,
+}
+
+impl CatalogTable {
+    /// Whether it can be a catalogue of such a model.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self, config: &Config) -> Result<(), String> {
+        let items = self.ids.len();
+        let fit = self.columns.len() == config.item_fields.len()
+            && config.item_fields.iter().zip(&self.columns).all(|(field, column)| {
+                column.len() == items && column.fits(field.is_numeric(), field.size)
+            });
+        if !fit {
+            return Err("the columns do not fit the model's fields".into());
+        }
+        if self.titles.as_ref().is_some_and(|titles| titles.len() != items) {
+            return Err("there is not one title an item".into());
+        }
+        if self.vectors.as_ref().is_some_and(|vectors| !vectors.fit(config.factors, items)) {
+            return Err("the vectors do not fit the model".into());
+        }
+        match (&self.choice, &config.choice) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err("the model has no head for choosing".into()),
+            (Some(choice), Some(head)) => choice.check(head.row_width(), items),
+        }
+    }
+}
+
+impl CatalogTable {
+    /// These items, and then those of another table of the same model; their
+    /// titles are empty where only these have titles.
+    pub(crate) fn join(&self, others: &Self) -> Self {
+        let titles = self.titles.as_ref().map(|titles| match &others.titles {
+            Some(more) => titles.join(more),
+            None => titles.join(&others.ids.iter().map(|_| "").collect()),
+        });
+        let columns = self.columns.iter().zip(&others.columns);
+        let vectors = self.vectors.as_ref().zip(others.vectors.as_ref());
+        let choice = self.choice.as_ref().zip(others.choice.as_ref());
+        Self {
+            choice: choice.map(|(choice, more)| choice.join(more)),
+            ids: self.ids.join(&others.ids),
+            titles,
+            columns: columns.map(|(column, more)| column.join(more)).collect(),
+            vectors: vectors.map(|(vectors, more)| ItemVectors {
+                vectors: [&*vectors.vectors, &*more.vectors].concat().into(),
+                bias: [&*vectors.bias, &*more.bias].concat().into(),
+                variance: [&*vectors.variance, &*more.variance].concat().into(),
+                raters: [&*vectors.raters, &*more.raters].concat().into(),
+            }),
+        }
+    }
+}
+
+/// What is known of items, each as a vector: from their raters, from their
+/// content, or both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemVectors {
+    /// `[items, factors]`.
+    pub vectors: Buffer<f32>,
+    /// What is added to the head's output, `[items]`.
+    pub bias: Buffer<f32>,
+    /// The variance that the uncertain vector adds to a rating, in the head's
+    /// units, `[items]`.
+    pub variance: Buffer<f32>,
+    /// How many people rated the item in training, `[items]`.
+    pub raters: Buffer<u32>,
+}
+
+impl ItemVectors {
+    fn fit(&self, factors: usize, items: usize) -> bool {
+        let Self { vectors, bias, variance, raters } = self;
+        factors > 0
+            && items.checked_mul(factors) == Some(vectors.len())
+            && [bias.len(), variance.len(), raters.len()] == [items; 3]
+            && variance.iter().all(|variance| *variance >= 0.0)
+    }
+}
+
+/// What the head for choosing sees of items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChoiceItems {
+    /// Each item's row, `[items, row width]`: its vector, its bias, and 1 if nobody chose it
+    /// yet.
+    pub rows: Buffer<f32>,
+    /// How many people chose the item in training, `[items]`.
+    pub raters: Buffer<u32>,
+    /// Items that each one's being chosen speaks for, `[items, neighbours an item]`.
+    pub neighbours: Buffer<u32>,
+    /// How much it does, `[items, neighbours an item]`.
+    pub weights: Buffer<f32>,
+}
+
+impl ChoiceItems {
+    /// How many neighbours an item has.
+    pub fn neighbours_each(&self) -> usize {
+        self.neighbours.len() / self.raters.len().max(1)
+    }
+
+    /// An item's neighbours, and how much it speaks for each; the item is below the length.
+    pub fn neighbours_of(&self, item: u32) -> impl Iterator<Item = (u32, f32)> {
+        let each = self.neighbours_each();
+        let row = item as usize * each..(item as usize + 1) * each;
+        self.neighbours[row.clone()].iter().copied().zip(self.weights[row].iter().copied())
+    }
+
+    /// Whether nobody chose it in training.
+    pub fn is_new(&self, item: u32) -> bool {
+        self.raters[item as usize] == 0
+    }
+
+    fn check(&self, row_width: usize, items: usize) -> Result<(), String> {
+        let Self { rows, raters, neighbours, weights } = self;
+        if items.checked_mul(row_width) != Some(rows.len()) || raters.len() != items {
+            return Err("the rows for choosing do not fit the items".into());
+        }
+        if neighbours.len() != weights.len() || !neighbours.len().is_multiple_of(items.max(1)) {
+            return Err("there are not as many neighbours for each item".into());
+        }
+        match neighbours.iter().find(|&&item| item as usize >= items) {
+            Some(item) => Err(format!("the neighbour {item} is not below {items}")),
+            None => Ok(()),
+        }
+    }
+
+    /// These items, and then others, none of which is a neighbour of these.
+    fn join(&self, others: &Self) -> Self {
+        let (items, added) = (self.raters.len() as u32, others.raters.len());
+        let (each, of_others) = (self.neighbours_each(), others.neighbours_each());
+        let both = each.max(of_others);
+        let (mut neighbours, mut weights) = (Vec::new(), Vec::new());
+        let mut push = |part: &Self, each: usize, begin: u32| {
+            for item in 0..part.raters.len() {
+                let row = item * each..(item + 1) * each;
+                neighbours.extend(part.neighbours[row.clone()].iter().map(|other| begin + other));
+                weights.extend_from_slice(&part.weights[row]);
+                neighbours.resize(neighbours.len() + both - each, begin + item as u32);
+                weights.resize(neighbours.len(), 0.0);
+            }
+        };
+        push(self, each, 0);
+        push(others, of_others, items);
+        debug_assert!(neighbours.len() == (items as usize + added) * both);
+        Self {
+            rows: [&*self.rows, &*others.rows].concat().into(),
+            raters: [&*self.raters, &*others.raters].concat().into(),
+            neighbours: neighbours.into(),
+            weights: weights.into(),
+        }
+    }
+}
+
+/// What the head for choosing knows of users and items before anybody chose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChoicePriors {
+    /// From a profile to where the user starts.
+    pub user: Prior,
+    /// From content to an item's bias, and then its vector.
+    pub item: Prior,
+}
+
+/// What an item is before anybody rated it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemPrior {
+    /// Predicts the item's bias, and then its vector.
+    pub prior: Prior,
+    /// The variance that goes with it: see [`ItemVectors::variance`].
+    pub variance: f32,
+}
+
+/// Evidence candidates, best first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvidenceTable {
+    /// Item indices.
+    pub items: Buffer<u32>,
+    /// What they are ranked by.
+    pub scores: Buffer<f32>,
+    /// Mean gradient norm, divided by the largest.
+    pub gradient_norm: Buffer<f32>,
+    /// Number of raters, divided by the largest.
+    pub popularity: Buffer<f32>,
+}
+
+impl EvidenceTable {
+    /// Whether it can be that of a catalogue of so many items.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self, items: usize) -> Result<(), String> {
+        let Self { items: candidates, scores, gradient_norm, popularity } = self;
+        if [scores.len(), gradient_norm.len(), popularity.len()] != [candidates.len(); 3] {
+            return Err("the evidence's lists are not of one length".into());
+        }
+        match candidates.iter().all(|&item| (item as usize) < items) {
+            true => Ok(()),
+            false => Err("an evidence candidate is not in the catalogue".into()),
+        }
+    }
+}

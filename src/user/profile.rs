@@ -1,0 +1,60 @@
+//! A user's field values, kept so that they can be saved.
+
+use crate::model::schema::{Column, Field, Value, Vocabulary};
+
+/// Values by field name, as the caller gave them.
+#[derive(Clone, Debug, Default)]
+pub struct Profile(Vec<(Box<str>, OwnedValue)>);
+
+#[derive(Clone, Debug)]
+enum OwnedValue {
+    Name(Box<str>),
+    Index(u32),
+    Number(f32),
+}
+
+impl Profile {
+    /// Of these values.
+    pub fn new(values: &[(&str, Value)]) -> Self {
+        let owned = values.iter().map(|(field, value)| {
+            let value = match *value {
+                Value::Name(name) => OwnedValue::Name(name.into()),
+                Value::Index(index) => OwnedValue::Index(index),
+                Value::Number(number) => OwnedValue::Number(number),
+            };
+            ((*field).into(), value)
+        });
+        Self(owned.collect())
+    }
+
+    /// Of one row of the fields' columns, by name where there are names.
+    pub fn of_row(
+        fields: &[Field],
+        vocabularies: &[Option<Vocabulary>],
+        columns: &[Column],
+        row: usize,
+    ) -> Self {
+        let mut values = Vec::new();
+        for ((field, vocabulary), column) in fields.iter().zip(vocabularies).zip(columns) {
+            let number = column.number(row).map(Value::Number);
+            let indices = column.row(row).iter().map(|&index| {
+                let name = vocabulary.as_ref().and_then(|names| names.names().get(index as usize));
+                name.map_or(Value::Index(index), Value::Name)
+            });
+            values.extend(indices.chain(number).map(|value| (field.name.as_str(), value)));
+        }
+        Self::new(&values)
+    }
+
+    /// The values, in the order in which they were given.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = (&str, Value<'_>)> {
+        self.0.iter().map(|(field, value)| {
+            let value = match value {
+                OwnedValue::Name(name) => Value::Name(name),
+                OwnedValue::Index(index) => Value::Index(*index),
+                OwnedValue::Number(number) => Value::Number(*number),
+            };
+            (&**field, value)
+        })
+    }
+}

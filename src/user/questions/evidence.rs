@@ -1,0 +1,135 @@
+//! Evidence candidates: the items worth asking a new user about (Lee et al.
+//! 2019, section 3.3).
+
+use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::Rows;
+use crate::model::file::EvidenceTable;
+use crate::model::network::Inputs;
+use crate::user::adapt::Workspace;
+use crate::user::room::Room;
+use crate::{Error, Result, User};
+
+impl User {
+    /// How far one rating alone would move the head: for each pair of item
+    /// and rating, the norm over all of the head's tensors of the gradient of
+    /// that rating's loss where the head starts, divided by the loss.
+    ///
+    /// What the user was adapted to does not matter. A rating that is
+    /// predicted exactly has no such norm: `norms` gets a NaN there.
+    ///
+    /// # Errors
+    /// As [`User::adapt`], and [`Error::Argument`] if there is not one norm an
+    /// item.
+    pub fn gradient_norms(
+        &mut self,
+        items: &[u32],
+        ratings: &[f32],
+        norms: &mut [f32],
+    ) -> Result<()> {
+        self.check(items, ratings)?;
+        if norms.len() != items.len() {
+            let problem = format!("there is room for {} of {} items", norms.len(), items.len());
+            return Err(Error::argument("norms", problem));
+        }
+        let Self { catalog, embedding, own_head, room, .. } = self;
+        let Room { inputs: buffers, workspace } = room;
+        let model = catalog.model();
+        let start = own_head.start();
+        let (network, output) = (model.user_head_network(), model.config().output);
+        // All of the head's tensors count, the weights for the user's part too.
+        let Workspace { activations, deltas, .. } = workspace;
+        let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
+        for ((items, ratings), norms) in blocks {
+            let (inputs, _) = buffers.fill(catalog, Rows::Listed(items));
+            let heads = own_head.start_forward(network).outputs(network, inputs, activations);
+            let derivatives = deltas.output_mut(inputs.rows);
+            // The derivative of loss / |loss|, where |loss| is held constant.
+            for ((derivative, head), rating) in derivatives.iter_mut().zip(heads).zip(ratings) {
+                let target = output.target(*rating);
+                let loss = output.loss.value(*head, target);
+                *derivative = output.loss.derivative(*head, target) / loss;
+            }
+            network.backward(start, activations, inputs.rows, deltas);
+            let inputs = Inputs { user: embedding, ..inputs };
+            network.squared_gradient_norms(inputs, activations, deltas, norms);
+            for norm in norms {
+                *norm = if norm.is_finite() { norm.sqrt() } else { f32::NAN };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gathers gradient norms from many users and ranks the items by them.
+///
+/// The order in which pairs are added matters to the last bit: add them in the
+/// same order for the same result.
+#[derive(Clone, Debug)]
+pub struct EvidenceRanking {
+    sums: Vec<f64>,
+    pairs: Vec<u32>,
+}
+
+impl EvidenceRanking {
+    /// For a catalogue of `items` items.
+    pub fn new(items: usize) -> Self {
+        Self { sums: vec![0.0; items], pairs: vec![0; items] }
+    }
+
+    /// Adds one user's norms, from [`User::gradient_norms`]; those that are
+    /// not a number, and items beyond the catalogue, do not count.
+    pub fn add(&mut self, items: &[u32], norms: &[f32]) {
+        for (&item, norm) in items.iter().zip(norms) {
+            if let Some(sum) = self.sums.get_mut(item as usize).filter(|_| norm.is_finite()) {
+                *sum += f64::from(*norm);
+                self.pairs[item as usize] += 1;
+            }
+        }
+    }
+
+    /// The items that a pair was added for, best first: mean norm, divided by
+    /// the largest, times number of raters, divided by the largest. Of equal
+    /// ones the lower index stands first.
+    ///
+    /// `raters` holds how many users rated each item of the catalogue.
+    pub fn finish(&self, raters: &[u32]) -> EvidenceTable {
+        let mean = |item: usize| self.sums[item] / f64::from(self.pairs[item]);
+        let mut items: Vec<usize> =
+            (0..self.sums.len().min(raters.len())).filter(|&item| self.pairs[item] > 0).collect();
+        let largest = items.iter().map(|&item| mean(item)).fold(f64::MIN_POSITIVE, f64::max);
+        let most = items.iter().map(|&item| raters[item]).max().unwrap_or(0).max(1);
+        let norm = |item: usize| mean(item) / largest;
+        let popularity = |item: usize| f64::from(raters[item]) / f64::from(most);
+        let score = |item: usize| norm(item) * popularity(item);
+        items.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        EvidenceTable {
+            items: items.iter().map(|&item| item as u32).collect(),
+            scores: items.iter().map(|&item| score(item) as f32).collect(),
+            gradient_norm: items.iter().map(|&item| norm(item) as f32).collect(),
+            popularity: items.iter().map(|&item| popularity(item) as f32).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_by_mean_norm_times_popularity() {
+        let mut ranking = EvidenceRanking::new(5);
+        ranking.add(&[0, 1, 2], &[2.0, 4.0, f32::NAN]);
+        ranking.add(&[0, 4, 9], &[4.0, 1.0, 7.0]);
+        let table = ranking.finish(&[10, 5, 100, 0, 2]);
+        // Means 3, 4, -, -, 1; raters 10, 5 and 2 of at most 10.
+        assert_eq!(&table.items[..], [0, 1, 4]);
+        assert_eq!(&table.scores[..], [0.75, 0.5, 0.05]);
+        assert_eq!(&table.gradient_norm[..], [0.75, 1.0, 0.25]);
+        assert_eq!(&table.popularity[..], [1.0, 0.5, 0.2]);
+    }
+
+    #[test]
+    fn no_pair_gives_no_candidate() {
+        assert!(EvidenceRanking::new(3).finish(&[1, 1, 1]).items.is_empty());
+    }
+}

@@ -1,0 +1,249 @@
+//! What an answer would tell of a user: by how much what matters of the catalogue would
+//! become surer.
+
+use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::Rows;
+use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm, scale_by};
+use crate::model::config::Local;
+use crate::{Catalog, Error, Result, User};
+
+/// A user's features of the catalogue, how unsure the head is of them, and room
+/// to compute with both.
+///
+/// With S the head's covariance and M the mean of `phi phi^T` over the
+/// catalogue's features, each item counting by how much it matters, the mean variance of
+/// the head's outputs is the trace of `M S`. An answer on an item with the features `phi`
+/// and noise of variance `v` lowers it by `phi^T S M S phi / (v + phi^T S phi)` (Bishop
+/// 2006, section 3.3, with the Sherman-Morrison formula).
+///
+/// With a head for choosing, it is that head: features are items' vectors, and an item
+/// matters by the chance that the user chooses it, a softmax of the scores. So questions
+/// are about what stands between the items that could come into a list. Without one, it is
+/// the head for ratings, and an item matters by the chance that the user knows it. All is
+/// in units of the head's scale.
+#[derive(Clone, Debug)]
+pub struct Information {
+    width: usize,
+    /// How much each item matters, [items].
+    weights: Vec<f32>,
+    /// M, [width, width].
+    moment: Vec<f32>,
+    /// S, [width, width], in both precisions.
+    covariance: Vec<f64>,
+    single: Vec<f32>,
+    /// S and S M S side by side, [width, 2 width].
+    sides: Vec<f32>,
+    /// Room for [width, width].
+    work: Vec<f64>,
+    product: Vec<f32>,
+    /// Features of a block's items, [BLOCK, width], and their answers' variances.
+    rows: Vec<f32>,
+    noises: Vec<f32>,
+    /// The rows times the sides, [BLOCK, 2 width].
+    products: Vec<f32>,
+    reductions: Vec<f32>,
+    /// The trace of M S: no answer can lower it by more.
+    pub uncertainty: f32,
+}
+
+impl Information {
+    /// Room for the users of a catalogue; [`Information::update`] fills it.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a model without a head for choosing that adapts by gradient
+    /// steps.
+    pub fn new(catalog: &Catalog) -> Result<Self> {
+        let model = catalog.model();
+        let width = match model.choice() {
+            Some(head) => head.width(),
+            None if model.has_questions() => model.user_start().len(),
+            None => {
+                let problem = "it adapts by gradient steps and does not know how sure it is; one \
+                               with a head for choosing or the ridge solver is expected";
+                return Err(Error::argument("model", problem));
+            }
+        };
+        Ok(Self {
+            width,
+            weights: vec![0.0; catalog.len()],
+            moment: vec![0.0; width * width],
+            covariance: vec![0.0; width * width],
+            single: vec![0.0; width * width],
+            sides: vec![0.0; 2 * width * width],
+            work: vec![0.0; width * width],
+            product: vec![0.0; width * width],
+            rows: vec![0.0; BLOCK * width],
+            noises: vec![0.0; BLOCK],
+            products: vec![0.0; 2 * BLOCK * width],
+            reductions: vec![0.0; BLOCK],
+            uncertainty: 0.0,
+        })
+    }
+
+    /// Takes over what is known of the user by now, who knows each item of the
+    /// catalogue with the chance in `known`.
+    pub fn update(&mut self, user: &mut User, known: &[f32]) {
+        let Self { width, weights, covariance, work, rows, noises, moment, .. } = self;
+        let width = *width;
+        if !user.write_chances(weights) {
+            weights.copy_from_slice(known);
+        }
+        let sum: f64 = weights.iter().copied().map(f64::from).sum();
+        moment.fill(0.0);
+        for (block, weights) in weights.chunks(BLOCK).enumerate() {
+            let count = user.features(Rows::From(block * BLOCK, weights.len()), rows, noises);
+            let rows = &mut rows[..count * width];
+            for (row, weight) in rows.chunks_exact_mut(width).zip(weights) {
+                let share = f64::from(*weight) / sum.max(f64::MIN_POSITIVE);
+                scale_by(row, share.sqrt() as f32);
+            }
+            let rows = Matrix::dense(rows, count, width);
+            gemm(rows.transposed(), rows, Start::Kept, MatrixMut::dense(moment, width, width));
+        }
+        user.write_covariance(work, covariance);
+        self.covariance_changed();
+    }
+
+    /// By how much an answer on each of at most [`BLOCK`] items would lower the mean
+    /// variance.
+    pub fn reductions(&mut self, user: &mut User, rows: Rows) -> &[f32] {
+        let Self { width, sides, rows: features, noises, products, reductions, .. } = self;
+        let width = *width;
+        let count = user.features(rows, features, noises);
+        let features = &features[..count * width];
+        let products = &mut products[..2 * count * width];
+        gemm(
+            Matrix::dense(features, count, width),
+            Matrix::dense(sides, width, 2 * width),
+            Start::Zero,
+            MatrixMut::dense(products, count, 2 * width),
+        );
+        let pairs = features.chunks_exact(width).zip(products.chunks_exact(2 * width));
+        for ((reduction, noise), (features, products)) in
+            reductions.iter_mut().zip(noises).zip(pairs)
+        {
+            let (covariances, effects) = products.split_at(width);
+            *reduction = dot(features, effects) / (*noise + dot(features, covariances));
+        }
+        &reductions[..count]
+    }
+
+    /// Goes on as if an item had been asked about that is known with this
+    /// probability: its answer counts by so much.
+    pub fn expect(&mut self, user: &mut User, item: u32, probability: f32) {
+        self.reductions(user, Rows::Listed(&[item]));
+        let Self { width, covariance, rows, noises, products, .. } = self;
+        let covariances = &products[..*width];
+        let variance = noises[0] + dot(&rows[..*width], covariances);
+        let share = f64::from(probability) / f64::from(variance);
+        for (row, left) in covariance.chunks_exact_mut(*width).zip(covariances) {
+            for (element, right) in row.iter_mut().zip(covariances) {
+                *element -= share * f64::from(*left) * f64::from(*right);
+            }
+        }
+        self.covariance_changed();
+    }
+
+    fn covariance_changed(&mut self) {
+        let Self { width, moment, covariance, single, sides, product, .. } = self;
+        let width = *width;
+        for (single, element) in single.iter_mut().zip(covariance.iter()) {
+            *single = *element as f32;
+        }
+        for (side, row) in sides.chunks_exact_mut(2 * width).zip(single.chunks_exact(width)) {
+            side[..width].copy_from_slice(row);
+        }
+        let single = Matrix::dense(single, width, width);
+        let moment = Matrix::dense(moment, width, width);
+        gemm(moment, single, Start::Zero, MatrixMut::dense(product, width, width));
+        self.uncertainty = product.iter().step_by(width + 1).sum();
+        let product = Matrix::dense(product, width, width);
+        gemm(
+            single,
+            product,
+            Start::Zero,
+            MatrixMut::new(&mut sides[width..], width, width, 2 * width),
+        );
+    }
+}
+
+impl User {
+    /// Writes how likely the user is to choose each item, up to a factor, and whether the
+    /// model can tell.
+    fn write_chances(&mut self, chances: &mut [f32]) -> bool {
+        let Self { catalog, choice, rated, .. } = self;
+        let (Some(choice), Some(head), Some(items)) =
+            (choice, catalog.model().choice(), catalog.choice())
+        else {
+            return false;
+        };
+        let unit = head.unit(rated.len());
+        let scoring = choice.scoring(head, items, 1.0);
+        for (block, scores) in chances.chunks_mut(BLOCK).enumerate() {
+            scoring.score(Rows::From(block * BLOCK, scores.len()), scores);
+        }
+        let most = chances.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        chances.iter_mut().for_each(|score| *score = ((*score - most) / unit).exp());
+        true
+    }
+
+    /// Writes how unsure the head is of its parameters, [width, width]; `work` is room for
+    /// as much. Of numbers beyond what floats can hold all is 0, and no answer tells more.
+    fn write_covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
+        let Self { catalog, choice, rated, posterior, .. } = self;
+        match (choice, catalog.model().choice(), catalog.choice(), posterior) {
+            (Some(choice), Some(head), Some(items), _) => {
+                choice.covariance(head, items, rated, work, covariance);
+            }
+            (_, _, _, Some(posterior)) => posterior.covariance(work, covariance),
+            _ => covariance.fill(0.0),
+        }
+    }
+
+    /// Writes the features of at most [`BLOCK`] items, in units of the head's
+    /// scale, [BLOCK, the head's width], and the variance of an answer on each
+    /// around what the best head says; returns how many.
+    fn features(&mut self, rows: Rows, features: &mut [f32], noises: &mut [f32]) -> usize {
+        if let (Some(head), Some(items)) = (self.catalog.model().choice(), self.catalog.choice()) {
+            let (width, stride) = (head.width(), head.row_width());
+            let mut filled = 0;
+            let mut write = |item: usize| {
+                let row = &mut features[filled * width..][..width];
+                row.copy_from_slice(&items.rows[item * stride..][..width]);
+                filled += 1;
+            };
+            match rows {
+                Rows::From(first, count) => (first..first + count).for_each(&mut write),
+                Rows::Listed(items) => items.iter().for_each(|&item| write(item as usize)),
+            }
+            noises.fill(1.0);
+            return filled;
+        }
+        let Self { catalog, own_head, room, posterior, .. } = self;
+        let model = catalog.model();
+        let (network, output) = (model.user_head_network(), model.config().output);
+        let (inputs, item_variances) = room.inputs.fill(catalog, rows);
+        let activations = &mut room.workspace.activations;
+        let said = own_head.forward(network).outputs(network, inputs, activations);
+        let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
+            return 0;
+        };
+        for (row, (noise, said)) in noises.iter_mut().zip(said).enumerate() {
+            // A rating's variance does not depend on the rating.
+            let (_, variance) = output.loss.working_residual(*said, *said);
+            let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
+            *noise = ridge.noise * variance + ridge.item_variance * item_variance;
+        }
+        let scale = posterior.scale();
+        let last = scale.len() - 1;
+        for (row, features) in features.chunks_exact_mut(scale.len()).enumerate().take(said.len()) {
+            let inputs = &inputs.items[row * last..][..last];
+            for ((feature, input), scale) in features.iter_mut().zip(inputs).zip(scale) {
+                *feature = scale * input;
+            }
+            // The bias is the weight of a feature that is always 1.
+            features[last] = scale[last];
+        }
+        said.len()
+    }
+}

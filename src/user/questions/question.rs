@@ -1,0 +1,180 @@
+//! The next best question for one user.
+
+use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::Rows;
+use crate::user::questions::information::Information;
+use crate::{Catalog, Error, Result, User};
+
+/// What is known besides the ratings when a question is chosen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asking<'a> {
+    /// Items that the user was asked about and did not know, in any order; they
+    /// are not asked again, and tell what else the user may not know.
+    pub unknown: &'a [u32],
+    /// Items that are not to be asked about, in any order.
+    pub leave_out: &'a [u32],
+    /// The only items to ask about, where the caller knows that the user knows
+    /// them: what they bought, for one.
+    pub known: Option<&'a [u32]>,
+}
+
+/// An item worth asking about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Question {
+    /// The item's index in the catalogue.
+    pub item: u32,
+    /// The chance that the user knows it.
+    pub known: f32,
+    /// By how much an answer would lower the mean variance of what the user's vector says
+    /// of items, each counting by the chance that the user chooses it. For a model without
+    /// a head for choosing, of predicted ratings, each counting by the chance that the user
+    /// knows the item. In the head's units, squared.
+    pub reduction: f32,
+}
+
+impl Question {
+    /// What the question is worth: what it is expected to tell, once more times
+    /// the chance of an answer.
+    ///
+    /// The expectation alone asks too early for what is rarely known: it does not
+    /// count that an answer also makes the questions after it better ones.
+    pub fn worth(&self) -> f32 {
+        self.known * self.known * self.reduction
+    }
+
+    /// Whether it is worth more than another, or than none at all.
+    pub(crate) fn beats(&self, other: Option<Self>) -> bool {
+        self.worth() > other.map_or(0.0, |other| other.worth())
+    }
+}
+
+/// What questions to users of one catalogue are chosen with.
+///
+/// Holds the room that [`User::next_question`] computes in, and nothing that is
+/// known of a user: one serves any number of users, one call at a time. May move
+/// between threads.
+///
+/// ```no_run
+/// use melu::{Asking, Model, Questions, User};
+///
+/// # fn answer(_item: u32) -> Option<f32> { None }
+/// # fn main() -> melu::Result<()> {
+/// let catalog = Model::open("films.melu")?.catalog()?.expect("the file has its items");
+/// let mut questions = Questions::new(&catalog)?;
+/// let mut user = User::new(&catalog, &[])?;
+/// let (mut items, mut ratings, mut unknown) = (vec![], vec![], vec![]);
+/// for _ in 0..10 {
+///     let asking = Asking { unknown: &unknown, ..Asking::default() };
+///     let Some(question) = user.next_question(&mut questions, asking)? else { break };
+///     match answer(question.item) {
+///         Some(rating) => {
+///             items.push(question.item);
+///             ratings.push(rating);
+///             user.adapt(&items, &ratings)?;
+///         }
+///         None => unknown.push(question.item),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Questions {
+    catalog: Catalog,
+    information: Information,
+    /// The chance that the user is of each kind, [kinds].
+    kinds: Vec<f32>,
+    /// The chance that the user knows each item; 0 for those not to be asked.
+    known: Vec<f32>,
+}
+
+impl Questions {
+    /// Room for questions about a catalogue's items.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the model has no head for choosing and adapts by gradient
+    /// steps: it does not know how sure it is.
+    pub fn new(catalog: &Catalog) -> Result<Self> {
+        let kinds = catalog.familiarity().map_or(0, |familiarity| familiarity.kinds());
+        Ok(Self {
+            catalog: catalog.clone(),
+            information: Information::new(catalog)?,
+            kinds: vec![0.0; kinds],
+            known: vec![0.0; catalog.len()],
+        })
+    }
+}
+
+impl User {
+    /// The item that it is best to ask about next: the one of the greatest
+    /// [`Question::worth`], which weighs the chance that the user knows it, given
+    /// what they rated and what they did not know, and by how much an answer would make
+    /// surer what could come into a list. Of equal ones the one with the lower index.
+    ///
+    /// `None` if there is nothing left to ask: no item that was not asked about
+    /// and that anybody knows. Takes two passes over the catalogue.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `questions` are of another catalogue than the
+    /// user's; [`Error::ItemIndex`].
+    pub fn next_question(
+        &mut self,
+        questions: &mut Questions,
+        asking: Asking,
+    ) -> Result<Option<Question>> {
+        if !self.catalog.is(&questions.catalog) {
+            return Err(Error::argument("questions", "they are of another catalogue"));
+        }
+        for items in [asking.unknown, asking.leave_out, asking.known.unwrap_or_default()] {
+            self.catalog.check(items)?;
+        }
+        let Questions { catalog, information, kinds, known } = questions;
+        match catalog.familiarity() {
+            Some(familiarity) => {
+                familiarity.kinds_given(&self.rated, asking.unknown, kinds);
+                familiarity.known(kinds, known);
+            }
+            None => catalog.popularity(known),
+        }
+        information.update(self, known);
+        if let Some(items) = asking.known {
+            known.fill(0.0);
+            items.iter().for_each(|&item| known[item as usize] = 1.0);
+        }
+        for items in [&self.rated, asking.unknown, asking.leave_out] {
+            items.iter().for_each(|&item| known[item as usize] = 0.0);
+        }
+        Ok(best(information, self, known))
+    }
+}
+
+/// The best question about an item that is known with some chance.
+pub(crate) fn best(
+    information: &mut Information,
+    user: &mut User,
+    known: &[f32],
+) -> Option<Question> {
+    let most = information.uncertainty;
+    let mut best: Option<Question> = None;
+    let mut block = [0; BLOCK];
+    let mut count = 0;
+    for (item, &chance) in (0u32..).zip(known) {
+        // What could not beat the best, or nobody knows, is passed over.
+        if (Question { item, known: chance, reduction: most }).beats(best) {
+            block[count] = item;
+            count += 1;
+        }
+        if count < BLOCK && item as usize + 1 < known.len() {
+            continue;
+        }
+        let items = &block[..std::mem::take(&mut count)];
+        let reductions = information.reductions(user, Rows::Listed(items));
+        for (&item, &reduction) in items.iter().zip(reductions) {
+            let found = Question { item, known: known[item as usize], reduction };
+            if found.beats(best) {
+                best = Some(found);
+            }
+        }
+    }
+    best
+}

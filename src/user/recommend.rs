@@ -1,0 +1,522 @@
+//! The best of a catalogue for a user.
+
+use std::cmp::Ordering;
+use std::sync::atomic::{self, AtomicUsize};
+
+use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::{InputBuffers, Rows};
+use crate::catalog::item_set::ItemSet;
+use crate::model::network::LayerRows;
+use crate::user::ChoiceUser;
+use crate::user::score::Scoring;
+use crate::{Catalog, Error, Result, User, threads};
+
+/// An item, its score, and what the user would rate it.
+///
+/// Ordered best first: by falling score, then by index. A score that is not a
+/// number is worse than any other.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Recommendation {
+    /// The item's index in the catalogue.
+    pub item: u32,
+    /// What it was ordered by: see [`User::score`], or with [`Order::Rating`] the predicted
+    /// rating.
+    pub score: f32,
+    /// The predicted rating: see [`User::predict`]. NaN of a model that was trained without
+    /// ratings.
+    pub rating: f32,
+    /// Its standard deviation: see [`User::predict_with_deviations`]. NaN where the model
+    /// knows none.
+    pub deviation: f32,
+}
+
+impl Recommendation {
+    /// Of an item with this score, before its rating is predicted.
+    pub const fn new(item: u32, score: f32) -> Self {
+        Self { item, score, rating: f32::NAN, deviation: f32::NAN }
+    }
+}
+
+/// What a score is worth: what is not a number is worth least.
+fn rank(score: f32) -> f32 {
+    if score.is_nan() { f32::NEG_INFINITY } else { score }
+}
+
+impl Ord for Recommendation {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Adding 0 makes the two zeros one.
+        let falling = (rank(other.score) + 0.0).total_cmp(&(rank(self.score) + 0.0));
+        falling.then(self.item.cmp(&other.item))
+    }
+}
+
+impl PartialOrd for Recommendation {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Recommendation {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Recommendation {}
+
+/// What recommendations are ordered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// How likely the user is to choose the item and to like it: see [`User::score`].
+    #[default]
+    Score,
+    /// What the user would rate the item: see [`User::predict`].
+    Rating,
+}
+
+/// Which items are recommended, and in what order.
+#[derive(Clone, Copy, Debug)]
+pub struct RecommendOptions<'a> {
+    /// The only items to recommend, in any order, as a search or an index of
+    /// [`Catalog::item_vectors`] found them; `None` for the whole catalogue. An item that
+    /// stands there twice counts once.
+    pub among: Option<&'a [u32]>,
+    /// Items that neighbours of the user's answers speak for or against may be recommended
+    /// too where `among` lacks them: an index of vectors does not find them all. With them,
+    /// the best of enough candidates are the best of the whole catalogue.
+    pub add_neighbours: bool,
+    /// Items to leave out, in any order.
+    pub leave_out: &'a [u32],
+    /// What the user rated is left out too, unless this is set.
+    pub keep_rated: bool,
+    /// What the list is ordered by.
+    pub order: Order,
+    /// How much it counts that an item is much chosen: 1 as trained, 0 not at all, and in
+    /// between in part. For services that want less popular items. It changes the order by
+    /// score alone.
+    pub exposure: f32,
+    /// Items with fewer raters in training are left out. Of a model that does not know
+    /// them, none is.
+    pub min_raters: u32,
+    /// At least so many places go to items that nobody chose in training, if there are as
+    /// many: the best of them take the last places of others.
+    pub new_items: usize,
+}
+
+impl Default for RecommendOptions<'_> {
+    fn default() -> Self {
+        Self {
+            among: None,
+            add_neighbours: false,
+            leave_out: &[],
+            keep_rated: false,
+            order: Order::Score,
+            exposure: 1.0,
+            min_raters: 0,
+            new_items: 0,
+        }
+    }
+}
+
+impl RecommendOptions<'_> {
+    fn check(&self, user: &User) -> Result<()> {
+        if !self.exposure.is_finite() {
+            let problem = format!("it is {}; a finite number is expected", self.exposure);
+            return Err(Error::argument("exposure", problem));
+        }
+        if self.order == Order::Rating && !user.model().has_ratings() {
+            let problem = "it is by rating; the model was trained without ratings";
+            return Err(Error::argument("order", problem));
+        }
+        user.catalog.check(self.among.unwrap_or_default())?;
+        user.catalog.check(self.leave_out)
+    }
+
+    /// Puts all that is not to be recommended to a user into a set.
+    fn leave_out(&self, rated: &[u32], choice: Option<&ChoiceUser>, left_out: &mut ItemSet) {
+        match self.among {
+            None => left_out.clear(),
+            Some(among) => {
+                left_out.fill();
+                let neighbours = choice.filter(|_| self.add_neighbours);
+                let neighbours = neighbours.into_iter().flat_map(ChoiceUser::neighbours);
+                among.iter().copied().chain(neighbours).for_each(|item| left_out.remove(item));
+            }
+        }
+        let rated: &[u32] = if self.keep_rated { &[] } else { rated };
+        self.leave_out.iter().chain(rated).for_each(|&item| left_out.insert(item));
+    }
+}
+
+impl User {
+    /// The `k` best items of the catalogue, or of a list, best first; of equal ones the one
+    /// with the lower index first. Fewer if there are no more.
+    ///
+    /// What `best` held is replaced; nothing is allocated where its capacity
+    /// is enough.
+    ///
+    /// # Errors
+    /// [`Error::ItemIndex`] if a listed item is not in the catalogue;
+    /// [`Error::Argument`] for an exposure that is not finite, or an order by ratings of a
+    /// model that was trained without; [`Error::OutOfMemory`] where places are kept for new
+    /// items.
+    pub fn recommend(
+        &mut self,
+        k: usize,
+        options: &RecommendOptions,
+        best: &mut Vec<Recommendation>,
+    ) -> Result<()> {
+        best.clear();
+        best.resize(k.min(self.catalog.len()), Recommendation::new(0, 0.0));
+        let found = self.recommend_into(options, best).inspect_err(|_| best.clear())?;
+        best.truncate(found);
+        Ok(())
+    }
+
+    /// [`User::recommend`] into a slice, as many as there is room for. Returns how
+    /// many it found; what comes after them is not touched.
+    ///
+    /// # Errors
+    /// [`Error::ItemIndex`] if a listed item is not in the catalogue;
+    /// [`Error::Argument`] for an exposure that is not finite, or an order by ratings of a
+    /// model that was trained without; [`Error::OutOfMemory`] where places are kept for new
+    /// items.
+    pub fn recommend_into(
+        &mut self,
+        options: &RecommendOptions,
+        best: &mut [Recommendation],
+    ) -> Result<usize> {
+        self.recommend_by_threads(1, options, best)
+    }
+
+    /// [`User::recommend_into`], by so many threads: the calling one and others that
+    /// end with the call, at most 256 and one for each 96 items of the catalogue or of the
+    /// list. 0 is as good as 1.
+    ///
+    /// The result is the same for any number, to the last bit. Each thread beyond
+    /// the first takes some 50 microseconds to start, a block's buffers, and as much room as
+    /// `best` is long; one for which there is no memory, or that the system does not
+    /// start, is done without.
+    ///
+    /// # Errors
+    /// As [`User::recommend_into`].
+    pub fn recommend_by_threads(
+        &mut self,
+        threads: usize,
+        options: &RecommendOptions,
+        best: &mut [Recommendation],
+    ) -> Result<usize> {
+        options.check(self)?;
+        let items = self.catalog.len();
+        let most = best.len().min(items);
+        if most == 0 {
+            return Ok(0);
+        }
+        options.leave_out(&self.rated, self.choice.as_ref(), &mut self.left_out);
+
+        let kept = options.new_items.min(most);
+        let mut new_room = std::mem::take(&mut self.new_room);
+        if let Err(error) = new_room.try_reserve_exact(kept.saturating_sub(new_room.len())) {
+            return Err(Error::out_of_memory::<Recommendation>("places for new items", kept)(
+                error,
+            ));
+        }
+        new_room.resize(kept, Recommendation::new(0, 0.0));
+
+        let Self { catalog, own_head, choice, left_out, room, .. } = self;
+        let model = catalog.model();
+        let choice = match (choice, model.choice(), catalog.choice()) {
+            (Some(choice), Some(head), Some(items)) if options.order == Order::Score => {
+                Some(choice.scoring(head, items, options.exposure))
+            }
+            _ => None,
+        };
+        own_head.pack(model.user_head_network());
+        let head = own_head.forward(model.user_head_network());
+        let (inputs, activations) = (&mut room.inputs, &mut room.workspace.activations);
+        let blocks = items.div_ceil(BLOCK);
+        let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
+        let threads = threads.clamp(1, threads::MOST).min(sought).max(1);
+        let mut heaps = Vec::new();
+        let each = most + kept;
+        if heaps.try_reserve_exact((threads - 1).saturating_mul(each)).is_ok() {
+            heaps.resize((threads - 1) * each, Recommendation::new(0, 0.0));
+        }
+        let search = Search {
+            scoring: Scoring { catalog, head, choice },
+            raters: raters(catalog, options.min_raters, kept),
+            min_raters: options.min_raters,
+            left_out,
+            is_listed: options.among.is_some(),
+            step: (blocks / (16 * threads)).clamp(1, 16),
+            next: AtomicUsize::new(0),
+        };
+        let network = model.user_head_network();
+        let mut helpers: Vec<_> = heaps
+            .chunks_exact_mut(each)
+            .map(|heap| {
+                let activations = LayerRows::new(network, BLOCK);
+                let (best, new) = heap.split_at_mut(most);
+                (inputs.clone(), activations, Found::new(best, new))
+            })
+            .collect();
+        let mut found = Found::new(&mut best[..most], &mut new_room);
+        threads::share(
+            &mut helpers,
+            |(inputs, activations, found)| search.run(inputs, activations, found),
+            || search.run(inputs, activations, &mut found),
+        );
+        for (_, _, others) in &helpers {
+            found.take(others);
+        }
+        let is_new = |item: u32| search.raters.is_some_and(|raters| raters[item as usize] == 0);
+        let count = found.finish(is_new);
+        drop(helpers);
+        self.new_room = new_room;
+        self.add_ratings(&mut best[..count]);
+        Ok(count)
+    }
+
+    /// Predicts the ratings of what was recommended.
+    fn add_ratings(&mut self, best: &mut [Recommendation]) {
+        if !self.model().has_ratings() {
+            return;
+        }
+        let (mut items, mut ratings) = ([0; BLOCK], [0.0; BLOCK]);
+        let mut deviations = [f32::NAN; BLOCK];
+        for best in best.chunks_mut(BLOCK) {
+            let count = best.len();
+            items.iter_mut().zip(&*best).for_each(|(item, found)| *item = found.item);
+            self.predict_listed(&items[..count], &mut ratings[..count]);
+            self.deviate_listed(&items[..count], &ratings[..count], &mut deviations[..count]);
+            for (found, (rating, deviation)) in best.iter_mut().zip(ratings.iter().zip(&deviations))
+            {
+                (found.rating, found.deviation) = (*rating, *deviation);
+            }
+        }
+    }
+}
+
+/// How many raters each item has, if it matters and is known.
+fn raters(catalog: &Catalog, min_raters: u32, new_items: usize) -> Option<&[u32]> {
+    if min_raters == 0 && new_items == 0 { None } else { catalog.all_raters() }
+}
+
+/// A pass over the catalogue, in which threads take one step after another.
+struct Search<'a> {
+    scoring: Scoring<'a>,
+    left_out: &'a ItemSet,
+    /// Whether there are so few items besides those left out that they are looked for.
+    is_listed: bool,
+    /// How many raters each item has, if it matters; and the fewest of one that is found.
+    raters: Option<&'a [u32]>,
+    min_raters: u32,
+    /// So many blocks are taken at once.
+    step: usize,
+    /// The first block that nobody has taken.
+    next: AtomicUsize,
+}
+
+impl Search<'_> {
+    /// Takes steps until there are no more.
+    fn run(&self, inputs: &mut InputBuffers, activations: &mut LayerRows, found: &mut Found) {
+        let items = self.scoring.catalog.len();
+        let mut listed = Listed { items: [0; BLOCK], count: 0 };
+        let mut scores = [0.0; BLOCK];
+        let mut score = |rows: Rows, found: &mut Found| {
+            let scores = &mut scores[..rows.len()];
+            self.scoring.score_block(rows, inputs, activations, scores);
+            for (place, &score) in scores.iter().enumerate() {
+                if rank(score) >= found.bar() {
+                    self.offer(Recommendation::new(rows.row(place), score), found);
+                }
+            }
+        };
+        loop {
+            let step = self.next.fetch_add(self.step, atomic::Ordering::Relaxed) * BLOCK;
+            if step >= items {
+                break;
+            }
+            let rows = step..items.min(step + self.step * BLOCK);
+            if self.is_listed {
+                for item in self.left_out.missing(rows) {
+                    listed.push(item, |items| score(items, found));
+                }
+                continue;
+            }
+            for start in rows.clone().step_by(BLOCK) {
+                let block = Rows::From(start, BLOCK.min(rows.end - start));
+                let Some(choice) = self.scoring.choice.filter(|choice| choice.head.rating != 0.0)
+                else {
+                    score(block, found);
+                    continue;
+                };
+                // Ratings are predicted only of items that any rating could bring up.
+                let mut without = [0.0; BLOCK];
+                let without = &mut without[..block.len()];
+                choice.score(block, without);
+                let most = choice.most_of_rating();
+                for (place, &score_without) in without.iter().enumerate() {
+                    let upper = score_without + most;
+                    if rank(upper) >= found.bar() || upper.is_nan() {
+                        listed.push(block.row(place), |items| score(items, found));
+                    }
+                }
+            }
+        }
+        listed.finish(|items| score(items, found));
+    }
+
+    /// Offers an item that may be recommended.
+    fn offer(&self, candidate: Recommendation, found: &mut Found) {
+        if self.left_out.contains(candidate.item) {
+            return;
+        }
+        match self.raters.map(|raters| raters[candidate.item as usize]) {
+            Some(raters) if raters < self.min_raters => {}
+            Some(0) => {
+                found.new.offer(candidate);
+                found.all.offer(candidate);
+            }
+            _ => found.all.offer(candidate),
+        }
+    }
+}
+
+/// Items that are yet to be scored.
+struct Listed {
+    items: [u32; BLOCK],
+    count: usize,
+}
+
+impl Listed {
+    /// Takes up an item; a whole block is scored.
+    fn push(&mut self, item: u32, score: impl FnOnce(Rows)) {
+        self.items[self.count] = item;
+        self.count += 1;
+        if self.count == BLOCK {
+            self.finish(score);
+        }
+    }
+
+    fn finish(&mut self, score: impl FnOnce(Rows)) {
+        if self.count > 0 {
+            score(Rows::Listed(&self.items[..self.count]));
+            self.count = 0;
+        }
+    }
+}
+
+/// The best of all items, and the best of those that nobody chose.
+struct Found<'a> {
+    all: Best<'a>,
+    /// As many as there are places for.
+    new: Best<'a>,
+}
+
+impl<'a> Found<'a> {
+    fn new(all: &'a mut [Recommendation], new: &'a mut [Recommendation]) -> Self {
+        Self { all: Best::new(all), new: Best::new(new) }
+    }
+
+    /// What is below it in [`rank`] need not be offered.
+    fn bar(&self) -> f32 {
+        self.all.bar.min(self.new.bar)
+    }
+
+    /// Takes what another thread found.
+    fn take(&mut self, others: &Self) {
+        let Self { all, new } = others;
+        all.room[..all.found].iter().for_each(|found| self.all.offer(*found));
+        new.room[..new.found].iter().for_each(|found| self.new.offer(*found));
+    }
+
+    /// Puts them in order, and says how many there are: new items that have places kept
+    /// for them are put in place of the last others.
+    fn finish(self, is_new: impl Fn(u32) -> bool) -> usize {
+        let Self { all, new } = self;
+        let (best, count) = all.finish();
+        let (new, places) = new.finish();
+        let best = &mut best[..count];
+        let there = best.iter().filter(|found| is_new(found.item)).count();
+        // Those that are there already are the best of the new ones.
+        let (mut place, missing) = (count, places.saturating_sub(there));
+        for candidate in new[..places].iter().skip(there).take(missing).rev() {
+            while place > 0 && is_new(best[place - 1].item) {
+                place -= 1;
+            }
+            let Some(last) = place.checked_sub(1) else { break };
+            best[last] = *candidate;
+            place = last;
+        }
+        best.sort_unstable();
+        count
+    }
+}
+
+/// The best of what was offered, as many as there is room for.
+struct Best<'a> {
+    /// Once it is full, a heap with the worst on top.
+    room: &'a mut [Recommendation],
+    found: usize,
+    /// What is below it in [`rank`] need not be offered.
+    bar: f32,
+}
+
+impl<'a> Best<'a> {
+    /// Without room, nothing is worth an offer.
+    fn new(room: &'a mut [Recommendation]) -> Self {
+        let bar = if room.is_empty() { f32::INFINITY } else { f32::NEG_INFINITY };
+        Self { room, found: 0, bar }
+    }
+
+    fn offer(&mut self, candidate: Recommendation) {
+        if self.found == self.room.len() {
+            if self.room.is_empty() || candidate >= self.room[0] {
+                return;
+            }
+            self.room[0] = candidate;
+            sift_down(self.room, 0);
+        } else {
+            self.room[self.found] = candidate;
+            self.found += 1;
+            if self.found < self.room.len() {
+                return;
+            }
+            heapify(self.room);
+        }
+        self.bar = rank(self.room[0].score);
+    }
+
+    /// Puts them in order, and says how many there are.
+    fn finish(self) -> (&'a mut [Recommendation], usize) {
+        let full = self.found == self.room.len();
+        let best = &mut self.room[..self.found];
+        if !full {
+            heapify(best);
+        }
+        // What is worst goes to the end, until the heap is used up.
+        for last in (1..best.len()).rev() {
+            best.swap(0, last);
+            sift_down(&mut best[..last], 0);
+        }
+        (self.room, self.found)
+    }
+}
+
+/// Puts the worst on top, and so on below.
+fn heapify(best: &mut [Recommendation]) {
+    (0..best.len() / 2).rev().for_each(|parent| sift_down(best, parent));
+}
+
+/// Lets an element of a heap, whose children are heaps, sink to its place.
+fn sift_down(heap: &mut [Recommendation], mut parent: usize) {
+    while let Some(child) =
+        (2 * parent + 1..heap.len().min(2 * parent + 3)).max_by_key(|&child| heap[child])
+        && heap[child] > heap[parent]
+    {
+        heap.swap(child, parent);
+        parent = child;
+    }
+}

@@ -1,0 +1,213 @@
+//! Scores of items, predicted ratings, and how far ratings may lie from them.
+
+use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::{InputBuffers, Rows};
+use crate::model::config::Local;
+use crate::model::network::LayerRows;
+use crate::user::ChoiceScoring;
+use crate::user::adapt::Forward;
+use crate::{Catalog, Error, Result, User};
+
+impl User {
+    /// Scores some items: `scores[i]` is that of `items[i]`, by which recommendations are
+    /// ordered. It tells how likely the user is to choose the item and to like it, in a unit
+    /// of its own; of a model without a head for choosing it is the predicted rating.
+    ///
+    /// # Errors
+    /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
+    /// length.
+    pub fn score(&mut self, items: &[u32], scores: &mut [f32]) -> Result<()> {
+        self.catalog.check(items)?;
+        check_length("scores", items.len(), scores.len())?;
+        for (items, scores) in items.chunks(BLOCK).zip(scores.chunks_mut(BLOCK)) {
+            self.score_block(Rows::Listed(items), scores);
+        }
+        Ok(())
+    }
+
+    /// Scores the whole catalogue: `scores[i]` is that of item `i`, as [`User::score`] has it.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is not one score an item.
+    pub fn score_all(&mut self, scores: &mut [f32]) -> Result<()> {
+        check_length("scores", self.catalog.len(), scores.len())?;
+        for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
+            self.score_block(Rows::From(block * BLOCK, scores.len()), scores);
+        }
+        Ok(())
+    }
+
+    /// Predicts what the user would rate some items if they tried them: `ratings[i]` is that
+    /// of `items[i]`, in the training data's unit, or with clicks a probability.
+    ///
+    /// # Errors
+    /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
+    /// length, or the model was trained without ratings.
+    pub fn predict(&mut self, items: &[u32], ratings: &mut [f32]) -> Result<()> {
+        self.catalog.check(items)?;
+        check_length("ratings", items.len(), ratings.len())?;
+        if !self.model().has_ratings() {
+            let problem = "it was trained without ratings, and predicts none";
+            return Err(Error::argument("model", problem));
+        }
+        self.predict_listed(items, ratings);
+        Ok(())
+    }
+
+    /// Predicts what half of the ratings would be at most, that the user might give to some
+    /// items: the errors of these medians are least where they count by their size, and not
+    /// by their square. On a grid of ratings a median is one of them.
+    ///
+    /// Of a model that knows no better, and with clicks, they are the predicted ratings.
+    ///
+    /// # Errors
+    /// As [`User::predict`].
+    pub fn predict_median(&mut self, items: &[u32], ratings: &mut [f32]) -> Result<()> {
+        self.predict(items, ratings)?;
+        if let Some(medians) = &self.model().config().medians {
+            ratings.iter_mut().for_each(|rating| *rating = medians.of(*rating));
+        }
+        Ok(())
+    }
+
+    /// Predicts ratings, and says how far each may lie from what the user would say:
+    /// `deviations[i]` is the standard deviation of that of `items[i]`, in the ratings'
+    /// unit. With clicks it is that of the probability.
+    ///
+    /// It counts how little is known of the user, how little of the item, and
+    /// what nobody can know. See [`Model::has_deviations`](crate::Model::has_deviations).
+    ///
+    /// # Errors
+    /// As [`User::predict`], and [`Error::Argument`] if the model knows no
+    /// deviations.
+    pub fn predict_with_deviations(
+        &mut self,
+        items: &[u32],
+        ratings: &mut [f32],
+        deviations: &mut [f32],
+    ) -> Result<()> {
+        check_length("deviations", items.len(), deviations.len())?;
+        self.predict(items, ratings)?;
+        if !self.model().has_deviations() {
+            let problem = "the model adapts by gradient steps, and does not know them";
+            return Err(Error::argument("deviations", problem));
+        }
+        self.deviate_listed(items, ratings, deviations);
+        Ok(())
+    }
+
+    /// Writes the deviations of predicted ratings of items, all of which are in the
+    /// catalogue; NaN of a model that knows none.
+    pub(crate) fn deviate_listed(
+        &mut self,
+        items: &[u32],
+        ratings: &[f32],
+        deviations: &mut [f32],
+    ) {
+        let Self { catalog, room, posterior, .. } = self;
+        let model = catalog.model();
+        let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
+            return deviations.fill(f32::NAN);
+        };
+        let width = model.user_head_network().item_width();
+        let output = &model.config().output;
+        let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK));
+        for ((items, ratings), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
+            let (inputs, item_variances) = room.inputs.fill(catalog, Rows::Listed(items));
+            for (row, (deviation, rating)) in deviations.iter_mut().zip(ratings).enumerate() {
+                let features = &inputs.items[row * width..][..width];
+                let of_item = item_variances.get(row).copied().unwrap_or(0.0);
+                let known = posterior.variance(features) as f32 + ridge.item_variance * of_item;
+                *deviation = ridge.calibration * output.deviation(*rating, known, ridge.noise);
+            }
+        }
+    }
+
+    /// Predicts ratings of items, all of which are in the catalogue.
+    pub(crate) fn predict_listed(&mut self, items: &[u32], ratings: &mut [f32]) {
+        let Self { catalog, own_head, room, .. } = self;
+        let network = catalog.model().user_head_network();
+        own_head.pack(network);
+        let scoring = Scoring { catalog, head: own_head.forward(network), choice: None };
+        let activations = &mut room.workspace.activations;
+        for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks_mut(BLOCK)) {
+            scoring.predict_block(Rows::Listed(items), &mut room.inputs, activations, ratings);
+        }
+    }
+
+    /// Scores one block of items, all of which are in the catalogue.
+    fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
+        let Self { catalog, own_head, choice, room, .. } = self;
+        let network = catalog.model().user_head_network();
+        own_head.pack(network);
+        let choice = match (choice, catalog.model().choice(), catalog.choice()) {
+            (Some(choice), Some(head), Some(items)) => Some(choice.scoring(head, items, 1.0)),
+            _ => None,
+        };
+        let scoring = Scoring { catalog, head: own_head.forward(network), choice };
+        let activations = &mut room.workspace.activations;
+        scoring.score_block(rows, &mut room.inputs, activations, scores);
+    }
+}
+
+fn check_length(argument: &'static str, items: usize, room: usize) -> Result<()> {
+    match room == items {
+        true => Ok(()),
+        false => {
+            Err(Error::argument(argument, format!("there is room for {room} of {items} items")))
+        }
+    }
+}
+
+/// What decides the scores: several threads may read it at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring<'a> {
+    pub catalog: &'a Catalog,
+    /// The user's own head for ratings as it stands.
+    pub head: Forward<'a>,
+    /// The user's vector for choosing; predicted ratings are the scores without.
+    pub choice: Option<ChoiceScoring<'a>>,
+}
+
+impl Scoring<'_> {
+    /// Scores one block of items, all of which are in the catalogue, in buffers of
+    /// this user.
+    pub fn score_block(
+        &self,
+        rows: Rows,
+        inputs: &mut InputBuffers,
+        activations: &mut LayerRows,
+        scores: &mut [f32],
+    ) {
+        let Some(choice) = self.choice else {
+            return self.predict_block(rows, inputs, activations, scores);
+        };
+        if choice.head.rating == 0.0 {
+            return choice.score(rows, scores);
+        }
+        let mut ratings = [0.0; BLOCK];
+        let ratings = &mut ratings[..scores.len()];
+        self.predict_block(rows, inputs, activations, ratings);
+        choice.score(rows, scores);
+        for (score, rating) in scores.iter_mut().zip(ratings) {
+            *score += choice.of_rating(*rating);
+        }
+    }
+
+    /// Predicts the ratings of one block of items.
+    pub fn predict_block(
+        &self,
+        rows: Rows,
+        inputs: &mut InputBuffers,
+        activations: &mut LayerRows,
+        ratings: &mut [f32],
+    ) {
+        let model = self.catalog.model();
+        let (inputs, _) = inputs.fill(self.catalog, rows);
+        let heads = self.head.outputs(model.user_head_network(), inputs, activations);
+        let output = &model.config().output;
+        for (rating, head) in ratings.iter_mut().zip(heads) {
+            *rating = output.score(*head);
+        }
+    }
+}
