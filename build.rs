@@ -1,32 +1,9 @@
-//! Names the shared library, and makes the C header.
-
-use std::env;
+//! Makes the C header.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    name_shared_library();
     #[cfg(feature = "header")]
     header::make();
-}
-
-/// The name that programs look for at run time: it carries the version of the
-/// ABI, and nothing else, so that they keep running when the library is renewed.
-fn name_shared_library() {
-    // `MELU_ABI_VERSION`; a test compares the two.
-    const ABI: &str = "1";
-    let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    let arguments: &[String] = match system.as_str() {
-        "linux" | "freebsd" | "netbsd" | "openbsd" | "dragonfly" => {
-            &[format!("-Wl,-soname,libmelu.so.{ABI}")]
-        }
-        // Android knows no versions, and has pages of 16 KB.
-        "android" => &["-Wl,-soname,libmelu.so".into(), "-Wl,-z,max-page-size=16384".into()],
-        "macos" | "ios" => &[format!("-Wl,-install_name,@rpath/libmelu.{ABI}.dylib")],
-        _ => &[],
-    };
-    for argument in arguments {
-        println!("cargo::rustc-cdylib-link-arg={argument}");
-    }
 }
 
 #[cfg(feature = "header")]

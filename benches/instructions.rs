@@ -2,8 +2,8 @@
 //! what is committed in `instructions.toml`.
 //!
 //! ```sh
-//! cargo bench --bench instructions                # compare
-//! cargo bench --bench instructions -- --accept    # take what is counted now
+//! cargo bench --all-features --bench instructions                # compare
+//! cargo bench --all-features --bench instructions -- --accept    # take what is counted now
 //! ```
 //!
 //! The counts are callgrind's, of this program run again under it, with the levels that
@@ -165,7 +165,7 @@ fn compare(found: &Counts, committed: &Counts) -> Result<(), Failure> {
             let _ = writeln!(more, "    {level}, {name}: is committed, but not counted");
         }
     }
-    const ACCEPT: &str = "    cargo bench --bench instructions -- --accept";
+    const ACCEPT: &str = "    cargo bench --all-features --bench instructions -- --accept";
     if !fewer.is_empty() {
         println!("Fewer instructions than committed; keep it so:\n{fewer}\n{ACCEPT}\n");
     }

@@ -2,8 +2,8 @@
 //! 20 of 3,706, on one thread. It tells the processor's time and the memory as it goes.
 //!
 //! ```sh
-//! cargo bench --bench million_users               # ten minutes or more
-//! cargo bench --bench million_users -- 100000     # fewer users
+//! cargo bench --all-features --bench million_users               # ten minutes or more
+//! cargo bench --all-features --bench million_users -- 100000     # fewer users
 //! ```
 //!
 //! The goal is 10 minutes where the peak is 217 Gflop/s, and memory that does not grow.

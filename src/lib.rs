@@ -21,9 +21,8 @@
 #![cfg_attr(feature = "train", doc = "| measure its lists | [`eval::evaluate_rankings`] |")]
 #![cfg_attr(feature = "train", doc = "| measure its predicted ratings | [`eval::evaluate`] |")]
 //!
-//! Training and evaluation come with the feature `train`, the program `melu`
-//! with `cli` (a default). Without default features the crate is what a program
-//! needs to use a model.
+//! Without features the crate is what a program needs to use a model. Training and
+//! evaluation come with `train`, the program `melu` with `cli`, and the C ABI with `capi`.
 //!
 //! # From ratings to recommendations
 //!
@@ -68,6 +67,7 @@ extern crate self as melu;
 
 pub mod catalog;
 mod error;
+#[cfg(feature = "capi")]
 pub mod ffi;
 mod kernels;
 pub mod model;

@@ -102,7 +102,7 @@ test_linux() {
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Clink-arg=--sysroot=$tools
     export MELU_REQUIRE_ALL=1
     cargo test --locked --target aarch64-unknown-linux-gnu \
-        --no-default-features --features train --config 'profile.dev.debug=0' \
+        --features train --config 'profile.dev.debug=0' \
         --lib --test kernels --test autodiff --test user --test saved --test weight_file
 }
 
@@ -110,7 +110,7 @@ compile_mobile() {
     local target
     for target in aarch64-linux-android aarch64-apple-ios; do
         # There is no library for phones: it is compiled from its sources.
-        RUSTC_BOOTSTRAP=1 cargo rustc --locked --profile embedded --no-default-features --lib \
+        RUSTC_BOOTSTRAP=1 cargo rustc --locked --profile embedded --features capi --lib \
             --crate-type staticlib --target $target -Zbuild-std=std
         ls -l "$CARGO_TARGET_DIR/$target/embedded/libmelu.a"
     done

@@ -1,6 +1,8 @@
 //! The C functions of the library, models and catalogues: what they do, and every wrong
 //! call that C allows.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

@@ -1,6 +1,8 @@
 //! The C functions of models with a head for choosing: scores beside predicted ratings, lists
 //! of a list, and vectors for others.
 
+#![cfg(all(feature = "capi", feature = "train"))]
+
 mod c;
 mod common;
 

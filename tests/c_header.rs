@@ -1,5 +1,7 @@
 //! The header: as it is generated, and good for every C and C++ compiler.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

@@ -1,5 +1,7 @@
 //! The installed C library: found by pkg-config and CMake, linked, run and checked.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

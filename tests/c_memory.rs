@@ -1,5 +1,7 @@
 //! What the C functions allocate, and what they do when memory runs out.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

@@ -1,5 +1,7 @@
 //! The C functions of questions, beside those of Rust, and wrong calls.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

@@ -1,5 +1,7 @@
 //! The thread rules of the header, a test for each.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

@@ -1,5 +1,7 @@
 //! The C functions of users: what they do, and every wrong call that C allows.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

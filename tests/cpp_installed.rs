@@ -1,6 +1,8 @@
 //! `melu.hpp` in an installed library: its tests, for all compilers, standards and
 //! sanitizers, and what programs build on it.
 
+#![cfg(feature = "train")]
+
 mod c;
 mod common;
 

@@ -1,6 +1,8 @@
 //! The Go package, as its users have it: linked with an installed library, and with the
 //! archive that comes with the module.
 
+#![cfg(feature = "train")]
+
 mod c;
 mod common;
 

@@ -1,5 +1,7 @@
 //! What to ask so that lists become better: against plain computations in double precision.
 
+#![cfg(feature = "train")]
+
 mod common;
 
 use common::plain::{dot, inverse, quadratic};

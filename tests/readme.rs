@@ -2,6 +2,8 @@
 //! be typed, in the order of the pages, in a copy of the project, by somebody who has
 //! compilers, CMake, Go and Rust.
 
+#![cfg(feature = "train")]
+
 mod c;
 mod common;
 

@@ -1,5 +1,7 @@
 //! Threads that share the work of one call: the same results, and what goes wrong.
 
+#![cfg(feature = "capi")]
+
 mod c;
 mod common;
 

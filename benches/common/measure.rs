@@ -66,7 +66,7 @@ pub fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// Whether this is to measure: `cargo test --benches` only tries whether all of it
+/// Whether this is to measure: `cargo test --all-features --benches` only tries whether all of it
 /// runs.
 pub fn measuring() -> bool {
     let has = |argument: &str| std::env::args().any(|given| given == argument);

@@ -12,7 +12,7 @@ here=benches/peers
 target=${CARGO_TARGET_DIR:-target}
 
 bindings/c/install.sh --prefix "$(realpath -m "$target/peers/melu")"
-cargo build --quiet --locked --release --example peers_training
+cargo build --quiet --locked --release --features train --example peers_training
 
 environment=$target/peers/python
 python=$environment/bin/python

@@ -81,14 +81,16 @@ if [ -n "$small" ]; then
     export RUSTFLAGS="${RUSTFLAGS:-} -Zlocation-detail=none"
 fi
 
-# Both kinds alone, without the Rust library: only then is all of it optimised as one.
+# Both kinds alone, without the Rust library: only then is all of it optimised as one. The
+# shared one's name, which programs look for at run time, carries the version of the ABI and
+# nothing else, so that they keep running when the library is renewed.
 built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/embedded
 mkdir -p "$built"
 natives=$built/melu-native-libraries
 # shellcheck disable=SC2086 # a few arguments, or none
-(cd "$root" && cargo rustc --quiet --locked --profile embedded --no-default-features --lib \
+(cd "$root" && cargo rustc --quiet --locked --profile embedded --features capi --lib \
     $build_std --target-dir "$target" --crate-type cdylib,staticlib -- \
-    "$@" "--print=native-static-libs=$natives")
+    "$@" "-Clink-arg=-Wl,-soname,libmelu.so.$major" "--print=native-static-libs=$natives")
 # The compiler adds its own runtime, by the name that suits static linking or not.
 libraries=$(tr ' ' '\n' <"$natives" | grep '^-l' | grep -vx -e -lc -e -lgcc_s | awk '!seen[$0]++' |
     tr '\n' ' ' | sed 's/ $//')

@@ -510,6 +510,7 @@ mod tests {
             }
         }
 
+        #[cfg(feature = "train")]
         #[test]
         fn rows_are_multiplied_by_a_vector_and_summed(
             n in 1usize..70, count in 0usize..12, seed: u32,

@@ -168,6 +168,7 @@ impl Model {
     }
 
     /// Whether it is the same model: clones are.
+    #[cfg(feature = "capi")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

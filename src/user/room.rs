@@ -3,7 +3,7 @@
 use crate::catalog::blocks::BLOCK;
 use crate::catalog::blocks::{InputBuffers, Rows};
 use crate::user::adapt::{Set, Workspace};
-use crate::{Catalog, Model, User};
+use crate::{Catalog, Model};
 
 /// Room for a block of items on its way through body and head, and back; nothing in it
 /// outlives a call.
@@ -21,11 +21,12 @@ impl Room {
     }
 }
 
-impl User {
+#[cfg(feature = "capi")]
+impl crate::User {
     /// Changes rooms with another user, who was served before: their room is in the
     /// cache, and one's own may have left it. Nothing where theirs would not do for so
     /// many ratings. The same again gives both back what they had.
-    pub(crate) fn change_rooms(&mut self, other: &mut User, ratings: usize) {
+    pub(crate) fn change_rooms(&mut self, other: &mut Self, ratings: usize) {
         if ratings <= BLOCK && other.model().is(self.model()) {
             std::mem::swap(&mut self.room, &mut other.room);
         }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod go;
+#[cfg(feature = "capi")]
 pub mod handles;
 
 use std::fs;
