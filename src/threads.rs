@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::thread::{self, Builder};
 
 /// No call is worked on by more threads, whatever it asks for.
-pub const MOST: usize = 256;
+pub const MAX_THREADS: usize = 256;
 
 /// What they are called.
 pub const NAME: &str = "melu";

@@ -31,7 +31,7 @@ fn small_options() -> TrainOptions {
         body: Vec::new(),
         hidden: vec![8, 5],
         solver: Solver::Gradient,
-        local_rate: 0.01,
+        local_rate: Some(0.01),
         epochs: 3,
         batch: 7,
         ..Default::default()
@@ -186,7 +186,7 @@ fn first_order_and_fixed_rates_train_too() {
     let options =
         TrainOptions { order: Order::First, learn_solver: false, local_pull: 0.0, ..base };
     let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
-    let rates = vec![options.local_rate; 6];
+    let rates = vec![0.01; 6];
     let expected = GradientSteps { steps: options.local_steps, rates, pull: 0.0 };
     assert_eq!(model.config().local, Local::Gradient(expected));
 }
@@ -251,10 +251,34 @@ fn options_and_data_that_cannot_be_are_refused_by_name() {
     assert!(error.contains("min_ratings") || error.contains("enough ratings"), "{error}");
 }
 
+/// The rate of the other losses took squared error to 1e22 at once.
+#[test]
+fn the_local_rate_suits_the_loss() {
+    let dataset = small_world();
+    for (loss, expected) in [(Loss::Mse, 0.1), (Loss::SmoothL1, 0.7)] {
+        let options = TrainOptions {
+            loss: Some(loss),
+            local_rate: None,
+            learn_solver: false,
+            epochs: 1,
+            ..small_options()
+        };
+        let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
+        let Local::Gradient(GradientSteps { rates, .. }) = &model.config().local else { panic!() };
+        assert_eq!(rates, &[expected; 6]);
+        let catalog = model.catalog().unwrap().unwrap();
+        let mut user = melu::User::new(&catalog, &[]).unwrap();
+        user.adapt(&[0, 1, 2, 3, 4, 5, 6, 7], &[1.0, 5.0, 4.0, 2.0, 3.0, 5.0, 1.0, 4.0]).unwrap();
+        let mut ratings = [0.0; 8];
+        user.predict(&[0, 1, 2, 3, 4, 5, 6, 7], &mut ratings).unwrap();
+        assert!(ratings.iter().all(|rating| rating.abs() < 20.0), "{loss:?}: {ratings:?}");
+    }
+}
+
 #[test]
 fn a_rate_that_is_far_too_large_is_reported() {
     let dataset = small_world();
-    let options = TrainOptions { local_rate: 1e6, longest_gradient: None, ..small_options() };
+    let options = TrainOptions { local_rate: Some(1e6), longest_gradient: None, ..small_options() };
     let mut trainer = Trainer::new(&dataset, &options, 0).unwrap();
     let error = trainer.run(|_| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");

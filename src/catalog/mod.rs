@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::catalog::blocks::BLOCK;
 use crate::catalog::features::Features;
 use crate::catalog::rows::ItemRows;
-use crate::kernels::LARGEST_HALF;
+use crate::kernels::MAX_HALF;
 use crate::model::config::Precision;
 use crate::model::familiarity::Familiarity;
 use crate::model::file::{CatalogTable, ChoiceItems, ItemPrior, ItemVectors};
@@ -333,7 +333,7 @@ impl Added {
                     let id = ids.get(item).unwrap_or_default();
                     refuse(format!(
                         "item \"{id}\" has the feature {number}; half precision holds numbers up \
-                         to {LARGEST_HALF}: keep the catalogue in f32"
+                         to {MAX_HALF}: keep the catalogue in f32"
                     ))
                 })?;
             }

@@ -171,11 +171,11 @@ pub(super) fn whole_file(path: &Path, problem: impl Into<String>) -> Error {
 
 /// A value as messages show it: on one line, and not too long.
 pub(super) fn shown(value: &[u8]) -> String {
-    const LONGEST: usize = 60;
+    const MAX_CHARACTERS: usize = 60;
     let text = String::from_utf8_lossy(value);
     let mut characters = text.chars();
     let mut shown: String =
-        characters.by_ref().take(LONGEST).flat_map(char::escape_debug).collect();
+        characters.by_ref().take(MAX_CHARACTERS).flat_map(char::escape_debug).collect();
     if characters.next().is_some() {
         shown.push('…');
     }

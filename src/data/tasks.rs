@@ -143,7 +143,7 @@ pub fn tasks(groups: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) ->
 }
 
 /// The fewest interactions of a user on whom lists are measured.
-const FEWEST_TO_RANK: usize = 20;
+const MIN_TO_RANK: usize = 20;
 
 /// A task of each user with at least 20 interactions, to measure lists on: a fifth of
 /// them, at random, is what a list is to find, and the support set is the others.
@@ -152,7 +152,7 @@ const FEWEST_TO_RANK: usize = 20;
 pub fn ranking_tasks(groups: &[UserRatings], seed: u64, draw: u64) -> Vec<Task> {
     groups
         .iter()
-        .filter(|group| group.ratings.len() >= FEWEST_TO_RANK)
+        .filter(|group| group.ratings.len() >= MIN_TO_RANK)
         .map(|group| {
             let mut rng = generator(seed, Purpose::Rankings, draw, group.user.into());
             group.draw(group.ratings.len() / 5, &mut rng)

@@ -6,7 +6,7 @@ use super::error::Failure;
 use super::melu_status;
 
 /// The largest struct that a caller may say to have.
-const LARGEST_STRUCT: usize = 4096;
+const MAX_STRUCT: usize = 4096;
 
 fn refuse(message: String) -> Failure {
     Failure::new(melu_status::InvalidArgument, message)
@@ -147,7 +147,7 @@ unsafe fn struct_size<T: Sized>(pointer: *const T) -> Result<usize, Failure> {
     check(pointer, 1, T::NAME)?;
     // SAFETY: the caller says so, and it is aligned.
     let size = unsafe { pointer.cast::<usize>().read() };
-    if (size_of::<T>()..=LARGEST_STRUCT).contains(&size) {
+    if (size_of::<T>()..=MAX_STRUCT).contains(&size) {
         return Ok(size);
     }
     let name = T::NAME;

@@ -182,7 +182,7 @@ pub(super) unsafe fn wishes<'a>(
         min_raters: given.min_raters,
         new_items: given.new_items,
     };
-    Ok((wished, given.threads.clamp(1, threads::MOST as u32) as usize))
+    Ok((wished, given.threads.clamp(1, threads::MAX_THREADS as u32) as usize))
 }
 
 /// The best items for a user, as wished.

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::simd::MOST_LANES;
+use super::simd::MAX_LANES;
 
 /// Numbers of which the first begins a cache line, so that no vector of them, counted
 /// from there, lies across two.
@@ -15,12 +15,12 @@ pub struct Aligned {
 /// A cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Line([f32; MOST_LANES]);
+struct Line([f32; MAX_LANES]);
 
 impl Aligned {
     /// So many zeros.
     pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; MOST_LANES]); len.div_ceil(MOST_LANES)], len }
+        Self { lines: vec![Line([0.0; MAX_LANES]); len.div_ceil(MAX_LANES)], len }
     }
 }
 

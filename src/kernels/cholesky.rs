@@ -7,7 +7,7 @@
 
 use super::level::Level;
 use super::passes::pass;
-use super::simd::{Kernel, MOST_LANES, Simd};
+use super::simd::{Kernel, MAX_LANES, Simd};
 
 /// The dot product of two slices of one length.
 #[inline(always)]
@@ -42,10 +42,10 @@ fn dot<S: Simd>(simd: S, left: &[f64], right: &[f64]) -> f64 {
 
 /// Two vectors' numbers; zeros after them.
 #[inline(always)]
-fn lanes<S: Simd>(simd: S, vectors: [S::Double; 2]) -> [f64; MOST_LANES] {
-    let mut lanes = [0.0; MOST_LANES];
+fn lanes<S: Simd>(simd: S, vectors: [S::Double; 2]) -> [f64; MAX_LANES] {
+    let mut lanes = [0.0; MAX_LANES];
     for (part, vector) in vectors.into_iter().enumerate() {
-        // SAFETY: two vectors have LANES numbers, at most MOST_LANES.
+        // SAFETY: two vectors have LANES numbers, at most MAX_LANES.
         unsafe { simd.store_double(lanes.as_mut_ptr().add(part * S::DOUBLES), vector) };
     }
     lanes
@@ -79,9 +79,9 @@ const fn has_tiles<S: Simd>(n: usize) -> bool {
 }
 
 /// Zeros, and as many ones: from where a tile's first columns are left out.
-const LEFT_OUT: [f64; 2 * MOST_LANES] = {
-    let mut numbers = [0.0; 2 * MOST_LANES];
-    let mut place = MOST_LANES;
+const LEFT_OUT: [f64; 2 * MAX_LANES] = {
+    let mut numbers = [0.0; 2 * MAX_LANES];
+    let mut place = MAX_LANES;
     while place < numbers.len() {
         numbers[place] = 1.0;
         place += 1;
@@ -128,10 +128,10 @@ fn add_tile<S: Simd>(
     }
     let (scale, zero) = (simd.splat_double(scale), simd.splat_double(0.0));
     // SAFETY: LEFT_OUT has two vectors from there on, since fewer columns are left out than
-    // their lanes, which are at most MOST_LANES; `target` has ROWS rows of `n` numbers, of
+    // their lanes, which are at most MAX_LANES; `target` has ROWS rows of `n` numbers, of
     // which the columns are a part.
     unsafe {
-        let from = LEFT_OUT.as_ptr().add(MOST_LANES - columns_out);
+        let from = LEFT_OUT.as_ptr().add(MAX_LANES - columns_out);
         let scales = [
             simd.multiply_add_double(scale, simd.load_double(from), zero),
             simd.multiply_add_double(scale, simd.load_double(from.add(S::DOUBLES)), zero),

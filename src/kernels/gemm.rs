@@ -11,14 +11,14 @@ use super::level::Level;
 use super::matrix::{Matrix, MatrixMut};
 use super::pack::{Packed, pack_panel, vectors};
 use super::passes::dot_of;
-use super::simd::{Kernel, MOST_LANES, MOST_TILE_VECTORS, Simd};
+use super::simd::{Kernel, MAX_LANES, MAX_TILE_VECTORS, Simd};
 
 /// Rows of a tile, and of one that is at most half as wide as it may be.
 const TILE_ROWS: usize = 6;
 const TALL_TILE_ROWS: usize = 8;
 
 /// Rows of the smallest tile whose sums keep the processor busy.
-const FEWEST_ROWS: usize = 4;
+const MIN_ROWS: usize = 4;
 
 /// Rows of the fallback's tiles, beside those of one row.
 const FALLBACK_TILE_ROWS: usize = 4;
@@ -155,8 +155,8 @@ impl Kernel for Multiply<'_, '_> {
                     Right::Matrix(b) => {
                         let terms = STACK_ROWS.min(k - done);
                         let to = stack.0.as_mut_ptr().cast::<f32>();
-                        // SAFETY: at most STACK_ROWS rows of at most MOST_LANES *
-                        // MOST_TILE_VECTORS numbers are written; rows and columns
+                        // SAFETY: at most STACK_ROWS rows of at most MAX_LANES *
+                        // MAX_TILE_VECTORS numbers are written; rows and columns
                         // are the matrix's.
                         unsafe {
                             pack_panel(simd, b, done..done + terms, first..first + width, to)
@@ -205,7 +205,7 @@ impl Kernel for Multiply<'_, '_> {
 
 /// Room for a panel of `b`.
 #[repr(align(64))]
-struct Stack(MaybeUninit<[f32; STACK_ROWS * MOST_LANES * MOST_TILE_VECTORS]>);
+struct Stack(MaybeUninit<[f32; STACK_ROWS * MAX_LANES * MAX_TILE_VECTORS]>);
 
 /// A panel of a product; `a`, `start` and `c` point to where it begins.
 #[derive(Clone, Copy)]
@@ -258,10 +258,10 @@ impl Tile {
             }
             // Narrow tiles of fewer rows do not keep the processor busy. Where so few would be
             // left, these go first, so that two or three more are left at the end.
-            let few = left > TILE_ROWS && (1..FEWEST_ROWS).contains(&(left % TILE_ROWS));
+            let few = left > TILE_ROWS && (1..MIN_ROWS).contains(&(left % TILE_ROWS));
             if S::TILE_VECTORS <= 2 && few {
-                self.rows::<S, FEWEST_ROWS, VECTORS>(simd);
-                left -= FEWEST_ROWS;
+                self.rows::<S, MIN_ROWS, VECTORS>(simd);
+                left -= MIN_ROWS;
             }
             while left >= TILE_ROWS {
                 self.rows::<S, TILE_ROWS, VECTORS>(simd);

@@ -4,7 +4,7 @@ use super::level::Level;
 use super::simd::{Kernel, Simd};
 
 /// The largest number that there is in half precision.
-pub const LARGEST_HALF: f32 = 65_504.0;
+pub const MAX_HALF: f32 = 65_504.0;
 
 /// The half nearest to a number, of two equally near the even one; `None` where it
 /// would be infinite, and for what is no number.
@@ -165,7 +165,7 @@ mod tests {
                 assert_eq!(narrow(-number), rounded(-number), "{number:e}");
             }
         }
-        assert_eq!(narrow(LARGEST_HALF), Some(0x7bff));
+        assert_eq!(narrow(MAX_HALF), Some(0x7bff));
         assert_eq!(narrow(65_519.996), Some(0x7bff));
         for number in [65_520.0, 1e9, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
             assert_eq!(narrow(number), None);

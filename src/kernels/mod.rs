@@ -33,7 +33,7 @@ pub use aligned::Aligned;
 #[cfg(feature = "train")]
 pub use exponential::exponentials_of_columns;
 pub use gemm::{Start, gemm, layer};
-pub use half::{LARGEST_HALF, narrow, widen, widen_rows};
+pub use half::{MAX_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};
 pub use matrix::{Matrix, MatrixMut};
 pub use pack::Packed;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::aligned::Aligned;
 use super::level::Level;
 use super::matrix::Matrix;
-use super::simd::{Kernel, MOST_LANES, Simd, TRANSPOSED};
+use super::simd::{Kernel, MAX_LANES, Simd, TRANSPOSED};
 
 /// A right factor that many products use, in panels as wide as a tile: each has
 /// all rows, one after another, padded with zeros to whole vectors.
@@ -28,7 +28,7 @@ impl Packed {
     pub(super) fn for_level(level: Level, rows: usize, columns: usize) -> Self {
         let numbers = match columns {
             1 => rows,
-            _ => rows * columns.next_multiple_of(MOST_LANES),
+            _ => rows * columns.next_multiple_of(MAX_LANES),
         };
         Self { level, rows, columns, numbers: Aligned::zeros(numbers) }
     }
@@ -86,7 +86,7 @@ impl Kernel for Pack<'_> {
             let width = panel.min(columns - first);
             // SAFETY: the panels before this one are full, so that it begins at
             // `first * rows`, and the room is for all columns, padded to
-            // MOST_LANES, which LANES divides.
+            // MAX_LANES, which LANES divides.
             unsafe {
                 let to = numbers.add(first * rows);
                 pack_panel(simd, matrix, 0..rows, first..first + width, to);

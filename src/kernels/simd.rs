@@ -15,14 +15,14 @@ pub trait Simd: Copy {
     /// Half as many in double precision.
     type Double: Copy;
 
-    /// How many numbers a vector holds: at most [`MOST_LANES`].
+    /// How many numbers a vector holds: at most [`MAX_LANES`].
     const LANES: usize;
 
     /// How many numbers in double precision it holds.
     const DOUBLES: usize = Self::LANES / 2;
 
     /// How many vectors a tile of a product is wide, at most
-    /// [`MOST_TILE_VECTORS`]: with six rows, as many sums as there are registers
+    /// [`MAX_TILE_VECTORS`]: with six rows, as many sums as there are registers
     /// for.
     const TILE_VECTORS: usize;
 
@@ -93,9 +93,9 @@ pub trait Simd: Copy {
     /// So many can be read at `from`.
     #[inline(always)]
     unsafe fn load_halves(self, from: *const u16) -> Self::Vector {
-        let mut lanes = [0.0; MOST_LANES];
+        let mut lanes = [0.0; MAX_LANES];
         // SAFETY: the caller vouches for LANES halves, and LANES is at most
-        // MOST_LANES.
+        // MAX_LANES.
         unsafe {
             for (lane, number) in lanes.iter_mut().enumerate().take(Self::LANES) {
                 *number = widen_one(*from.add(lane));
@@ -111,8 +111,8 @@ pub trait Simd: Copy {
     /// `from`.
     #[inline(always)]
     unsafe fn load_first(self, from: *const f32, count: usize) -> Self::Vector {
-        let mut lanes = [0.0; MOST_LANES];
-        // SAFETY: `count` is at most LANES, which is at most MOST_LANES; the
+        let mut lanes = [0.0; MAX_LANES];
+        // SAFETY: `count` is at most LANES, which is at most MAX_LANES; the
         // caller vouches for `from`.
         unsafe {
             std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
@@ -127,7 +127,7 @@ pub trait Simd: Copy {
     /// at `to`.
     #[inline(always)]
     unsafe fn store_first(self, to: *mut f32, vector: Self::Vector, count: usize) {
-        let mut lanes = [0.0; MOST_LANES];
+        let mut lanes = [0.0; MAX_LANES];
         // SAFETY: as in `load_first`.
         unsafe {
             self.store(lanes.as_mut_ptr(), vector);
@@ -188,10 +188,10 @@ pub trait Simd: Copy {
 }
 
 /// The widest vector of any level.
-pub const MOST_LANES: usize = 16;
+pub const MAX_LANES: usize = 16;
 
 /// The widest tile of any level.
-pub const MOST_TILE_VECTORS: usize = 4;
+pub const MAX_TILE_VECTORS: usize = 4;
 
 /// The edge of the square that [`Simd::transpose`] transposes.
 pub const TRANSPOSED: usize = 8;

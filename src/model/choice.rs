@@ -5,7 +5,7 @@
 pub const BESIDES_VECTOR: usize = 2;
 
 /// More numbers than this a vector has not: a solver's memory grows with their square.
-const WIDEST: usize = 1_024;
+const MAX_WIDTH: usize = 1_024;
 
 /// So many answers count half of what neighbours can say.
 const HALF_NEIGHBOURS: f32 = 10.0;
@@ -119,8 +119,8 @@ impl ChoiceHead {
     /// The key and value that cannot, in words.
     pub fn check(&self) -> Result<(), String> {
         let width = self.width();
-        if !(1..=WIDEST).contains(&width) {
-            return Err(format!("precision has {width} numbers; 1 to {WIDEST} are expected"));
+        if !(1..=MAX_WIDTH).contains(&width) {
+            return Err(format!("precision has {width} numbers; 1 to {MAX_WIDTH} are expected"));
         }
         if self.precision_per_answer.len() != width {
             return Err(format!(

@@ -7,11 +7,11 @@ use crate::random::{Purpose, generator};
 
 /// At most this many ratings of one user are known in a task drawn anew: more
 /// than people give, and one prolific user does not outweigh many others.
-const MOST_SUPPORT: usize = 60;
+const MAX_SUPPORT: usize = 60;
 
 /// Leaves a support set of a size as they occur in use.
 pub fn cut_support(support: &mut Vec<Rated>, rng: &mut impl Rng) {
-    support.truncate(MOST_SUPPORT);
+    support.truncate(MAX_SUPPORT);
     if rng.random_bool(0.5) {
         // Log-uniform from 0 to all of them.
         let size = ((support.len() + 1) as f64).powf(rng.random::<f64>()) - 1.0;

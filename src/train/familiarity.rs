@@ -7,7 +7,7 @@ use crate::model::familiarity::Familiarity;
 use crate::random::{Purpose, generator};
 
 /// Kinds of people at most, and users that each should have at least.
-const MOST_KINDS: usize = 64;
+const MAX_KINDS: usize = 64;
 const USERS_OF_A_KIND: usize = 20;
 const ROUNDS: usize = 40;
 /// Rounds in which the kinds are made up only slowly, so that what they begin
@@ -16,8 +16,8 @@ const SLOW_ROUNDS: usize = 10;
 /// As many users as all users count for in each kind.
 const DAMPING: f64 = 1.0;
 /// Nobody is surely known or unknown to all of a kind.
-const LEAST: f64 = 1e-5;
-const MOST: f64 = 0.99;
+const MIN_CHANCE: f64 = 1e-5;
+const MAX_CHANCE: f64 = 0.99;
 
 /// Fits kinds of people to who rated what, by expectation maximisation (Bishop
 /// 2006, section 9.3.3); `None` without users.
@@ -34,7 +34,7 @@ pub fn fit_familiarity(
     if users.is_empty() || items == 0 {
         return None;
     }
-    let kinds = (users.len() / USERS_OF_A_KIND).clamp(1, MOST_KINDS);
+    let kinds = (users.len() / USERS_OF_A_KIND).clamp(1, MAX_KINDS);
     let mut popularity = vec![0.0; items];
     for rated in users.iter().flat_map(|user| &user.ratings) {
         popularity[rated.item as usize] += 1.0 / users.len() as f64;
@@ -125,5 +125,5 @@ impl Mixture {
 }
 
 fn bounded(probability: f64) -> f64 {
-    probability.clamp(LEAST, MOST)
+    probability.clamp(MIN_CHANCE, MAX_CHANCE)
 }

@@ -30,7 +30,7 @@ pub fn hold_back(
 const HELD_BACK_ITEMS: f64 = 0.1;
 
 /// At most so many users tell.
-const MOST_COLD_TASKS: usize = 1_000;
+const MAX_COLD_TASKS: usize = 1_000;
 
 /// Which of the items that somebody rated are in no task that is trained on.
 pub fn hold_items_back(raters: &[u32], options: &TrainOptions) -> Vec<bool> {
@@ -61,7 +61,7 @@ pub fn cold_tasks(
     let enough = |user: &&UserRatings| user.ratings.len() >= rules.min_ratings;
     let mut tasks: Vec<Task> = users.iter().filter(enough).filter_map(task).collect();
     tasks.shuffle(&mut generator(seed, Purpose::Validation, 3, 0));
-    tasks.truncate(MOST_COLD_TASKS);
+    tasks.truncate(MAX_COLD_TASKS);
     tasks
 }
 

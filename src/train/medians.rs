@@ -6,7 +6,7 @@ use crate::model::medians::Medians;
 const PLACES: usize = 64;
 
 /// Fewer ratings than this between two places tell little of a median.
-const FEWEST: usize = 30;
+const MIN_PAIRS: usize = 30;
 
 /// The rising staircase from predicted to given ratings with the least sum of absolute
 /// errors, `None` if that is no less than the predicted ratings' own.
@@ -31,7 +31,7 @@ pub fn fit_medians(users: &[Vec<[f32; 2]>]) -> Option<Medians> {
 /// pooled (Robertson and Waltman 1968). `None` of nothing.
 fn staircase(mut pairs: Vec<[f32; 2]>) -> Option<Medians> {
     pairs.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
-    let size = pairs.len().div_ceil(PLACES).max(FEWEST);
+    let size = pairs.len().div_ceil(PLACES).max(MIN_PAIRS);
     let mut steps: Vec<Step> = Vec::new();
     let mut rest = &pairs[..];
     while !rest.is_empty() {
@@ -93,7 +93,7 @@ mod tests {
         #[test]
         fn no_staircase_errs_less(
             // Each prediction so often that it is a step by itself.
-            given in prop::collection::vec(prop::collection::vec(1u8..6, FEWEST), 1..8)
+            given in prop::collection::vec(prop::collection::vec(1u8..6, MIN_PAIRS), 1..8)
         ) {
             let pairs: Vec<[f32; 2]> = given.iter().enumerate().flat_map(|(place, given)| {
                 given.iter().map(move |given| [place as f32, f32::from(*given)])

@@ -58,8 +58,9 @@ pub struct TrainOptions {
     pub solver: Solver,
     /// Steps of the local update, by gradient.
     pub local_steps: usize,
-    /// The local learning rate to begin with, in the head's units.
-    pub local_rate: f32,
+    /// The local learning rate to begin with, in the head's units; `None` for 0.1 with
+    /// squared error, which grows steeper without an end, and 0.7 with the other losses.
+    pub local_rate: Option<f32>,
     /// The pull back to the start to begin with, in ratings; at 0 there is none,
     /// and none is learned.
     pub local_pull: f32,
@@ -93,8 +94,6 @@ pub struct TrainOptions {
     /// kept, of equal ones (within .2 %) the latest's, and the network only if it errs less
     /// than the factor model alone. At 0 all are trained on, and the last epoch's are kept.
     pub validation: f32,
-    /// Training stops after this many epochs without a better one.
-    pub patience: usize,
     /// What the model's catalogues are kept in; validation measures them so.
     pub catalog: Precision,
     /// The same seed and data give the same model, for any number of threads.
@@ -115,7 +114,7 @@ impl Default for TrainOptions {
             normalise: true,
             solver: Solver::Ridge,
             local_steps: 16,
-            local_rate: 0.7,
+            local_rate: None,
             local_pull: 5.0,
             learn_solver: true,
             order: Order::Second,
@@ -128,7 +127,6 @@ impl Default for TrainOptions {
             cosine: true,
             longest_gradient: Some(5.0),
             validation: 0.05,
-            patience: 8,
             catalog: Precision::Single,
             seed: 0,
         }
@@ -150,7 +148,7 @@ impl TrainOptions {
             normalise: false,
             solver: Solver::Gradient,
             local_steps: 1,
-            local_rate: 5e-6,
+            local_rate: Some(5e-6),
             local_pull: 0.0,
             learn_solver: false,
             tasks: TaskSource::Fixed,
@@ -158,12 +156,16 @@ impl TrainOptions {
             cold_items: 0.0,
             epochs: 25,
             learning_rate: 5e-5,
-            patience: 25,
             cosine: false,
             longest_gradient: None,
             validation: 0.0,
             ..Self::default()
         }
+    }
+
+    /// [`TrainOptions::local_rate`] with a loss.
+    pub(super) fn local_rate_with(&self, loss: Loss) -> f32 {
+        self.local_rate.unwrap_or(if loss == Loss::Mse { 0.1 } else { 0.7 })
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -174,10 +176,9 @@ impl TrainOptions {
         positive("embedding_dim", self.embedding_dim)?;
         positive("epochs", self.epochs)?;
         positive("batch", self.batch)?;
-        positive("patience", self.patience)?;
-        for (argument, rate) in
-            [("learning_rate", self.learning_rate), ("local_rate", self.local_rate)]
-        {
+        let rates = [("learning_rate", Some(self.learning_rate)), ("local_rate", self.local_rate)];
+        for (argument, rate) in rates {
+            let Some(rate) = rate else { continue };
             if !(rate.is_finite() && rate > 0.0) {
                 let problem = format!("it is {rate}; a number above 0 is expected");
                 return Err(Error::argument(argument, problem));

@@ -243,9 +243,7 @@ impl RatingTrainer {
     }
 
     fn is_finished(&self) -> bool {
-        let place = &self.state.place;
-        let since_best = place.best.map_or(0, |(_, best)| place.epoch - best);
-        place.epoch >= self.options.epochs as u64 || since_best >= self.options.patience as u64
+        self.state.place.epoch >= self.options.epochs as u64
     }
 
     /// Adam's learning rate where training stands, in an epoch of `tasks` tasks.

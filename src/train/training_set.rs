@@ -139,7 +139,7 @@ impl TrainingSet {
         config.local = match options.solver {
             Solver::Gradient => Local::Gradient(GradientSteps {
                 steps: options.local_steps,
-                rates: vec![options.local_rate; head.tensors()],
+                rates: vec![options.local_rate_with(config.output.loss); head.tensors()],
                 pull: options.local_pull,
             }),
             Solver::Ridge => Local::Ridge(match &vectors {

@@ -237,7 +237,7 @@ impl User {
         let (inputs, activations) = (&mut room.inputs, &mut room.workspace.activations);
         let blocks = items.div_ceil(BLOCK);
         let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
-        let threads = threads.clamp(1, threads::MOST).min(sought).max(1);
+        let threads = threads.clamp(1, threads::MAX_THREADS).min(sought).max(1);
         let mut heaps = Vec::new();
         let each = most + kept;
         if heaps.try_reserve_exact((threads - 1).saturating_mul(each)).is_ok() {

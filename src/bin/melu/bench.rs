@@ -18,7 +18,7 @@ use crate::terminal::{print, print_json, print_table, table};
 const PEAK_TIME: Duration = Duration::from_millis(100);
 
 /// Fewer runs than this have no 99th percentile.
-const FEWEST_RUNS: usize = 100;
+const MIN_RUNS: usize = 100;
 
 /// How many items a recommendation has.
 const RECOMMENDED: usize = 20;
@@ -157,7 +157,7 @@ fn times(least: Duration, mut work: impl FnMut() -> melu::Result<()>) -> Result<
     work()?;
     let begin = Instant::now();
     let mut times = Vec::new();
-    while times.len() < FEWEST_RUNS || begin.elapsed() < least {
+    while times.len() < MIN_RUNS || begin.elapsed() < least {
         let start = Instant::now();
         work()?;
         times.push(start.elapsed().as_secs_f64() * 1e6);

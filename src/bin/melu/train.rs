@@ -133,11 +133,6 @@ impl Arguments {
                 OrderName::First => Order::First,
                 OrderName::Second => Order::Second,
             },
-            local_rate: match (self.recipe, self.loss) {
-                // Steeper than the loss that the rate is meant for, without an end.
-                (Recipe::Default, Some(LossName::Mse)) => 0.1,
-                _ => recipe.local_rate,
-            },
             epochs: self.epochs.unwrap_or(recipe.epochs),
             catalog: match self.catalog {
                 CatalogName::F32 => Precision::Single,

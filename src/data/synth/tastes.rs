@@ -27,7 +27,7 @@ const PERSONAL_TASTE: f64 = 0.70;
 // every other time what they would like by one and a half stars more than most. Then
 // ratings spread as MovieLens 1M's do, and lists from choices beat the most popular
 // items by as much.
-const LEAST_CHANCE: f64 = 0.02;
+const MIN_CHANCE: f64 = 0.02;
 const EVEN_CHANCE_AT: f64 = 1.5;
 const STEEPNESS: f64 = 3.0;
 
@@ -132,7 +132,7 @@ impl Tastes {
         let Some(score) = self.score(user, item) else { return 0.0 };
         let bias = self.biases.get(user as usize).copied().unwrap_or_default();
         let odds_against = (-STEEPNESS * (score - MEAN - bias - EVEN_CHANCE_AT)).exp();
-        LEAST_CHANCE + (1.0 - LEAST_CHANCE) / (1.0 + odds_against)
+        MIN_CHANCE + (1.0 - MIN_CHANCE) / (1.0 + odds_against)
     }
 
     /// What the user thinks of the item, in stars; `None` beyond the last of

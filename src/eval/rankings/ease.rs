@@ -11,7 +11,7 @@ use super::invert::invert;
 
 /// Where there are both more items and more users than this, the matrix that would have to
 /// be inverted is too large: the cost grows with the third power, and 5,000 take 200 MB.
-pub const MOST: usize = 5000;
+pub const MAX_SIZE: usize = 5000;
 
 /// What EASE inverts for some users' interactions, but for the penalty.
 pub struct Gram {
@@ -34,7 +34,7 @@ impl Gram {
         let items: Vec<u32> = chosen.map(|(item, _)| item).collect();
         let of_users = lists.by_user.len() < items.len();
         let size = items.len().min(lists.by_user.len());
-        if size > MOST {
+        if size > MAX_SIZE {
             return None;
         }
         let mut both = Array2::zeros((size, size));
@@ -248,7 +248,7 @@ mod tests {
     fn too_many_of_both_are_refused() {
         let user = |item| vec![Choice { item, liked: true }];
         let users = |count: usize| (0..count as u32).map(user).collect();
-        let count = MOST + 1;
+        let count = MAX_SIZE + 1;
         assert!(Gram::new(&Choices { items: count, users: users(count) }, Counted::All).is_none());
     }
 }

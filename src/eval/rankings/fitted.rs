@@ -6,7 +6,7 @@ use super::baseline::{Baseline, Mixed};
 use super::choices::{Choices, Counted};
 use super::co_counts::CoCounts;
 use super::content::{Content, Descriptions};
-use super::ease::{Ease, Gram, MOST};
+use super::ease::{Ease, Gram, MAX_SIZE};
 use super::ials::{Fitting, Ials};
 use super::item_knn::{ItemKnn, Similarity};
 use super::popular::Popular;
@@ -132,7 +132,7 @@ pub fn fit(
             predictor: Ranker::Ease,
             settings: format!(
                 "left out: it inverts a matrix of all items or of all users, which is for up to \
-                 {MOST}; there are {} and {}",
+                 {MAX_SIZE}; there are {} and {}",
                 known.len(),
                 training.len()
             ),

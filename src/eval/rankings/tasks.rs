@@ -10,7 +10,7 @@ use crate::random::{Purpose, generator};
 
 /// How many existing users are asked at most, drawn at random: enough for a standard
 /// error of some .003, and what is measured on them costs no more than on new ones.
-const MOST_EXISTING: usize = 1000;
+const MAX_EXISTING: usize = 1000;
 
 /// Users of one kind, and the tables that are measured on them.
 pub struct Plan {
@@ -43,9 +43,9 @@ impl Plan {
         let new = by_user(dataset.scenario(Scenario::NewItems));
         let mut known = dataset.scenario(Scenario::ExistingUsersExistingItems);
         known.retain(|group| new.contains_key(&group.user));
-        if known.len() > MOST_EXISTING {
+        if known.len() > MAX_EXISTING {
             let mut rng = generator(seed, Purpose::Rankings, u64::MAX, 0);
-            let mut kept = index::sample(&mut rng, known.len(), MOST_EXISTING).into_vec();
+            let mut kept = index::sample(&mut rng, known.len(), MAX_EXISTING).into_vec();
             kept.sort_unstable();
             known = kept.into_iter().map(|place| known[place].clone()).collect();
         }

@@ -14,7 +14,7 @@ use crate::random::{Purpose, generator};
 const HELD_BACK: f64 = 0.1;
 
 /// How many of them are measured at most.
-const MOST: usize = 1000;
+const MAX_USERS: usize = 1000;
 
 /// How often the interactions of each of them are cut.
 const DRAWS: u64 = 2;
@@ -34,7 +34,7 @@ pub struct Trial {
 impl Trial {
     /// Holds back users of the training part.
     pub fn new(dataset: &Dataset, training: &[UserRatings], candidates: Vec<u32>) -> Self {
-        let count = ((training.len() as f64 * HELD_BACK) as usize).min(MOST);
+        let count = ((training.len() as f64 * HELD_BACK) as usize).min(MAX_USERS);
         let mut rng = generator(0, Purpose::Validation, 1, 0);
         let mut is_held_back = vec![false; training.len()];
         index::sample(&mut rng, training.len(), count)

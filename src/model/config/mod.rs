@@ -14,11 +14,11 @@ use crate::model::network::Network;
 use crate::model::schema::{Entity, Field};
 
 /// More local steps than this are taken for a mistake.
-const MOST_STEPS: usize = 1_000;
+const MAX_STEPS: usize = 1_000;
 
 /// The widest head in closed form: its memory grows with the square of its
 /// width, and its time with the cube.
-const WIDEST_RIDGE: usize = 1_024;
+const MAX_RIDGE_WIDTH: usize = 1_024;
 
 /// What an item's vector gives besides the vector itself: its bias, whether and
 /// by how many people it was rated, and its variance.
@@ -305,8 +305,8 @@ fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {
 impl GradientSteps {
     fn check(&self, head: &Network) -> Result<(), String> {
         let &Self { steps, ref rates, pull } = self;
-        if steps > MOST_STEPS {
-            return Err(format!("local.steps is {steps}; at most {MOST_STEPS} are expected"));
+        if steps > MAX_STEPS {
+            return Err(format!("local.steps is {steps}; at most {MAX_STEPS} are expected"));
         }
         if rates.len() != head.tensors() {
             return Err(format!(
@@ -325,9 +325,9 @@ impl Ridge {
         if head.layers().len() != 1 {
             return Err("local.solver is ridge; a head without hidden layers is expected".into());
         }
-        if head.parameters() > WIDEST_RIDGE {
+        if head.parameters() > MAX_RIDGE_WIDTH {
             return Err(format!(
-                "local.solver is ridge for a head of {} numbers; at most {WIDEST_RIDGE} are expected",
+                "local.solver is ridge for a head of {} numbers; at most {MAX_RIDGE_WIDTH} are expected",
                 head.parameters()
             ));
         }

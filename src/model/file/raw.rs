@@ -8,7 +8,7 @@ use crate::model::json::{Json, Object};
 use crate::{Error, Result};
 
 /// The longest header that safetensors' own readers take.
-const LONGEST_HEADER: usize = 100_000_000;
+const MAX_HEADER: usize = 100_000_000;
 
 /// A file's tensors, each to be taken once with the type and shape expected.
 #[derive(Debug)]
@@ -171,10 +171,8 @@ type Header = (Vec<(String, String)>, Vec<(String, Option<Tensor>)>);
 fn parse(bytes: &[u8]) -> Result<Header, String> {
     let (length, rest) = bytes.split_first_chunk().ok_or("it is shorter than 8 bytes")?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    if length > LONGEST_HEADER {
-        return Err(format!(
-            "the header's length is {length}; at most {LONGEST_HEADER} is expected"
-        ));
+    if length > MAX_HEADER {
+        return Err(format!("the header's length is {length}; at most {MAX_HEADER} is expected"));
     }
     let (header, data) = rest.split_at_checked(length).ok_or_else(|| {
         format!("the header's length is {length}, and only {} bytes follow", rest.len())

@@ -27,12 +27,12 @@ const PENALTIES: [f64; 3] = [30.0, 100.0, 500.0];
 /// The share of the users who are held back to choose by, and how many at most. With a tenth
 /// of them, and each once, what was chosen on MovieLens 1M differed by seed by .005.
 const HELD_BACK: f64 = 0.2;
-const MOST_HELD_BACK: usize = 600;
+const MAX_HELD_BACK: usize = 600;
 
 /// Where there are fewer tasks, each user makes another, up to so many: with one answer it
 /// matters much which one it is.
 const ENOUGH_TASKS: usize = 1000;
-const MOST_DRAWS: u64 = 4;
+const MAX_DRAWS: u64 = 4;
 
 /// The places in [`ANSWERS`](super::ANSWERS) whose mean decides, and those that the offset
 /// of new items is chosen by.
@@ -177,7 +177,7 @@ impl ChoiceData<'_> {
         }
         let (held_back, others) = self.hold_back(seed);
         let mut tasks = Vec::new();
-        for draw in 0..MOST_DRAWS {
+        for draw in 0..MAX_DRAWS {
             if tasks.len() < ENOUGH_TASKS {
                 tasks.extend(ranking_tasks(&held_back, seed, draw));
             }
@@ -249,7 +249,7 @@ impl ChoiceData<'_> {
         let count = (HELD_BACK * self.groups.len() as f64).round() as usize;
         // Stable, so that both parts stay in their random order.
         order.sort_by_key(|&place| self.unseen.binary_search(&self.groups[place].user).is_err());
-        order.truncate(count.min(MOST_HELD_BACK));
+        order.truncate(count.min(MAX_HELD_BACK));
         order.sort_unstable();
         let held_back = order.iter().map(|&place| self.groups[place].clone()).collect();
         let others = self.groups.iter().enumerate();
@@ -386,7 +386,7 @@ impl Search<'_> {
             Ok(worth)
         };
         let mut best = ([0, 0], worth([0, 0])?);
-        while best.1 == f64::NEG_INFINITY && best.0[1] > -MOST_STEPS {
+        while best.1 == f64::NEG_INFINITY && best.0[1] > -MAX_STEPS {
             let next = [0, best.0[1] - 1];
             best = (next, worth(next)?);
         }
@@ -395,7 +395,7 @@ impl Search<'_> {
             for [more_absence, more_penalty] in [[-1, 0], [1, 0], [0, -1], [0, 1]] {
                 loop {
                     let next = [best.0[0] + more_absence, best.0[1] + more_penalty];
-                    if next.iter().any(|place: &i32| place.abs() > MOST_STEPS) {
+                    if next.iter().any(|place: &i32| place.abs() > MAX_STEPS) {
                         break;
                     }
                     let found = worth(next)?;
@@ -413,4 +413,4 @@ impl Search<'_> {
 }
 
 /// How many steps absence and penalty may go from where the search begins.
-const MOST_STEPS: i32 = 3;
+const MAX_STEPS: i32 = 3;

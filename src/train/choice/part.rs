@@ -22,7 +22,7 @@ const FIRST_SIZE: f64 = 0.1;
 
 /// Targets are learned for all values that occur, if they are at most so many, and else
 /// for as many that lie apart evenly among them.
-const MOST_KNOTS: usize = 11;
+const MAX_KNOTS: usize = 11;
 
 /// By how much the strongest contrast moves the target where an interaction is twice as
 /// strong as most.
@@ -217,8 +217,8 @@ impl<'a> Part<'a> {
         values.sort_unstable_by(f32::total_cmp);
         let mut knots = values.clone();
         knots.dedup();
-        if knots.len() > MOST_KNOTS {
-            let last = MOST_KNOTS - 1;
+        if knots.len() > MAX_KNOTS {
+            let last = MAX_KNOTS - 1;
             knots = (0..=last).map(|part| values[part * (values.len() - 1) / last]).collect();
             knots.dedup();
         }

@@ -9,25 +9,25 @@ use crate::{Error, Result};
 /// A value gets a row of weights of its own if its field's values occur this
 /// often on average: rarer ones (people, places, names) would be learned by
 /// heart.
-const LEAST_OCCURRENCES: usize = 10;
+const MIN_OCCURRENCES: usize = 10;
 
 /// Two fields are looked at together up to this many combinations.
-const MOST_PAIRS: usize = 256;
+const MAX_PAIRS: usize = 256;
 
 /// So many rows of weights a prior's tables have together at most, smaller
 /// fields first: the regression solves a system of that size.
-const MOST_ROWS: usize = 1000;
+const MAX_ROWS: usize = 1000;
 
 /// A row without a value takes a share of all its field's rows of weights; a
 /// field for which this is more than so many shares in all is left out.
-const MOST_IMPUTED: usize = 1 << 20;
+const MAX_IMPUTED: usize = 1 << 20;
 
 /// So many fields are shared at most, those of fewer values first: each costs as
 /// many columns as a vector is wide.
-const MOST_SHARED: usize = 8;
+const MAX_SHARED: usize = 8;
 
 /// A field is worth sharing if at least one row in this many has company.
-const LEAST_SHARING: usize = 10;
+const MIN_SHARING: usize = 10;
 
 /// What describes the users or the items of a data folder.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,7 @@ fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>)
     let Description { entity, fields, columns, .. } = *description;
     let occurrences =
         |field: usize| rows.iter().map(|&row| columns[field].row(row).len()).sum::<usize>();
-    let mut budget = MOST_ROWS;
+    let mut budget = MAX_ROWS;
     let mut categorical: Vec<usize> =
         (0..fields.len()).filter(|&field| !fields[field].is_numeric()).collect();
     categorical.sort_by_key(|&field| fields[field].size);
@@ -135,8 +135,8 @@ fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>)
     for field in categorical {
         let size = fields[field].size;
         let missing = rows.iter().filter(|&&row| columns[field].is_missing(row)).count();
-        let is_often_seen = occurrences(field) >= LEAST_OCCURRENCES.saturating_mul(size);
-        if size <= budget && is_often_seen && missing.saturating_mul(size) <= MOST_IMPUTED {
+        let is_often_seen = occurrences(field) >= MIN_OCCURRENCES.saturating_mul(size);
+        if size <= budget && is_often_seen && missing.saturating_mul(size) <= MAX_IMPUTED {
             budget -= size;
             tables.push(field);
         } else if entity == Entity::Item && has_company(&columns[field], fields[field].size, rows) {
@@ -144,7 +144,7 @@ fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>)
         }
     }
     tables.sort_unstable();
-    shared.truncate(MOST_SHARED);
+    shared.truncate(MAX_SHARED);
     shared.sort_unstable();
     let mut inputs: Vec<Input> = tables.iter().map(|&field| Input::Values { field }).collect();
     for field in 0..fields.len() {
@@ -163,8 +163,8 @@ fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>)
         for (place, &first) in tables.iter().enumerate() {
             for &second in &tables[place + 1..] {
                 let size = fields[first].size.saturating_mul(fields[second].size);
-                let enough = rows.len() >= LEAST_OCCURRENCES.saturating_mul(size);
-                if size <= MOST_PAIRS.min(budget) && enough {
+                let enough = rows.len() >= MIN_OCCURRENCES.saturating_mul(size);
+                if size <= MAX_PAIRS.min(budget) && enough {
                     budget -= size;
                     inputs.push(Input::Pair { fields: [first, second] });
                 }
@@ -179,7 +179,7 @@ fn has_company(column: &Column, size: usize, rows: &[usize]) -> bool {
     let mut counts = vec![0u32; size];
     rows.iter().flat_map(|&row| column.row(row)).for_each(|&value| counts[value as usize] += 1);
     let shares = |row: &&usize| column.row(**row).iter().any(|&value| counts[value as usize] > 1);
-    rows.iter().filter(shares).count() * LEAST_SHARING >= rows.len().max(1)
+    rows.iter().filter(shares).count() * MIN_SHARING >= rows.len().max(1)
 }
 
 #[cfg(test)]

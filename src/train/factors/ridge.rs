@@ -3,7 +3,7 @@
 use crate::kernels::cholesky;
 
 /// Without an example that alone decides its prediction, none could be made.
-const MOST_LEVERAGE: f64 = 0.9;
+const MAX_LEVERAGE: f64 = 0.9;
 
 /// The sums that a regression of `outputs` numbers on `columns` numbers needs.
 pub struct Ridge {
@@ -116,7 +116,7 @@ impl Solution {
         out: &mut [f64],
     ) {
         self.coefficients.predict(row, out);
-        let leverage = self.leverage(row, weight).min(MOST_LEVERAGE);
+        let leverage = self.leverage(row, weight).min(MAX_LEVERAGE);
         for (out, target) in out.iter_mut().zip(target) {
             *out = (*out - leverage * target) / (1.0 - leverage);
         }
@@ -217,7 +217,7 @@ mod tests {
                 let mut others = examples.clone();
                 let (row, target, weight) = others.remove(place);
                 // One that weighs nearly all is left out of this.
-                prop_assume!(all.leverage(&row, weight) < MOST_LEVERAGE && weight < 0.8 * total);
+                prop_assume!(all.leverage(&row, weight) < MAX_LEVERAGE && weight < 0.8 * total);
                 let (mut expected, mut found) = ([0.0; 2], [0.0; 2]);
                 solved(&others, penalty).coefficients.predict(&row, &mut expected);
                 all.predict_without(&row, &target, weight, &mut found);

@@ -26,10 +26,10 @@ const FIRST_TASTE: f64 = 0.4;
 
 /// The noise is at least this, in units of the ratings' variance: what people
 /// say twice differs by more.
-const LEAST_NOISE: f64 = 0.16;
+const MIN_NOISE: f64 = 0.16;
 
 /// No direction's prior variance falls below this.
-const LEAST_VARIANCE: f64 = 1e-6;
+const MIN_VARIANCE: f64 = 1e-6;
 
 /// From these rounds on, counted from 0, priors are fitted: before, the factors
 /// mean nothing yet.
@@ -41,7 +41,7 @@ const FIRST_ITEM_PRIOR: usize = 2;
 const LAST_ROUNDS: usize = 8;
 
 /// Fewer such users tell less than all users do.
-const LEAST_USERS: usize = 50;
+const MIN_USERS: usize = 50;
 
 /// Ridge penalties, in examples.
 const USER_PENALTY: f64 = 40.0;
@@ -78,7 +78,7 @@ pub fn task_users(ratings: &Ratings, rules: &TaskRules) -> Vec<usize> {
     };
     let all = 0..ratings.users.len();
     let users: Vec<usize> = all.clone().filter(is_task).collect();
-    if users.len() < LEAST_USERS { all.collect() } else { users }
+    if users.len() < MIN_USERS { all.collect() } else { users }
 }
 
 /// Fits everything; `task_rows` are the rows in the data folder of `task_users`.
@@ -123,7 +123,7 @@ pub fn fit<'a>(
         }
         let totals =
             item_beliefs.update(&ratings.by_item, &user_beliefs, &item_prior.normal(), noise)?;
-        noise = (totals.squared_error / ratings.by_item.connections() as f64).max(LEAST_NOISE);
+        noise = (totals.squared_error / ratings.by_item.connections() as f64).max(MIN_NOISE);
         if round >= FIRST_ITEM_PRIOR {
             item_prior.refit(&item_beliefs, &totals)?;
         }
@@ -194,7 +194,7 @@ impl<'a> State<'a> {
         }
         self.covariance.iter_mut().for_each(|sum| *sum /= rows as f64);
         let variances = self.covariance.iter_mut().step_by(width + 1);
-        variances.for_each(|variance| *variance += LEAST_VARIANCE);
+        variances.for_each(|variance| *variance += MIN_VARIANCE);
         Some(())
     }
 

@@ -29,7 +29,7 @@ const UPDATED: usize = 1 << 14;
 const HELD_BACK: f64 = 0.2;
 
 /// Users with fewer interactions are not trained on: too little is left to show.
-const FEWEST: usize = 5;
+const MIN_INTERACTIONS: usize = 5;
 
 /// How the vectors are meta-trained.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +124,7 @@ pub fn meta_train(
 ) -> Result<()> {
     let &MetaOptions { epochs, batch, rates, seed } = options;
     let mut order: Vec<usize> =
-        (0..users.len()).filter(|&user| users[user].0.len() >= FEWEST).collect();
+        (0..users.len()).filter(|&user| users[user].0.len() >= MIN_INTERACTIONS).collect();
     let an_epoch = users_an_epoch(order.len(), bias.len(), batch);
     let steps = epochs * an_epoch.div_ceil(batch);
     let MetaParameters { vectors, start, targets, scalars, .. } = &*parameters;
