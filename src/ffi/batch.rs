@@ -6,7 +6,7 @@ use super::arguments::{slice, slice_mut};
 use super::call::{call, catch};
 use super::error::Failure;
 use super::handle::Handle;
-use super::recommendation::{recommend, recommendations, wishes};
+use super::recommendation::{read_options, recommend, recommendations};
 use super::user::melu_user;
 use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status};
 use crate::{User, threads};
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn melu_recommend_batch(
                 true => None,
                 false => Some(check_offsets(offsets, users_len, ratings_len)?),
             };
-            let (wished, threads) = wishes(options)?;
+            let (options, threads) = read_options(options)?;
             let room = users_len.checked_mul(best_capacity).ok_or_else(|| {
                 let problem = format!("best: {users_len} times {best_capacity} is too many");
                 Failure::new(melu_status::InvalidArgument, problem)
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn melu_recommend_batch(
                         let capacity = best_capacity.min(user.catalog().len());
                         let best = best.wrapping_add(place * best_capacity);
                         let best = recommendations(best, capacity)?;
-                        let found = recommend(user, &wished, threads_of_each, best)?;
+                        let found = recommend(user, &options, threads_of_each, best)?;
                         lens.add(place).write(found);
                         Ok(())
                     })();

@@ -129,12 +129,12 @@ pub unsafe extern "C" fn melu_user_recommend(
     unsafe {
         call(error, || {
             let len = output(best_len, "best_len")?;
-            let (wished, threads) = wishes(options)?;
+            let (options, threads) = read_options(options)?;
             melu_user::with_mut(user, "user", |user| {
                 // More room than there are items need not be touched.
                 let capacity = best_capacity.min(user.catalog().len());
                 let best = recommendations(best, capacity)?;
-                *len = recommend(user, &wished, threads, best)?;
+                *len = recommend(user, &options, threads, best)?;
                 Ok(())
             })
         })
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn melu_user_recommend(
 ///
 /// # Safety
 /// As [`options`] and [`slice`] ask.
-pub(super) unsafe fn wishes<'a>(
+pub(super) unsafe fn read_options<'a>(
     given: *const melu_recommend_options,
 ) -> Result<(RecommendOptions<'a>, usize), Failure> {
     // SAFETY: the caller says so.
@@ -172,7 +172,7 @@ pub(super) unsafe fn wishes<'a>(
         let problem = format!("popularity_discount is {discount}; a finite number is expected");
         return Err(refuse(problem));
     }
-    let wished = RecommendOptions {
+    let options = RecommendOptions {
         among: (!all).then_some(among),
         add_neighbours: given.add_neighbours != 0,
         leave_out,
@@ -182,24 +182,24 @@ pub(super) unsafe fn wishes<'a>(
         min_raters: given.min_raters,
         new_items: given.new_items,
     };
-    Ok((wished, given.threads.clamp(1, threads::MAX_THREADS as u32) as usize))
+    Ok((options, given.threads.clamp(1, threads::MAX_THREADS as u32) as usize))
 }
 
-/// The best items for a user, as wished.
+/// The best items for a user by these options.
 pub(super) fn recommend(
     user: &mut User,
-    wished: &RecommendOptions,
+    options: &RecommendOptions,
     threads: usize,
     best: &mut [Recommendation],
 ) -> Result<usize, Failure> {
-    let lists = [("leave_out", wished.leave_out), ("among", wished.among.unwrap_or_default())];
+    let lists = [("leave_out", options.leave_out), ("among", options.among.unwrap_or_default())];
     for (name, items) in lists {
         user.catalog().check(items).map_err(Failure::of(name))?;
     }
-    if wished.order == Order::Rating && !user.model().has_ratings() {
+    if options.order == Order::Rating && !user.model().has_ratings() {
         return Err(unavailable("it predicts no ratings to order by"));
     }
-    Ok(user.recommend_by_threads(threads, wished, best)?)
+    Ok(user.recommend_by_threads(threads, options, best)?)
 }
 
 /// Room for recommendations.
