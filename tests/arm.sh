@@ -114,7 +114,7 @@ compile_mobile() {
             --crate-type staticlib --target $target -Zbuild-std=std
         ls -l "$CARGO_TARGET_DIR/$target/embedded/libmelu.a"
     done
-    echo "These are compiled; nothing has linked or run them."
+    echo "These were compiled, and neither linked nor run."
 }
 
 [[ ${1-} == mobile ]] || test_linux

@@ -66,7 +66,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::Argument`] for an
-    /// id that stands there twice, or an item that half precision cannot describe.
+    /// id that occurs twice, or an item that half precision cannot describe.
     pub fn new(model: &Model, items: &[NewItem]) -> Result<Self> {
         let (table, unknown_values) = read(model, items)?;
         Self::build(model, table, model.config().catalog, unknown_values)
@@ -77,8 +77,8 @@ impl Catalog {
     /// [`Config::catalog`](crate::model::config::Config::catalog) says.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the columns do not fit the model's fields, an id stands
-    /// there twice, or half precision cannot describe an item.
+    /// [`Error::Argument`] if the columns do not fit the model's fields, an id
+    /// occurs twice, or half precision cannot describe an item.
     pub fn from_table(model: &Model, table: CatalogTable) -> Result<Self> {
         Self::build(model, table, model.config().catalog, 0)
     }

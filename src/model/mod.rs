@@ -142,7 +142,7 @@ impl Model {
         if let Some(familiarity) = &contents.familiarity {
             let items = contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len());
             if familiarity.items() != items {
-                return Err(refuse("who knows what does not fit the catalogue".into()));
+                return Err(refuse("the familiarity table does not fit the catalogue: they have different numbers of items".into()));
             }
         }
         let user_head = head.without_user();

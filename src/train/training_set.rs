@@ -358,7 +358,7 @@ impl TrainingSet {
         Ok(Some(contents))
     }
 
-    /// A weight file's contents but for its record, evidence, and who knows what.
+    /// A weight file's contents without its record, evidence and familiarity.
     pub fn contents(&self, parameters: &Parameters) -> Contents {
         self.contents_of(self.config.clone(), parameters)
     }

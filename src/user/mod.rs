@@ -212,7 +212,7 @@ impl User {
     /// before is replaced.
     ///
     /// Ratings are in the training data's unit; with clicks, 0 or 1. An item
-    /// that stands there twice counts twice.
+    /// that is listed twice counts twice.
     ///
     /// # Errors
     /// [`Error::Argument`] if there is not one rating an item,

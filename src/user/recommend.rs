@@ -80,7 +80,7 @@ pub enum Order {
 pub struct RecommendOptions<'a> {
     /// The only items to recommend, in any order, as a search or an index of
     /// [`Catalog::item_vectors`] found them; `None` for the whole catalogue. An item that
-    /// stands there twice counts once.
+    /// is listed twice counts once.
     pub among: Option<&'a [u32]>,
     /// Items that neighbours of the user's answers speak for or against may be recommended
     /// too where `among` lacks them: an index of vectors does not find them all. With them,

@@ -286,7 +286,7 @@ fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {
     let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1] && !pair[0].is_empty()) {
-        return Err(format!("{entity} field \"{}\" stands there twice", pair[0]));
+        return Err(format!("{entity} field \"{}\" occurs twice", pair[0]));
     }
     for (place, field) in fields.iter().enumerate() {
         let name = &field.name;

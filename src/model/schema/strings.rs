@@ -68,7 +68,7 @@ impl Strings {
         match sorted.windows(2).find(|pair| piece(pair[0]) == piece(pair[1])) {
             Some(pair) => {
                 let id = self.get(pair[0] as usize).unwrap_or_default();
-                Err(format!("the id \"{id}\" stands there twice"))
+                Err(format!("the id \"{id}\" occurs twice"))
             }
             None => Ok(sorted),
         }
@@ -161,6 +161,6 @@ mod tests {
         }
         assert_eq!(Strings::from_iter::<[&str; 0]>([]).sorted(), Ok(vec![]));
         let twice = Strings::from_iter(["ä", "b", "", "ä"]).sorted();
-        assert_eq!(twice, Err("the id \"ä\" stands there twice".into()));
+        assert_eq!(twice, Err("the id \"ä\" occurs twice".into()));
     }
 }
