@@ -59,7 +59,7 @@ pub enum Progress {
 /// How a run of [`Trainer::run`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All epochs are done, or no better one is to be expected.
+    /// All epochs are done.
     Finished,
     /// The observer asked to stop: [`Trainer::save`] keeps what was done.
     Stopped,

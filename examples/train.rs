@@ -1,0 +1,28 @@
+//! Makes up a data folder, trains on it, and writes the weight file:
+//!
+//! ```sh
+//! cargo run --release --features train --example train -- world.melu
+//! ```
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use melu::data::{SynthOptions, World};
+use melu::model::file;
+use melu::train::{Progress, TrainOptions, Trainer};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).ok_or("usage: train MODEL")?;
+    // One's own data: `Dataset::open(folder)`, with the folder that docs/data.md describes.
+    let dataset = World::generate(&SynthOptions::default())?.dataset()?;
+    let mut trainer = Trainer::new(&dataset, &TrainOptions::default(), 0)?;
+    trainer.run(|progress| {
+        if let Progress::Epoch { epoch, loss, .. } = progress {
+            println!("epoch {epoch}: loss {loss:.4}");
+        }
+        ControlFlow::Continue(())
+    })?;
+    file::write(Path::new(&path), &trainer.finish()?)?;
+    Ok(())
+}
