@@ -46,7 +46,8 @@ impl Deref for Aligned {
 impl DerefMut for Aligned {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as in `deref`; the lines are borrowed as long as the numbers.
+        // SAFETY: a line is sixteen numbers without padding, so that the lines are at least
+        // `len` numbers in a row; they are borrowed mutably as long as the numbers.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
 }

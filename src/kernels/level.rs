@@ -77,15 +77,17 @@ impl Level {
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            // SAFETY: there is a value of a level only where `available` found
-            // the processor to have it. So for the others.
+            // SAFETY: there is a value of this level only where `available` found the
+            // processor to have AVX-512F.
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512 => unsafe { avx512(kernel) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
+            // SAFETY: there is a value of this level only where `available` found the
+            // processor to have AVX2, FMA and F16C.
             Instructions::Avx2 => unsafe { avx2(kernel) },
             #[cfg(target_arch = "aarch64")]
-            // SAFETY: as above.
+            // SAFETY: there is a value of this level only where `available` found the
+            // processor to have NEON.
             Instructions::Neon => unsafe { neon(kernel) },
             Instructions::Portable => kernel.run(Portable),
         }

@@ -59,7 +59,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn store_double(self, to: *mut f64, vector: [f64; 2]) {
-        // SAFETY: as in `load_double`.
+        // SAFETY: the caller vouches that two numbers can be written.
         unsafe { to.cast::<[f64; 2]>().write(vector) }
     }
 
@@ -88,7 +88,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, vector: [f32; 4]) {
-        // SAFETY: as in `load`.
+        // SAFETY: the caller vouches that four numbers can be written.
         unsafe { to.cast::<[f32; 4]>().write(vector) }
     }
 }

@@ -55,7 +55,8 @@ impl Kernel for ProductsOfRows<'_> {
             row += AT_ONCE;
         }
         for product in blocks.into_remainder() {
-            // SAFETY: as above.
+            // SAFETY: `row` is below the number of rows, each of which has as many numbers as
+            // there are weights.
             let [sum] = unsafe { at_once(simd, from.wrapping_add(row * stride), stride, weights) };
             *product = simd.sum(sum) + bias;
             row += 1;

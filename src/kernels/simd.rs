@@ -128,7 +128,8 @@ pub trait Simd: Copy {
     #[inline(always)]
     unsafe fn store_first(self, to: *mut f32, vector: Self::Vector, count: usize) {
         let mut lanes = [0.0; MAX_LANES];
-        // SAFETY: as in `load_first`.
+        // SAFETY: there are MAX_LANES lanes, at least LANES; the caller vouches for `to` and
+        // that `count` is at most LANES.
         unsafe {
             self.store(lanes.as_mut_ptr(), vector);
             std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);

@@ -48,56 +48,58 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe { _mm512_add_ps(a, b) }
     }
 
     #[inline(always)]
     fn multiply(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe { _mm512_mul_ps(a, b) }
     }
 
     #[inline(always)]
     fn multiply_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]
     fn splat_double(self, number: f64) -> __m512d {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe { _mm512_set1_pd(number) }
     }
 
     #[inline(always)]
     fn multiply_add_double(self, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe { _mm512_fmadd_pd(a, b, c) }
     }
 
     #[inline(always)]
     unsafe fn load_double(self, from: *const f64) -> __m512d {
-        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // that so many numbers can be read.
         unsafe { _mm512_loadu_pd(from) }
     }
 
     #[inline(always)]
     unsafe fn store_double(self, to: *mut f64, vector: __m512d) {
-        // SAFETY: as in `load_double`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // that so many numbers can be written.
         unsafe { _mm512_storeu_pd(to, vector) }
     }
 
     #[inline(always)]
     fn rectify(self, a: __m512) -> __m512 {
         // Of a NaN and another, the instruction takes the second.
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe { _mm512_max_ps(a, _mm512_setzero_ps()) }
     }
 
     #[inline(always)]
     fn keep_where_positive(self, a: __m512, by: __m512) -> __m512 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe {
             let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(by, _mm512_setzero_ps());
             _mm512_maskz_mov_ps(above, a)
@@ -106,49 +108,56 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn sum(self, a: __m512) -> f32 {
-        // SAFETY: as in `splat`; AVX-512F implies AVX2.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; AVX-512F implies
+        // AVX2.
         unsafe { sum(halves(a)) }
     }
 
     #[inline(always)]
     fn sums(self, vectors: [__m512; 8]) -> [f32; 8] {
-        // SAFETY: as in `sum`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
         unsafe { sums(vectors.map(|vector| halves(vector))) }
     }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
-        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // that so many numbers can be read.
         unsafe { _mm512_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn load_halves(self, from: *const u16) -> __m512 {
-        // SAFETY: as in `load`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // that so many numbers can be read.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, vector: __m512) {
-        // SAFETY: as in `load`.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // that so many numbers can be written.
         unsafe { _mm512_storeu_ps(to, vector) }
     }
 
     #[inline(always)]
     unsafe fn load_first(self, from: *const f32, count: usize) -> __m512 {
-        // SAFETY: as in `load`; lanes that the mask leaves out are not read.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // for the lanes of the mask, and the others are not read.
         unsafe { _mm512_maskz_loadu_ps(first(count), from) }
     }
 
     #[inline(always)]
     unsafe fn store_first(self, to: *mut f32, vector: __m512, count: usize) {
-        // SAFETY: as in `load`; lanes that the mask leaves out are not written.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // for the lanes of the mask, and the others are not written.
         unsafe { _mm512_mask_storeu_ps(to, first(count), vector) }
     }
 
     #[inline(always)]
     fn prefetch(self, address: *const f32) {
-        // SAFETY: as in `splat`; a prefetch reads nothing that could fault.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; a prefetch reads
+        // nothing that could fault.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
 
@@ -180,104 +189,112 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_add_ps(a, b) }
     }
 
     #[inline(always)]
     fn multiply(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_mul_ps(a, b) }
     }
 
     #[inline(always)]
     fn multiply_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]
     fn splat_double(self, number: f64) -> __m256d {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_set1_pd(number) }
     }
 
     #[inline(always)]
     fn multiply_add_double(self, a: __m256d, b: __m256d, c: __m256d) -> __m256d {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_fmadd_pd(a, b, c) }
     }
 
     #[inline(always)]
     unsafe fn load_double(self, from: *const f64) -> __m256d {
-        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches that so many numbers can be read.
         unsafe { _mm256_loadu_pd(from) }
     }
 
     #[inline(always)]
     unsafe fn store_double(self, to: *mut f64, vector: __m256d) {
-        // SAFETY: as in `load_double`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches that so many numbers can be written.
         unsafe { _mm256_storeu_pd(to, vector) }
     }
 
     #[inline(always)]
     fn rectify(self, a: __m256) -> __m256 {
         // Of a NaN and another, the instruction takes the second.
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_max_ps(a, _mm256_setzero_ps()) }
     }
 
     #[inline(always)]
     fn keep_where_positive(self, a: __m256, by: __m256) -> __m256 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_and_ps(a, _mm256_cmp_ps::<_CMP_GT_OQ>(by, _mm256_setzero_ps())) }
     }
 
     #[inline(always)]
     fn sum(self, a: __m256) -> f32 {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { sum(a) }
     }
 
     #[inline(always)]
     fn sums(self, vectors: [__m256; 8]) -> [f32; 8] {
-        // SAFETY: as in `splat`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { sums(vectors) }
     }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
-        // SAFETY: as in `splat`; the caller vouches for the pointer.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches that so many numbers can be read.
         unsafe { _mm256_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn load_halves(self, from: *const u16) -> __m256 {
-        // SAFETY: as in `load`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches that so many numbers can be read.
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, vector: __m256) {
-        // SAFETY: as in `load`.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches that so many numbers can be written.
         unsafe { _mm256_storeu_ps(to, vector) }
     }
 
     #[inline(always)]
     unsafe fn load_first(self, from: *const f32, count: usize) -> __m256 {
-        // SAFETY: as in `load`; lanes that the mask leaves out are not read.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches for the lanes of the mask, and the others are not read.
         unsafe { _mm256_maskload_ps(from, first_of_eight(count)) }
     }
 
     #[inline(always)]
     unsafe fn store_first(self, to: *mut f32, vector: __m256, count: usize) {
-        // SAFETY: as in `load`; lanes that the mask leaves out are not written.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches for the lanes of the mask, and the others are not written.
         unsafe { _mm256_maskstore_ps(to, first_of_eight(count), vector) }
     }
 
     #[inline(always)]
     fn prefetch(self, address: *const f32) {
-        // SAFETY: as in `splat`; a prefetch reads nothing that could fault.
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; a prefetch
+        // reads nothing that could fault.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
 
