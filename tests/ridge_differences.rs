@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{mean_loss, predict, unit};
+use common::{eliminate, mean_loss, predict, unit};
 use melu::model::config::Ridge;
 use melu::model::loss::{Loss, Output};
 use melu::model::network::{Inputs, Network};
@@ -230,24 +230,6 @@ fn single(numbers: &[f64]) -> Vec<f32> {
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// Gauss's elimination of a positive definite system.
-fn eliminate(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
-    let n = right.len();
-    for k in 0..n {
-        let pivot = matrix[k].clone();
-        for i in k + 1..n {
-            let share = matrix[i][k] / pivot[k];
-            matrix[i].iter_mut().zip(&pivot).for_each(|(x, p)| *x -= share * p);
-            right[i] -= share * right[k];
-        }
-    }
-    for k in (0..n).rev() {
-        let known = dot(&matrix[k][k + 1..], &right[k + 1..]);
-        right[k] = (right[k] - known) / matrix[k][k];
-    }
-    right
 }
 
 fn norm(vector: &[f64]) -> f64 {
