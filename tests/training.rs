@@ -265,7 +265,8 @@ fn the_local_rate_suits_the_loss() {
         };
         let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
         let Local::Gradient(GradientSteps { rates, .. }) = &model.config().local else { panic!() };
-        assert_eq!(rates, &[expected; 6]);
+        // The file keeps what their logarithms give back.
+        assert!(rates.iter().all(|rate: &f32| (rate - expected).abs() < 1e-6), "{rates:?}");
         let catalog = model.catalog().unwrap().unwrap();
         let mut user = melu::User::new(&catalog, &[]).unwrap();
         user.adapt(&[0, 1, 2, 3, 4, 5, 6, 7], &[1.0, 5.0, 4.0, 2.0, 3.0, 5.0, 1.0, 4.0]).unwrap();

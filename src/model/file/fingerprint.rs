@@ -120,10 +120,6 @@ impl Hash {
                 self.list(&[*noise, *item_variance, *calibration]);
             }
         }
-        if let Some(medians) = self.optional(&config.medians) {
-            self.list(medians.cuts());
-            self.list(medians.values());
-        }
         if let Some(head) = self.optional(&config.choice) {
             self.choice(head);
         }
