@@ -3,6 +3,7 @@
 use super::places;
 use crate::model::buffer::Buffer;
 use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors};
+use crate::model::write_new_row;
 use crate::{Error, Model, Result};
 
 /// The weight file's own rows and neighbours of the items that it has, and what content
@@ -25,17 +26,15 @@ pub fn items(model: &Model, table: &CatalogTable) -> Result<Option<ChoiceItems>>
     };
     let mut rows = reserve("the items' rows", count.saturating_mul(width))?;
     let mut raters = reserve("the items' raters", count)?;
-    let mut predicted = vec![0.0; prior.width()];
     for (item, known) in known.iter().enumerate() {
         if let (Some((own, _)), Some(place)) = (&own, *known) {
             rows.extend_from_slice(&own.rows[place * width..][..width]);
             raters.push(own.raters[place]);
             continue;
         }
-        prior.write_row(fields, &table.columns, item, &mut predicted);
-        let (bias, vector) = predicted.split_at(1);
-        rows.extend_from_slice(vector);
-        rows.extend_from_slice(&[bias[0], 1.0]);
+        let begin = rows.len();
+        rows.resize(begin + width, 0.0);
+        write_new_row(prior, fields, &table.columns, item, &mut rows[begin..]);
         raters.push(0u32);
     }
     let (neighbours, weights) = match &own {

@@ -1,6 +1,9 @@
 //! The head for choosing: how a user's vector follows from what they chose, and how
 //! items are scored by it.
 
+use crate::model::prior::Prior;
+use crate::model::schema::{Column, Field};
+
 /// What a row has besides an item's vector: its bias, and 1 if nobody chose it yet.
 pub const BESIDES_VECTOR: usize = 2;
 
@@ -9,6 +12,22 @@ const MAX_WIDTH: usize = 1_024;
 
 /// So many answers count half of what neighbours can say.
 const HALF_NEIGHBOURS: f32 = 10.0;
+
+/// Writes the row of an item that nobody chose, as wide as the prior and one more: the vector
+/// and the bias that its content says, and the mark of a new one.
+pub(crate) fn write_new_row(
+    prior: &Prior,
+    fields: &[Field],
+    columns: &[Column],
+    item: usize,
+    row: &mut [f32],
+) {
+    let (predicted, mark) = row.split_at_mut(prior.width());
+    prior.write_row(fields, columns, item, predicted);
+    // The prior has the bias first, and a row has it after the vector.
+    predicted.rotate_left(1);
+    mark.fill(1.0);
+}
 
 /// What all users of a head for choosing share.
 ///
@@ -103,6 +122,13 @@ impl ChoiceHead {
     /// Numbers of a row.
     pub fn row_width(&self) -> usize {
         self.width() + BESIDES_VECTOR
+    }
+
+    /// The diagonal of `P` with so many answers.
+    pub(crate) fn precisions(&self, answers: usize) -> impl Iterator<Item = f64> {
+        let count = answers as f64;
+        let of_axis = self.precision.iter().zip(&self.precision_per_answer);
+        of_axis.map(move |(precision, more)| f64::from(*precision) + count * f64::from(*more))
     }
 
     /// How much the start and popularity count with so many answers.

@@ -13,6 +13,7 @@ pub mod network;
 pub mod prior;
 pub mod schema;
 
+pub(crate) use choice::write_new_row;
 pub use choice::{BESIDES_VECTOR, ChoiceHead, Curve};
 
 use std::path::Path;

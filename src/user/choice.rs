@@ -1,7 +1,6 @@
 //! A user's vector for choosing, in closed form.
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::blocks::Rows;
+use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{Matrix, cholesky, products_of_rows};
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
@@ -51,9 +50,8 @@ impl VectorSolver {
     ) -> bool {
         let (width, stride, count) = (head.width(), head.row_width(), answers.len());
         let share = f64::from(head.start_share(count));
-        let per_answer = head.precision.iter().zip(&head.precision_per_answer);
-        for (scale, (precision, more)) in self.scale.iter_mut().zip(per_answer) {
-            *scale = 1.0 / (f64::from(*precision) + count as f64 * f64::from(*more)).sqrt();
+        for (scale, precision) in self.scale.iter_mut().zip(head.precisions(count)) {
+            *scale = 1.0 / precision.sqrt();
         }
         for (to, start) in self.start.iter_mut().zip(start) {
             *to = share * f64::from(*start);
@@ -105,11 +103,11 @@ impl VectorSolver {
         work: &mut [f64],
         covariance: &mut [f64],
     ) {
-        let (width, stride, count) = (head.width(), head.row_width(), answered.len() as f64);
+        let (width, stride) = (head.width(), head.row_width());
         work.fill(0.0);
-        let per_answer = head.precision.iter().zip(&head.precision_per_answer);
-        for (element, (precision, more)) in work.iter_mut().step_by(width + 1).zip(per_answer) {
-            *element = f64::from(*precision) + count * f64::from(*more);
+        let diagonal = work.iter_mut().step_by(width + 1);
+        for (element, precision) in diagonal.zip(head.precisions(answered.len())) {
+            *element = precision;
         }
         for answered in answered.chunks(BLOCK) {
             for (item, row) in answered.iter().zip(self.rows.chunks_exact_mut(width)) {
@@ -278,16 +276,17 @@ impl ChoiceUser {
         self.sums.iter().filter(|(_, sum)| *sum != 0.0).map(|(item, _)| *item)
     }
 
-    /// What scores items, with an exposure of 1 as it was trained.
+    /// What scores the items of the user's catalogue, with an exposure of 1 as it was trained;
+    /// `None` if they are ordered by predicted rating.
     pub fn scoring<'a>(
         &'a mut self,
-        head: &'a ChoiceHead,
-        items: &'a ChoiceItems,
+        catalog: &'a Catalog,
         exposure: f32,
-    ) -> ChoiceScoring<'a> {
+    ) -> Option<ChoiceScoring<'a>> {
+        let (head, items) = (catalog.model().choice()?, catalog.choice()?);
         self.exposed.copy_from_slice(&self.vector);
         self.exposed[head.width()] -= (1.0 - exposure) * head.exposure;
-        ChoiceScoring { head, items, vector: &self.exposed, sums: &self.sums }
+        Some(ChoiceScoring { head, items, vector: &self.exposed, sums: &self.sums })
     }
 }
 

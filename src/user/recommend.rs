@@ -3,8 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicUsize};
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::blocks::{InputBuffers, Rows};
+use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
 use crate::model::network::LayerRows;
 use crate::user::ChoiceUser;
@@ -226,12 +225,8 @@ impl User {
 
         let Self { catalog, own_head, choice, left_out, room, .. } = self;
         let model = catalog.model();
-        let choice = match (choice, model.choice(), catalog.choice()) {
-            (Some(choice), Some(head), Some(items)) if options.order == Order::Score => {
-                Some(choice.scoring(head, items, options.exposure))
-            }
-            _ => None,
-        };
+        let choice = choice.as_mut().filter(|_| options.order == Order::Score);
+        let choice = choice.and_then(|choice| choice.scoring(catalog, options.exposure));
         own_head.pack(model.user_head_network());
         let head = own_head.forward(model.user_head_network());
         let (inputs, activations) = (&mut room.inputs, &mut room.workspace.activations);

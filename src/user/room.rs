@@ -1,7 +1,6 @@
 //! Room to compute in.
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::blocks::{InputBuffers, Rows};
+use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::user::adapt::{Set, Workspace};
 use crate::{Catalog, Model};
 

@@ -1,7 +1,6 @@
 //! Scores of items, predicted ratings, and how far ratings may lie from them.
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::blocks::{InputBuffers, Rows};
+use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::model::config::Local;
 use crate::model::network::LayerRows;
 use crate::user::ChoiceScoring;
@@ -140,10 +139,7 @@ impl User {
         let Self { catalog, own_head, choice, room, .. } = self;
         let network = catalog.model().user_head_network();
         own_head.pack(network);
-        let choice = match (choice, catalog.model().choice(), catalog.choice()) {
-            (Some(choice), Some(head), Some(items)) => Some(choice.scoring(head, items, 1.0)),
-            _ => None,
-        };
+        let choice = choice.as_mut().and_then(|choice| choice.scoring(catalog, 1.0));
         let scoring = Scoring { catalog, head: own_head.forward(network), choice };
         let activations = &mut room.workspace.activations;
         scoring.score_block(rows, &mut room.inputs, activations, scores);

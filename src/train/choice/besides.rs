@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::judge::{Case, Lists, Rows, cases, ndcg};
+use super::judge::{Case, Lists, Rows, cases, is_better, ndcg};
 use super::neighbours::Neighbours;
 use crate::Result;
 use crate::data::{Feedback, Task};
@@ -104,14 +104,4 @@ pub fn exposure(lists: &Lists, cases: &[Case]) -> f32 {
     let some = &cases[..cases.len().min(LISTS)];
     let slopes: Vec<f64> = some.par_iter().map(slope).collect();
     (slopes.iter().sum::<f64>() / slopes.len().max(1) as f64) as f32
-}
-
-/// Whether the first gains are greater than the second, case by case, by more than the
-/// standard error of their difference.
-pub fn is_better(first: &[f64], second: &[f64]) -> bool {
-    let count = first.len().max(2) as f64;
-    let differences = || first.iter().zip(second).map(|(first, second)| first - second);
-    let mean = differences().sum::<f64>() / count;
-    let squares: f64 = differences().map(|difference| (difference - mean).powi(2)).sum();
-    mean > (squares / (count - 1.0) / count).sqrt()
 }

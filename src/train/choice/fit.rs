@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::besides::{Judge, exposure, is_better};
+use super::besides::{Judge, exposure};
 use super::item_factors::{FactorSettings, ItemFactors};
-use super::judge::{Case, cases};
+use super::judge::{Case, cases, is_better};
 use super::meta::{MetaOptions, TRIAL_EPOCHS};
 use super::neighbours::{CoCounts, Neighbours};
 use super::new_items::{item_prior, offset};

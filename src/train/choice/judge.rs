@@ -183,6 +183,16 @@ impl Lists<'_> {
     }
 }
 
+/// Whether the first gains are greater than the second, case by case, by more than the
+/// standard error of their difference.
+pub fn is_better(first: &[f64], second: &[f64]) -> bool {
+    let count = first.len().max(2) as f64;
+    let differences = || first.iter().zip(second).map(|(first, second)| first - second);
+    let mean = differences().sum::<f64>() / count;
+    let squares: f64 = differences().map(|difference| (difference - mean).powi(2)).sum();
+    mean > (squares / (count - 1.0) / count).sqrt()
+}
+
 /// nDCG@20 of the list that these scores make: each relevant item at place `p`, from 1
 /// on, gains `1 / log2(1 + p)`, divided by what the best list would gain. An item with
 /// minus infinity is not in the list.

@@ -9,7 +9,7 @@ use super::part::{LowRank, Part};
 use super::search::Mix;
 use crate::data::Rated;
 use crate::model::prior::Prior;
-use crate::model::{BESIDES_VECTOR, ChoiceHead};
+use crate::model::{BESIDES_VECTOR, ChoiceHead, write_new_row};
 use crate::random::{Purpose, generator};
 use crate::train::factors::{Affine, Content, Description};
 
@@ -57,15 +57,6 @@ pub fn item_prior(
 /// they can at that price.
 const FREE: f64 = 0.002;
 
-/// Writes the row of an item by its content.
-pub fn write_new_row(prior: &Prior, items: Description, item: usize, row: &mut [f32]) {
-    let mut predicted = vec![0.0; prior.width()];
-    prior.write_row(items.fields, items.columns, item, &mut predicted);
-    let (vector, besides) = row.split_at_mut(prior.width() - 1);
-    vector.copy_from_slice(&predicted[1..]);
-    besides.copy_from_slice(&[predicted[0], 1.0]);
-}
-
 /// The most that can be added to new items' scores without making lists from all items
 /// worse: some known ones are taken for new.
 pub fn offset(
@@ -90,7 +81,13 @@ pub fn offset(
     let mut is_new = vec![false; part.bias.len()];
     for &item in &order {
         is_new[item] = true;
-        write_new_row(&prior, items, item, &mut rows[item * stride..][..stride]);
+        write_new_row(
+            &prior,
+            items.fields,
+            items.columns,
+            item,
+            &mut rows[item * stride..][..stride],
+        );
     }
     let rows = Rows::new(rows, stride);
     let is_known = |rated: &Rated| !is_new[rated.item as usize];

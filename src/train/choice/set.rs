@@ -4,10 +4,10 @@ use rayon::prelude::*;
 
 use super::fit::{ChoiceData, ChoiceOptions, Fit, Stage};
 use super::judge::Case;
-use super::new_items::write_new_row;
 use crate::data::{Dataset, Feedback, Scenario, TaskRules, UserRatings, items_and_ratings};
 use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
 use crate::model::schema::{Column, Entity, Field, Vocabulary};
+use crate::model::write_new_row;
 use crate::train::factors::Description;
 use crate::train::fit_familiarity;
 use crate::train::history::TrainingRecord;
@@ -146,10 +146,10 @@ impl ChoiceSet {
             })?;
             head.rating_range = if head.rating == 0.0 { [0.0, 0.0] } else { range };
         }
-        let width = head.row_width();
+        let (width, items) = (head.row_width(), self.items());
         let new = rows.par_chunks_exact_mut(width).zip(&raters).enumerate();
         new.filter(|(_, (_, raters))| **raters == 0).for_each(|(item, (row, _))| {
-            write_new_row(&item_prior, self.items(), item, row);
+            write_new_row(&item_prior, items.fields, items.columns, item, row);
         });
         if let Some(table) = &mut contents.catalog {
             table.choice = Some(ChoiceItems {

@@ -1,8 +1,7 @@
 //! Evidence candidates: the items worth asking a new user about (Lee et al.
 //! 2019, section 3.3).
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::blocks::Rows;
+use crate::catalog::blocks::{BLOCK, Rows};
 use crate::model::file::EvidenceTable;
 use crate::model::network::Inputs;
 use crate::user::adapt::Workspace;

@@ -1,8 +1,7 @@
 //! What an answer would tell of a user: by how much what matters of the catalogue would
 //! become surer.
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::blocks::Rows;
+use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm, scale_by};
 use crate::model::config::Local;
 use crate::{Catalog, Error, Result, User};
@@ -172,13 +171,9 @@ impl User {
     /// model can tell.
     fn write_chances(&mut self, chances: &mut [f32]) -> bool {
         let Self { catalog, choice, rated, .. } = self;
-        let (Some(choice), Some(head), Some(items)) =
-            (choice, catalog.model().choice(), catalog.choice())
-        else {
-            return false;
-        };
-        let unit = head.unit(rated.len());
-        let scoring = choice.scoring(head, items, 1.0);
+        let scoring = choice.as_mut().and_then(|choice| choice.scoring(catalog, 1.0));
+        let Some(scoring) = scoring else { return false };
+        let unit = scoring.head.unit(rated.len());
         for (block, scores) in chances.chunks_mut(BLOCK).enumerate() {
             scoring.score(Rows::From(block * BLOCK, scores.len()), scores);
         }

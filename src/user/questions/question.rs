@@ -1,7 +1,6 @@
 //! The next best question for one user.
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::blocks::Rows;
+use crate::catalog::blocks::{BLOCK, Rows};
 use crate::user::questions::information::Information;
 use crate::{Catalog, Error, Result, User};
 
