@@ -10,8 +10,8 @@ use common::batch::Batch;
 use common::measure::{Goal, Work, compare, criterion, measure};
 use common::work::{adapt_operations, rated};
 use common::{models, models::FILMS};
-use melu::User;
 use melu::model::config::Local;
+use melu::{Scratch, User};
 
 fn main() {
     let mut criterion = criterion();
@@ -30,10 +30,13 @@ fn main() {
             let operations = adapt_operations(&model, count);
             let work = |goal| Work { elements: count, operations, goal };
             let (rated, ratings) = rated(&model, catalog.len(), count);
-            let adapted = |user: &mut User| user.adapt(&rated, &ratings).expect("the ratings fit");
+            let adapted = |user: &mut User, scratch: &mut Scratch| {
+                user.adapt(&rated, &ratings, scratch).expect("the ratings fit")
+            };
             let melu = measure(&mut group, "melu", work(goal), || {
                 let mut user = models::user(&catalog, 0);
-                move || adapted(&mut user)
+                let mut scratch = models::scratch(&catalog);
+                move || adapted(&mut user, &mut scratch)
             });
             for (name, product) in
                 [("matrixmultiply", by_matrixmultiply as _), ("ndarray", by_ndarray as _)]
@@ -50,7 +53,7 @@ fn main() {
                     };
                     let rate = local.rates[0];
                     let mut user = models::user(&catalog, 0);
-                    adapted(&mut user);
+                    adapted(&mut user, &mut models::scratch(&catalog));
                     baseline.adapt(&rows, &targets, steps, rate);
                     for (found, expected) in baseline.head.iter().zip(user.head()) {
                         assert!(
@@ -86,19 +89,21 @@ fn many_users(criterion: &mut criterion::Criterion) {
     measure(&mut group, "a call each", work(Goal::Comparison), || {
         let mut users: Vec<User> =
             (0..USERS).map(|user| models::user(&catalog, user as u32)).collect();
+        let mut scratch = models::scratch(&catalog);
         let sets = &sets;
         move || {
             for (user, (rated, ratings)) in users.iter_mut().zip(sets) {
-                user.adapt(rated, ratings).expect("the ratings fit");
+                user.adapt(rated, ratings, &mut scratch).expect("the ratings fit");
             }
         }
     });
     measure(&mut group, "one head", work(Goal::Comparison), || {
         let mut user = models::user(&catalog, 0);
+        let mut scratch = models::scratch(&catalog);
         let sets = &sets;
         move || {
             for (rated, ratings) in sets {
-                user.adapt(rated, ratings).expect("the ratings fit");
+                user.adapt(rated, ratings, &mut scratch).expect("the ratings fit");
             }
         }
     });

@@ -41,8 +41,9 @@ fn main() {
         measure(&mut group, format!("adapt {count} ratings"), work, || {
             let catalog = models::catalog(&model, FILMS);
             let mut user = models::user(&catalog, 0);
+            let mut scratch = models::scratch(&catalog);
             let (rated, ratings) = rated(&model, catalog.len(), count);
-            move || user.adapt(&rated, &ratings).expect("the ratings fit")
+            move || user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit")
         });
         group.finish();
     }
@@ -53,9 +54,11 @@ fn main() {
         let goal = if items == FILMS { Goal::Microseconds(40.0) } else { Goal::Comparison };
         let work = Work { elements: items as usize, operations, goal };
         measure(&mut group, format!("score {items}"), work, || {
-            let mut user = models::user(&models::catalog(&model, items), 0);
+            let catalog = models::catalog(&model, items);
+            let user = models::user(&catalog, 0);
+            let mut scratch = models::scratch(&catalog);
             let mut scores = vec![0.0; items as usize];
-            move || user.score_all(&mut scores).expect("the scores fit")
+            move || user.score_all(&mut scores, &mut scratch).expect("the scores fit")
         });
         group.finish();
     }
@@ -66,11 +69,12 @@ fn main() {
     measure(&mut group, format!("adapt 20 ratings, best 20 of {items}"), work, || {
         let catalog = models::catalog(&model, items);
         let mut user = models::user(&catalog, 0);
+        let mut scratch = models::scratch(&catalog);
         let (rated, ratings) = rated(&model, catalog.len(), 20);
         let mut best = Vec::with_capacity(20);
         move || {
-            user.adapt(&rated, &ratings).expect("the ratings fit");
-            user.recommend(20, &RecommendOptions::default(), &mut best)
+            user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit");
+            user.recommend(20, &RecommendOptions::default(), &mut best, &mut scratch)
                 .expect("nothing is left out");
         }
     });

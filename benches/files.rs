@@ -31,13 +31,16 @@ fn main() {
             bencher.iter(|| models::user(&catalog, 0));
         });
         let mut user = models::user(&catalog, 0);
+        let mut scratch = models::scratch(&catalog);
         let (rated, ratings) = rated(&model, catalog.len(), 20);
-        user.adapt(&rated, &ratings).expect("the ratings fit");
+        user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit");
         let bytes = user.save();
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function("save a user", |bencher| bencher.iter(|| black_box(&user).save()));
         group.bench_function("load a user", |bencher| {
-            bencher.iter(|| User::load(&catalog, black_box(&bytes)).expect("they were saved"));
+            bencher.iter(|| {
+                User::load(&catalog, black_box(&bytes), &mut scratch).expect("they were saved")
+            });
         });
         group.finish();
     }

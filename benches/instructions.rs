@@ -203,28 +203,30 @@ fn count(folder: &Path) {
         let catalog = models::catalog(&model, ITEMS);
         let items = catalog.len();
         let mut user = models::user(&catalog, 0);
+        let mut scratch = models::scratch(&catalog);
         for count in [5, 20, 80] {
             let (rated, ratings) = rated(&model, items, count);
             run(&format!("adapt {count} ratings"), &mut || {
-                user.adapt(&rated, &ratings).expect("the ratings fit");
+                user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit");
             });
         }
         let mut scores = vec![0.0; items];
         run(&format!("score {ITEMS}"), &mut || {
-            user.score_all(&mut scores).expect("the scores fit");
+            user.score_all(&mut scores, &mut scratch).expect("the scores fit");
         });
         let (listed, ratings) = rated(&model, items, 50);
         run("score 50 listed", &mut || {
-            user.score(&listed, &mut scores[..50]).expect("the scores fit");
+            user.score(&listed, &mut scores[..50], &mut scratch).expect("the scores fit");
         });
         let mut best = Vec::with_capacity(20);
         run(&format!("best 20 of {ITEMS}"), &mut || {
-            user.recommend(20, &RecommendOptions::default(), &mut best)
+            user.recommend(20, &RecommendOptions::default(), &mut best, &mut scratch)
                 .expect("nothing is left out");
         });
         if recipe == "paper" {
             run("evidence norms of 50 pairs", &mut || {
-                user.gradient_norms(&listed, &ratings, &mut scores[..50]).expect("they fit");
+                user.gradient_norms(&listed, &ratings, &mut scores[..50], &mut scratch)
+                    .expect("they fit");
             });
             for steps in [1, 5] {
                 let mut task = Task::new(steps, Order::Second, 30, 10);

@@ -24,6 +24,7 @@ fn main() {
     let users: u32 = if common::measure::measuring() { number.unwrap_or(1_000_000) } else { 10 };
     let model = models::paper(1);
     let catalog = models::catalog(&model, FILMS);
+    let mut scratch = models::scratch(&catalog);
     let (mut items, mut ratings) = (Vec::new(), Vec::new());
     let mut best = Vec::with_capacity(BEST);
     let mut recommended = 0;
@@ -39,8 +40,9 @@ fn main() {
             items.push((number.wrapping_mul(7919) + place * 181) % FILMS);
             ratings.push((number.wrapping_add(place) % 5) as f32 + 1.0);
         }
-        user.adapt(&items, &ratings).expect("the ratings fit");
-        user.recommend(BEST, &RecommendOptions::default(), &mut best).expect("nothing is left out");
+        user.adapt(&items, &ratings, &mut scratch).expect("the ratings fit");
+        user.recommend(BEST, &RecommendOptions::default(), &mut best, &mut scratch)
+            .expect("nothing is left out");
         recommended += best.len();
         let done = number + 1;
         if done % (users / 10).max(1) == 0 {

@@ -23,11 +23,12 @@ fn main() {
     measure(&mut group, format!("adapt 20 ratings, best {BEST} of {items}"), work, || {
         let catalog = models::catalog(&model, items as u32);
         let mut user = models::user(&catalog, 0);
+        let mut scratch = models::scratch(&catalog);
         let (rated, ratings) = rated(&model, items, 20);
         let mut best = Vec::with_capacity(BEST);
         move || {
-            user.adapt(&rated, &ratings).expect("the ratings fit");
-            user.recommend(BEST, &RecommendOptions::default(), &mut best)
+            user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit");
+            user.recommend(BEST, &RecommendOptions::default(), &mut best, &mut scratch)
                 .expect("nothing is left out");
         }
     });
@@ -39,15 +40,18 @@ fn main() {
     let name = format!("best {BEST} of {items}");
     let best = measure_beside(&mut group, name, work, || {
         let catalog = models::catalog(&model, items as u32);
-        let mut user = models::user(&catalog, 0);
-        let mut scoring = user.clone();
+        let user = models::user(&catalog, 0);
+        let mut scratch = models::scratch(&catalog);
+        let (scoring, mut of_scoring) = (user.clone(), scratch.clone());
         let mut scores = vec![0.0; items];
         let mut best = Vec::with_capacity(BEST);
         let recommend = move || {
-            user.recommend(BEST, &RecommendOptions::default(), &mut best)
+            user.recommend(BEST, &RecommendOptions::default(), &mut best, &mut scratch)
                 .expect("nothing is left out");
         };
-        (recommend, move || scoring.score_all(&mut scores).expect("the scores fit"))
+        (recommend, move || {
+            scoring.score_all(&mut scores, &mut of_scoring).expect("the scores fit")
+        })
     });
     if let Some((recommending, scoring)) = best {
         let more = 100.0 * (recommending / scoring - 1.0);
@@ -65,11 +69,16 @@ fn main() {
     let name = format!("best {BEST} of {items}, two threads");
     let times = measure_beside(&mut group, name, work(1), || {
         let recommend = |threads| {
-            let mut user = models::user(&catalog, 0);
+            let user = models::user(&catalog, 0);
+            let mut scratch = models::scratch(&catalog);
             let mut best = [Recommendation::new(0, 0.0); BEST];
             move || {
-                let found =
-                    user.recommend_by_threads(threads, &RecommendOptions::default(), &mut best);
+                let found = user.recommend_by_threads(
+                    threads,
+                    &RecommendOptions::default(),
+                    &mut best,
+                    &mut scratch,
+                );
                 assert_eq!(found.expect("nothing is left out"), BEST);
             }
         };

@@ -29,20 +29,22 @@ fn main() {
         let work = |goal| Work { elements: items as usize, operations, goal };
         let melu = measure(&mut group, "melu", work(Goal::ShareOfPeak(goal)), || {
             let mut user = models::user(&catalog, 0);
+            let mut scratch = models::scratch(&catalog);
             let (rated, ratings) = rated(&model, items as usize, 20);
-            user.adapt(&rated, &ratings).expect("the ratings fit");
+            user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit");
             let mut scores = vec![0.0; items as usize];
-            move || user.score_all(&mut scores).expect("the scores fit")
+            move || user.score_all(&mut scores, &mut scratch).expect("the scores fit")
         });
         let half = measure_beside(&mut group, "f16", work(Goal::Comparison), || {
             let single = &*catalog;
             let half = single.convert(Precision::Half).expect("the weights are small");
             let of = |catalog: &Catalog| {
                 let mut user = models::user(catalog, 0);
+                let mut scratch = models::scratch(catalog);
                 let (rated, ratings) = rated(&model, items as usize, 20);
-                user.adapt(&rated, &ratings).expect("the ratings fit");
+                user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit");
                 let mut scores = vec![0.0; items as usize];
-                move || user.score_all(&mut scores).expect("the scores fit")
+                move || user.score_all(&mut scores, &mut scratch).expect("the scores fit")
             };
             (of(&half), of(single))
         });
@@ -57,7 +59,10 @@ fn main() {
                 let rows = models::item_rows(&catalog, &all);
                 let mut scores = vec![0.0; items as usize];
                 let mut expected = scores.clone();
-                models::user(&catalog, 0).score_all(&mut expected).expect("the scores fit");
+                let mut scratch = models::scratch(&catalog);
+                models::user(&catalog, 0)
+                    .score_all(&mut expected, &mut scratch)
+                    .expect("the scores fit");
                 baseline.score(&rows, &mut scores);
                 for (score, expected) in scores.iter().zip(expected) {
                     let score = model.config().output.score(*score);

@@ -33,17 +33,19 @@ fn main() {
         let operations = f64::from(items) * item_operations(&model);
         let work = Work { elements: items as usize, operations, goal: Goal::ShareOfPeak(0.6) };
         measure(&mut group, format!("score {items}"), work, || {
-            let mut user = models::user(&catalog, 0);
+            let user = models::user(&catalog, 0);
+            let mut scratch = models::scratch(&catalog);
             let mut scores = vec![0.0; items as usize];
-            move || user.score_all(&mut scores).expect("the scores fit")
+            move || user.score_all(&mut scores, &mut scratch).expect("the scores fit")
         });
         let operations = adapt_operations(&model, 80);
         // Smaller ones are over before their memory is warm.
         let goal = if operations < 2e6 { Goal::Comparison } else { Goal::ShareOfPeak(0.6) };
         measure(&mut group, "adapt 80 ratings", Work { elements: 80, operations, goal }, || {
             let mut user = models::user(&catalog, 0);
+            let mut scratch = models::scratch(&catalog);
             let (rated, ratings) = rated(&model, items as usize, 80);
-            move || user.adapt(&rated, &ratings).expect("the ratings fit")
+            move || user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit")
         });
         group.finish();
     }

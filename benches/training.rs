@@ -50,10 +50,14 @@ fn evidence(criterion: &mut criterion::Criterion) {
     let work = Work { elements: PAIRS, operations, goal: Goal::PerSecond(3e6) };
     measure(&mut group, format!("norms of {PAIRS} pairs"), work, || {
         let catalog = models::catalog(&model, FILMS);
-        let mut user = models::user(&catalog, 0);
+        let user = models::user(&catalog, 0);
+        let mut scratch = models::scratch(&catalog);
         let (rated, ratings) = rated(&model, catalog.len(), PAIRS);
         let mut norms = vec![0.0; PAIRS];
-        move || user.gradient_norms(&rated, &ratings, &mut norms).expect("the ratings fit")
+        move || {
+            user.gradient_norms(&rated, &ratings, &mut norms, &mut scratch)
+                .expect("the ratings fit")
+        }
     });
     group.finish();
 }

@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use melu::{Model, RecommendOptions, User};
+use melu::{Model, RecommendOptions, Scratch, User};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -18,11 +18,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         items.push(catalog.find(id).ok_or_else(|| format!("there is no item \"{id}\""))?);
         ratings.push(rating.parse()?);
     }
-    // A service keeps the catalogue for all users, and a user as long as they are there.
+    // A service keeps the catalogue for all users, a scratch for each thread, and a user as
+    // long as they are there.
+    let mut scratch = Scratch::new(&catalog)?;
     let mut user = User::new(&catalog, &[])?;
-    user.adapt(&items, &ratings)?;
+    user.adapt(&items, &ratings, &mut scratch)?;
     let mut best = Vec::new();
-    user.recommend(10, &RecommendOptions::default(), &mut best)?;
+    user.recommend(10, &RecommendOptions::default(), &mut best, &mut scratch)?;
     for found in best {
         let id = catalog.id(found.item).unwrap_or_default();
         let title = catalog.title(found.item).unwrap_or(id);

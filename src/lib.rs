@@ -33,7 +33,7 @@
 //! use melu::data::{SynthOptions, World};
 //! use melu::model::schema::Value;
 //! use melu::train::{TrainOptions, Trainer};
-//! use melu::{Model, RecommendOptions, User};
+//! use melu::{Model, RecommendOptions, Scratch, User};
 //!
 //! // People and films that do not exist; `Dataset::open` reads real ones.
 //! let options =
@@ -48,11 +48,13 @@
 //!
 //! let catalog = model.catalog()?.expect("a trained model has its items");
 //! let mut user = User::new(&catalog, &[("age", Value::Name("25-34"))])?;
+//! // What calls compute in: one for each thread serves any number of users.
+//! let mut scratch = Scratch::new(&catalog)?;
 //! let questions = &model.evidence().expect("and evidence candidates").items[..3];
-//! user.adapt(questions, &[4.5, 2.0, 3.5])?;
+//! user.adapt(questions, &[4.5, 2.0, 3.5], &mut scratch)?;
 //!
 //! let mut best = Vec::new();
-//! user.recommend(5, &RecommendOptions::default(), &mut best)?;
+//! user.recommend(5, &RecommendOptions::default(), &mut best, &mut scratch)?;
 //! assert_eq!(best.len(), 5);
 //! for found in &best {
 //!     println!("{:?}: {} stars", catalog.title(found.item), found.rating);
@@ -80,10 +82,10 @@ pub use error::{Error, Result};
 pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
-pub use user::User;
 pub use user::questions::{Asking, EvidenceRanking, Question, Questions, greedy_evidence};
 pub use user::recommend::{Order, RecommendOptions, Recommendation};
 pub use user::saved::Loaded;
+pub use user::{Scratch, User};
 
 #[cfg(feature = "train")]
 pub mod data;

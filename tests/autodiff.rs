@@ -43,15 +43,16 @@ fn check_case(case: &Json) -> Report {
     let catalog = Catalog::new(&model, &new_items).unwrap();
     let mut user = User::new(&catalog, &named(&config.user_fields, &profile)).unwrap();
     let mut scores = vec![0.0; query.len()];
-    user.score(&query, &mut scores).unwrap();
+    user.score(&query, &mut scores, &mut common::scratch(&user)).unwrap();
     report.list("scores before", &double(&scores), &numbers(&answers["scores_before"]));
     let mut norms = vec![0.0; support.len()];
-    user.gradient_norms(&support, &support_ratings, &mut norms).unwrap();
+    user.gradient_norms(&support, &support_ratings, &mut norms, &mut common::scratch(&user))
+        .unwrap();
     for (found, expected) in norms.iter().zip(numbers(&answers["evidence"])) {
         report.check("evidence", f64::from(*found), expected, expected);
     }
-    user.adapt(&support, &support_ratings).unwrap();
-    user.score(&query, &mut scores).unwrap();
+    user.adapt(&support, &support_ratings, &mut common::scratch(&user)).unwrap();
+    user.score(&query, &mut scores, &mut common::scratch(&user)).unwrap();
     report.list("scores after", &double(&scores), &numbers(&answers["scores_after"]));
     let tables = tensors.tables.len();
     let shape = config.head_network().unwrap();
@@ -209,9 +210,9 @@ fn the_widest_and_deepest_head_adapts() {
     let catalog = Catalog::new(&model, &new_items).unwrap();
     let mut user = User::new(&catalog, &named(&config.user_fields, &profile)).unwrap();
     let (rated, ratings) = ([0, 1], [4.5, 2.0]);
-    user.adapt(&rated, &ratings).unwrap();
+    user.adapt(&rated, &ratings, &mut common::scratch(&user)).unwrap();
     let mut scores = [0.0; 3];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
 
     let (item_tables, user_tables) = tensors.tables.split_at(16);
     let about = embed(&config.user_fields, user_tables, 256, &profile);

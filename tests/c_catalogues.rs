@@ -17,7 +17,7 @@ use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
 use melu::model::config::Precision;
-use melu::{Model, User};
+use melu::{Model, Scratch, User};
 
 #[test]
 fn the_library_tells_its_versions_and_statuses() {
@@ -292,7 +292,8 @@ fn catalogues_are_converted() {
     let model = Model::from_contents(sample()).unwrap();
     let catalog = model.catalog().unwrap().unwrap().convert(Precision::Half).unwrap();
     let mut expected = [0.0; 3];
-    User::new(&catalog, &[]).unwrap().score_all(&mut expected).unwrap();
+    let mut scratch = Scratch::new(&catalog).unwrap();
+    User::new(&catalog, &[]).unwrap().score_all(&mut expected, &mut scratch).unwrap();
     let (mut half, mut back) = (dangling(), null_mut());
     // SAFETY: the pointers are as the header asks.
     unsafe {
@@ -326,7 +327,8 @@ fn catalogues_are_converted() {
 /// What the sample's user scores, in Rust.
 fn rust_scores() -> [f32; 3] {
     let mut scores = [0.0; 3];
-    rust_user().score_all(&mut scores).unwrap();
+    let user = rust_user();
+    user.score_all(&mut scores, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     scores
 }
 

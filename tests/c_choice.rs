@@ -15,7 +15,7 @@ use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
 use melu::model::file::Contents;
-use melu::{Model, Order, RecommendOptions, Recommendation, User};
+use melu::{Model, Order, RecommendOptions, Recommendation, Scratch, User};
 
 const ITEMS: usize = 150;
 
@@ -25,7 +25,7 @@ fn both(contents: Contents) -> (Handles, User) {
     let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
     let mut user = User::new(&catalog, &[]).unwrap();
     let (items, ratings) = ([3, 77, 120, 3], [5.0, 1.0, 4.0, 2.0]);
-    user.adapt(&items, &ratings).unwrap();
+    user.adapt(&items, &ratings, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     // SAFETY: the lists are as long as they say.
     unsafe { ok(|e| melu_user_adapt(handles.user, items.as_ptr(), ratings.as_ptr(), 4, e)) };
     (handles, user)
@@ -89,12 +89,18 @@ fn models_say_which_heads_they_have() {
 #[test]
 fn scores_and_ratings_are_those_of_rust() {
     for contents in [with_ratings(ITEMS), positive_only(ITEMS)] {
-        let (handles, mut user) = both(contents);
+        let (handles, user) = both(contents);
         let mut expected = vec![0.0; ITEMS];
-        user.score_all(&mut expected).unwrap();
+        user.score_all(&mut expected, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
         assert_eq!(handles.scores(), expected);
         let mut best = Vec::new();
-        user.recommend(20, &RecommendOptions::default(), &mut best).unwrap();
+        user.recommend(
+            20,
+            &RecommendOptions::default(),
+            &mut best,
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap();
         assert_eq!(recommend(handles.user, null(), 20), rust_bits(&best));
 
         let (mut ratings, mut deviations, mut needed) = ([9.0; ITEMS], [9.0; ITEMS], 99);
@@ -116,7 +122,13 @@ fn scores_and_ratings_are_those_of_rust() {
         }
         let items: Vec<u32> = (0..ITEMS as u32).collect();
         let (mut rated, mut deviated) = ([0.0; ITEMS], [0.0; ITEMS]);
-        user.predict_with_deviations(&items, &mut rated, &mut deviated).unwrap();
+        user.predict_with_deviations(
+            &items,
+            &mut rated,
+            &mut deviated,
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap();
         // SAFETY: there is room for all.
         unsafe {
             ok(|e| melu_user_predict(handles.user, null(), all, r, d, ITEMS, &mut needed, e));
@@ -179,14 +191,15 @@ fn wishes<'a>(
 fn options_mean_what_they_mean_in_rust() {
     let among = [140, 7, 9, 7, 77, 20, 21];
     for contents in [with_ratings(ITEMS), positive_only(ITEMS)] {
-        let (handles, mut user) = both(contents);
+        let (handles, user) = both(contents);
         let zeroed = melu_recommend_options::default();
         let plain = recommend(handles.user, null(), 30);
         let leave_out = [plain[2][0], plain[0][0], 99, plain[0][0]];
         assert_eq!(recommend(handles.user, &zeroed, 30), plain);
         for (c, rust) in wishes(&leave_out, &among, user.model().has_ratings()) {
             let mut best = Vec::new();
-            user.recommend(30, &rust, &mut best).unwrap();
+            user.recommend(30, &rust, &mut best, &mut Scratch::new(user.catalog()).unwrap())
+                .unwrap();
             for threads in [0, 2] {
                 let c = melu_recommend_options { threads, ..c };
                 let found = recommend(handles.user, &c, 30);
@@ -343,7 +356,7 @@ fn vectors_are_those_of_rust_and_their_products_are_scores() {
         let (mut ratings, weight) = (vec![0.0; ITEMS], user.model().choice().unwrap().rating);
         if user.model().has_ratings() {
             let items: Vec<u32> = (0..ITEMS as u32).collect();
-            user.predict(&items, &mut ratings).unwrap();
+            user.predict(&items, &mut ratings, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
         }
         let rows = numbers.chunks(view.stride).zip(handles.scores().into_iter().zip(ratings));
         for (row, (score, rating)) in rows {
@@ -448,11 +461,11 @@ fn trained_models_recommend_by_vectors_and_neighbours() {
     for without_ratings in [false, true] {
         let contents = trained(without_ratings);
         let items = contents.catalog.as_ref().unwrap().ids.len();
-        let (handles, mut user) = both(contents);
+        let (handles, user) = both(contents);
         let found = details(&handles);
         assert_eq!((found.choice, found.ratings), (1, u32::from(!without_ratings)));
         let mut expected = vec![0.0; items];
-        user.score_all(&mut expected).unwrap();
+        user.score_all(&mut expected, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
         assert_eq!(handles.scores(), expected);
 
         // What an index would find, with the neighbours: the same best, in the same order.

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use c::{STRICT, have, installed, installed_small, project, run};
 use common::files::{bytes, sample};
 use melu::ffi::melu_status;
-use melu::{Model, RecommendOptions, User};
+use melu::{Model, RecommendOptions, Scratch, User};
 
 const EXAMPLES: [&str; 3] = ["cold_start", "service", "mobile"];
 
@@ -68,8 +68,14 @@ fn check_example(name: &str, mut command: Command, work: &Work) {
         }
         "mobile" => {
             command.stdin(Stdio::from(fs::File::open(work.model()).unwrap()));
-            user.adapt(&[2, 0], &[4.0, 4.0]).unwrap();
-            user.recommend(3, &RecommendOptions::default(), &mut best).unwrap();
+            user.adapt(&[2, 0], &[4.0, 4.0], &mut Scratch::new(user.catalog()).unwrap()).unwrap();
+            user.recommend(
+                3,
+                &RecommendOptions::default(),
+                &mut best,
+                &mut Scratch::new(user.catalog()).unwrap(),
+            )
+            .unwrap();
             expected.push_str("back again, as before\n");
             for best in best {
                 expected += &format!("{}\t{:.3}\n", catalog.id(best.item).unwrap(), best.score);
@@ -79,8 +85,14 @@ fn check_example(name: &str, mut command: Command, work: &Work) {
         _ => {
             command.arg(work.model()).args(["region=e", "two:4.5", "one:2"]);
             user = User::new(&catalog, &[("region", "e".into())]).unwrap();
-            user.adapt(&[1, 0], &[4.5, 2.0]).unwrap();
-            user.recommend(5, &RecommendOptions::default(), &mut best).unwrap();
+            user.adapt(&[1, 0], &[4.5, 2.0], &mut Scratch::new(user.catalog()).unwrap()).unwrap();
+            user.recommend(
+                5,
+                &RecommendOptions::default(),
+                &mut best,
+                &mut Scratch::new(user.catalog()).unwrap(),
+            )
+            .unwrap();
             expected.push_str("recommended:\n");
             for best in best {
                 let (id, title) =

@@ -110,7 +110,10 @@ fn allocates_nothing(user: *mut melu_user, items: usize, predicts: Predicts) {
     // The first call of all silences panics, for good.
     // SAFETY: the lists are as long as they say.
     unsafe {
-        ok(|e| melu_user_reserve(user, items.min(2000), e));
+        // And the first with so many ratings and items makes a scratch and lists so large.
+        let most = items.min(2000);
+        ok(|e| melu_user_adapt(user, all.as_ptr(), ratings.as_ptr(), most, e));
+        ok(|e| melu_user_recommend(user, null(), best.as_mut_ptr(), items, &mut len, e));
         for rated in [0, 1, 20, 64, 65, 2000].into_iter().filter(|rated| *rated <= items) {
             counted(&format!("adapt to {rated}"), &mut || {
                 melu_user_adapt(user, all.as_ptr(), ratings.as_ptr(), rated, none)
@@ -181,7 +184,6 @@ fn allocates_nothing(user: *mut melu_user, items: usize, predicts: Predicts) {
 
 #[test]
 fn a_batch_allocates_nothing_for_any_number_of_users() {
-    // One takes gradient steps, whose rooms grow, the others solve for their heads.
     for (make, _) in KINDS {
         a_batch_of(make(500));
     }
@@ -200,8 +202,9 @@ fn a_batch_of(handles: Handles) {
         let mut best = vec![NOTHING; 20 * count];
         let mut lens = vec![0; count];
         let options = options(1);
-        // SAFETY: the handles are not freed.
-        unsafe { ok(|e| melu_user_reserve(users[count - 1], 300, e)) };
+        // The catalogue's first scratch.
+        // SAFETY: the user is not freed, and nothing is written.
+        unsafe { ok(|e| melu_user_score(handles.user, null(), 0, null_mut(), 0, null_mut(), e)) };
         let allocated = allocations(|| {
             // SAFETY: the lists are as long as they say.
             let status = unsafe {
@@ -219,16 +222,6 @@ fn a_batch_of(handles: Handles) {
                     null_mut(),
                 )
             };
-            assert_eq!(status, melu_status::Ok);
-        });
-        assert_eq!(allocated, 0, "{count} users");
-        // What one of them made room for is theirs as before.
-        let (items, ratings) = ((0..300).collect::<Vec<u32>>(), vec![4.0; 300]);
-        let allocated = allocations(|| {
-            let (items, ratings) = (items.as_ptr(), ratings.as_ptr());
-            // SAFETY: as above.
-            let status =
-                unsafe { melu_user_adapt(users[count - 1], items, ratings, 300, null_mut()) };
             assert_eq!(status, melu_status::Ok);
         });
         assert_eq!(allocated, 0, "{count} users");
@@ -362,13 +355,6 @@ fn out_of_memory_is_a_status_and_leaves_the_handle_usable() {
             melu_catalog_extend(handles.catalog, items, len, out.as_ptr(), null_mut(), e)
         });
         free();
-        refused(4000, &|e| {
-            let status = melu_user_reserve(handles.user, 3000, e);
-            if status == melu_status::Ok {
-                melu_user_reset(handles.user, null_mut());
-            }
-            status
-        });
         // A user whose ratings find no room is as before.
         let (mut user, mut len) = (null_mut(), 0);
         ok(|e| melu_user_new(handles.catalog, null(), 0, &mut user, null_mut(), e));
@@ -406,14 +392,14 @@ fn threads_without_memory_are_not_missed() {
     assert_eq!(recommend(3), alone);
 
     let users = vec![null_mut(); 1000];
-    let (options, mut lens) = (options(2), vec![99; 1000]);
+    let (options, mut lens, offsets) = (options(2), vec![99; 1000], vec![0; 1001]);
     let batch = |error| {
         let (users, out, len) = (users.as_ptr(), null_mut(), lens.as_mut_ptr());
         // SAFETY: the lists are as long as they say, and no recommendation is asked for.
         unsafe {
-            let none = (null(), null(), null());
+            let (offsets, none) = (offsets.as_ptr(), (null(), null()));
             melu_recommend_batch(
-                users, 1000, none.0, none.1, none.2, 0, &options, out, 0, len, error,
+                users, 1000, offsets, none.0, none.1, 0, &options, out, 0, len, error,
             )
         }
     };

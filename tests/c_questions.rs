@@ -11,14 +11,14 @@ use c::handles::{Handles, fails, ok};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
-use melu::{Asking, Model, Questions, User};
+use melu::{Asking, Model, Questions, Scratch, User};
 
 #[test]
 fn questions_are_those_of_rust() {
     let contents = sample_with_vectors();
     let handles = Handles::new(&bytes(&contents));
     let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
-    let mut user = User::new(&catalog, &[]).unwrap();
+    let user = User::new(&catalog, &[]).unwrap();
     let mut rust = Questions::new(&catalog).unwrap();
     let none = melu_question { item: 9, known: 9.0, reduction: 9.0 };
     let mut questions = null_mut();
@@ -107,6 +107,6 @@ fn questions_are_those_of_rust() {
     }
     // The handle is as it was.
     let mut expected = vec![0.0; 3];
-    user.score_all(&mut expected).unwrap();
+    user.score_all(&mut expected, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     assert_eq!(handles.scores(), expected);
 }

@@ -11,7 +11,7 @@ use c::handles::{Handles, NOTHING, bits, dangling, fails, handles, named, ok, te
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
-use melu::{Model, RecommendOptions, Recommendation, User};
+use melu::{Model, RecommendOptions, Recommendation, Scratch, User};
 
 #[test]
 fn users_have_a_profile() {
@@ -67,17 +67,23 @@ fn users_adapt_score_and_recommend_as_in_rust() {
         // Duplicates count twice.
         for (items, ratings) in [(&[2, 0, 2][..], &[4.5, 1.0, 3.0][..]), (&[], &[]), (&[1], &[5.0])]
         {
-            user.adapt(items, ratings).unwrap();
+            user.adapt(items, ratings, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
             let (i, r, len) = (items.as_ptr(), ratings.as_ptr(), items.len());
             // SAFETY: the lists are as long as they say.
             unsafe { ok(|e| melu_user_adapt(handles.user, i, r, len, e)) };
             let mut expected = vec![0.0; 3];
-            user.score_all(&mut expected).unwrap();
+            user.score_all(&mut expected, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
             assert_eq!(handles.scores(), expected);
 
             let (mut best, mut len) = ([NOTHING; 5], 99);
             let mut rust = Vec::new();
-            user.recommend(5, &RecommendOptions::default(), &mut rust).unwrap();
+            user.recommend(
+                5,
+                &RecommendOptions::default(),
+                &mut rust,
+                &mut Scratch::new(user.catalog()).unwrap(),
+            )
+            .unwrap();
             // SAFETY: as above.
             unsafe {
                 ok(|e| {
@@ -93,8 +99,13 @@ fn users_adapt_score_and_recommend_as_in_rust() {
         if model.has_deviations() {
             let (mut scores, mut deviations) = ([0.0; 3], [0.0; 3]);
             let (mut expected, mut expected_deviations) = ([0.0; 3], [0.0; 3]);
-            user.predict_with_deviations(&[0, 1, 2], &mut expected, &mut expected_deviations)
-                .unwrap();
+            user.predict_with_deviations(
+                &[0, 1, 2],
+                &mut expected,
+                &mut expected_deviations,
+                &mut Scratch::new(user.catalog()).unwrap(),
+            )
+            .unwrap();
             for (items, len) in [(null(), MELU_ALL_ITEMS), ([0, 1, 2].as_ptr(), 3)] {
                 // SAFETY: as above.
                 unsafe {
@@ -182,10 +193,6 @@ fn wrong_ratings_are_refused() {
         });
         fails(InvalidArgument, "user", |e| melu_user_adapt(null_mut(), null(), null(), 0, e));
         fails(InvalidArgument, "user", |e| melu_user_reset(null_mut(), e));
-        fails(InvalidArgument, "user", |e| melu_user_reserve(null_mut(), 0, e));
-        fails(OutOfMemory, "", |e| melu_user_reserve(handles.user, usize::MAX, e));
-        ok(|e| melu_user_reserve(handles.user, 1000, e));
-        ok(|e| melu_user_reserve(handles.user, 0, e));
         ok(|e| melu_user_adapt(handles.user, null(), null(), 0, e));
     }
     usable(&handles);
@@ -197,7 +204,7 @@ fn wrong_scoring_is_refused_and_the_need_is_told() {
     let (mut numbers, mut needed) = ([9.0; 3], 99);
     let out = numbers.as_mut_ptr();
     type Call = unsafe extern "C" fn(
-        *mut melu_user,
+        *const melu_user,
         *const u32,
         usize,
         *mut f32,
@@ -207,7 +214,7 @@ fn wrong_scoring_is_refused_and_the_need_is_told() {
     ) -> melu_status;
     /// Predicts without deviations, so that it is called as scoring is.
     unsafe extern "C" fn predict(
-        user: *mut melu_user,
+        user: *const melu_user,
         items: *const u32,
         items_len: usize,
         ratings: *mut f32,

@@ -18,7 +18,7 @@ const GENRES: [&[(&str, Value)]; 3] = [
 
 fn bits(user: &mut User) -> Vec<u32> {
     let mut scores = vec![0.0; user.catalog().len()];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut common::scratch(user)).unwrap();
     scores.iter().map(|score| score.to_bits()).collect()
 }
 
@@ -62,7 +62,7 @@ fn an_extended_catalogue_is_the_one_made_at_once() {
         }
         let user = |catalog| {
             let mut user = User::new(catalog, &[("region", Value::Name("s"))]).unwrap();
-            user.adapt(&[0, 69, 5], &[1.0, 5.0, 4.0]).unwrap();
+            user.adapt(&[0, 69, 5], &[1.0, 5.0, 4.0], &mut common::scratch(&user)).unwrap();
             user
         };
         assert_eq!(bits(&mut user(&extended)), bits(&mut user(&whole)));

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use melu::model::file::{self, Contents};
 use melu::model::schema;
-use melu::{Model, RecommendOptions, User};
+use melu::{Model, RecommendOptions, Scratch, User};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -203,15 +203,21 @@ fn by_library(model: &Model, rated: &[(&str, f32)], leave_out: &str, k: usize) -
     assert_eq!(user.unknown_values(), 0);
     let (items, ratings): (Vec<u32>, Vec<f32>) =
         rated.iter().map(|(id, rating)| (catalog.find(id).unwrap(), *rating)).unzip();
-    user.adapt(&items, &ratings).unwrap();
+    user.adapt(&items, &ratings, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let leave_out = [catalog.find(leave_out).unwrap()];
     let mut best = Vec::new();
     let options = RecommendOptions { leave_out: &leave_out, ..RecommendOptions::default() };
-    user.recommend(k, &options, &mut best).unwrap();
+    user.recommend(k, &options, &mut best, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let item = |found: &melu::Recommendation| {
         let (id, title) = (catalog.id(found.item), catalog.title(found.item));
         let (mut rating, mut deviation) = ([0.0], [0.0]);
-        user.predict_with_deviations(&[found.item], &mut rating, &mut deviation).unwrap();
+        user.predict_with_deviations(
+            &[found.item],
+            &mut rating,
+            &mut deviation,
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap();
         let item = serde_json::json!({
             "id": id, "title": title, "score": found.score,
             "rating": rating[0], "deviation": deviation[0],

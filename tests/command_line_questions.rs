@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use melu::{Asking, Catalog, Model, Question, Questions, User, greedy_evidence};
+use melu::{Asking, Catalog, Model, Question, Questions, Scratch, User, greedy_evidence};
 use serde_json::{Value as Json, json};
 
 fn melu(folder: &Path, line: &str) -> Output {
@@ -74,7 +74,7 @@ fn the_program_asks_what_the_library_asks() {
     let printed = succeeds(folder, "ask model.melu");
     assert!(printed.starts_with(&format!("{}  ", id(first.item))), "{printed}");
 
-    user.adapt(&[first.item], &[4.5]).unwrap();
+    user.adapt(&[first.item], &[4.5], &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let (unknown, leave_out) = ([3, 8], [7]);
     let asking = Asking { unknown: &unknown, leave_out: &leave_out, known: None };
     let line = format!(

@@ -190,9 +190,10 @@ fn translation_units_with_different_settings_link_together() {
 fn recommended(items: &[u32], ratings: &[f32]) -> Vec<(String, f32)> {
     let catalog = Model::from_contents(sample()).unwrap().catalog().unwrap().unwrap();
     let mut user = User::new(&catalog, &[]).unwrap();
-    user.adapt(items, ratings).unwrap();
+    user.adapt(items, ratings, &mut common::scratch(&user)).unwrap();
     let mut best = Vec::new();
-    user.recommend(20, &RecommendOptions::default(), &mut best).unwrap();
+    user.recommend(20, &RecommendOptions::default(), &mut best, &mut common::scratch(&user))
+        .unwrap();
     best.iter().map(|best| (catalog.id(best.item).unwrap().to_string(), best.score)).collect()
 }
 
@@ -274,9 +275,15 @@ fn the_best_by_an_index_of_vectors_are_those_of_the_catalogue() {
             }
             let (items, ratings): (Vec<u32>, Vec<f32>) = answers.iter().copied().unzip();
             let mut user = User::new(&catalog, &[]).unwrap();
-            user.adapt(&items, &ratings).unwrap();
+            user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
             let mut best = Vec::new();
-            user.recommend(10, &RecommendOptions::default(), &mut best).unwrap();
+            user.recommend(
+                10,
+                &RecommendOptions::default(),
+                &mut best,
+                &mut common::scratch(&user),
+            )
+            .unwrap();
             let mut expected = String::new();
             for found in &best {
                 expected += &format!("{}\t{:.4}\n", catalog.id(found.item).unwrap(), found.score);

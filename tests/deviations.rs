@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use melu::data::{Scenario, SynthOptions, World, tasks};
 use melu::model::schema::Entity;
 use melu::train::{Solver, TrainOptions, Trainer};
-use melu::{Error, Model, User};
+use melu::{Error, Model, Scratch, User};
 
 fn model(world: &World, options: &TrainOptions) -> Model {
     let dataset = world.dataset().unwrap();
@@ -36,13 +36,25 @@ fn intervals_hold_what_they_promise_and_shrink_with_answers() {
         let items: Vec<u32> = task.query.iter().map(|rated| rated.item).collect();
         let mut scores = vec![0.0; items.len()];
         let (mut before, mut after) = (scores.clone(), scores.clone());
-        user.predict_with_deviations(&items, &mut scores, &mut before).unwrap();
+        user.predict_with_deviations(
+            &items,
+            &mut scores,
+            &mut before,
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap();
         let (rated, ratings): (Vec<u32>, Vec<f32>) =
             task.support.iter().map(|rated| (rated.item, rated.value)).unzip();
-        user.adapt(&rated, &ratings).unwrap();
+        user.adapt(&rated, &ratings, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
         let mut alone = scores.clone();
-        user.predict(&items, &mut alone).unwrap();
-        user.predict_with_deviations(&items, &mut scores, &mut after).unwrap();
+        user.predict(&items, &mut alone, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
+        user.predict_with_deviations(
+            &items,
+            &mut scores,
+            &mut after,
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap();
         assert_eq!(scores, alone);
         for (rated, (score, deviation)) in task.query.iter().zip(scores.iter().zip(&after)) {
             inside += usize::from((rated.value - score).abs() < 1.2816 * deviation);
@@ -62,8 +74,15 @@ fn a_model_that_does_not_know_says_so() {
     let options = TrainOptions { solver: Solver::Gradient, epochs: 1, ..Default::default() };
     let model = model(&world, &options);
     assert!(!model.has_deviations());
-    let mut user = User::new(&model.catalog().unwrap().unwrap(), &[]).unwrap();
+    let user = User::new(&model.catalog().unwrap().unwrap(), &[]).unwrap();
     let (mut scores, mut deviations) = ([0.0], [0.0]);
-    let error = user.predict_with_deviations(&[0], &mut scores, &mut deviations).unwrap_err();
+    let error = user
+        .predict_with_deviations(
+            &[0],
+            &mut scores,
+            &mut deviations,
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap_err();
     assert!(matches!(error, Error::Argument { argument: "deviations", .. }), "{error}");
 }

@@ -20,10 +20,10 @@ fn check(case: Case) -> Report {
     let catalog = Catalog::new(&model, &items).unwrap();
     let mut user = User::new(&catalog, &named(&config.user_fields, profile)).unwrap();
     let mut scores = vec![0.0; query.items.len()];
-    user.score(&query.items, &mut scores).unwrap();
+    user.score(&query.items, &mut scores, &mut common::scratch(&user)).unwrap();
     report.list("scores before", &double(&scores), &numbers(&answers["scores_before"]));
-    user.adapt(&support.items, &support.ratings).unwrap();
-    user.score(&query.items, &mut scores).unwrap();
+    user.adapt(&support.items, &support.ratings, &mut common::scratch(&user)).unwrap();
+    user.score(&query.items, &mut scores, &mut common::scratch(&user)).unwrap();
     report.list("scores after", &double(&scores), &numbers(&answers["scores_after"]));
     let network = config.head_network().unwrap();
     let body = config.body_network().unwrap().map_or(0, |body| body.tensors());

@@ -11,7 +11,7 @@ use melu::eval::{
     mean_absolute_error, ndcg,
 };
 use melu::train::{FactorOptions, Factors, Solver, TrainOptions, Trainer, TrainingRecord};
-use melu::{Catalog, Model, User};
+use melu::{Catalog, Model, Scratch, User};
 
 /// People with enough ratings for a task in each scenario.
 fn small_world() -> Dataset {
@@ -79,11 +79,11 @@ fn medians_are_ratings_and_err_less_than_means() {
 
     let catalog = model.catalog().unwrap().unwrap();
     let mut user = User::new(&catalog, &[]).unwrap();
-    user.adapt(&[3, 8], &[4.5, 1.0]).unwrap();
+    user.adapt(&[3, 8], &[4.5, 1.0], &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let items: Vec<u32> = (0..catalog.len() as u32).collect();
     let (mut means, mut found) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-    user.predict(&items, &mut means).unwrap();
-    user.predict_median(&items, &mut found).unwrap();
+    user.predict(&items, &mut means, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
+    user.predict_median(&items, &mut found, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     for (mean, found) in means.iter().zip(&found) {
         let steps = medians.cuts().iter().filter(|cut| **cut <= *mean).count();
         assert_eq!(*found, medians.values()[steps]);
@@ -132,10 +132,16 @@ fn figures_agree_with_the_definitions() {
                     User::from_columns(&catalog, &users.columns, task.user as usize).unwrap();
                 let (known, values): (Vec<u32>, Vec<f32>) =
                     support.iter().map(|rated| (rated.item, rated.value)).unzip();
-                user.adapt(&known, &values).unwrap();
+                user.adapt(&known, &values, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
                 let mut predictions = [(); 3].map(|()| vec![0.0; items.len()]);
                 let mut deviations = vec![0.0; items.len()];
-                user.predict_with_deviations(&items, &mut predictions[0], &mut deviations).unwrap();
+                user.predict_with_deviations(
+                    &items,
+                    &mut predictions[0],
+                    &mut deviations,
+                    &mut Scratch::new(user.catalog()).unwrap(),
+                )
+                .unwrap();
                 for (i, deviation) in deviations.iter().enumerate() {
                     let far = (predictions[0][i] - ratings[i]).abs();
                     within += usize::from(far <= 1.281_551_6 * deviation);

@@ -12,7 +12,7 @@ use melu::eval::{
 };
 use melu::model::schema::Entity;
 use melu::train::{TrainOptions, Trainer};
-use melu::{Model, User};
+use melu::{Model, Scratch, User};
 
 fn world() -> Dataset {
     let options = SynthOptions {
@@ -126,9 +126,11 @@ fn figures_agree_with_the_definitions() {
                     let (items, ratings): (Vec<u32>, Vec<f32>) =
                         support.iter().map(|r| (own[r.item as usize], r.value)).unzip();
                     let mut user = User::from_columns(&catalog, &columns, row as usize).unwrap();
-                    user.adapt(&items, &ratings).unwrap();
+                    user.adapt(&items, &ratings, &mut Scratch::new(user.catalog()).unwrap())
+                        .unwrap();
                     let mut scores = vec![0.0; catalog.len()];
-                    user.score_all(&mut scores).unwrap();
+                    user.score_all(&mut scores, &mut Scratch::new(user.catalog()).unwrap())
+                        .unwrap();
                     let mut order: Vec<u32> = candidates
                         .iter()
                         .copied()

@@ -16,14 +16,14 @@ use melu::model::config::{Config, Precision};
 use melu::model::file::Contents;
 use melu::model::schema::Value;
 use melu::train::{TrainOptions, Trainer};
-use melu::{Catalog, Error, Loaded, Model, NewItem, User};
+use melu::{Catalog, Error, Loaded, Model, NewItem, Scratch, User};
 use serde_json::Value as Json;
 
 const ITEMS: usize = 700;
 
 fn scores(user: &mut User) -> Vec<f32> {
     let mut scores = vec![0.0; user.catalog().len()];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut common::scratch(user)).unwrap();
     scores
 }
 
@@ -65,7 +65,7 @@ fn adapted(catalog: &Catalog, seed: u64) -> User {
     let items: Vec<u32> = (0..20.min(catalog.len() as u32)).collect();
     let ratings: Vec<f32> =
         items.iter().map(|item| 3.0 + 2.0 * unit(seed, 0, u64::from(*item)) as f32).collect();
-    user.adapt(&items, &ratings).unwrap();
+    user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
     user
 }
 
@@ -176,13 +176,13 @@ fn an_item_has_the_same_bits_wherever_it_stands() {
         for len in [1, 2, 5, 95, 96, 97, order.len()] {
             for items in order.chunks(len) {
                 let mut listed = vec![0.0; items.len()];
-                user.score(items, &mut listed).unwrap();
+                user.score(items, &mut listed, &mut common::scratch(&user)).unwrap();
                 let expected = items.iter().map(|&item| all[item as usize].to_bits());
                 assert_eq!(bits(&listed), expected.collect::<Vec<_>>());
             }
         }
         let mut best = Vec::new();
-        user.recommend(20, &Default::default(), &mut best).unwrap();
+        user.recommend(20, &Default::default(), &mut best, &mut common::scratch(&user)).unwrap();
         for found in best {
             assert_eq!(found.score.to_bits(), all[found.item as usize].to_bits());
         }
@@ -263,7 +263,7 @@ fn saved_users_are_adapted_anew_in_another_precision() {
         let by_file = by_file.catalog().unwrap().unwrap();
         let saved = |catalog| {
             let mut user = User::new(catalog, &[]).unwrap();
-            user.adapt(&[2, 0], &[4.5, 2.0]).unwrap();
+            user.adapt(&[2, 0], &[4.5, 2.0], &mut common::scratch(&user)).unwrap();
             (user.save(), scores(&mut user))
         };
         for (from, into, anew) in [
@@ -275,7 +275,10 @@ fn saved_users_are_adapted_anew_in_another_precision() {
             (&half, &single, true),
             (&by_file, &single, true),
         ] {
-            let Loaded { mut user, adapted_anew, .. } = User::load(into, &saved(from).0).unwrap();
+            let Loaded { mut user, adapted_anew, .. } = {
+                let mut scratch = Scratch::new(into).unwrap();
+                User::load(into, &saved(from).0, &mut scratch).unwrap()
+            };
             assert_eq!(adapted_anew, anew);
             assert_eq!(bits(&scores(&mut user)), bits(&saved(into).1));
         }

@@ -11,7 +11,7 @@ use melu::eval::{
 };
 use melu::model::schema::Column;
 use melu::train::{TrainOptions, Trainer};
-use melu::{Asking, Model, Questions, User, greedy_evidence};
+use melu::{Asking, Model, Questions, Scratch, User, greedy_evidence};
 
 fn world() -> (Dataset, Model) {
     let options = SynthOptions {
@@ -68,11 +68,11 @@ fn interview(
             }
             None => passed.push(item),
         }
-        user.adapt(&items, &ratings).unwrap();
+        user.adapt(&items, &ratings, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     }
     let query: Vec<u32> = task.query.iter().map(|rated| rated.item).collect();
     let mut scores = vec![0.0; query.len()];
-    user.predict(&query, &mut scores).unwrap();
+    user.predict(&query, &mut scores, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let errors = scores.iter().zip(&task.query);
     let errors = errors.map(|(s, r)| f64::from((s.clamp(range.0, range.1) - r.value).abs()));
     let error = errors.sum::<f64>() / query.len() as f64;
@@ -81,7 +81,7 @@ fn interview(
     let liked: Vec<u32> = liked.map(|r| r.item).filter(|item| candidates.contains(item)).collect();
     let list: Vec<u32> = candidates.iter().copied().filter(|item| !items.contains(item)).collect();
     let mut scores = vec![0.0; list.len()];
-    user.score(&list, &mut scores).unwrap();
+    user.score(&list, &mut scores, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
     // Where scores are equal, what is to be found may come last or first.
     let found = [false, true].map(|first| {

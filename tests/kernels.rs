@@ -8,13 +8,13 @@ mod common;
 use std::ops::ControlFlow;
 use std::process::Command;
 
-use common::allocations::{Watching, allocations};
+use common::allocations::{Watching, allocations, bytes_of};
 use common::{Tensors, unit};
 use melu::data::{SynthOptions, World};
 use melu::model::config::{Config, Precision};
 use melu::model::schema::Value;
 use melu::train::{Solver, TrainOptions, Trainer};
-use melu::{Catalog, Model, NewItem, RecommendOptions, User, kernel_name, kernel_names};
+use melu::{Catalog, Model, NewItem, RecommendOptions, Scratch, User, kernel_name, kernel_names};
 
 #[global_allocator]
 static WATCHING: Watching = Watching;
@@ -29,7 +29,7 @@ fn trained(options: &TrainOptions) -> Model {
 }
 
 #[test]
-fn nothing_is_allocated_once_a_user_exists() {
+fn nothing_is_allocated_once_there_are_a_user_and_a_scratch() {
     assert!(allocations(|| drop(std::hint::black_box(vec![0u8; 9]))) > 0, "nothing is counted");
     let gradient = TrainOptions { solver: Solver::Gradient, ..TrainOptions::default() };
     for (options, precision) in [
@@ -42,23 +42,48 @@ fn nothing_is_allocated_once_a_user_exists() {
         let model = trained(&options);
         let catalog = model.catalog().unwrap().unwrap().convert(precision).unwrap();
         let mut user = User::new(&catalog, &[("age", Value::Name("25-34"))]).unwrap();
+        let mut scratch = Scratch::new(&catalog).unwrap();
         let items: Vec<u32> = (0..40).collect();
         let ratings: Vec<f32> = (0..40).map(|item| (item % 5) as f32 + 0.5).collect();
         let mut scores = vec![0.0; catalog.len()];
         let mut best = Vec::with_capacity(20);
         let count = allocations(|| {
             for count in [5, 40, 1, 20] {
-                user.adapt(&items[..count], &ratings[..count]).unwrap();
-                user.score_all(&mut scores).unwrap();
-                user.score(&items, &mut scores[..40]).unwrap();
+                user.adapt(&items[..count], &ratings[..count], &mut scratch).unwrap();
+                user.score_all(&mut scores, &mut scratch).unwrap();
+                user.score(&items, &mut scores[..40], &mut scratch).unwrap();
                 let options = RecommendOptions { leave_out: &items[..7], ..Default::default() };
-                user.recommend(20, &options, &mut best).unwrap();
+                user.recommend(20, &options, &mut best, &mut scratch).unwrap();
                 user.reset();
-                user.recommend(3, &RecommendOptions::default(), &mut best).unwrap();
+                user.recommend(3, &RecommendOptions::default(), &mut best, &mut scratch).unwrap();
             }
         });
         assert_eq!(count, 0, "{precision:?}, {:?}", model.config().local);
     }
+}
+
+/// Whoever keeps many users in memory keeps what is known of them, and nothing else.
+#[test]
+fn ten_thousand_users_of_the_default_recipe_weigh_under_4_kilobytes_each() {
+    const USERS: usize = 10_000;
+    let catalog = trained(&TrainOptions::default()).catalog().unwrap().unwrap();
+    let mut scratch = Scratch::new(&catalog).unwrap();
+    let mut best = Vec::with_capacity(20);
+    let (users, bytes) = bytes_of(|| {
+        let mut users = Vec::with_capacity(USERS);
+        for number in 0..USERS as u32 {
+            let mut user = User::new(&catalog, &[("age", Value::Name("25-34"))]).unwrap();
+            let items: Vec<u32> = (0..20).map(|place| (number + 7 * place) % 120).collect();
+            let ratings = [4.0; 20];
+            user.adapt(&items, &ratings, &mut scratch).unwrap();
+            user.recommend(20, &RecommendOptions::default(), &mut best, &mut scratch).unwrap();
+            users.push(user);
+        }
+        users
+    });
+    let each = bytes as f64 / users.len() as f64;
+    println!("{each:.0} bytes a user");
+    assert!(each < 4096.0, "{each:.0} bytes a user");
 }
 
 /// Heads and scores of a generated model, computed with this process's level.
@@ -85,11 +110,12 @@ fn numbers() -> Vec<f32> {
 
 fn numbers_of(catalog: &Catalog) -> Vec<f32> {
     let mut user = User::new(catalog, &[("region", Value::Index(1))]).unwrap();
+    let mut scratch = Scratch::new(catalog).unwrap();
     let rated: Vec<u32> = (0..23).map(|item| item * 13).collect();
     let ratings: Vec<f32> = (0..23).map(|i| 3.0 + 2.0 * unit(9, 0, i) as f32).collect();
-    user.adapt(&rated, &ratings).unwrap();
+    user.adapt(&rated, &ratings, &mut scratch).unwrap();
     let mut scores = vec![0.0; 300];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut scratch).unwrap();
     scores.extend_from_slice(&user.head());
     scores
 }

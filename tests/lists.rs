@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use melu::data::{Dataset, Feedback, SynthOptions, World};
 use melu::model::file;
 use melu::train::{TrainOptions, Trainer};
-use melu::{Catalog, Error, Model, Order, RecommendOptions, Recommendation, User};
+use melu::{Catalog, Error, Model, Order, RecommendOptions, Recommendation, Scratch, User};
 
 fn train(positive_only: bool) -> (Dataset, Model) {
     let options = SynthOptions {
@@ -74,7 +74,7 @@ fn expected(user: &mut User) -> Vec<f64> {
     if head.rating != 0.0 {
         let all: Vec<u32> = (0..scores.len() as u32).collect();
         let mut ratings = vec![0.0; all.len()];
-        user.predict(&all, &mut ratings).unwrap();
+        user.predict(&all, &mut ratings, &mut common::scratch(user)).unwrap();
         let [lowest, highest] = head.rating_range;
         for (score, rating) in scores.iter_mut().zip(ratings) {
             *score += f64::from(head.rating * rating.clamp(lowest, highest));
@@ -90,10 +90,10 @@ fn scores_are_those_of_plain_loops() {
         let mut user = User::new(&catalog, &[]).unwrap();
         for count in [0, 1, 5, 20, 45] {
             let (items, values) = answers(&catalog, count);
-            user.adapt(&items, &values).unwrap();
+            user.adapt(&items, &values, &mut common::scratch(&user)).unwrap();
             let expected = expected(&mut user);
             let mut scores = vec![0.0; catalog.len()];
-            user.score_all(&mut scores).unwrap();
+            user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
             let spread = expected.iter().fold(1e-3, |most: f64, score| most.max(score.abs()));
             for (score, expected) in scores.iter().zip(&expected) {
                 let gap = (f64::from(*score) - expected).abs();
@@ -102,7 +102,7 @@ fn scores_are_those_of_plain_loops() {
             // The same bits one by one.
             let all: Vec<u32> = (0..catalog.len() as u32).collect();
             let mut listed = vec![0.0; catalog.len()];
-            user.score(&all, &mut listed).unwrap();
+            user.score(&all, &mut listed, &mut common::scratch(&user)).unwrap();
             assert_eq!(scores, listed);
         }
     }
@@ -130,14 +130,16 @@ fn a_list_is_the_best_of_all_scores_for_any_number_of_threads() {
         let mut user = User::new(&catalog, &[]).unwrap();
         for count in [0, 3, 20] {
             let (answered, values) = answers(&catalog, count);
-            user.adapt(&answered, &values).unwrap();
+            user.adapt(&answered, &values, &mut common::scratch(&user)).unwrap();
             let mut scores = vec![0.0; catalog.len()];
-            user.score_all(&mut scores).unwrap();
+            user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
             let expected = sorted(&scores, |item| answered.contains(&item));
             for threads in 1..4 {
                 let mut best = vec![Recommendation::new(0, 0.0); 20];
                 let options = RecommendOptions::default();
-                let found = user.recommend_by_threads(threads, &options, &mut best).unwrap();
+                let found = user
+                    .recommend_by_threads(threads, &options, &mut best, &mut common::scratch(&user))
+                    .unwrap();
                 assert_eq!(items(&best[..found]), expected[..20]);
                 for found in &best {
                     assert_eq!(found.score, scores[found.item as usize]);
@@ -155,13 +157,20 @@ fn ratings_stand_beside_scores_and_may_order() {
     let catalog = catalog(model);
     let mut user = User::new(&catalog, &[]).unwrap();
     let (answered, values) = answers(&catalog, 10);
-    user.adapt(&answered, &values).unwrap();
+    user.adapt(&answered, &values, &mut common::scratch(&user)).unwrap();
     let all: Vec<u32> = (0..catalog.len() as u32).collect();
     let (mut ratings, mut deviations) = (vec![0.0; all.len()], vec![0.0; all.len()]);
-    user.predict_with_deviations(&all, &mut ratings, &mut deviations).unwrap();
+    user.predict_with_deviations(&all, &mut ratings, &mut deviations, &mut common::scratch(&user))
+        .unwrap();
     for order in [Order::Score, Order::Rating] {
         let mut best = Vec::new();
-        user.recommend(15, &RecommendOptions { order, ..Default::default() }, &mut best).unwrap();
+        user.recommend(
+            15,
+            &RecommendOptions { order, ..Default::default() },
+            &mut best,
+            &mut common::scratch(&user),
+        )
+        .unwrap();
         for found in &best {
             assert_eq!(found.rating, ratings[found.item as usize]);
             assert_eq!(found.deviation, deviations[found.item as usize]);
@@ -179,11 +188,11 @@ fn a_list_may_ask_for_less_exposure_more_raters_and_new_items() {
         let catalog = catalog(model);
         let mut user = User::new(&catalog, &[]).unwrap();
         let (answered, values) = answers(&catalog, 10);
-        user.adapt(&answered, &values).unwrap();
+        user.adapt(&answered, &values, &mut common::scratch(&user)).unwrap();
         let raters = |item: u32| catalog.raters(item).unwrap();
         let list = |user: &mut User, options: &RecommendOptions| {
             let mut best = Vec::new();
-            user.recommend(20, options, &mut best).unwrap();
+            user.recommend(20, options, &mut best, &mut common::scratch(user)).unwrap();
             best
         };
         let mean = |best: &[Recommendation]| {
@@ -196,7 +205,7 @@ fn a_list_may_ask_for_less_exposure_more_raters_and_new_items() {
         let head = model.choice().unwrap();
         let (rows, width) = catalog.item_vectors().unwrap();
         let mut scores = vec![0.0; catalog.len()];
-        user.score_all(&mut scores).unwrap();
+        user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
         for found in &less {
             let bias = rows[found.item as usize * width + width - 2];
             let expected = scores[found.item as usize] - head.exposure * bias;
@@ -216,7 +225,13 @@ fn a_list_may_ask_for_less_exposure_more_raters_and_new_items() {
             for threads in [1, 3] {
                 let options = RecommendOptions { new_items, ..Default::default() };
                 let mut best = vec![Recommendation::new(0, 0.0); 20];
-                user.recommend_by_threads(threads, &options, &mut best).unwrap();
+                user.recommend_by_threads(
+                    threads,
+                    &options,
+                    &mut best,
+                    &mut common::scratch(&user),
+                )
+                .unwrap();
                 let is_new = |item: &u32| raters(*item) == 0;
                 let found = items(&best);
                 let new: Vec<u32> = found.iter().copied().filter(is_new).collect();
@@ -232,7 +247,8 @@ fn a_list_may_ask_for_less_exposure_more_raters_and_new_items() {
             }
         }
         let wrong = RecommendOptions { exposure: f32::NAN, ..Default::default() };
-        let error = user.recommend(3, &wrong, &mut Vec::new()).unwrap_err();
+        let error =
+            user.recommend(3, &wrong, &mut Vec::new(), &mut common::scratch(&user)).unwrap_err();
         assert!(error.to_string().contains("exposure"), "{error}");
     }
 }
@@ -247,10 +263,10 @@ fn vectors_of_a_small_world_do_not_vanish() {
         let mut user = User::new(&catalog, &[]).unwrap();
         let mut spread = || {
             let mut scores = vec![0.0; catalog.len()];
-            user.score_all(&mut scores).unwrap();
+            user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
             let of = |pick: fn(f32, f32) -> f32| scores.iter().copied().reduce(pick).unwrap();
             let spread = of(f32::max) - of(f32::min);
-            user.adapt(&items, &ratings).unwrap();
+            user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
             spread
         };
         let (before, after) = (spread(), spread());
@@ -264,11 +280,12 @@ fn a_model_without_ratings_predicts_none() {
     assert_eq!(dataset.feedback, Feedback::PositiveOnly);
     let model = &models()[1];
     assert!(!model.has_ratings() && !model.has_deviations());
-    let mut user = User::new(&catalog(model), &[]).unwrap();
-    let error = user.predict(&[0], &mut [0.0]).unwrap_err();
+    let user = User::new(&catalog(model), &[]).unwrap();
+    let error = user.predict(&[0], &mut [0.0], &mut common::scratch(&user)).unwrap_err();
     assert!(error.to_string().contains("without ratings"), "{error}");
     let options = RecommendOptions { order: Order::Rating, ..Default::default() };
-    let error = user.recommend(3, &options, &mut Vec::new()).unwrap_err();
+    let error =
+        user.recommend(3, &options, &mut Vec::new(), &mut common::scratch(&user)).unwrap_err();
     assert!(matches!(error, Error::Argument { argument: "order", .. }), "{error}");
 }
 
@@ -285,10 +302,11 @@ fn a_weight_file_keeps_the_head_to_the_bit() {
             let catalog = catalog(model);
             let mut user = User::new(&catalog, &[]).unwrap();
             let (items, values) = answers(&catalog, 7);
-            user.adapt(&items, &values).unwrap();
+            user.adapt(&items, &values, &mut common::scratch(&user)).unwrap();
             let mut scores = vec![0.0; catalog.len()];
-            user.score_all(&mut scores).unwrap();
-            let loaded = User::load(&catalog, &user.save()).unwrap();
+            user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
+            let loaded =
+                User::load(&catalog, &user.save(), &mut Scratch::new(&catalog).unwrap()).unwrap();
             assert!(!loaded.adapted_anew);
             assert_eq!(loaded.user.vector(), user.vector());
             scores
@@ -328,13 +346,13 @@ fn a_catalogue_of_some_items_scores_them_alike() {
             (vec![2, 8, 20], vec![if model.has_ratings() { 4.0 } else { 1.0 }; 3]);
         let mut of_whole = User::new(&whole, &[]).unwrap();
         let mut of_part = User::new(&part, &[]).unwrap();
-        of_whole.adapt(&answered, &values).unwrap();
+        of_whole.adapt(&answered, &values, &mut common::scratch(&of_whole)).unwrap();
         let here: Vec<u32> = answered.iter().map(|item| item / 2).collect();
-        of_part.adapt(&here, &values).unwrap();
+        of_part.adapt(&here, &values, &mut common::scratch(&of_part)).unwrap();
         assert_eq!(of_whole.vector(), of_part.vector());
         let (mut expected, mut found) = (vec![0.0; kept.len()], vec![0.0; kept.len()]);
-        of_whole.score(&kept, &mut expected).unwrap();
-        of_part.score_all(&mut found).unwrap();
+        of_whole.score(&kept, &mut expected, &mut common::scratch(&of_whole)).unwrap();
+        of_part.score_all(&mut found, &mut common::scratch(&of_part)).unwrap();
         for (found, expected) in found.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-5 * (1.0 + expected.abs()));
         }

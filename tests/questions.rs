@@ -207,7 +207,7 @@ proptest! {
     ) {
         let bench = Bench::new(seed, 150, familiarity);
         let mut user = bench.user();
-        user.adapt(&rated, &vec![1.0; rated.len()]).unwrap();
+        user.adapt(&rated, &vec![1.0; rated.len()], &mut common::scratch(&user)).unwrap();
         let asking = Asking { unknown: &unknown, leave_out: &leave_out, known: own.as_deref() };
         let mut room = questions(&bench.catalog);
         // Another user's questions leave nothing behind.
@@ -234,10 +234,16 @@ fn deviations_are_those_of_plain_computation() {
     for (seed, rated) in [(1, &[][..]), (2, &[7]), (3, &[7, 11, 12, 7, 90, 4, 31, 8, 0, 63])] {
         let bench = Bench::new(seed, 100, false);
         let mut user = bench.user();
-        user.adapt(rated, &vec![1.0; rated.len()]).unwrap();
+        user.adapt(rated, &vec![1.0; rated.len()], &mut common::scratch(&user)).unwrap();
         let items: Vec<u32> = (0..100).collect();
         let (mut scores, mut deviations) = ([0.0; 100], [0.0; 100]);
-        user.predict_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+        user.predict_with_deviations(
+            &items,
+            &mut scores,
+            &mut deviations,
+            &mut common::scratch(&user),
+        )
+        .unwrap();
         let pairs: Vec<(u32, f64)> = rated.iter().map(|item| (*item, 1.0)).collect();
         let covariance = bench.covariance(&pairs);
         for (item, found) in deviations.into_iter().enumerate() {
@@ -262,10 +268,16 @@ fn a_prior_may_be_as_good_as_flat() {
         let mut user = User::new(&catalog, &[]).unwrap();
         let items: Vec<u32> = (0..18).collect();
         let ratings: Vec<f32> = items.iter().map(|item| (item * 7 % 5) as f32).collect();
-        user.adapt(&items, &ratings).unwrap();
+        user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
         let (mut scores, mut deviations) = ([0.0; 20], [0.0; 20]);
         let items: Vec<u32> = (0..20).collect();
-        user.predict_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+        user.predict_with_deviations(
+            &items,
+            &mut scores,
+            &mut deviations,
+            &mut common::scratch(&user),
+        )
+        .unwrap();
         [scores, deviations].concat()
     };
     for (found, expected) in scores(1e25).into_iter().zip(scores(1e4)) {
@@ -293,9 +305,11 @@ fn items_without_a_description_can_be_asked_about() {
     let catalog = catalog_of(contents.clone());
     let mut user = User::new(&catalog, &[]).unwrap();
     let (mut scores, mut before, mut after) = ([0.0; 2], [0.0; 2], [0.0; 2]);
-    user.predict_with_deviations(&[3, 9], &mut scores, &mut before).unwrap();
-    user.adapt(&[3, 5], &[1.0, 2.0]).unwrap();
-    user.predict_with_deviations(&[3, 9], &mut scores, &mut after).unwrap();
+    user.predict_with_deviations(&[3, 9], &mut scores, &mut before, &mut common::scratch(&user))
+        .unwrap();
+    user.adapt(&[3, 5], &[1.0, 2.0], &mut common::scratch(&user)).unwrap();
+    user.predict_with_deviations(&[3, 9], &mut scores, &mut after, &mut common::scratch(&user))
+        .unwrap();
     assert!(scores[0] == scores[1] && after[0] == after[1] && after[0] < before[0]);
     let question = user.next_question(&mut questions(&catalog), Asking::default()).unwrap();
     assert!(question.is_some_and(|question| question.reduction > 0.0));
@@ -306,8 +320,8 @@ fn items_without_a_description_can_be_asked_about() {
     (contents.config, contents.head_scale) =
         (Config::from_json(&json.to_string()).unwrap(), Vec::new());
     let mut user = User::new(&catalog_of(contents), &[]).unwrap();
-    user.adapt(&[3, 5], &[1.0, 2.0]).unwrap();
-    user.score(&[3, 9], &mut scores).unwrap();
+    user.adapt(&[3, 5], &[1.0, 2.0], &mut common::scratch(&user)).unwrap();
+    user.score(&[3, 9], &mut scores, &mut common::scratch(&user)).unwrap();
     assert!(scores.iter().all(|score| (score - 1.5).abs() < 1e-4), "{scores:?}");
 }
 
@@ -339,7 +353,7 @@ fn the_greedy_list_is_the_best_by_plain_computation() {
 #[test]
 fn there_is_an_end_to_questions() {
     let bench = Bench::new(7, 70, true);
-    let mut user = bench.user();
+    let user = bench.user();
     let mut room = questions(&bench.catalog);
     let mut next = |asking: Asking| user.next_question(&mut room, asking);
     let mut unknown = Vec::new();
@@ -372,7 +386,7 @@ fn there_is_an_end_to_questions() {
         let model = bench.catalog.model();
         let new = [NewItem { id: "new", values: &[] }];
         for catalog in [Catalog::new(model, &[]).unwrap(), Catalog::new(model, &new).unwrap()] {
-            let mut user = User::new(&catalog, &[]).unwrap();
+            let user = User::new(&catalog, &[]).unwrap();
             let next = user.next_question(&mut questions(&catalog), Asking::default());
             assert_eq!(next.unwrap(), None, "nobody knows it");
             assert!(greedy_evidence(&catalog, 5).unwrap().is_empty());
@@ -380,7 +394,7 @@ fn there_is_an_end_to_questions() {
         // An old item among new ones is known as it was.
         let items = [new[0], NewItem { id: "5", values: &[] }];
         let catalog = Catalog::new(model, &items).unwrap();
-        let mut user = User::new(&catalog, &[]).unwrap();
+        let user = User::new(&catalog, &[]).unwrap();
         let question = user.next_question(&mut questions(&catalog), Asking::default());
         assert_eq!(question.unwrap().unwrap().item, 1);
     }

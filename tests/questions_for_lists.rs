@@ -138,7 +138,7 @@ proptest! {
         let mut user = User::new(&catalog, &[]).unwrap();
         let value = |item: &u32| if has_ratings { 1.0 + f64::from(item % 5) as f32 } else { 1.0 };
         let values: Vec<f32> = answered.iter().map(value).collect();
-        user.adapt(&answered, &values).unwrap();
+        user.adapt(&answered, &values, &mut common::scratch(&user)).unwrap();
         let mut room = Questions::new(&catalog).unwrap();
         let asking = Asking { unknown: &unknown, ..Asking::default() };
         let question = user.next_question(&mut room, asking).unwrap().unwrap();

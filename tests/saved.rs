@@ -5,7 +5,7 @@ mod common;
 use common::estimator::Case;
 use common::files::{sample, sample_with_vectors};
 use melu::model::schema::Value;
-use melu::{Catalog, Error, Loaded, Model, NewItem, User};
+use melu::{Catalog, Error, Loaded, Model, NewItem, Scratch, User};
 use proptest::prelude::*;
 use xxhash_rust::xxh64::xxh64;
 
@@ -15,14 +15,15 @@ fn bits(scores: &[f32]) -> Vec<u32> {
 
 fn scores(user: &mut User) -> Vec<u32> {
     let mut scores = vec![0.0; user.catalog().len()];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut common::scratch(user)).unwrap();
     bits(&scores)
 }
 
 fn deviations(user: &mut User) -> Vec<u32> {
     let items: Vec<u32> = (0..user.catalog().len() as u32).collect();
     let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-    user.predict_with_deviations(&items, &mut scores, &mut deviations).unwrap();
+    user.predict_with_deviations(&items, &mut scores, &mut deviations, &mut common::scratch(user))
+        .unwrap();
     bits(&deviations)
 }
 
@@ -30,7 +31,7 @@ fn deviations(user: &mut User) -> Vec<u32> {
 fn sample_user(model: &Model) -> User {
     let catalog = model.catalog().unwrap().unwrap();
     let mut user = User::new(&catalog, &[("region", Value::Name("e"))]).unwrap();
-    user.adapt(&[2, 0], &[4.5, 2.0]).unwrap();
+    user.adapt(&[2, 0], &[4.5, 2.0], &mut common::scratch(&user)).unwrap();
     user
 }
 
@@ -40,6 +41,11 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let checksum = xxh64(&bytes[..content], 0);
     bytes[content..].copy_from_slice(&checksum.to_le_bytes());
     bytes
+}
+
+/// Loads a user in a scratch that served nobody.
+fn load(catalog: &Catalog, bytes: &[u8]) -> melu::Result<Loaded> {
+    User::load(catalog, bytes, &mut Scratch::new(catalog)?)
 }
 
 #[test]
@@ -52,7 +58,7 @@ fn the_same_model_scores_the_same_bits() {
         let model = Model::from_bytes(common::files::bytes(&contents)).unwrap();
         let catalog = model.catalog().unwrap().unwrap();
         let Loaded { user: mut loaded, adapted_anew, missing_items } =
-            User::load(&catalog, &bytes).unwrap();
+            load(&catalog, &bytes).unwrap();
         assert!(!adapted_anew);
         assert_eq!(missing_items, 0);
         assert_eq!(loaded.rated(), [2, 0]);
@@ -74,8 +80,9 @@ fn every_kind_of_model_comes_back() {
         let known = |item: &&u32| (**item as usize) < catalog.len();
         let items: Vec<u32> = case.support.items.iter().filter(known).copied().collect();
         let mut user = User::new(&catalog, &[]).unwrap();
-        user.adapt(&items, &case.support.ratings[..items.len()]).unwrap();
-        let mut loaded = User::load(&catalog, &user.save()).unwrap().user;
+        user.adapt(&items, &case.support.ratings[..items.len()], &mut common::scratch(&user))
+            .unwrap();
+        let mut loaded = load(&catalog, &user.save()).unwrap().user;
         assert_eq!(scores(&mut loaded), scores(&mut user));
     }
 }
@@ -85,7 +92,7 @@ fn another_model_adapts_anew_and_says_so() {
     let old = Model::from_contents(sample()).unwrap();
     let new = Model::from_contents(sample_with_vectors()).unwrap();
     assert_ne!(old.fingerprint(), new.fingerprint());
-    let loaded = User::load(&new.catalog().unwrap().unwrap(), &sample_user(&old).save()).unwrap();
+    let loaded = load(&new.catalog().unwrap().unwrap(), &sample_user(&old).save()).unwrap();
     assert!(loaded.adapted_anew);
     assert_eq!(scores(&mut loaded.user.clone()), scores(&mut sample_user(&new)));
 
@@ -112,7 +119,7 @@ fn ratings_of_items_that_are_missing_are_counted_and_kept() {
     let mut user = sample_user(&model);
     let item = |id| NewItem { id, values: &[] };
     let smaller = Catalog::new(&model, &[item("one"), item("four")]).unwrap();
-    let loaded = User::load(&smaller, &user.save()).unwrap();
+    let loaded = load(&smaller, &user.save()).unwrap();
     assert!(!loaded.adapted_anew);
     assert_eq!(loaded.missing_items, 1);
     assert_eq!(loaded.user.rated(), [0]);
@@ -120,7 +127,7 @@ fn ratings_of_items_that_are_missing_are_counted_and_kept() {
     assert_eq!(bits(&loaded.user.head()), bits(&user.head()));
 
     let whole = model.catalog().unwrap().unwrap();
-    let mut back = User::load(&whole, &loaded.user.save()).unwrap();
+    let mut back = load(&whole, &loaded.user.save()).unwrap();
     assert_eq!(back.missing_items, 0);
     let mut rated: Vec<u32> = back.user.rated().to_vec();
     rated.sort_unstable();
@@ -129,7 +136,7 @@ fn ratings_of_items_that_are_missing_are_counted_and_kept() {
 
     let mut reset = loaded.user.clone();
     reset.reset();
-    assert!(User::load(&whole, &reset.save()).unwrap().user.rated().is_empty());
+    assert!(load(&whole, &reset.save()).unwrap().user.rated().is_empty());
 }
 
 #[test]
@@ -139,10 +146,10 @@ fn what_another_model_has_no_use_for_counts_as_unknown() {
     let profile = [("region", Value::Name("e")), ("age", Value::Index(1))];
     let user = User::new(&catalog, &profile).unwrap();
     let new = Model::from_contents(sample()).unwrap().catalog().unwrap().unwrap();
-    let loaded = User::load(&new, &user.save()).unwrap().user;
+    let loaded = load(&new, &user.save()).unwrap().user;
     assert_eq!(loaded.unknown_values(), 1);
     // It is not lost, for the case that the user comes back.
-    let back = User::load(&catalog, &loaded.save()).unwrap().user;
+    let back = load(&catalog, &loaded.save()).unwrap().user;
     assert_eq!(back.unknown_values(), 0);
     assert_eq!(bits(&back.head()), bits(&user.head()));
 }
@@ -154,7 +161,7 @@ fn ratings_that_another_model_cannot_have_are_refused() {
     contents.config.output =
         melu::model::loss::Output { loss: melu::model::loss::Loss::Bce, scale: 1.0, offset: 0.0 };
     let clicks = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
-    let error = User::load(&clicks, &user.save()).unwrap_err();
+    let error = load(&clicks, &user.save()).unwrap_err();
     assert!(matches!(error, Error::Rating { position: 0, .. }), "{error}");
 }
 
@@ -164,17 +171,17 @@ fn bytes_that_are_cut_or_changed_are_refused() {
     let catalog = model.catalog().unwrap().unwrap();
     let bytes = sample_user(&model).save();
     for len in 0..bytes.len() {
-        let error = User::load(&catalog, &bytes[..len]).unwrap_err();
+        let error = load(&catalog, &bytes[..len]).unwrap_err();
         assert!(matches!(error, Error::SavedUser { .. }), "{len}: {error}");
     }
     for place in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[place] ^= 0x10;
-        let error = User::load(&catalog, &changed).unwrap_err();
+        let error = load(&catalog, &changed).unwrap_err();
         assert!(matches!(error, Error::SavedUser { .. }), "{place}: {error}");
     }
     let longer = [&bytes[..], &[0]].concat();
-    assert!(User::load(&catalog, &longer).is_err());
+    assert!(load(&catalog, &longer).is_err());
 }
 
 #[test]
@@ -185,7 +192,7 @@ fn wrong_numbers_under_a_right_checksum_are_refused() {
     let refused = |change: &dyn Fn(&mut Vec<u8>), named: &str| {
         let mut changed = bytes.clone();
         change(&mut changed);
-        let error = User::load(&catalog, &sealed(changed)).unwrap_err();
+        let error = load(&catalog, &sealed(changed)).unwrap_err();
         assert!(matches!(error, Error::SavedUser { .. }), "{error}");
         assert!(error.to_string().contains(named), "{named}: {error}");
     };
@@ -210,7 +217,7 @@ fn wrong_numbers_under_a_right_checksum_are_refused() {
 fn the_first_version_stays_readable() {
     let golden = include_bytes!("golden/user-1.bin");
     let model = Model::from_contents(sample()).unwrap();
-    let loaded = User::load(&model.catalog().unwrap().unwrap(), golden).unwrap();
+    let loaded = load(&model.catalog().unwrap().unwrap(), golden).unwrap();
     assert!(!loaded.adapted_anew, "the fingerprint has changed");
     assert_eq!(loaded.user.rated(), [2, 0]);
     assert_eq!(loaded.user.ratings(), [4.5, 2.0]);
@@ -229,7 +236,7 @@ proptest! {
             let place = 20 + place % (bytes.len() - 28);
             bytes[place] = byte;
         }
-        if let Ok(mut loaded) = User::load(&catalog, &sealed(bytes)) {
+        if let Ok(mut loaded) = load(&catalog, &sealed(bytes)) {
             scores(&mut loaded.user);
         }
     }

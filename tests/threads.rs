@@ -244,11 +244,16 @@ fn threads_share_no_user() {
     let options = options(&[], 0, 2);
     // SAFETY: no recommendation is asked for.
     unsafe {
-        let (users, mut lens, none) = (again.as_ptr(), [99; 4], (null(), null(), null()));
-        fails(InvalidArgument, "users[2]: it is users[0] again", |e| {
-            let (out, lens) = (null_mut(), lens.as_mut_ptr());
-            melu_recommend_batch(users, 4, none.0, none.1, none.2, 0, &options, out, 0, lens, e)
-        });
+        let (users, mut lens, none) = (again.as_ptr(), [99; 4], (null(), null()));
+        let lens = lens.as_mut_ptr();
+        let batch = |offsets, e| {
+            let out = null_mut();
+            melu_recommend_batch(users, 4, offsets, none.0, none.1, 0, &options, out, 0, lens, e)
+        };
+        let nothing = [0; 5];
+        fails(InvalidArgument, "users[2]: it is users[0] again", |e| batch(nothing.as_ptr(), e));
+        // Who is not adapted is only read.
+        ok(|e| batch(null(), e));
     }
     // NULL is no user, wherever it stands.
     (crowd.users[3], crowd.users[4]) = (null_mut(), null_mut());

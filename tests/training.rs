@@ -12,7 +12,7 @@ use melu::model::config::{GradientSteps, Local};
 use melu::model::file;
 use melu::model::loss::Loss;
 use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
-use melu::{Error, Model};
+use melu::{Error, Model, Scratch};
 
 fn world(options: &SynthOptions) -> Dataset {
     World::generate(options).unwrap().dataset().unwrap()
@@ -203,9 +203,9 @@ fn clicks_train_and_ratings_are_refused_as_clicks() {
     let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
     let catalog = model.catalog().unwrap().unwrap();
     let mut user = melu::User::new(&catalog, &[]).unwrap();
-    user.adapt(&[0, 1], &[1.0, 0.0]).unwrap();
+    user.adapt(&[0, 1], &[1.0, 0.0], &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let mut scores = vec![0.0; catalog.len()];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
 }
 
@@ -221,10 +221,11 @@ fn ratings_that_hardly_differ_train_too() {
             let model = Model::from_bytes(train(&dataset, &small_vectors(solver), 0)).unwrap();
             let catalog = model.catalog().unwrap().unwrap();
             let mut user = melu::User::new(&catalog, &[]).unwrap();
-            user.adapt(&[0, 1], &[usual, rare]).unwrap();
+            user.adapt(&[0, 1], &[usual, rare], &mut Scratch::new(user.catalog()).unwrap())
+                .unwrap();
             let items: Vec<u32> = (0..catalog.len() as u32).collect();
             let mut ratings = vec![0.0; items.len()];
-            user.predict(&items, &mut ratings).unwrap();
+            user.predict(&items, &mut ratings, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
             let near = |rating: &f32| (rating - usual).abs() < 2e-3;
             assert!(ratings.iter().all(near), "{usual} {rare}: {ratings:?}");
         }
@@ -269,9 +270,19 @@ fn the_local_rate_suits_the_loss() {
         assert!(rates.iter().all(|rate: &f32| (rate - expected).abs() < 1e-6), "{rates:?}");
         let catalog = model.catalog().unwrap().unwrap();
         let mut user = melu::User::new(&catalog, &[]).unwrap();
-        user.adapt(&[0, 1, 2, 3, 4, 5, 6, 7], &[1.0, 5.0, 4.0, 2.0, 3.0, 5.0, 1.0, 4.0]).unwrap();
+        user.adapt(
+            &[0, 1, 2, 3, 4, 5, 6, 7],
+            &[1.0, 5.0, 4.0, 2.0, 3.0, 5.0, 1.0, 4.0],
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap();
         let mut ratings = [0.0; 8];
-        user.predict(&[0, 1, 2, 3, 4, 5, 6, 7], &mut ratings).unwrap();
+        user.predict(
+            &[0, 1, 2, 3, 4, 5, 6, 7],
+            &mut ratings,
+            &mut Scratch::new(user.catalog()).unwrap(),
+        )
+        .unwrap();
         assert!(ratings.iter().all(|rating| rating.abs() < 20.0), "{loss:?}: {ratings:?}");
     }
 }

@@ -6,7 +6,9 @@ use common::choosing::{positive_only, with_ratings};
 use common::{Cell, Tensors, adapt, embed, predict};
 use melu::model::config::Config;
 use melu::model::schema::Value;
-use melu::{Catalog, Error, Model, NewItem, Order, RecommendOptions, Recommendation, User};
+use melu::{
+    Catalog, Error, Model, NewItem, Order, RecommendOptions, Recommendation, Scratch, User,
+};
 use proptest::prelude::*;
 
 const ITEMS: usize = 150;
@@ -93,9 +95,9 @@ proptest! {
         let (items, ratings): (Vec<u32>, Vec<f32>) =
             rated.iter().map(|(item, rating)| (*item, f32::from(*rating))).unzip();
         let mut user = bench.user();
-        user.adapt(&items, &ratings).unwrap();
+        user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
         let mut scores = vec![0.0; ITEMS];
-        user.score_all(&mut scores).unwrap();
+        user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
         for (found, expected) in scores.iter().zip(bench.expected(&items, &ratings)) {
             prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
         }
@@ -103,7 +105,7 @@ proptest! {
         // The same bits wherever an item stands in a list.
         let backwards: Vec<u32> = (0..ITEMS as u32).rev().collect();
         let mut listed = vec![0.0; ITEMS];
-        user.score(&backwards, &mut listed).unwrap();
+        user.score(&backwards, &mut listed, &mut common::scratch(&user)).unwrap();
         listed.reverse();
         prop_assert_eq!(bits(&listed), bits(&scores));
 
@@ -116,7 +118,7 @@ proptest! {
         let mut best = vec![Recommendation::new(0, 0.0)];
         let options =
             RecommendOptions { leave_out: &leave_out, keep_rated, ..RecommendOptions::default() };
-        user.recommend(k, &options, &mut best).unwrap();
+        user.recommend(k, &options, &mut best, &mut common::scratch(&user)).unwrap();
         prop_assert_eq!(best, expected);
     }
 }
@@ -156,19 +158,19 @@ proptest! {
         let (items, ratings): (Vec<u32>, Vec<f32>) =
             rated.iter().map(|(item, rating)| (*item, f32::from(*rating))).unzip();
         for mut user in users() {
-            user.adapt(&items, &ratings).unwrap();
+            user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
             let order = if by_rating && user.model().has_ratings() { Order::Rating } else { Order::Score };
             let options = RecommendOptions {
                 leave_out: &leave_out, keep_rated, order, exposure, min_raters: 2,
                 ..RecommendOptions::default()
             };
             let mut expected = Vec::new();
-            user.recommend(ITEMS, &options, &mut expected).unwrap();
+            user.recommend(ITEMS, &options, &mut expected, &mut common::scratch(&user)).unwrap();
             expected.retain(|found| among.contains(&found.item));
             expected.truncate(k);
             let mut best = vec![Recommendation::new(0, 0.0); k];
             let listed = RecommendOptions { among: Some(&among), ..options };
-            let count = user.recommend_by_threads(threads, &listed, &mut best).unwrap();
+            let count = user.recommend_by_threads(threads, &listed, &mut best, &mut common::scratch(&user)).unwrap();
             prop_assert_eq!(all_bits(&best[..count]), all_bits(&expected));
         }
     }
@@ -182,7 +184,7 @@ proptest! {
         let (items, ratings): (Vec<u32>, Vec<f32>) =
             rated.iter().map(|(item, rating)| (*item, f32::from(*rating))).unzip();
         let mut user = users().swap_remove(1);
-        user.adapt(&items, &ratings).unwrap();
+        user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
         let catalog = user.catalog().clone();
         let (rows, width) = catalog.item_vectors().unwrap();
         let vector = user.vector().unwrap();
@@ -201,20 +203,20 @@ proptest! {
             }
         }
         let mut scores = vec![0.0; ITEMS];
-        user.score_all(&mut scores).unwrap();
+        user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
         for (found, expected) in scores.iter().zip(&expected) {
             prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
         }
 
         let mut best = Vec::new();
-        user.recommend(k, &RecommendOptions::default(), &mut best).unwrap();
+        user.recommend(k, &RecommendOptions::default(), &mut best, &mut common::scratch(&user)).unwrap();
         let mut ranked: Vec<u32> = (0..ITEMS as u32).collect();
         ranked.sort_by(|a, b| products[*b as usize].total_cmp(&products[*a as usize]));
         // As many more as the user has rated, and one for ties.
         let among = Some(&ranked[..ITEMS.min(k + items.len() + 1)]);
         let options = RecommendOptions { among, add_neighbours: true, ..RecommendOptions::default() };
         let mut found = Vec::new();
-        user.recommend(k, &options, &mut found).unwrap();
+        user.recommend(k, &options, &mut found, &mut common::scratch(&user)).unwrap();
         prop_assert_eq!(all_bits(&found), all_bits(&best));
     }
 }
@@ -222,7 +224,7 @@ proptest! {
 #[test]
 fn neighbours_are_added_where_they_are_wished() {
     let mut user = users().swap_remove(1);
-    user.adapt(&[3], &[1.0]).unwrap();
+    user.adapt(&[3], &[1.0], &mut common::scratch(&user)).unwrap();
     let catalog = user.catalog().clone();
     let table = catalog.table().choice.as_ref().unwrap();
     let mut expected: Vec<u32> = table.neighbours_of(3).map(|(item, _)| item).collect();
@@ -231,7 +233,7 @@ fn neighbours_are_added_where_they_are_wished() {
         let options =
             RecommendOptions { among: Some(&[]), add_neighbours, ..RecommendOptions::default() };
         let mut best = Vec::new();
-        user.recommend(ITEMS, &options, &mut best).unwrap();
+        user.recommend(ITEMS, &options, &mut best, &mut common::scratch(user)).unwrap();
         let mut items: Vec<u32> = best.iter().map(|found| found.item).collect();
         items.sort_unstable();
         items
@@ -247,21 +249,21 @@ fn adapting_replaces_and_resetting_forgets() {
     let bench = bench();
     let (mut user, mut fresh) = (bench.user(), bench.user());
     let mut before = vec![0.0; ITEMS];
-    user.score_all(&mut before).unwrap();
-    user.adapt(&[1, 2, 3], &[5.0, 1.0, 2.0]).unwrap();
-    user.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
-    fresh.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
+    user.score_all(&mut before, &mut common::scratch(&user)).unwrap();
+    user.adapt(&[1, 2, 3], &[5.0, 1.0, 2.0], &mut common::scratch(&user)).unwrap();
+    user.adapt(&[7, 9], &[4.0, 2.0], &mut common::scratch(&user)).unwrap();
+    fresh.adapt(&[7, 9], &[4.0, 2.0], &mut common::scratch(&fresh)).unwrap();
     assert_eq!(user.head(), fresh.head());
     assert_eq!(user.rated(), [7, 9]);
     let mut scores = vec![0.0; ITEMS];
-    for forget in
-        [&|user: &mut User| user.reset(), &|user: &mut User| user.adapt(&[], &[]).unwrap()]
-            as [&dyn Fn(&mut User); 2]
+    for forget in [&|user: &mut User| user.reset(), &|user: &mut User| {
+        user.adapt(&[], &[], &mut common::scratch(user)).unwrap()
+    }] as [&dyn Fn(&mut User); 2]
     {
-        user.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
+        user.adapt(&[7, 9], &[4.0, 2.0], &mut common::scratch(&user)).unwrap();
         forget(&mut user);
         assert!(user.rated().is_empty());
-        user.score_all(&mut scores).unwrap();
+        user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
         assert_eq!(bits(&scores), bits(&before));
     }
 }
@@ -270,30 +272,33 @@ fn adapting_replaces_and_resetting_forgets() {
 fn wrong_calls_are_refused_and_leave_the_user_as_before() {
     let bench = bench();
     let mut user = bench.user();
-    user.adapt(&[7, 9], &[4.0, 2.0]).unwrap();
+    user.adapt(&[7, 9], &[4.0, 2.0], &mut common::scratch(&user)).unwrap();
     let before = user.head();
     for rating in [f32::NAN, f32::INFINITY, -f32::INFINITY] {
-        let error = user.adapt(&[1, 2], &[3.0, rating]).unwrap_err();
+        let error = user.adapt(&[1, 2], &[3.0, rating], &mut common::scratch(&user)).unwrap_err();
         assert!(matches!(error, Error::Rating { position: 1, .. }), "{error}");
     }
-    let error = user.adapt(&[1, 150], &[3.0, 3.0]).unwrap_err();
+    let error = user.adapt(&[1, 150], &[3.0, 3.0], &mut common::scratch(&user)).unwrap_err();
     assert!(matches!(error, Error::ItemIndex { position: 1, index: 150, len: 150 }), "{error}");
     assert!(matches!(
-        user.adapt(&[1, 2], &[3.0]),
+        user.adapt(&[1, 2], &[3.0], &mut common::scratch(&user)),
         Err(Error::Argument { argument: "ratings", .. })
     ));
     let mut short = [0.0; 3];
-    assert!(matches!(user.score_all(&mut short), Err(Error::Argument { argument: "scores", .. })));
-    assert!(user.score(&[1, 2], &mut short).is_err());
-    assert!(user.score(&[1, 2, u32::MAX], &mut short).is_err());
-    assert!(user.gradient_norms(&[1], &[3.0], &mut short).is_err());
+    assert!(matches!(
+        user.score_all(&mut short, &mut common::scratch(&user)),
+        Err(Error::Argument { argument: "scores", .. })
+    ));
+    assert!(user.score(&[1, 2], &mut short, &mut common::scratch(&user)).is_err());
+    assert!(user.score(&[1, 2, u32::MAX], &mut short, &mut common::scratch(&user)).is_err());
+    assert!(user.gradient_norms(&[1], &[3.0], &mut short, &mut common::scratch(&user)).is_err());
     for options in [
         RecommendOptions { leave_out: &[150], ..RecommendOptions::default() },
         RecommendOptions { among: Some(&[0, 150]), ..RecommendOptions::default() },
         RecommendOptions { exposure: f32::NAN, ..RecommendOptions::default() },
     ] {
         let mut best = vec![Recommendation::new(1, 1.0)];
-        assert!(user.recommend(3, &options, &mut best).is_err());
+        assert!(user.recommend(3, &options, &mut best, &mut common::scratch(&user)).is_err());
         assert!(best.is_empty());
     }
     assert_eq!(user.head(), before);
@@ -314,7 +319,7 @@ fn a_head_is_finite_or_refused_however_large_the_ratings() {
             let large = 10f32.powf(exponent as f32 / 2.0);
             let ratings: Vec<f32> =
                 items.iter().map(|item| if item % 2 == 0 { large } else { -large }).collect();
-            match user.adapt(&items, &ratings) {
+            match user.adapt(&items, &ratings, &mut common::scratch(&user)) {
                 Ok(()) => adapted += 1,
                 Err(error) => {
                     assert!(matches!(error, Error::Diverged { .. }), "{error}");
@@ -334,10 +339,10 @@ fn a_head_is_finite_or_refused_however_large_the_ratings() {
 fn ratings_that_overflow_reset_the_user() {
     let bench = bench();
     let mut user = bench.user();
-    let error = user.adapt(&[1, 2], &[3e38, -3e38]).unwrap_err();
+    let error = user.adapt(&[1, 2], &[3e38, -3e38], &mut common::scratch(&user)).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
     assert_eq!(user.head(), bench.catalog.model().head());
-    user.adapt(&[1], &[3.0]).unwrap();
+    user.adapt(&[1], &[3.0], &mut common::scratch(&user)).unwrap();
 }
 
 #[test]
@@ -356,9 +361,10 @@ fn wrong_profiles_and_items_are_refused_by_name() {
     let error = Catalog::new(bench.catalog.model(), &[item("a"), item("a")]).unwrap_err();
     assert!(error.to_string().contains("\"a\""), "{error}");
     let empty = Catalog::new(bench.catalog.model(), &[]).unwrap();
-    let mut user = User::new(&empty, &[]).unwrap();
+    let user = User::new(&empty, &[]).unwrap();
     let mut best = Vec::new();
-    user.recommend(5, &RecommendOptions::default(), &mut best).unwrap();
+    user.recommend(5, &RecommendOptions::default(), &mut best, &mut common::scratch(&user))
+        .unwrap();
     assert!(best.is_empty());
 }
 
@@ -369,9 +375,12 @@ fn a_new_item_scores_as_an_old_one_of_the_same_values() {
     let new = [NewItem { id: "new", values: &values }];
     let catalog = Catalog::new(bench.catalog.model(), &new).unwrap();
     let mut score = [0.0];
-    User::new(&catalog, &[]).unwrap().score(&[0], &mut score).unwrap();
+    let mut scratch = Scratch::new(&catalog).unwrap();
+    User::new(&catalog, &[]).unwrap().score(&[0], &mut score, &mut scratch).unwrap();
     let old = bench.items.iter().position(|item| *item == Cell::Values(vec![0, 2])).unwrap();
     let mut expected = [0.0];
-    User::new(&bench.catalog, &[]).unwrap().score(&[old as u32], &mut expected).unwrap();
+    let mut scratch = Scratch::new(&bench.catalog).unwrap();
+    let user = User::new(&bench.catalog, &[]).unwrap();
+    user.score(&[old as u32], &mut expected, &mut scratch).unwrap();
     assert_eq!(score, expected);
 }

@@ -81,13 +81,13 @@ fn check_users(catalog: &Catalog, users: &Json) {
         };
         let ratings: Vec<f32> = serde_json::from_value(support["ratings"].clone()).unwrap();
         let mut scores = vec![0.0; catalog.len()];
-        user.score_all(&mut scores).unwrap();
+        user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
         close(&scores, &expected["scores_before"]);
-        user.adapt(&items, &ratings).unwrap();
-        user.score_all(&mut scores).unwrap();
+        user.adapt(&items, &ratings, &mut common::scratch(&user)).unwrap();
+        user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
         close(&scores, &expected["scores_after"]);
         user.reset();
-        user.score_all(&mut scores).unwrap();
+        user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
         close(&scores, &expected["scores_before"]);
     }
 }
@@ -165,9 +165,9 @@ fn the_documented_program_writes_a_model() {
     let items = [item("a", &[("genre", Value::Name("drama"))]), item("b", &[])];
     let mut user = User::new(&Catalog::new(&model, &items).unwrap(), &[]).unwrap();
     let mut scores = [0.0; 2];
-    user.score_all(&mut scores).unwrap();
-    user.adapt(&[0], &[scores[0] + 2.0]).unwrap();
+    user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
+    user.adapt(&[0], &[scores[0] + 2.0], &mut common::scratch(&user)).unwrap();
     let before = scores[0];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
     assert!(before < scores[0] && scores[0] < before + 2.0);
 }

@@ -9,7 +9,7 @@ use melu::model::embedding::{mean_row, write_row};
 use melu::model::loss::{Loss, Output};
 use melu::model::schema::{Field, FieldKind, Value};
 use melu::train::{TrainOptions, Trainer};
-use melu::{Catalog, Model, User};
+use melu::{Catalog, Model, Scratch, User};
 
 use super::generated::Tensors;
 use super::work::made_up;
@@ -100,6 +100,11 @@ pub fn user(catalog: &Catalog, number: u32) -> User {
     let profile: Vec<(&str, Value)> =
         fields.iter().map(|field| (field.name.as_str(), value(field))).collect();
     User::new(catalog, &profile).expect("the profile fits")
+}
+
+/// What a catalogue's users compute in.
+pub fn scratch(catalog: &Catalog) -> Scratch {
+    Scratch::new(catalog).expect("there is memory")
 }
 
 /// What the head of a paper's model sees of some items of a catalogue,

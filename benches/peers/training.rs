@@ -22,7 +22,7 @@ use melu::model::network::Inputs;
 use melu::model::schema::Value;
 use melu::train::{MetaGradient, Order};
 use melu::user::adapt::Set;
-use melu::{Model, User};
+use melu::{Model, Scratch, User};
 use safetensors::SafeTensors;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -149,6 +149,7 @@ fn part<'a>(
 /// Users, and items that each of them rated.
 struct People {
     users: Vec<User>,
+    scratch: Scratch,
     items: Vec<u32>,
     ratings: Vec<f32>,
 }
@@ -166,6 +167,7 @@ impl People {
         });
         Ok(Self {
             users: users.collect::<melu::Result<_>>()?,
+            scratch: Scratch::new(&catalog)?,
             items: numbers(inputs, "items")?,
             ratings: numbers(inputs, "ratings")?,
         })
@@ -176,9 +178,9 @@ impl People {
         let each = self.items.len() / self.users.len();
         let (items, ratings) = (self.items.chunks(each), self.ratings.chunks(each));
         for (user, ((items, ratings), norms)) in
-            self.users.iter_mut().zip(items.zip(ratings).zip(norms.chunks_mut(each)))
+            self.users.iter().zip(items.zip(ratings).zip(norms.chunks_mut(each)))
         {
-            user.gradient_norms(items, ratings, norms)?;
+            user.gradient_norms(items, ratings, norms, &mut self.scratch)?;
         }
         Ok(norms)
     }

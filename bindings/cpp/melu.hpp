@@ -363,7 +363,7 @@ struct Answers {
   span<const float> ratings = {};
 };
 
-// Room for choosing questions to users of one catalogue. It serves any number of users,
+// Chooses questions to users of one catalogue. It serves any number of users,
 // one thread at a time; Catalog::questions makes one.
 class Questions : public detail::Handle<melu_questions, melu_questions_free> {
  private:
@@ -375,13 +375,6 @@ class Questions : public detail::Handle<melu_questions, melu_questions_free> {
 // Catalog::user and Catalog::load make one.
 class User : public detail::Handle<melu_user, melu_user_free> {
  public:
-  // Makes room, so that `adapt` allocates nothing for up to so many ratings.
-  [[nodiscard]] expected<void> try_reserve(std::size_t ratings) noexcept {
-    melu_error error;
-    if (melu_user_reserve(get(), ratings, &error)) return detail::failure(error);
-    return {};
-  }
-
   // Adapts the user to all of their ratings, `ratings[i]` that of `items[i]`: what was
   // adapted before is replaced.
   [[nodiscard]] expected<void> try_adapt(span<const std::uint32_t> items,
@@ -406,12 +399,12 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   // Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
   // Returns the scores.
   [[nodiscard]] expected<span<float>> try_score(span<const std::uint32_t> items,
-                                                span<float> scores) noexcept {
+                                                span<float> scores) const noexcept {
     return score_some(items.data(), items.size(), scores);
   }
 
   // Scores the whole catalogue, in its order.
-  [[nodiscard]] expected<span<float>> try_score_all(span<float> scores) noexcept {
+  [[nodiscard]] expected<span<float>> try_score_all(span<float> scores) const noexcept {
     return score_some(nullptr, MELU_ALL_ITEMS, scores);
   }
 
@@ -420,13 +413,13 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   // say of it. Returns the ratings.
   [[nodiscard]] expected<span<float>> try_predict(span<const std::uint32_t> items,
                                                   span<float> ratings,
-                                                  span<float> deviations = {}) noexcept {
+                                                  span<float> deviations = {}) const noexcept {
     return predict_some(items.data(), items.size(), ratings, deviations);
   }
 
   // Predicts the ratings of the whole catalogue, in its order.
   [[nodiscard]] expected<span<float>> try_predict_all(span<float> ratings,
-                                                      span<float> deviations = {}) noexcept {
+                                                      span<float> deviations = {}) const noexcept {
     return predict_some(nullptr, MELU_ALL_ITEMS, ratings, deviations);
   }
 
@@ -444,11 +437,11 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   // The best items of the user's catalogue or of a list, best first, as many as there is
   // room for.
   [[nodiscard]] expected<span<Recommendation>> try_recommend(
-      span<Recommendation> best, const RecommendOptions& options = {}) noexcept;
+      span<Recommendation> best, const RecommendOptions& options = {}) const noexcept;
 
   // The item that the user is best asked about next; none if nothing is left to ask.
   [[nodiscard]] expected<std::optional<Question>> try_next_question(
-      Questions& questions, const QuestionOptions& options = {}) noexcept;
+      Questions& questions, const QuestionOptions& options = {}) const noexcept;
 
   // How many bytes `save` writes.
   [[nodiscard]] expected<std::size_t> try_saved_size() const noexcept {
@@ -471,28 +464,26 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   }
 
 #ifdef __cpp_exceptions
-  void reserve(std::size_t ratings) { detail::value_or_throw(try_reserve(ratings)); }
-
   void adapt(span<const std::uint32_t> items, span<const float> ratings) {
     detail::value_or_throw(try_adapt(items, ratings));
   }
 
   void reset() { detail::value_or_throw(try_reset()); }
 
-  span<float> score(span<const std::uint32_t> items, span<float> scores) {
+  span<float> score(span<const std::uint32_t> items, span<float> scores) const {
     return detail::value_or_throw(try_score(items, scores));
   }
 
-  span<float> score_all(span<float> scores) {
+  span<float> score_all(span<float> scores) const {
     return detail::value_or_throw(try_score_all(scores));
   }
 
   span<float> predict(span<const std::uint32_t> items, span<float> ratings,
-                      span<float> deviations = {}) {
+                      span<float> deviations = {}) const {
     return detail::value_or_throw(try_predict(items, ratings, deviations));
   }
 
-  span<float> predict_all(span<float> ratings, span<float> deviations = {}) {
+  span<float> predict_all(span<float> ratings, span<float> deviations = {}) const {
     return detail::value_or_throw(try_predict_all(ratings, deviations));
   }
 
@@ -501,12 +492,12 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   }
 
   [[nodiscard]] span<Recommendation> recommend(span<Recommendation> best,
-                                               const RecommendOptions& options = {}) {
+                                               const RecommendOptions& options = {}) const {
     return detail::value_or_throw(try_recommend(best, options));
   }
 
   [[nodiscard]] std::optional<Question> next_question(Questions& questions,
-                                                      const QuestionOptions& options = {}) {
+                                                      const QuestionOptions& options = {}) const {
     return detail::value_or_throw(try_next_question(questions, options));
   }
 
@@ -524,7 +515,7 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   using Handle::Handle;
 
   expected<span<float>> score_some(const std::uint32_t* items, std::size_t count,
-                                   span<float> scores) noexcept {
+                                   span<float> scores) const noexcept {
     std::size_t needed;
     melu_error error;
     if (melu_user_score(get(), items, count, scores.data(), scores.size(), &needed, &error)) {
@@ -534,7 +525,7 @@ class User : public detail::Handle<melu_user, melu_user_free> {
   }
 
   expected<span<float>> predict_some(const std::uint32_t* items, std::size_t count,
-                                     span<float> ratings, span<float> deviations) noexcept {
+                                     span<float> ratings, span<float> deviations) const noexcept {
     if (!deviations.empty() && deviations.size() != ratings.size()) {
       return detail::wrong_length("deviations", deviations.size(), ratings.size());
     }
@@ -871,7 +862,7 @@ inline melu_recommend_options c_options(const RecommendOptions& options) noexcep
 }  // namespace detail
 
 inline expected<span<Recommendation>> User::try_recommend(
-    span<Recommendation> best, const RecommendOptions& options) noexcept {
+    span<Recommendation> best, const RecommendOptions& options) const noexcept {
   melu_recommend_options given = detail::c_options(options);
   std::size_t count;
   melu_error error;
@@ -882,7 +873,7 @@ inline expected<span<Recommendation>> User::try_recommend(
 }
 
 inline expected<std::optional<Question>> User::try_next_question(
-    Questions& questions, const QuestionOptions& options) noexcept {
+    Questions& questions, const QuestionOptions& options) const noexcept {
   melu_question_options given = {};
   given.struct_size = sizeof given;
   given.unknown = options.unknown.data();
@@ -946,12 +937,12 @@ inline expected<std::optional<Question>> User::try_next_question(
 #ifdef __cpp_exceptions
 inline void recommend_batch(span<melu_user* const> users, const Answers& answers,
                             span<Recommendation> best, span<std::size_t> counts,
-                            const RecommendOptions& options = {}) {
+                            const RecommendOptions& options = {}) const {
   detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
 }
 
 inline void recommend_batch(span<User> users, const Answers& answers, span<Recommendation> best,
-                            span<std::size_t> counts, const RecommendOptions& options = {}) {
+                            span<std::size_t> counts, const RecommendOptions& options = {}) const {
   detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
 }
 #endif

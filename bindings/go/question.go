@@ -9,7 +9,7 @@ import "C"
 
 import "runtime"
 
-// Questions is what questions to users of one catalogue are chosen with: the room that
+// Questions is what questions to users of one catalogue are chosen in: all that
 // this needs, and nothing that is known of a user.
 //
 // One goroutine at a time may use it, for any number of users.
@@ -19,7 +19,7 @@ type Questions struct {
 
 func freeQuestions(pointer *C.melu_questions) { C.melu_questions_free(pointer) }
 
-// NewQuestions makes room for questions about the catalogue's items.
+// NewQuestions prepares questions about the catalogue's items.
 //
 // Errors: [ErrNotAvailable] if the model orders by predicted rating and does not know how
 // sure it is ([Details].Deviations).
@@ -39,7 +39,7 @@ func (c *Catalog) NewQuestions() (*Questions, error) {
 	return questions, nil
 }
 
-// Close frees the room. Closing it again does nothing. The error is always nil.
+// Close frees the questions. Closing them again does nothing. The error is always nil.
 func (q *Questions) Close() error {
 	q.handle.close(freeQuestions)
 	return nil
@@ -80,14 +80,14 @@ func (u *User) NextQuestion(questions *Questions, asked Asked) (Question, error)
 	if err != nil {
 		return Question{}, err
 	}
-	room, err := questions.handle.use()
+	chosenIn, err := questions.handle.use()
 	if err != nil {
 		return Question{}, err
 	}
 	known := indices(asked.Known)
 	var question C.melu_question
 	var native C.melu_error
-	status := C.go_user_next_question(user, room,
+	status := C.go_user_next_question(user, chosenIn,
 		indices(asked.Unknown), C.size_t(len(asked.Unknown)),
 		indices(asked.LeaveOut), C.size_t(len(asked.LeaveOut)),
 		known, C.size_t(len(asked.Known)), &question, &native)

@@ -21,7 +21,7 @@ use crate::data::{Dataset, Feedback, Scenario, Task, ranking_tasks};
 use crate::model::schema::Column;
 use crate::random::{Purpose, generator};
 use crate::train::TrainingRecord;
-use crate::{Catalog, Error, Model, Questions, Result, greedy_evidence};
+use crate::{Catalog, Error, Model, Questions, Result, Scratch, greedy_evidence};
 
 /// Numbers of questions after which is measured.
 pub const QUESTIONS: [usize; 6] = [0, 5, 10, 20, 40, 50];
@@ -188,6 +188,8 @@ pub fn evaluate_evidence(
     let pool = ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
     let interviews = Interviews::new(model, dataset, options.seed)?;
+    // For each thread a copy; no questions of a model that cannot choose them.
+    let workspace = (Scratch::new(&interviews.catalog)?, interviews.questions()?);
     let groups = dataset.scenario(Scenario::NewUsers);
     let draws: Vec<Vec<Task>> =
         (0..options.draws as u64).map(|draw| ranking_tasks(&groups, options.seed, draw)).collect();
@@ -202,11 +204,10 @@ pub fn evaluate_evidence(
             for some in tasks.chunks(64) {
                 let results = pool.install(|| {
                     let draw = draw as u64;
-                    let ask = |questions: &mut Option<Questions>, task| {
-                        interviews.ask(world, task, questions.as_mut(), options.seed, draw)
+                    let ask = |workspace: &mut (Scratch, Option<Questions>), task| {
+                        interviews.ask(world, task, workspace, options.seed, draw)
                     };
-                    let init = || interviews.questions.clone();
-                    some.par_iter().map_init(init, ask).collect::<Result<Vec<_>>>()
+                    some.par_iter().map_with(workspace.clone(), ask).collect::<Result<Vec<_>>>()
                 })?;
                 for (sums, results) in sums.next().into_iter().flatten().zip(&results) {
                     sums.iter_mut().zip(results).for_each(|(sum, result)| sum.add(result));
@@ -227,8 +228,8 @@ struct Interviews {
     user_columns: Vec<Column>,
     baselines: Baselines,
     interviewers: Vec<Interviewer>,
-    /// To be cloned for each thread; `None` for a model that cannot choose.
-    questions: Option<Questions>,
+    /// Whether the model can choose questions.
+    can_choose: bool,
     feedback: Feedback,
     predicts: bool,
     /// Items that can be listed, in random order.
@@ -256,7 +257,6 @@ impl Interviews {
             Interviewer::Popular | Interviewer::Random => true,
         });
         let list = if can_choose { greedy_evidence(&catalog, GREEDY_LIST)? } else { Vec::new() };
-        let questions = can_choose.then(|| Questions::new(&catalog)).transpose()?;
         let popular = most_popular(dataset);
         let mut candidates = popular.clone();
         candidates.shuffle(&mut generator(seed, Purpose::Questions, u64::MAX, u64::MAX));
@@ -265,7 +265,7 @@ impl Interviews {
             user_columns,
             baselines: Baselines::new(dataset),
             interviewers,
-            questions,
+            can_choose,
             feedback: dataset.feedback,
             predicts: model.has_ratings(),
             candidates,
@@ -273,6 +273,10 @@ impl Interviews {
             paper,
             greedy: list.iter().map(|question| question.item).collect(),
         })
+    }
+
+    fn questions(&self) -> Result<Option<Questions>> {
+        self.can_choose.then(|| Questions::new(&self.catalog)).transpose()
     }
 
     fn rows(&self) -> usize {
@@ -285,7 +289,7 @@ impl Interviews {
         &self,
         world: World,
         task: &Task,
-        mut questions: Option<&mut Questions>,
+        (scratch, questions): &mut (Scratch, Option<Questions>),
         seed: u64,
         draw: u64,
     ) -> Result<Vec<Figures>> {
@@ -298,7 +302,7 @@ impl Interviews {
             is_liked: &|value| self.feedback.is_liked(value),
         };
         for &interviewer in &self.interviewers {
-            let mut interview = Interview::new(&shared, world, task)?;
+            let mut interview = Interview::new(&shared, world, task, scratch)?;
             let mut shuffled = Vec::new();
             let list = match interviewer {
                 Interviewer::Popular => &self.popular,
@@ -311,7 +315,7 @@ impl Interviews {
                     &shuffled
                 }
                 Interviewer::Adaptive => {
-                    if let Some(questions) = questions.as_deref_mut() {
+                    if let Some(questions) = questions {
                         interview.run_adaptive(questions, &mut figures)?;
                     }
                     continue;

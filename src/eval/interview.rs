@@ -6,7 +6,7 @@ use super::metrics::mean_absolute_error;
 use super::rankings::{ANSWERED, List, RELEVANT};
 use crate::data::{Rated, Task};
 use crate::model::schema::Column;
-use crate::{Asking, Catalog, Questions, Result, User};
+use crate::{Asking, Catalog, Questions, Result, Scratch, User};
 
 /// One interview's figures after one number of questions, or their sum.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +44,7 @@ pub struct Interview<'a> {
     shared: &'a Interviewed<'a>,
     world: World,
     user: User,
+    scratch: &'a mut Scratch,
     support: &'a [Rated],
     /// The support set's items.
     known: Vec<u32>,
@@ -59,7 +60,12 @@ pub struct Interview<'a> {
 
 impl<'a> Interview<'a> {
     /// Of a task's user, of whom nothing is known yet but the profile.
-    pub fn new(shared: &'a Interviewed<'a>, world: World, task: &'a Task) -> Result<Self> {
+    pub fn new(
+        shared: &'a Interviewed<'a>,
+        world: World,
+        task: &'a Task,
+        scratch: &'a mut Scratch,
+    ) -> Result<Self> {
         let &Interviewed { catalog, user_columns, is_liked, .. } = shared;
         let mut marks = vec![0; catalog.len()];
         for rated in task.query.iter().filter(|rated| is_liked(rated.value)) {
@@ -69,6 +75,7 @@ impl<'a> Interview<'a> {
             shared,
             world,
             user: User::from_columns(catalog, user_columns, task.user as usize)?,
+            scratch,
             support: &task.support,
             known: task.support.iter().map(|rated| rated.item).collect(),
             query: task.query.iter().map(|rated| rated.item).collect(),
@@ -134,7 +141,7 @@ impl<'a> Interview<'a> {
                 self.answered.0.push(item);
                 self.answered.1.push(rated.value);
                 self.marks[item as usize] |= ANSWERED;
-                self.user.adapt(&self.answered.0, &self.answered.1)
+                self.user.adapt(&self.answered.0, &self.answered.1, self.scratch)
             }
             None => {
                 self.unknown.push(item);
@@ -146,12 +153,12 @@ impl<'a> Interview<'a> {
     fn measure(&mut self) -> Result<Figures> {
         let mut figures = Figures { answers: self.answered.0.len() as f64, ..Figures::default() };
         if self.user.model().has_ratings() {
-            self.user.predict(&self.query, &mut self.predicted)?;
+            self.user.predict(&self.query, &mut self.predicted, self.scratch)?;
             let clip = |rating: &mut f32| *rating = self.shared.baselines.clip(*rating);
             self.predicted.iter_mut().for_each(clip);
             figures.mae = mean_absolute_error(&self.predicted, &self.ratings);
         }
-        self.user.score_all(&mut self.scores)?;
+        self.user.score_all(&mut self.scores, self.scratch)?;
         if let Some(list) = List::new(&self.scores, self.shared.candidates, &self.marks) {
             (figures.ndcg20, figures.lists) = (list.ndcg20, 1.0);
         }

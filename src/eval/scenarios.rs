@@ -14,7 +14,7 @@ use crate::model::file::CatalogTable;
 use crate::model::loss::Loss;
 use crate::model::schema::{Column, Entity};
 use crate::train::{FactorOptions, Factors, TrainingRecord};
-use crate::{Catalog, Error, Model, Result, User};
+use crate::{Catalog, Error, Model, Result, Scratch, User};
 
 /// How a model is evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,10 +167,14 @@ impl Bench {
         mut done: impl FnMut(usize),
     ) -> Result<()> {
         totals.begin_draw();
+        let scratch = Scratch::new(&self.catalog)?;
         let mut count = 0;
         for some in tasks.chunks(256) {
             let results = pool.install(|| {
-                some.par_iter().map(|task| self.task(task)).collect::<Result<Vec<_>>>()
+                let tasks = some.par_iter();
+                let results =
+                    tasks.map_with(scratch.clone(), |scratch, task| self.task(task, scratch));
+                results.collect::<Result<Vec<_>>>()
             })?;
             // In the tasks' order, whatever the number of threads.
             for ((table, within), task) in results.into_iter().zip(some) {
@@ -182,11 +186,11 @@ impl Bench {
         Ok(())
     }
 
-    fn task(&self, task: &Task) -> Result<(SumTable, Within)> {
+    fn task(&self, task: &Task, scratch: &mut Scratch) -> Result<(SumTable, Within)> {
         let mut user = User::from_columns(&self.catalog, &self.user_columns, task.user as usize)?;
         let (items, ratings) = items_and_ratings(&task.query);
         let mut unadapted = vec![0.0; items.len()];
-        user.predict(&items, &mut unadapted)?;
+        user.predict(&items, &mut unadapted, scratch)?;
         let mut predictions = vec![0.0; items.len()];
         let mut table = Vec::with_capacity(Given::ALL.len() * Predictor::ALL.len());
         let mut within = Vec::new();
@@ -196,13 +200,15 @@ impl Bench {
                 match predictor {
                     Predictor::Melu => {
                         let (items_given, ratings_given) = items_and_ratings(support);
-                        user.adapt(&items_given, &ratings_given)?;
-                        user.predict(&items, &mut predictions)?;
+                        user.adapt(&items_given, &ratings_given, scratch)?;
+                        user.predict(&items, &mut predictions, scratch)?;
                         if self.deviations {
-                            within.push(within_intervals(&mut user, &items, &ratings)?);
+                            within.push(within_intervals(&user, &items, &ratings, scratch)?);
                         }
                     }
-                    Predictor::MeluMedian => user.predict_median(&items, &mut predictions)?,
+                    Predictor::MeluMedian => {
+                        user.predict_median(&items, &mut predictions, scratch)?;
+                    }
                     Predictor::MeluUnadapted => predictions.copy_from_slice(&unadapted),
                     Predictor::Factors => {
                         self.factors.predict(task.user, support, &items, &mut predictions)?;
@@ -231,12 +237,13 @@ impl Bench {
 /// How many of the ratings lie within each level's interval around their score,
 /// neither of them clipped.
 fn within_intervals(
-    user: &mut User,
+    user: &User,
     items: &[u32],
     ratings: &[f32],
+    scratch: &mut Scratch,
 ) -> Result<[u64; Coverage::LEVELS.len()]> {
     let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-    user.predict_with_deviations(items, &mut scores, &mut deviations)?;
+    user.predict_with_deviations(items, &mut scores, &mut deviations, scratch)?;
     let distances = || scores.iter().zip(ratings).map(|(score, rating)| (rating - score).abs());
     Ok(Coverage::LEVELS.map(|(_, quantile)| {
         let within =

@@ -7,9 +7,9 @@ use super::call::{call, catch};
 use super::error::Failure;
 use super::handle::Handle;
 use super::recommendation::{read_options, recommend, recommendations};
-use super::user::melu_user;
+use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status};
-use crate::{User, threads};
+use crate::{Scratch, User, threads};
 
 /// Adapts and recommends for many users in one call: for programs whose calls into C are
 /// dear, and for those that let several threads work on one call.
@@ -28,10 +28,10 @@ use crate::{User, threads};
 /// and those after, `best_lens` is 0. With one thread those after are as before; with
 /// more, some may be adapted already.
 ///
-/// Threads: one at a time for each of the users. With `options->threads` above 1, the
-/// threads take one user after another, none of whom may be there twice; those beyond the
-/// number of users share the users' catalogues, as in `melu_user_recommend`. Cost: that of
-/// the two functions; a thread that shares no catalogue takes a stack, and little else.
+/// Threads: with `offsets`, one at a time for each of the users. With `options->threads`
+/// above 1, the threads take one user after another, none of whom may be there twice if
+/// they are adapted; those beyond the number of users share the users' catalogues, as in
+/// `melu_user_recommend`. Cost: that of the two functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_recommend_batch(
     users: *const *mut melu_user,
@@ -68,38 +68,33 @@ pub unsafe extern "C" fn melu_recommend_batch(
             }
             let threads_of_users = threads.min(users_len).max(1);
             let threads_of_each = threads / threads_of_users;
-            if threads_of_users > 1 {
+            if threads_of_users > 1 && offsets.is_some() {
                 check_distinct(users)?;
             }
             let shared = Shared { users, best, lens: lens.as_mut_ptr() };
-            let serve = |place: usize, first: usize| {
+            let serve = |place: usize| {
                 let Shared { users, best, lens } = shared.of_all();
-                let range = offsets.map_or(0..0, |offsets| offsets[place]..offsets[place + 1]);
-                let (items, ratings) = (&items[range.clone()], &ratings[range]);
-                // In the room of the first that this thread served, if that is another: not
-                // the handle that is in use.
-                let exchange_rooms = |user: &mut User| match users[place] == users[first] {
-                    true => Ok(()),
-                    false => melu_user::with_mut(users[first], "user", |host| {
-                        user.change_rooms(host, ratings.len());
-                        Ok(())
-                    }),
+                let recommend = |user: &User, scratch: &mut Scratch| {
+                    let capacity = best_capacity.min(user.catalog().len());
+                    let best = best.wrapping_add(place * best_capacity);
+                    let best = recommendations(best, capacity)?;
+                    let found = recommend(user, &options, threads_of_each, best, scratch)?;
+                    lens.add(place).write(found);
+                    Ok(())
                 };
-                melu_user::with_mut(users[place], "user", |user| {
-                    exchange_rooms(user)?;
-                    let served = (|| {
-                        if offsets.is_some() {
-                            user.adapt(items, ratings).map_err(Failure::of("items"))?;
-                        }
-                        let capacity = best_capacity.min(user.catalog().len());
-                        let best = best.wrapping_add(place * best_capacity);
-                        let best = recommendations(best, capacity)?;
-                        let found = recommend(user, &options, threads_of_each, best)?;
-                        lens.add(place).write(found);
-                        Ok(())
-                    })();
-                    exchange_rooms(user)?;
-                    served
+                let Some(offsets) = offsets else {
+                    return melu_user::with(users[place], "user", |PooledUser { user, pool }| {
+                        pool.with(|scratch| recommend(user, scratch))
+                    });
+                };
+                let answers = offsets[place]..offsets[place + 1];
+                let (items, ratings) = (&items[answers.clone()], &ratings[answers]);
+                melu_user::with_mut(users[place], "user", |PooledUser { user, pool }| {
+                    pool.with(|scratch| {
+                        let adapted = user.adapt(items, ratings, scratch);
+                        adapted.map_err(Failure::of("items"))?;
+                        recommend(user, scratch)
+                    })
                 })
             };
             in_turn(threads_of_users, users_len, serve).map_err(|(place, failure)| {
@@ -118,15 +113,14 @@ struct Shared<'a> {
     lens: *mut usize,
 }
 
-// SAFETY: a place is taken by one thread alone, which uses besides its user none but the
-// one at the first place that it took itself; no user is at two places where there is more
-// than one thread, and users may move between threads, as the line below says; what is
-// written lies apart for each place.
+// SAFETY: a place is taken by one thread alone, which writes what lies apart for each place.
+// Users are read by any number of threads, or each is changed by the one that took their only
+// place; they may be read by threads and move between them, as the lines below say.
 unsafe impl Sync for Shared<'_> {}
 
 const _: fn() = || {
-    fn may_move<T: Send>() {}
-    may_move::<User>();
+    fn may_be_shared<T: Send + Sync>() {}
+    may_be_shared::<PooledUser>();
 };
 
 impl Shared<'_> {
@@ -136,25 +130,23 @@ impl Shared<'_> {
     }
 }
 
-/// Serves so many places, by threads that take one after another; `serve` is told the
-/// first that its thread took as well. The first place that fails is returned.
+/// Serves so many places, by threads that take one after another. The first place that
+/// fails is returned.
 ///
 /// No more are taken then; those before it were taken earlier, and are served.
 fn in_turn(
     threads: usize,
     places: usize,
-    serve: impl Fn(usize, usize) -> Result<(), Failure> + Sync,
+    serve: impl Fn(usize) -> Result<(), Failure> + Sync,
 ) -> Result<(), (usize, Failure)> {
     let (next, end) = (AtomicUsize::new(0), AtomicUsize::new(places));
     let work = |failed: &mut Option<(usize, Failure)>| {
-        let mut first = None;
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             if place >= end.load(Ordering::Relaxed) {
                 return;
             }
-            let first = *first.get_or_insert(place);
-            if let Err(failure) = catch(|| serve(place, first)) {
+            if let Err(failure) = catch(|| serve(place)) {
                 end.fetch_min(place, Ordering::Relaxed);
                 *failed = Some((place, failure));
                 return;
@@ -218,7 +210,7 @@ mod tests {
     fn a_panic_with_one_user_is_theirs_alone() {
         for count in [1, 2, 7] {
             let served = AtomicU32::new(0);
-            let outcome = in_turn(count, 20, |place, _| {
+            let outcome = in_turn(count, 20, |place| {
                 assert!(place != 9, "nine");
                 served.fetch_or(1 << place, Ordering::Relaxed);
                 Ok(())

@@ -7,6 +7,7 @@ use super::call::call;
 use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
 use super::model::{melu_model, unavailable};
+use super::pool::Pool;
 use super::value::values;
 use super::{melu_error, melu_status, melu_str, melu_value};
 use crate::model::config::Precision;
@@ -18,11 +19,13 @@ use crate::{Catalog, NewItem};
 /// Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
 /// alive, and users keep it alive, so it may be freed before them. Threads: any number
 /// at once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes
-/// each or of 2: see `melu_catalog_convert`.
+/// each or of 2: see `melu_catalog_convert`. What its users compute in belongs to it too:
+/// a scratch of some 400 KB and a bit for each item, for each call that ever ran at the
+/// same time as others, up to 64.
 #[derive(Debug)]
-pub struct melu_catalog(Guarded<Catalog>);
+pub struct melu_catalog(Guarded<Pool>);
 
-handle!(melu_catalog, Catalog);
+handle!(melu_catalog, Pool);
 
 /// A catalogue keeps its rows in single precision: 4 bytes a number.
 pub const MELU_PRECISION_F32: u32 = 0;
@@ -145,7 +148,7 @@ pub unsafe extern "C" fn melu_catalog_convert(
             };
             melu_catalog::with(catalog, "catalog", |catalog| {
                 let made = catalog.convert(precision).map_err(Failure::of("catalog"))?;
-                *out = melu_catalog::into_raw(made);
+                *out = melu_catalog::into_raw(Pool::new(made));
                 Ok(())
             })
         })
@@ -346,7 +349,7 @@ fn give(
     if let Some(unknown) = unknown {
         *unknown = catalog.unknown_values() - known_before;
     }
-    *out = melu_catalog::into_raw(catalog);
+    *out = melu_catalog::into_raw(Pool::new(catalog));
 }
 
 /// Items as the core takes them.

@@ -27,6 +27,7 @@ mod error;
 mod handle;
 mod library;
 mod model;
+mod pool;
 mod question;
 mod recommendation;
 mod status;
@@ -61,7 +62,7 @@ pub use status::melu_status;
 pub use string::melu_str;
 pub use user::{
     MELU_ALL_ITEMS, melu_load_report, melu_user, melu_user_adapt, melu_user_free, melu_user_load,
-    melu_user_new, melu_user_predict, melu_user_reserve, melu_user_reset, melu_user_save,
-    melu_user_score, melu_user_vector,
+    melu_user_new, melu_user_predict, melu_user_reset, melu_user_save, melu_user_score,
+    melu_user_vector,
 };
 pub use value::{MELU_VALUE_INDEX, MELU_VALUE_NAME, MELU_VALUE_NUMBER, melu_value};

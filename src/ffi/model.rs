@@ -10,6 +10,7 @@ use super::call::call;
 use super::catalog::melu_catalog;
 use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
+use super::pool::Pool;
 use super::{melu_error, melu_status, melu_str};
 use crate::Model;
 use crate::model::ChoiceHead;
@@ -228,7 +229,7 @@ pub unsafe extern "C" fn melu_model_catalog(
             melu_model::with(model, "model", |model| {
                 let catalog = model.catalog().map_err(Failure::of("model"))?;
                 let catalog = catalog.ok_or_else(|| unavailable("the weight file has no items"))?;
-                *out = melu_catalog::into_raw(catalog);
+                *out = melu_catalog::into_raw(Pool::new(catalog));
                 Ok(())
             })
         })

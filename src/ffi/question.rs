@@ -6,16 +6,17 @@ use super::catalog::melu_catalog;
 use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
 use super::model::unavailable;
-use super::user::melu_user;
+use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_status};
 use crate::{Asking, Questions};
 
-/// What questions to users of one catalogue are chosen with: the room that this needs,
-/// and nothing that is known of a user.
+/// What questions to users of one catalogue are chosen in, and nothing that is known of a
+/// user.
 ///
 /// Owner: whoever made it; free it with `melu_questions_free`. Lifetime: keeps its
 /// catalogue alive. Threads: one at a time. It serves any number of users; make one for
-/// each thread. Cost: two floats an item, and a few matrices as wide as the head.
+/// each thread. Cost: a scratch of its own, two floats an item, and a few matrices as wide
+/// as the head.
 #[derive(Debug)]
 pub struct melu_questions(Guarded<Questions>);
 
@@ -63,13 +64,13 @@ pub struct melu_question {
     pub reduction: f32,
 }
 
-/// Makes room for questions about a catalogue's items.
+/// Prepares questions about a catalogue's items.
 ///
 /// `*questions` is written, NULL after a failure.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
 /// and does not know how sure it is (`deviations` of `melu_model_details`). Threads: any.
-/// Cost: reads the catalogue.
+/// Cost: allocates all that choosing a question needs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_questions_new(
     catalog: *const melu_catalog,
@@ -105,11 +106,12 @@ pub unsafe extern "C" fn melu_questions_free(questions: *mut melu_questions) {
 /// `options` may be NULL: nothing else is known. `*question` is written.
 ///
 /// Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
-/// `ITEM_INDEX`, `NOT_FOUND` if there is nothing left to ask. Threads: one at a time for
-/// the user, and for the questions. Cost: two passes over the catalogue.
+/// `ITEM_INDEX`, `NOT_FOUND` if there is nothing left to ask, `OUT_OF_MEMORY`. Threads:
+/// one at a time for the questions; nobody may change the user meanwhile. Cost: two passes
+/// over the catalogue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_next_question(
-    user: *mut melu_user,
+    user: *const melu_user,
     questions: *mut melu_questions,
     options: *const melu_question_options,
     question: *mut melu_question,
@@ -120,7 +122,7 @@ pub unsafe extern "C" fn melu_user_next_question(
         call(error, || {
             let out = output(question, "question")?;
             let asking = asking(options)?;
-            melu_user::with_mut(user, "user", |user| {
+            melu_user::with(user, "user", |PooledUser { user, .. }| {
                 let lists = [
                     ("unknown", asking.unknown),
                     ("leave_out", asking.leave_out),

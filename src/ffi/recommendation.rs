@@ -7,9 +7,9 @@ use super::call::call;
 use super::error::Failure;
 use super::handle::Handle;
 use super::model::unavailable;
-use super::user::melu_user;
+use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_status};
-use crate::{Order, RecommendOptions, Recommendation, User, threads};
+use crate::{Order, RecommendOptions, Recommendation, Scratch, User, threads};
 
 /// An item, its score, and what the user would rate it.
 #[repr(C)]
@@ -20,8 +20,8 @@ pub struct melu_recommendation {
     /// What it was ordered by: a score in a unit of its own, of how likely the user is to
     /// choose the item and to like it; or the predicted rating.
     pub score: f32,
-    /// The predicted rating, in the training data's unit, or with clicks a probability. NaN
-    /// of a model that was trained without ratings.
+    /// The predicted rating, in the training data's unit, or with clicks a probability.
+    /// NaN of a model that was trained without ratings.
     pub rating: f32,
     /// The standard deviation of that; NaN where the model knows none.
     pub deviation: f32,
@@ -66,9 +66,9 @@ pub struct melu_recommend_options {
     /// Items with fewer raters in training are left out; of a model that does not know its
     /// items' raters, none is.
     pub min_raters: u32,
-    /// How much less it counts than in training that an item is much chosen: 0, as trained;
-    /// 1, not at all; below 0, more. It moves scores, and so nothing in the order of
-    /// predicted ratings or of a model without a head for choosing.
+    /// How much less it counts than in training that an item is much chosen: 0, as
+    /// trained; 1, not at all; below 0, more. It moves scores, and so nothing in the order
+    /// of predicted ratings or of a model without a head for choosing.
     pub popularity_discount: f32,
     /// How many threads compute, the calling one among them; 0 is as good as 1, and no
     /// call has more than 256, nor more than one for each 96 items of each user's
@@ -109,16 +109,17 @@ impl arguments::Sized for melu_recommend_options {
 ///
 /// Statuses: `INVALID_ARGUMENT`, also for an order that there is not and a discount that
 /// is not finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings of a model that
-/// predicts none, `OUT_OF_MEMORY` for new items. Threads: one at a time for a user; as
-/// many users at once as there are threads. With `options->threads` above 1, others work
-/// beside the calling one, and end with the call; one that the system does not start is
-/// done without. Cost: scores the catalogue, or the list, and predicts the ratings of
-/// what it found. Nothing is allocated but for new items and for each thread beyond the
-/// calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
-/// room for as many recommendations as there are to be.
+/// predicts none, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the
+/// user. With `options->threads` above 1, others work beside the calling one, and end with
+/// the call; one that the system does not start is done without. Cost: scores the
+/// catalogue, or the list, and predicts the ratings of what it found. Once the catalogue
+/// has a scratch for each call that computes at the same time, nothing is allocated but
+/// for more new items than before and for each thread beyond the calling one, which takes
+/// some 50 microseconds to start, some hundred kilobytes, and as much as the
+/// recommendations that there are to be.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_recommend(
-    user: *mut melu_user,
+    user: *const melu_user,
     options: *const melu_recommend_options,
     best: *mut melu_recommendation,
     best_capacity: usize,
@@ -130,11 +131,11 @@ pub unsafe extern "C" fn melu_user_recommend(
         call(error, || {
             let len = output(best_len, "best_len")?;
             let (options, threads) = read_options(options)?;
-            melu_user::with_mut(user, "user", |user| {
-                // More room than there are items need not be touched.
+            melu_user::with(user, "user", |PooledUser { user, pool }| {
+                // More places than there are items need not be touched.
                 let capacity = best_capacity.min(user.catalog().len());
                 let best = recommendations(best, capacity)?;
-                *len = recommend(user, &options, threads, best)?;
+                *len = pool.with(|scratch| recommend(user, &options, threads, best, scratch))?;
                 Ok(())
             })
         })
@@ -187,10 +188,11 @@ pub(super) unsafe fn read_options<'a>(
 
 /// The best items for a user by these options.
 pub(super) fn recommend(
-    user: &mut User,
+    user: &User,
     options: &RecommendOptions,
     threads: usize,
     best: &mut [Recommendation],
+    scratch: &mut Scratch,
 ) -> Result<usize, Failure> {
     let lists = [("leave_out", options.leave_out), ("among", options.among.unwrap_or_default())];
     for (name, items) in lists {
@@ -199,7 +201,7 @@ pub(super) fn recommend(
     if options.order == Order::Rating && !user.model().has_ratings() {
         return Err(unavailable("it predicts no ratings to order by"));
     }
-    Ok(user.recommend_by_threads(threads, options, best)?)
+    Ok(user.recommend_by_threads(threads, options, best, scratch)?)
 }
 
 /// Room for recommendations.

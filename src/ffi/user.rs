@@ -6,29 +6,34 @@ use super::catalog::{melu_catalog, no_vectors};
 use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
 use super::model::unavailable;
+use super::pool::Pool;
 use super::value::values;
 use super::{melu_error, melu_status, melu_value};
 use crate::catalog::blocks::BLOCK;
-use crate::{Loaded, User};
+use crate::{Loaded, Scratch, User};
 
 /// In the place of a count of items: all items of the catalogue, in their order.
 /// (`cbindgen.toml` has it for C.)
 pub const MELU_ALL_ITEMS: usize = usize::MAX;
 
-/// So many ratings are adapted to without an allocation, if the caller says nothing.
-const ROOM_FOR_RATINGS: usize = 64;
-
 /// A user of one catalogue: a profile, ratings, and the head adapted to them.
 ///
 /// Owner: whoever made it; free it with `melu_user_free`. Lifetime: keeps its catalogue
-/// and model alive. Threads: one at a time, but for functions that take it as const; as
-/// many users at once as there are threads. Cost: twice the head and room for 96 ratings,
-/// some 150 KB with a model of the default recipe and 250 KB with one of the paper's; a
-/// row for each rating more; and a bit for each item of the catalogue.
+/// and model alive. Threads: functions that take it as const may run at once, in any
+/// number; others alone. As many users at once as there are threads. Cost: profile,
+/// ratings and head, some 3 KB with a model of the default recipe; what calls compute in
+/// belongs to the catalogue.
 #[derive(Debug)]
-pub struct melu_user(Guarded<User>);
+pub struct melu_user(Guarded<PooledUser>);
 
-handle!(melu_user, User);
+handle!(melu_user, PooledUser);
+
+/// A user, and the scratches of their catalogue.
+#[derive(Debug)]
+pub struct PooledUser {
+    pub user: User,
+    pub pool: Pool,
+}
 
 /// What became of a user that was loaded.
 #[repr(C)]
@@ -56,8 +61,8 @@ impl arguments::Sized for melu_load_report {
 /// NULL: how many names the model's vocabularies lack; they are left out.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
-/// `OUT_OF_MEMORY`. Threads: any. Cost: allocates all that the user will need for up to
-/// 64 ratings; see `melu_user_reserve` for more.
+/// `OUT_OF_MEMORY`. Threads: any. Cost: allocates all that the user will hold with up to
+/// 64 ratings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_new(
     catalog: *const melu_catalog,
@@ -74,12 +79,11 @@ pub unsafe extern "C" fn melu_user_new(
             let unknown = optional_output(unknown_values, "unknown_values")?;
             let profile = values(profile, profile_len, format_args!("profile"))?;
             melu_catalog::with(catalog, "catalog", |catalog| {
-                let mut made = User::new(catalog, &profile).map_err(Failure::of("profile"))?;
-                made.reserve(ROOM_FOR_RATINGS)?;
+                let user = User::new(catalog, &profile).map_err(Failure::of("profile"))?;
                 if let Some(unknown) = unknown {
-                    *unknown = made.unknown_values();
+                    *unknown = user.unknown_values();
                 }
-                *out = melu_user::into_raw(made);
+                *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
                 Ok(())
             })
         })
@@ -93,25 +97,6 @@ pub unsafe extern "C" fn melu_user_free(user: *mut melu_user) {
     unsafe { Handle::free(user) }
 }
 
-/// Makes room, so that `melu_user_adapt` allocates nothing for up to so many ratings.
-///
-/// Statuses: `INVALID_ARGUMENT`, `OUT_OF_MEMORY`. Threads: one at a time.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn melu_user_reserve(
-    user: *mut melu_user,
-    ratings: usize,
-    error: *mut melu_error,
-) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            melu_user::with_mut(user, "user", |user| {
-                user.reserve(ratings).map_err(Failure::of("ratings"))
-            })
-        })
-    }
-}
-
 /// Adapts the user to all of their ratings: what was adapted before is replaced.
 ///
 /// `ratings[i]` is that of `items[i]`, in the training data's unit; with clicks, 0 or 1.
@@ -120,8 +105,10 @@ pub unsafe extern "C" fn melu_user_reserve(
 /// No ratings are as good as `melu_user_reset`.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is as
-/// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds;
-/// nothing is allocated, up to as many ratings as there is room for.
+/// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds.
+/// Nothing is allocated for up to 64 ratings, or as many as the user had before, once the
+/// catalogue has a scratch for each call that computes at the same time; the first call
+/// with more than 96 ratings may make a scratch larger.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_adapt(
     user: *mut melu_user,
@@ -135,8 +122,9 @@ pub unsafe extern "C" fn melu_user_adapt(
         call(error, || {
             let items = slice(items, ratings_len, "items")?;
             let ratings = slice(ratings, ratings_len, "ratings")?;
-            melu_user::with_mut(user, "user", |user| {
-                user.adapt(items, ratings).map_err(Failure::of("items"))
+            melu_user::with_mut(user, "user", |PooledUser { user, pool }| {
+                let adapt = |scratch: &mut Scratch| user.adapt(items, ratings, scratch);
+                pool.with(adapt).map_err(Failure::of("items"))
             })
         })
     }
@@ -153,7 +141,7 @@ pub unsafe extern "C" fn melu_user_reset(
     // SAFETY: as `crate::ffi` asks of the caller.
     unsafe {
         call(error, || {
-            melu_user::with_mut(user, "user", |user| {
+            melu_user::with_mut(user, "user", |PooledUser { user, .. }| {
                 user.reset();
                 Ok(())
             })
@@ -171,11 +159,13 @@ pub unsafe extern "C" fn melu_user_reset(
 /// scored. `scores` has room for `capacity` numbers. `*needed` is written, if it is not
 /// NULL: how many scores there are.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`; no score is written then.
-/// Threads: one at a time. Cost: nothing is allocated.
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`; no score is
+/// written then. Threads: any number at once, while nobody changes the user. Cost: nothing
+/// is allocated once the catalogue has a scratch for each call that computes at the same
+/// time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_score(
-    user: *mut melu_user,
+    user: *const melu_user,
     items: *const u32,
     items_len: usize,
     scores: *mut f32,
@@ -187,15 +177,15 @@ pub unsafe extern "C" fn melu_user_score(
     unsafe {
         call(error, || {
             let needed = optional_output(needed, "needed")?;
-            melu_user::with_mut(user, "user", |user| {
+            melu_user::with(user, "user", |PooledUser { user, pool }| {
                 let items = Items::read(user, items, items_len, needed)?;
                 check_capacity("scores", capacity, items.len)?;
                 let scores = slice_mut(scores, items.len, "scores")?;
-                let scored = match items.listed {
-                    Some(items) => user.score(items, scores),
-                    None => user.score_all(scores),
+                let score = |scratch: &mut Scratch| match items.listed {
+                    Some(items) => user.score(items, scores, scratch),
+                    None => user.score_all(scores, scratch),
                 };
-                scored.map_err(Failure::of("items"))
+                pool.with(score).map_err(Failure::of("items"))
             })
         })
     }
@@ -209,13 +199,14 @@ pub unsafe extern "C" fn melu_user_score(
 /// `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written, as for
 /// `melu_user_score`.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, and `NOT_AVAILABLE` for a
-/// model that predicts no ratings, or deviations that it does not know (`ratings` and
-/// `deviations` of `melu_model_details`); nothing is predicted then. Threads: one at a
-/// time. Cost: nothing is allocated.
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`, and
+/// `NOT_AVAILABLE` for a model that predicts no ratings, or deviations that it does not
+/// know (`ratings` and `deviations` of `melu_model_details`); nothing is predicted then.
+/// Threads: any number at once, while nobody changes the user. Cost: nothing is allocated
+/// once the catalogue has a scratch for each call that computes at the same time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_predict(
-    user: *mut melu_user,
+    user: *const melu_user,
     items: *const u32,
     items_len: usize,
     ratings: *mut f32,
@@ -228,7 +219,7 @@ pub unsafe extern "C" fn melu_user_predict(
     unsafe {
         call(error, || {
             let needed = optional_output(needed, "needed")?;
-            melu_user::with_mut(user, "user", |user| {
+            melu_user::with(user, "user", |PooledUser { user, pool }| {
                 let items = Items::read(user, items, items_len, needed)?;
                 if !user.model().has_ratings() {
                     return Err(unavailable("it was trained without ratings, and predicts none"));
@@ -238,14 +229,17 @@ pub unsafe extern "C" fn melu_user_predict(
                 }
                 check_capacity("ratings", capacity, items.len)?;
                 let ratings = slice_mut(ratings, items.len, "ratings")?;
-                if deviations.is_null() {
-                    return items.in_blocks(ratings, |items, ratings| user.predict(items, ratings));
-                }
-                let deviations = slice_mut(deviations, items.len, "deviations")?;
+                let with_deviations = !deviations.is_null();
+                let len = if with_deviations { items.len } else { 0 };
+                let deviations = slice_mut(deviations, len, "deviations")?;
                 let mut of_blocks = deviations.chunks_mut(BLOCK);
-                items.in_blocks(ratings, |items, ratings| {
-                    let deviations = of_blocks.next().unwrap_or_default();
-                    user.predict_with_deviations(items, ratings, deviations)
+                pool.with(|scratch| {
+                    items.in_blocks(ratings, |items, ratings| match of_blocks.next() {
+                        Some(deviations) => {
+                            user.predict_with_deviations(items, ratings, deviations, scratch)
+                        }
+                        None => user.predict(items, ratings, scratch),
+                    })
                 })
             })
         })
@@ -272,7 +266,7 @@ pub unsafe extern "C" fn melu_user_vector(
     unsafe {
         call(error, || {
             let needed = optional_output(needed, "needed")?;
-            melu_user::with(user, "user", |user| {
+            melu_user::with(user, "user", |PooledUser { user, .. }| {
                 let numbers = user.vector().ok_or_else(no_vectors)?;
                 if let Some(needed) = needed {
                     *needed = numbers.len();
@@ -353,7 +347,7 @@ pub unsafe extern "C" fn melu_user_save(
     unsafe {
         call(error, || {
             let len = output(bytes_len, "bytes_len")?;
-            melu_user::with(user, "user", |user| {
+            melu_user::with(user, "user", |PooledUser { user, .. }| {
                 let saved = user.save();
                 *len = saved.len();
                 check_capacity("bytes", bytes_capacity, saved.len())?;
@@ -389,9 +383,9 @@ pub unsafe extern "C" fn melu_user_load(
             let out = output(user, "user")?;
             let bytes = slice(bytes, bytes_len, "bytes")?;
             melu_catalog::with(catalog, "catalog", |catalog| {
-                let loaded = User::load(catalog, bytes).map_err(Failure::of("bytes"))?;
-                let Loaded { mut user, adapted_anew, missing_items } = loaded;
-                user.reserve(ROOM_FOR_RATINGS)?;
+                let load = |scratch: &mut Scratch| User::load(catalog, bytes, scratch);
+                let loaded = catalog.with(load).map_err(Failure::of("bytes"))?;
+                let Loaded { user, adapted_anew, missing_items } = loaded;
                 if !report.is_null() {
                     let value = melu_load_report {
                         struct_size: size_of::<melu_load_report>(),
@@ -401,7 +395,7 @@ pub unsafe extern "C" fn melu_user_load(
                     };
                     write_sized(report, value)?;
                 }
-                *out = melu_user::into_raw(user);
+                *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
                 Ok(())
             })
         })

@@ -161,7 +161,6 @@ pass! {
     }
 }
 
-#[cfg(feature = "train")]
 pass! {
     /// `products = rows vector`; `rows` are as long as the vector, one after another.
     fn row_products<'a>(

@@ -43,6 +43,8 @@ struct Inner {
     /// The head as every user has one of their own: see [`Network::without_user`].
     user_head: Network,
     user_start: Arc<Vec<f32>>,
+    /// The prior standard deviations of own heads, with the ridge solver.
+    user_head_scale: Vec<f32>,
     /// For somebody who adds nothing to the first layer's sums; without layers where own
     /// heads need not be packed: see [`OwnHead::new`](crate::user::adapt::OwnHead::new).
     packed_start: PackedNetwork,
@@ -148,6 +150,10 @@ impl Model {
         }
         let user_head = head.without_user();
         let user_start = Arc::new(head.parameters_without_user(&contents.head));
+        let user_head_scale = match contents.config.local {
+            Local::Ridge(_) => head.parameters_without_user(&contents.head_scale),
+            Local::Gradient(_) => Vec::new(),
+        };
         let packed_start = match contents.config.local {
             Local::Ridge(_) => PackedNetwork::default(),
             Local::Gradient(_) => {
@@ -160,18 +166,13 @@ impl Model {
             head,
             user_head,
             user_start,
+            user_head_scale,
             packed_start,
             item_means,
             user_means,
             fingerprint: OnceLock::new(),
             contents,
         })))
-    }
-
-    /// Whether it is the same model: clones are.
-    #[cfg(feature = "capi")]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Fields, sizes, loss and local update.
@@ -250,9 +251,21 @@ impl Model {
         &self.0.user_start
     }
 
+    /// The prior standard deviations of users' own heads, with the ridge solver; the bias's
+    /// is without what describes the user.
+    pub(crate) fn user_head_scale(&self) -> &[f32] {
+        &self.0.user_head_scale
+    }
+
+    /// The start of somebody who adds nothing to the first layer's sums as the way forward
+    /// reads it; without layers where own heads need not be packed.
+    pub(crate) fn packed_start(&self) -> &PackedNetwork {
+        &self.0.packed_start
+    }
+
     /// A user's own head as the way forward reads it, with the user's part of the first
     /// layer's sums; from the model's own start, its memory is shared by all users.
-    pub(crate) fn packed_start(&self, start: &Arc<Vec<f32>>, sums: &[f32]) -> PackedNetwork {
+    pub(crate) fn pack_start(&self, start: &Arc<Vec<f32>>, sums: &[f32]) -> PackedNetwork {
         let network = self.user_head_network();
         match Arc::ptr_eq(start, self.user_start()) || self.0.packed_start.is_empty() {
             true => self.0.packed_start.shared(network, start, sums),

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::data::{Task, items_and_ratings};
 use crate::model::loss::Loss;
 use crate::model::schema::Column;
-use crate::{Catalog, Result, User};
+use crate::{Catalog, Result, Scratch, User};
 
 /// The share of ratings that an interval of [`QUANTILE`] standard deviations to
 /// either side is to hold.
@@ -24,19 +24,20 @@ pub fn calibration(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -
     if !model.has_deviations() || model.config().output.loss == Loss::Bce {
         return Ok(1.0);
     }
-    let ratios = |task: &Task| {
+    let ratios = |scratch: &mut Scratch, task: &Task| {
         let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
         let (items, ratings) = items_and_ratings(&task.support);
-        user.adapt(&items, &ratings)?;
+        user.adapt(&items, &ratings, scratch)?;
         let items: Vec<u32> = task.query.iter().map(|rated| rated.item).collect();
         let (mut scores, mut deviations) = (vec![0.0; items.len()], vec![0.0; items.len()]);
-        user.predict_with_deviations(&items, &mut scores, &mut deviations)?;
+        user.predict_with_deviations(&items, &mut scores, &mut deviations, scratch)?;
         let queries = task.query.iter().zip(scores.iter().zip(&deviations));
         let ratio =
             queries.map(|(rated, (score, deviation))| (rated.value - score).abs() / deviation);
         Ok(ratio.collect::<Vec<f32>>())
     };
-    let ratios = tasks.par_iter().map(ratios).collect::<Result<Vec<_>>>()?;
+    let scratch = Scratch::new(catalog)?;
+    let ratios = tasks.par_iter().map_with(scratch, ratios).collect::<Result<Vec<_>>>()?;
     let mut ratios = ratios.concat();
     ratios.sort_unstable_by(f32::total_cmp);
     let place = (SHARE * ratios.len() as f64) as usize;

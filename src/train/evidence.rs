@@ -7,7 +7,7 @@ use super::training_set::raters;
 use crate::data::{Dataset, Scenario, Task, items_and_ratings, tasks};
 use crate::model::file::EvidenceTable;
 use crate::model::schema::{Column, Entity};
-use crate::{Catalog, Error, EvidenceRanking, Result, User};
+use crate::{Catalog, Error, EvidenceRanking, Result, Scratch, User};
 
 /// Ranks a catalogue's items by the gradient norms of the support sets of a
 /// data folder's training tasks: for a model whose file has no evidence
@@ -66,14 +66,15 @@ pub(super) fn rank(
     tasks: &[Task],
     raters: &[u32],
 ) -> Result<EvidenceTable> {
-    let norms = |task: &Task| {
-        let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
+    let norms = |scratch: &mut Scratch, task: &Task| {
+        let user = User::from_columns(catalog, user_columns, task.user as usize)?;
         let (items, ratings) = items_and_ratings(&task.support);
         let mut norms = vec![0.0; items.len()];
-        user.gradient_norms(&items, &ratings, &mut norms)?;
+        user.gradient_norms(&items, &ratings, &mut norms, scratch)?;
         Ok((items, norms))
     };
-    let norms = tasks.par_iter().map(norms).collect::<Result<Vec<_>>>()?;
+    let scratch = Scratch::new(catalog)?;
+    let norms = tasks.par_iter().map_with(scratch, norms).collect::<Result<Vec<_>>>()?;
     // In the tasks' order, whatever the number of threads.
     let mut ranking = EvidenceRanking::new(catalog.len());
     for (items, norms) in &norms {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Task, items_and_ratings};
 use crate::model::schema::Column;
-use crate::{Catalog, Result, User};
+use crate::{Catalog, Result, Scratch, User};
 
 /// Errors of predicted ratings, in rating units: means over users.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,14 +20,15 @@ impl Errors {
     /// Of these tasks' queries after adapting, by the same code as any program that uses the
     /// model.
     pub(super) fn of(catalog: &Catalog, user_columns: &[Column], tasks: &[Task]) -> Result<Self> {
-        let errors = |task: &Task| {
-            let (ratings, predicted) = predict(catalog, user_columns, task)?;
+        let errors = |scratch: &mut Scratch, task: &Task| {
+            let (ratings, predicted) = predict(catalog, user_columns, task, scratch)?;
             let errors = || predicted.iter().zip(&ratings).map(|(a, b)| f64::from((a - b).abs()));
             let count = ratings.len().max(1) as f64;
             let squares = errors().map(|error| error * error).sum::<f64>();
             Ok([errors().sum::<f64>() / count, squares / count])
         };
-        let errors = tasks.par_iter().map(errors).collect::<Result<Vec<_>>>()?;
+        let scratch = Scratch::new(catalog)?;
+        let errors = tasks.par_iter().map_with(scratch, errors).collect::<Result<Vec<_>>>()?;
         let mean = |place: usize| {
             errors.iter().map(|errors| errors[place]).sum::<f64>() / errors.len().max(1) as f64
         };
@@ -40,15 +41,16 @@ fn predict(
     catalog: &Catalog,
     user_columns: &[Column],
     task: &Task,
+    scratch: &mut Scratch,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     let mut user = User::from_columns(catalog, user_columns, task.user as usize)?;
     let (items, ratings) = items_and_ratings(&task.support);
     // A head that diverges is an error of the unadapted one: the rates are still being
     // learned.
-    let _ = user.adapt(&items, &ratings);
+    let _ = user.adapt(&items, &ratings, scratch);
     let (items, ratings) = items_and_ratings(&task.query);
     let mut predicted = vec![0.0; items.len()];
-    user.predict(&items, &mut predicted)?;
+    user.predict(&items, &mut predicted, scratch)?;
     Ok((ratings, predicted))
 }
 
@@ -58,11 +60,11 @@ pub fn predict_all(
     user_columns: &[Column],
     tasks: &[Task],
 ) -> Result<Vec<Vec<[f32; 2]>>> {
-    let pairs = |task: &Task| {
-        let (ratings, predicted) = predict(catalog, user_columns, task)?;
+    let pairs = |scratch: &mut Scratch, task: &Task| {
+        let (ratings, predicted) = predict(catalog, user_columns, task, scratch)?;
         Ok(predicted.into_iter().zip(ratings).map(|(a, b)| [a, b]).collect())
     };
-    tasks.par_iter().map(pairs).collect()
+    tasks.par_iter().map_with(Scratch::new(catalog)?, pairs).collect()
 }
 
 /// The errors of one way to predict.

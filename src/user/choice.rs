@@ -1,39 +1,27 @@
 //! A user's vector for choosing, in closed form.
 
 use crate::catalog::blocks::{BLOCK, Rows};
-use crate::kernels::{Matrix, cholesky, products_of_rows};
+use crate::kernels::{Matrix, are_finite, products_of_rows};
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
 use crate::model::schema::Column;
-use crate::{Catalog, Error, Result};
+use crate::user::adapt::RidgeSolver;
+use crate::{Catalog, Error, Result, User};
 
-/// Room to solve for one user's vector after another in; nothing is allocated after it
-/// was made.
+/// Solves for one user's vector after another; nothing is allocated after it was made.
 #[derive(Clone, Debug)]
 pub struct VectorSolver {
     /// 1 over the root of the prior precision, `[width]`.
     scale: Vec<f64>,
     /// Where the user starts, `[width]`.
     start: Vec<f64>,
-    /// The answers' rows in units of `scale`, [BLOCK, width].
-    rows: Vec<f64>,
-    residuals: Vec<f64>,
-    factor: Vec<f64>,
-    mean: Vec<f64>,
+    solver: RidgeSolver,
 }
 
 impl VectorSolver {
     /// For vectors of so many numbers.
     pub fn new(width: usize) -> Self {
-        let size = width.max(BLOCK);
-        Self {
-            scale: vec![0.0; width],
-            start: vec![0.0; width],
-            rows: vec![0.0; BLOCK * width],
-            residuals: vec![0.0; BLOCK],
-            factor: vec![0.0; size * size],
-            mean: vec![0.0; width],
-        }
+        Self { scale: vec![0.0; width], start: vec![0.0; width], solver: RidgeSolver::new(width) }
     }
 
     /// Writes the vector of a user who starts at `start` and gave these answers: items'
@@ -46,56 +34,25 @@ impl VectorSolver {
         start: &[f32],
         rows: &[f32],
         answers: impl ExactSizeIterator<Item = (u32, f32)>,
-        out: &mut [f32],
+        vector: &mut [f32],
     ) -> bool {
-        let (width, stride, count) = (head.width(), head.row_width(), answers.len());
-        let share = f64::from(head.start_share(count));
-        for (scale, precision) in self.scale.iter_mut().zip(head.precisions(count)) {
-            *scale = 1.0 / precision.sqrt();
-        }
+        let share = f64::from(head.start_share(answers.len()));
         for (to, start) in self.start.iter_mut().zip(start) {
             *to = share * f64::from(*start);
         }
-        self.mean.fill(0.0);
-        let few = count < width && count <= BLOCK;
-        let size = if few { count } else { width };
-        self.factor[..size * size].fill(0.0);
-        let mut filled = 0;
-        for (item, target) in answers {
-            let vector = &rows[item as usize * stride..][..width];
-            let row = &mut self.rows[filled * width..][..width];
-            let mut said = 0.0;
-            let numbers = vector.iter().zip(&self.scale).zip(&self.start);
-            for (element, ((number, scale), start)) in row.iter_mut().zip(numbers) {
-                let number = f64::from(*number);
-                said += number * start;
-                *element = number * scale;
-            }
-            self.residuals[filled] = f64::from(target) - said;
-            filled += 1;
-            if filled == BLOCK && !few {
-                self.take_block(filled);
-                filled = 0;
-            }
+        self.take(head, rows, answers);
+        let solved = self.solver.solve();
+        let numbers = self.start.iter().zip(self.scale.iter().zip(self.solver.mean()));
+        for (number, (start, (scale, mean))) in vector.iter_mut().zip(numbers) {
+            *number = (start + scale * mean) as f32;
         }
-        let solved = match few {
-            true => self.solve_among_rows(count),
-            false => {
-                self.take_block(filled);
-                self.solve_by_factor()
-            }
-        };
-        let numbers = self.start.iter().zip(self.scale.iter().zip(&self.mean));
-        for (out, (start, (scale, mean))) in out.iter_mut().zip(numbers) {
-            *out = (start + scale * mean) as f32;
-        }
-        solved && out.iter().all(|number| number.is_finite())
+        solved && are_finite(vector)
     }
 
     /// Writes the covariance of a user's vector with answers on these items, by their places
-    /// among `rows`, [width, width]; `work` is room for as much. All is 0 if the numbers are
-    /// beyond what floats can hold.
-    fn covariance(
+    /// among `rows`, [width, width], in units of an answer's variance; `work` is as large.
+    /// All is 0 if the numbers are beyond what floats can hold.
+    pub fn covariance(
         &mut self,
         head: &ChoiceHead,
         rows: &[f32],
@@ -103,138 +60,116 @@ impl VectorSolver {
         work: &mut [f64],
         covariance: &mut [f64],
     ) {
-        let (width, stride) = (head.width(), head.row_width());
-        work.fill(0.0);
-        let diagonal = work.iter_mut().step_by(width + 1);
-        for (element, precision) in diagonal.zip(head.precisions(answered.len())) {
-            *element = precision;
+        self.take(head, rows, answered.iter().map(|&item| (item, 0.0)));
+        self.solver.covariance(work, covariance);
+        let rows = covariance.chunks_exact_mut(self.scale.len().max(1)).zip(&self.scale);
+        for (row, of_row) in rows {
+            row.iter_mut().zip(&self.scale).for_each(|(element, scale)| *element *= of_row * scale);
         }
-        for answered in answered.chunks(BLOCK) {
-            for (item, row) in answered.iter().zip(self.rows.chunks_exact_mut(width)) {
-                let vector = &rows[*item as usize * stride..][..width];
-                row.iter_mut().zip(vector).for_each(|(to, number)| *to = f64::from(*number));
-            }
-            cholesky::add_squares(work, width, &self.rows[..answered.len() * width]);
-        }
-        if !cholesky::factorise(work, width) {
+        if covariance.iter().any(|element| !element.is_finite()) {
             covariance.fill(0.0);
-            return;
         }
-        cholesky::invert(work, width, covariance);
-        cholesky::mirror_up(covariance, width);
     }
 
-    fn take_block(&mut self, rows: usize) {
-        let width = self.mean.len();
-        let some = &self.rows[..rows * width];
-        cholesky::add_squares(&mut self.factor[..width * width], width, some);
-        cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..rows], some);
-    }
-
-    fn solve_by_factor(&mut self) -> bool {
-        let width = self.mean.len();
-        let factor = &mut self.factor[..width * width];
-        factor.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
-        let solved = cholesky::factorise(factor, width);
-        if solved {
-            cholesky::solve(factor, width, &mut self.mean);
+    /// Gives the answers to the solver, as far as they lie from what the start says.
+    fn take(
+        &mut self,
+        head: &ChoiceHead,
+        rows: &[f32],
+        mut answers: impl ExactSizeIterator<Item = (u32, f32)>,
+    ) {
+        let (width, stride, count) = (head.width(), head.row_width(), answers.len());
+        for (scale, precision) in self.scale.iter_mut().zip(head.precisions(count)) {
+            *scale = 1.0 / precision.sqrt();
         }
-        solved
-    }
-
-    fn solve_among_rows(&mut self, count: usize) -> bool {
-        if count == 0 {
-            return true;
+        self.solver.begin(count);
+        while answers.len() > 0 {
+            let block = answers.len().min(BLOCK);
+            let (to, residuals) = self.solver.rows_mut();
+            let to = to.chunks_exact_mut(width).zip(residuals);
+            for ((row, residual), (item, target)) in to.zip(answers.by_ref().take(block)) {
+                let vector = &rows[item as usize * stride..][..width];
+                let mut expected = 0.0;
+                let numbers = vector.iter().zip(&self.scale).zip(&self.start);
+                for (element, ((number, scale), start)) in row.iter_mut().zip(numbers) {
+                    let number = f64::from(*number);
+                    expected += number * start;
+                    *element = number * scale;
+                }
+                *residual = f64::from(target) - expected;
+            }
+            self.solver.take(block);
         }
-        let width = self.mean.len();
-        let products = &mut self.factor[..count * count];
-        let rows = &self.rows[..count * width];
-        cholesky::products(rows, width, products);
-        products.iter_mut().step_by(count + 1).for_each(|element| *element += 1.0);
-        let solved = cholesky::factorise(products, count);
-        if solved {
-            cholesky::solve(products, count, &mut self.residuals[..count]);
-            cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..count], rows);
-        }
-        solved
     }
 }
 
 /// A user's vector for choosing.
-///
-/// Nothing is allocated after it was made, up to as many answers as there is room for.
 #[derive(Clone, Debug)]
 pub struct ChoiceUser {
     /// Where the user starts, `[width]`.
     start: Vec<f32>,
     /// What rows are multiplied by, `[row width]`.
     vector: Vec<f32>,
-    /// The same with another exposure, while a list is made.
-    exposed: Vec<f32>,
+}
+
+/// What a user's vector is found in, and their items are scored in.
+#[derive(Clone, Debug)]
+pub struct ChoiceScratch {
     solver: VectorSolver,
     /// What the neighbours of the answers add to items' scores, by item in ascending
     /// order.
     sums: Vec<(u32, f32)>,
+    /// The state of the user whose answers these are.
+    sums_of: Option<u64>,
+    /// A user's vector with another exposure, while a list is made.
+    exposed: Vec<f32>,
 }
 
-impl ChoiceUser {
-    /// A user who gave no answers; `None` for a model without a head for choosing.
-    pub fn new(catalog: &Catalog, columns: &[Column], row: usize) -> Option<Self> {
-        let model = catalog.model();
-        let (head, priors) = (model.choice()?, model.contents().choice.as_ref()?);
-        let mut start = vec![0.0; head.width()];
-        priors.user.write_row(&model.config().user_fields, columns, row, &mut start);
-        let mut user = Self {
-            vector: vec![0.0; head.row_width()],
-            exposed: vec![0.0; head.row_width()],
-            solver: VectorSolver::new(head.width()),
-            sums: Vec::new(),
-            start,
-        };
-        user.reset(head);
-        Some(user)
-    }
-
-    /// Makes room for so many answers.
+impl ChoiceScratch {
+    /// For a catalogue's users; `None` for a model without a head for choosing.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    pub fn reserve(&mut self, answers: usize, items: &ChoiceItems) -> Result<()> {
+    pub fn new(catalog: &Catalog) -> Result<Option<Self>> {
+        let (Some(head), Some(items)) = (catalog.model().choice(), catalog.choice()) else {
+            return Ok(None);
+        };
+        let mut scratch = Self {
+            solver: VectorSolver::new(head.width()),
+            sums: Vec::new(),
+            sums_of: None,
+            exposed: vec![0.0; head.row_width()],
+        };
+        scratch.reserve(BLOCK, items)?;
+        Ok(Some(scratch))
+    }
+
+    /// Makes sure that what the neighbours of so many answers add has a place.
+    pub(super) fn reserve(&mut self, answers: usize, items: &ChoiceItems) -> Result<()> {
         let size = answers.saturating_mul(items.neighbours_each());
         let more = size.saturating_sub(self.sums.len());
         let refuse = Error::out_of_memory::<(u32, f32)>("what a user's neighbours add", size);
         self.sums.try_reserve_exact(more).map_err(refuse)
     }
 
-    /// Forgets the answers.
-    pub fn reset(&mut self, head: &ChoiceHead) {
-        let share = head.start_share(0);
-        for (number, start) in self.vector.iter_mut().zip(&self.start) {
-            *number = share * start;
-        }
-        head.finish(&mut self.vector, 0);
-        self.sums.clear();
-    }
-
-    /// Takes over these answers; `false` if the numbers are beyond what floats can hold.
-    pub fn adapt(
+    /// Adds up what the neighbours of a user's answers add to items' scores, unless these
+    /// are the last user's still; the user's state is `state`.
+    fn add_up(
         &mut self,
         head: &ChoiceHead,
         items: &ChoiceItems,
-        answered: &[u32],
-        values: &[f32],
-    ) -> bool {
-        let answers = || answered.iter().copied().zip(values.iter().copied());
-        let targets = answers().map(|(item, value)| (item, head.targets.at(value)));
-        let vector = &mut self.vector[..head.width()];
-        if !self.solver.solve(head, &self.start, &items.rows, targets, vector) {
-            return false;
+        answers: impl ExactSizeIterator<Item = (u32, f32)>,
+        state: u64,
+    ) -> Result<()> {
+        if self.sums_of == Some(state) {
+            return Ok(());
         }
-        head.finish(&mut self.vector, answered.len());
+        self.sums_of = None;
         self.sums.clear();
-        let share = head.neighbour_share(answered.len());
+        self.reserve(answers.len(), items)?;
+        let share = head.neighbour_share(answers.len());
         if share != 0.0 {
-            for (item, value) in answers() {
+            for (item, value) in answers {
                 let strength = share * head.strengths.at(value);
                 let added = items.neighbours_of(item).map(|(to, weight)| (to, strength * weight));
                 self.sums.extend(added);
@@ -248,45 +183,104 @@ impl ChoiceUser {
                 same
             });
         }
-        let mut numbers = self.vector.iter().chain(self.sums.iter().map(|(_, sum)| sum));
-        numbers.all(|number| number.is_finite())
+        self.sums_of = Some(state);
+        Ok(())
+    }
+}
+
+impl ChoiceUser {
+    /// A user who gave no answers; `None` for a model without a head for choosing.
+    pub fn new(catalog: &Catalog, columns: &[Column], row: usize) -> Option<Self> {
+        let model = catalog.model();
+        let (head, priors) = (model.choice()?, model.contents().choice.as_ref()?);
+        let mut start = vec![0.0; head.width()];
+        priors.user.write_row(&model.config().user_fields, columns, row, &mut start);
+        let mut user = Self { vector: vec![0.0; head.row_width()], start };
+        user.reset(head);
+        Some(user)
     }
 
-    /// Writes the covariance of the vector, before [`ChoiceHead::finish`], with answers on
-    /// these items, `[width, width]`, in units of an answer's variance; `work` is room for as
-    /// much. All is 0 if the numbers are beyond what floats can hold.
-    pub fn covariance(
-        &mut self,
-        head: &ChoiceHead,
-        items: &ChoiceItems,
-        answered: &[u32],
-        work: &mut [f64],
-        covariance: &mut [f64],
-    ) {
-        self.solver.covariance(head, &items.rows, answered, work, covariance);
+    /// Forgets the answers.
+    pub fn reset(&mut self, head: &ChoiceHead) {
+        let share = head.start_share(0);
+        for (number, start) in self.vector.iter_mut().zip(&self.start) {
+            *number = share * start;
+        }
+        head.finish(&mut self.vector, 0);
     }
 
     /// What rows are multiplied by, `[row width]`.
     pub fn vector(&self) -> &[f32] {
         &self.vector
     }
+}
 
-    /// The items that neighbours of the answers add to or take from, in ascending order.
-    pub fn neighbours(&self) -> impl Iterator<Item = u32> {
-        self.sums.iter().filter(|(_, sum)| *sum != 0.0).map(|(item, _)| *item)
+impl User {
+    /// Adapts the vector for choosing; whether it is finite.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(super) fn adapt_choice(
+        &mut self,
+        answered: &[u32],
+        values: &[f32],
+        scratch: &mut Option<ChoiceScratch>,
+    ) -> Result<bool> {
+        let catalog = &self.catalog;
+        let (Some(choice), Some(scratch), Some(head), Some(items)) =
+            (&mut self.choice, scratch, catalog.model().choice(), catalog.choice())
+        else {
+            return Ok(true);
+        };
+        let answers = answered.iter().copied().zip(values.iter().copied());
+        scratch.add_up(head, items, answers.clone(), self.state)?;
+        let targets = answers.map(|(item, value)| (item, head.targets.at(value)));
+        let vector = &mut choice.vector[..head.width()];
+        if !scratch.solver.solve(head, &choice.start, &items.rows, targets, vector) {
+            return Ok(false);
+        }
+        head.finish(&mut choice.vector, answered.len());
+        let mut sums = scratch.sums.iter().map(|(_, sum)| sum);
+        Ok(are_finite(&choice.vector) && sums.all(|sum| sum.is_finite()))
     }
 
-    /// What scores the items of the user's catalogue, with an exposure of 1 as it was trained;
-    /// `None` if they are ordered by predicted rating.
-    pub fn scoring<'a>(
-        &'a mut self,
-        catalog: &'a Catalog,
+    /// What scores the items of the user's catalogue for choosing, with an exposure of 1 as
+    /// it was trained; `None` if they are ordered by predicted rating.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(super) fn choice_scoring<'a>(
+        &'a self,
         exposure: f32,
-    ) -> Option<ChoiceScoring<'a>> {
-        let (head, items) = (catalog.model().choice()?, catalog.choice()?);
-        self.exposed.copy_from_slice(&self.vector);
-        self.exposed[head.width()] -= (1.0 - exposure) * head.exposure;
-        Some(ChoiceScoring { head, items, vector: &self.exposed, sums: &self.sums })
+        scratch: &'a mut Option<ChoiceScratch>,
+    ) -> Result<Option<ChoiceScoring<'a>>> {
+        let (Some(choice), Some(scratch), Some(head), Some(items)) =
+            (&self.choice, scratch, self.catalog.model().choice(), self.catalog.choice())
+        else {
+            return Ok(None);
+        };
+        scratch.add_up(head, items, self.answers(), self.state)?;
+        scratch.exposed.copy_from_slice(&choice.vector);
+        scratch.exposed[head.width()] -= (1.0 - exposure) * head.exposure;
+        Ok(Some(ChoiceScoring { head, items, vector: &scratch.exposed, sums: &scratch.sums }))
+    }
+
+    /// Writes the covariance of the vector for choosing, before [`ChoiceHead::finish`],
+    /// `[width, width]`, in units of an answer's variance, and whether there is one; `work`
+    /// is as large.
+    pub(super) fn choice_covariance(
+        &self,
+        scratch: &mut Option<ChoiceScratch>,
+        work: &mut [f64],
+        covariance: &mut [f64],
+    ) -> bool {
+        let (Some(scratch), Some(head), Some(items)) =
+            (scratch, self.catalog.model().choice(), self.catalog.choice())
+        else {
+            return false;
+        };
+        scratch.solver.covariance(head, &items.rows, &self.rated, work, covariance);
+        true
     }
 }
 
@@ -302,7 +296,12 @@ pub struct ChoiceScoring<'a> {
     sums: &'a [(u32, f32)],
 }
 
-impl ChoiceScoring<'_> {
+impl<'a> ChoiceScoring<'a> {
+    /// The items that neighbours of the answers add to or take from, in ascending order.
+    pub fn neighbours(self) -> impl Iterator<Item = u32> + use<'a> {
+        self.sums.iter().filter(|(_, sum)| *sum != 0.0).map(|(item, _)| *item)
+    }
+
     /// Scores some rows, all of which are in the catalogue, without predicted ratings.
     pub fn score(&self, rows: Rows, scores: &mut [f32]) {
         let width = self.vector.len();

@@ -5,54 +5,60 @@ mod choice;
 mod profile;
 pub mod questions;
 pub(crate) mod recommend;
-mod room;
 pub(crate) mod saved;
 mod score;
+mod scratch;
 
-pub use choice::{ChoiceScoring, ChoiceUser, VectorSolver};
+pub use choice::{ChoiceScoring, VectorSolver};
+pub use scratch::Scratch;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::catalog::blocks::BLOCK;
-use crate::catalog::item_set::ItemSet;
-use crate::kernels::{add_scaled, are_finite};
+use crate::catalog::blocks::{BLOCK, InputBuffers};
+use crate::kernels::add_scaled;
 use crate::model::config::Local;
 use crate::model::embedding::write_row;
 use crate::model::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
-use crate::user::adapt::{OwnHead, Posterior, SupportSet, local_update};
+use crate::user::adapt::{OwnHead, Posterior, Workspace};
+use crate::user::choice::ChoiceUser;
 use crate::user::profile::Profile;
-use crate::user::room::{Room, rated_set};
-use crate::{Catalog, Error, Model, Recommendation, Result};
+use crate::user::scratch::{LocalSolver, rated_set};
+use crate::{Catalog, Error, Model, Result};
+
+/// A user has a place for so many ratings from the beginning.
+const FIRST_RATINGS: usize = 64;
 
 /// A user of one catalogue, whose head adapts to their ratings.
 ///
-/// Owns its buffers, so that [`User::adapt`], [`User::score`] and
-/// [`User::recommend_into`] allocate nothing, up to as many ratings as there is
-/// room for: see [`User::reserve`]. Keeps its catalogue alive. May move between
-/// threads, and is used by one at a time.
+/// A user is what is known of them: profile, ratings, and adapted head, some 3 KB with the
+/// default recipe. What a call computes in is a [`Scratch`] of the caller's: with one that has
+/// served as many ratings before, [`User::adapt`] allocates nothing up to 64 ratings or as
+/// many as the user had before, and [`User::score`] and [`User::recommend_into`] allocate
+/// nothing. Keeps its catalogue alive. May be read from any number of threads at once.
 #[derive(Clone, Debug)]
 pub struct User {
-    pub(crate) catalog: Catalog,
-    pub(crate) profile: Profile,
+    catalog: Catalog,
+    profile: Profile,
     /// The user's part of the head's input; empty with item vectors.
-    pub(crate) embedding: Vec<f32>,
-    pub(crate) unknown_values: usize,
-    pub(crate) rated: Vec<u32>,
+    embedding: Vec<f32>,
+    unknown_values: usize,
+    rated: Vec<u32>,
     ratings: Vec<f32>,
     /// Ratings that the user was loaded with, of items that the catalogue lacks.
-    pub(crate) absent: Vec<(Box<str>, f32)>,
-    /// Ratings that are more than a block.
-    support: SupportSet,
-    /// How sure the head is, with the ridge solver.
-    pub(crate) posterior: Option<Posterior>,
-    pub(crate) own_head: OwnHead,
+    absent: Vec<(Box<str>, f32)>,
+    own_head: OwnHead,
     /// The vector for choosing, where the model has a head for it.
-    pub(crate) choice: Option<ChoiceUser>,
-    pub(crate) room: Room,
-    /// Items to leave out of a recommendation.
-    pub(crate) left_out: ItemSet,
-    /// Room for new items that have places kept for them.
-    pub(crate) new_room: Vec<Recommendation>,
+    choice: Option<ChoiceUser>,
+    /// Tells what this user is adapted to from all that this or others are or were: by it a
+    /// scratch knows the last user again. Clones share it until they change.
+    state: u64,
+}
+
+/// A state that no user was in before.
+fn new_state() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl User {
@@ -99,71 +105,23 @@ impl User {
             prior.write_row(fields, columns, row, &mut moved);
             add_scaled(Arc::make_mut(&mut start).as_mut_slice(), 1.0, &moved);
         }
-        let (full, network) = (model.head_network(), model.user_head_network());
+        let full = model.head_network();
         let mut sums = Vec::new();
         full.sums_of_user(model.head(), &embedding, &mut sums);
-        let packed = model.packed_start(&start, &sums);
-        let total = full.speed_of_bias(0, &embedding, speed(model));
-        let (rates, posterior) = match &model.config().local {
-            Local::Gradient(steps) => {
-                let mut rates = steps.rates.clone();
-                rates[1] = total as f32;
-                (rates, None)
-            }
-            Local::Ridge(_) => {
-                let mut scale = full.parameters_without_user(&contents.head_scale);
-                if let Some(bias) = scale.last_mut() {
-                    *bias = total.sqrt() as f32;
-                }
-                (Vec::new(), Some(Posterior::new(scale)))
-            }
-        };
-        let mut user = Self {
+        let packed = model.pack_start(&start, &sums);
+        let bias_speed = full.speed_of_bias(0, &embedding, speed(model));
+        Ok(Self {
             profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
             catalog: catalog.clone(),
             unknown_values: 0,
-            rated: Vec::new(),
-            ratings: Vec::new(),
+            rated: Vec::with_capacity(FIRST_RATINGS),
+            ratings: Vec::with_capacity(FIRST_RATINGS),
             absent: Vec::new(),
-            support: SupportSet::default(),
-            posterior,
-            own_head: OwnHead::new(network, start, packed, sums, rates),
+            own_head: OwnHead::new(start, packed, sums, bias_speed),
             choice: ChoiceUser::new(catalog, columns, row),
-            room: Room::new(model),
             embedding,
-            left_out: ItemSet::new(catalog.len())?,
-            new_room: Vec::new(),
-        };
-        user.reserve(BLOCK)?;
-        Ok(user)
-    }
-
-    /// Makes room, so that [`User::adapt`] allocates nothing for up to so many
-    /// ratings.
-    ///
-    /// # Errors
-    /// [`Error::OutOfMemory`]; the user is as before.
-    pub fn reserve(&mut self, ratings: usize) -> Result<()> {
-        let lists = Error::out_of_memory::<[f32; 2]>("a user's ratings", ratings);
-        let more = ratings.saturating_sub(self.rated.len());
-        self.rated
-            .try_reserve_exact(more)
-            .and_then(|()| self.ratings.try_reserve_exact(more))
-            .map_err(lists)?;
-        if let (Some(choice), Some(items)) = (&mut self.choice, self.catalog.choice()) {
-            choice.reserve(ratings, items)?;
-        }
-        let model = self.catalog.model();
-        let (network, config) = (model.user_head_network(), model.config());
-        if ratings > BLOCK && model.has_ratings() {
-            self.support.reserve(ratings, network.item_width(), config.factors > 0)?;
-        }
-        // Ridge regression takes its rows in blocks.
-        if let Local::Gradient(_) = config.local {
-            self.room.workspace.activations.resize(network, ratings);
-            self.room.workspace.deltas.resize(network, ratings);
-        }
-        Ok(())
+            state: new_state(),
+        })
     }
 
     /// The catalogue that item indices refer to.
@@ -215,16 +173,24 @@ impl User {
     /// that is listed twice counts twice.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is not one rating an item,
-    /// [`Error::ItemIndex`], [`Error::Rating`], and [`Error::OutOfMemory`] for
-    /// more ratings than there is room for: the user is as before.
-    /// [`Error::Diverged`] if the learning rate is too large for these
+    /// [`Error::Argument`] if there is not one rating an item, or for a scratch of another
+    /// catalogue, [`Error::ItemIndex`], [`Error::Rating`], and [`Error::OutOfMemory`]: the
+    /// user is as before. [`Error::Diverged`] if the learning rate is too large for these
     /// ratings: the user is reset.
-    pub fn adapt(&mut self, items: &[u32], ratings: &[f32]) -> Result<()> {
+    pub fn adapt(&mut self, items: &[u32], ratings: &[f32], scratch: &mut Scratch) -> Result<()> {
         self.check(items, ratings)?;
-        self.reserve(items.len())?;
+        scratch.check(&self.catalog)?;
+        scratch.reserve(items.len())?;
+        let more = items.len().saturating_sub(self.rated.len());
+        let lists = Error::out_of_memory::<[f32; 2]>("a user's ratings", items.len());
+        self.rated
+            .try_reserve(more)
+            .and_then(|()| self.ratings.try_reserve(more))
+            .map_err(lists)?;
         self.forget_ratings();
-        if self.adapt_choice(items, ratings) && self.adapt_head(items, ratings) {
+        if self.adapt_choice(items, ratings, &mut scratch.choice)?
+            && self.adapt_head(items, ratings, scratch)
+        {
             self.rated.extend_from_slice(items);
             self.ratings.extend_from_slice(ratings);
             return Ok(());
@@ -240,54 +206,59 @@ impl User {
         Err(Error::Diverged { work: "the local update", problem })
     }
 
-    /// Adapts the vector for choosing; whether it is finite.
-    fn adapt_choice(&mut self, items: &[u32], values: &[f32]) -> bool {
-        let catalog = &self.catalog;
-        match (&mut self.choice, catalog.model().choice(), catalog.choice()) {
-            (Some(choice), Some(head), Some(rows)) => choice.adapt(head, rows, items, values),
-            _ => true,
-        }
-    }
-
     /// Adapts the head for ratings; whether it is finite.
-    fn adapt_head(&mut self, items: &[u32], ratings: &[f32]) -> bool {
+    fn adapt_head(&mut self, items: &[u32], ratings: &[f32], scratch: &mut Scratch) -> bool {
         if !self.model().has_ratings() {
             return true;
         }
-        let Self { catalog, support, posterior, own_head, .. } = self;
-        let Room { inputs: buffers, workspace } = &mut self.room;
-        let model = catalog.model();
-        let (network, config) = (model.user_head_network(), model.config());
-        let mut targets = [0.0; BLOCK];
-        let set = if items.len() <= BLOCK {
-            rated_set(buffers, catalog, items, ratings, &mut targets)
-        } else {
-            for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
-                support.extend(rated_set(buffers, catalog, items, ratings, &mut targets));
+        let Self { catalog, own_head, .. } = self;
+        let Scratch { inputs, workspace, packed, local, .. } = scratch;
+        let network = catalog.model().user_head_network();
+        match local {
+            LocalSolver::Ridge { posterior, of } => {
+                *of = None;
+                let solved = own_head.solve(catalog, items, ratings, posterior, inputs, workspace);
+                *of = solved.then_some(self.state);
+                solved && posterior.write(own_head)
             }
-            support.set()
-        };
-        match (&config.local, posterior) {
-            (Local::Ridge(ridge), Some(posterior)) => {
-                let activations = &mut workspace.activations;
-                posterior.adapt(network, &config.output, ridge, set, own_head, activations)
-                    && are_finite(own_head.numbers())
+            LocalSolver::Gradient(solver) => {
+                let output = &catalog.model().config().output;
+                let mut targets = [0.0; BLOCK];
+                solver.support.clear();
+                if items.len() <= BLOCK {
+                    let set = rated_set(inputs, catalog, items, ratings, &mut targets);
+                    return solver.adapt(network, output, Some(set), own_head, packed, workspace);
+                }
+                for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
+                    solver.support.extend(rated_set(inputs, catalog, items, ratings, &mut targets));
+                }
+                solver.adapt(network, output, None, own_head, packed, workspace)
             }
-            (Local::Gradient(steps), _) => {
-                local_update(network, &config.output, steps, set, own_head, workspace)
-                    || are_finite(own_head.numbers())
-            }
-            (Local::Ridge(_), None) => false,
         }
+    }
+
+    /// The posterior of the user's head for ratings, which is the last user's still or is
+    /// computed anew; `None` with gradient steps.
+    fn posterior<'a>(
+        &self,
+        local: &'a mut LocalSolver,
+        inputs: &mut InputBuffers,
+        workspace: &mut Workspace,
+    ) -> Option<&'a mut Posterior> {
+        let LocalSolver::Ridge { posterior, of } = local else { return None };
+        if *of != Some(self.state) {
+            let Self { catalog, rated, ratings, .. } = self;
+            // It was solved before, when the user adapted.
+            self.own_head.solve(catalog, rated, ratings, posterior, inputs, workspace);
+            *of = Some(self.state);
+        }
+        Some(posterior)
     }
 
     /// Forgets the ratings: the head is where it started.
     pub fn reset(&mut self) {
         self.forget_ratings();
         self.own_head.reset();
-        if let Some(posterior) = &mut self.posterior {
-            posterior.reset();
-        }
         if let (Some(choice), Some(head)) = (&mut self.choice, self.catalog.model().choice()) {
             choice.reset(head);
         }
@@ -299,11 +270,16 @@ impl User {
         self.choice.as_ref().map(ChoiceUser::vector)
     }
 
+    /// The items that the user is adapted to, each with its rating.
+    fn answers(&self) -> impl ExactSizeIterator<Item = (u32, f32)> + Clone {
+        self.rated.iter().copied().zip(self.ratings.iter().copied())
+    }
+
     fn forget_ratings(&mut self) {
         self.rated.clear();
         self.ratings.clear();
         self.absent.clear();
-        self.support.clear();
+        self.state = new_state();
     }
 
     pub(crate) fn check(&self, items: &[u32], ratings: &[f32]) -> Result<()> {

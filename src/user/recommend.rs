@@ -6,9 +6,9 @@ use std::sync::atomic::{self, AtomicUsize};
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
 use crate::model::network::LayerRows;
-use crate::user::ChoiceUser;
+use crate::user::ChoiceScoring;
 use crate::user::score::Scoring;
-use crate::{Catalog, Error, Result, User, threads};
+use crate::{Catalog, Error, Result, Scratch, User, threads};
 
 /// An item, its score, and what the user would rate it.
 ///
@@ -133,13 +133,13 @@ impl RecommendOptions<'_> {
     }
 
     /// Puts all that is not to be recommended to a user into a set.
-    fn leave_out(&self, rated: &[u32], choice: Option<&ChoiceUser>, left_out: &mut ItemSet) {
+    fn leave_out(&self, rated: &[u32], choice: Option<ChoiceScoring>, left_out: &mut ItemSet) {
         match self.among {
             None => left_out.clear(),
             Some(among) => {
                 left_out.fill();
                 let neighbours = choice.filter(|_| self.add_neighbours);
-                let neighbours = neighbours.into_iter().flat_map(ChoiceUser::neighbours);
+                let neighbours = neighbours.into_iter().flat_map(ChoiceScoring::neighbours);
                 among.iter().copied().chain(neighbours).for_each(|item| left_out.remove(item));
             }
         }
@@ -156,19 +156,19 @@ impl User {
     /// is enough.
     ///
     /// # Errors
-    /// [`Error::ItemIndex`] if a listed item is not in the catalogue;
-    /// [`Error::Argument`] for an exposure that is not finite, or an order by ratings of a
-    /// model that was trained without; [`Error::OutOfMemory`] where places are kept for new
-    /// items.
+    /// [`Error::ItemIndex`] if a listed item is not in the catalogue; [`Error::Argument`] for
+    /// an exposure that is not finite, an order by ratings of a model that was trained
+    /// without, or a scratch of another catalogue; [`Error::OutOfMemory`].
     pub fn recommend(
-        &mut self,
+        &self,
         k: usize,
         options: &RecommendOptions,
         best: &mut Vec<Recommendation>,
+        scratch: &mut Scratch,
     ) -> Result<()> {
         best.clear();
         best.resize(k.min(self.catalog.len()), Recommendation::new(0, 0.0));
-        let found = self.recommend_into(options, best).inspect_err(|_| best.clear())?;
+        let found = self.recommend_into(options, best, scratch).inspect_err(|_| best.clear())?;
         best.truncate(found);
         Ok(())
     }
@@ -177,16 +177,14 @@ impl User {
     /// many it found; what comes after them is not touched.
     ///
     /// # Errors
-    /// [`Error::ItemIndex`] if a listed item is not in the catalogue;
-    /// [`Error::Argument`] for an exposure that is not finite, or an order by ratings of a
-    /// model that was trained without; [`Error::OutOfMemory`] where places are kept for new
-    /// items.
+    /// Those of [`User::recommend`].
     pub fn recommend_into(
-        &mut self,
+        &self,
         options: &RecommendOptions,
         best: &mut [Recommendation],
+        scratch: &mut Scratch,
     ) -> Result<usize> {
-        self.recommend_by_threads(1, options, best)
+        self.recommend_by_threads(1, options, best, scratch)
     }
 
     /// [`User::recommend_into`], by so many threads: the calling one and others that
@@ -199,37 +197,46 @@ impl User {
     /// start, is done without.
     ///
     /// # Errors
-    /// As [`User::recommend_into`].
+    /// Those of [`User::recommend`].
     pub fn recommend_by_threads(
-        &mut self,
+        &self,
         threads: usize,
         options: &RecommendOptions,
         best: &mut [Recommendation],
+        scratch: &mut Scratch,
     ) -> Result<usize> {
         options.check(self)?;
-        let items = self.catalog.len();
+        scratch.check(&self.catalog)?;
+        let count = self.search(threads, options, best, scratch)?;
+        self.add_ratings(&mut best[..count], scratch);
+        Ok(count)
+    }
+
+    /// Finds the best items, and says how many; their ratings are not predicted yet.
+    fn search(
+        &self,
+        threads: usize,
+        options: &RecommendOptions,
+        best: &mut [Recommendation],
+        scratch: &mut Scratch,
+    ) -> Result<usize> {
+        let catalog = &self.catalog;
+        let items = catalog.len();
         let most = best.len().min(items);
         if most == 0 {
             return Ok(0);
         }
-        options.leave_out(&self.rated, self.choice.as_ref(), &mut self.left_out);
-
+        let Scratch { inputs, workspace, packed, choice, left_out, new_items, .. } = scratch;
         let kept = options.new_items.min(most);
-        let mut new_room = std::mem::take(&mut self.new_room);
-        if let Err(error) = new_room.try_reserve_exact(kept.saturating_sub(new_room.len())) {
-            return Err(Error::out_of_memory::<Recommendation>("places for new items", kept)(
-                error,
-            ));
-        }
-        new_room.resize(kept, Recommendation::new(0, 0.0));
+        new_items.clear();
+        let refuse = Error::out_of_memory::<Recommendation>("places for new items", kept);
+        new_items.try_reserve_exact(kept).map_err(refuse)?;
+        new_items.resize(kept, Recommendation::new(0, 0.0));
 
-        let Self { catalog, own_head, choice, left_out, room, .. } = self;
-        let model = catalog.model();
-        let choice = choice.as_mut().filter(|_| options.order == Order::Score);
-        let choice = choice.and_then(|choice| choice.scoring(catalog, options.exposure));
-        own_head.pack(model.user_head_network());
-        let head = own_head.forward(model.user_head_network());
-        let (inputs, activations) = (&mut room.inputs, &mut room.workspace.activations);
+        let choice = self.choice_scoring(options.exposure, choice)?;
+        options.leave_out(&self.rated, choice, left_out);
+        let choice = choice.filter(|_| options.order == Order::Score);
+        let activations = &mut workspace.activations;
         let blocks = items.div_ceil(BLOCK);
         let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MAX_THREADS).min(sought).max(1);
@@ -239,7 +246,7 @@ impl User {
             heaps.resize((threads - 1) * each, Recommendation::new(0, 0.0));
         }
         let search = Search {
-            scoring: Scoring { catalog, head, choice },
+            scoring: Scoring { catalog, head: self.forward(packed), choice },
             raters: raters(catalog, options.min_raters, kept),
             min_raters: options.min_raters,
             left_out,
@@ -247,7 +254,7 @@ impl User {
             step: (blocks / (16 * threads)).clamp(1, 16),
             next: AtomicUsize::new(0),
         };
-        let network = model.user_head_network();
+        let network = catalog.model().user_head_network();
         let mut helpers: Vec<_> = heaps
             .chunks_exact_mut(each)
             .map(|heap| {
@@ -256,7 +263,7 @@ impl User {
                 (inputs.clone(), activations, Found::new(best, new))
             })
             .collect();
-        let mut found = Found::new(&mut best[..most], &mut new_room);
+        let mut found = Found::new(&mut best[..most], new_items);
         threads::share(
             &mut helpers,
             |(inputs, activations, found)| search.run(inputs, activations, found),
@@ -266,15 +273,11 @@ impl User {
             found.take(others);
         }
         let is_new = |item: u32| search.raters.is_some_and(|raters| raters[item as usize] == 0);
-        let count = found.finish(is_new);
-        drop(helpers);
-        self.new_room = new_room;
-        self.add_ratings(&mut best[..count]);
-        Ok(count)
+        Ok(found.finish(is_new))
     }
 
     /// Predicts the ratings of what was recommended.
-    fn add_ratings(&mut self, best: &mut [Recommendation]) {
+    fn add_ratings(&self, best: &mut [Recommendation], scratch: &mut Scratch) {
         if !self.model().has_ratings() {
             return;
         }
@@ -283,8 +286,9 @@ impl User {
         for best in best.chunks_mut(BLOCK) {
             let count = best.len();
             items.iter_mut().zip(&*best).for_each(|(item, found)| *item = found.item);
-            self.predict_listed(&items[..count], &mut ratings[..count]);
-            self.deviate_listed(&items[..count], &ratings[..count], &mut deviations[..count]);
+            let (items, ratings) = (&items[..count], &mut ratings[..count]);
+            self.predict_listed(items, ratings, scratch);
+            self.deviate_listed(items, ratings, &mut deviations[..count], scratch);
             for (found, (rating, deviation)) in best.iter_mut().zip(ratings.iter().zip(&deviations))
             {
                 (found.rating, found.deviation) = (*rating, *deviation);

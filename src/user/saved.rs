@@ -16,8 +16,9 @@
 use xxhash_rust::xxh64::xxh64;
 
 use crate::model::schema::{Entity, FieldKind, Value, encode_row};
+use crate::user::new_state;
 use crate::user::profile::Profile;
-use crate::{Catalog, Error, Model, Result, User};
+use crate::{Catalog, Error, Model, Result, Scratch, User};
 
 const MARK: &[u8; 8] = b"melu-usr";
 const VERSION: u32 = 1;
@@ -85,8 +86,8 @@ impl User {
     /// # Errors
     /// [`Error::SavedUser`] if the bytes are no saved user, or not whole;
     /// [`Error::Rating`] and [`Error::Diverged`] if another model cannot learn
-    /// from the ratings.
-    pub fn load(catalog: &Catalog, bytes: &[u8]) -> Result<Loaded> {
+    /// from the ratings; [`Error::Argument`] for a scratch of another catalogue.
+    pub fn load(catalog: &Catalog, bytes: &[u8], scratch: &mut Scratch) -> Result<Loaded> {
         let saved = Saved::read(bytes)?;
         let (profile, unusable) = usable(catalog.model(), &saved.profile);
         let mut user = Self::new(catalog, &profile)?;
@@ -107,10 +108,11 @@ impl User {
                 None => absent.push((Box::from(id), rating)),
             }
         }
-        // The deviations need the support set, and a saved head does not hold it.
-        user.adapt(&items, &ratings)?;
+        // The vector for choosing is not saved: it follows from the ratings.
+        user.adapt(&items, &ratings, scratch)?;
         if !adapted_anew {
-            user.own_head.take(&saved.head);
+            user.own_head.change().0.copy_from_slice(&saved.head);
+            user.state = new_state();
         }
         let missing_items = absent.len();
         user.absent = absent;

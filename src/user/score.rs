@@ -1,11 +1,10 @@
 //! Scores of items, predicted ratings, and how far ratings may lie from them.
 
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
-use crate::model::config::Local;
 use crate::model::network::LayerRows;
 use crate::user::ChoiceScoring;
-use crate::user::adapt::Forward;
-use crate::{Catalog, Error, Result, User};
+use crate::user::adapt::{Forward, PackedHead};
+use crate::{Catalog, Error, Result, Scratch, User};
 
 impl User {
     /// Scores some items: `scores[i]` is that of `items[i]`, by which recommendations are
@@ -13,27 +12,26 @@ impl User {
     /// of its own; of a model without a head for choosing it is the predicted rating.
     ///
     /// # Errors
-    /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
-    /// length.
-    pub fn score(&mut self, items: &[u32], scores: &mut [f32]) -> Result<()> {
+    /// [`Error::ItemIndex`]; [`Error::Argument`] if the slices differ in length, or for a
+    /// scratch of another catalogue; and [`Error::OutOfMemory`].
+    pub fn score(&self, items: &[u32], scores: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         self.catalog.check(items)?;
         check_length("scores", items.len(), scores.len())?;
-        for (items, scores) in items.chunks(BLOCK).zip(scores.chunks_mut(BLOCK)) {
-            self.score_block(Rows::Listed(items), scores);
-        }
-        Ok(())
+        let blocks = items.chunks(BLOCK).map(Rows::Listed);
+        self.score_blocks(blocks, scores, scratch)
     }
 
     /// Scores the whole catalogue: `scores[i]` is that of item `i`, as [`User::score`] has it.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is not one score an item.
-    pub fn score_all(&mut self, scores: &mut [f32]) -> Result<()> {
-        check_length("scores", self.catalog.len(), scores.len())?;
-        for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
-            self.score_block(Rows::From(block * BLOCK, scores.len()), scores);
-        }
-        Ok(())
+    /// [`Error::Argument`] if there is not one score an item, or for a scratch of another
+    /// catalogue; and [`Error::OutOfMemory`].
+    pub fn score_all(&self, scores: &mut [f32], scratch: &mut Scratch) -> Result<()> {
+        let len = self.catalog.len();
+        check_length("scores", len, scores.len())?;
+        let starts = (0..len).step_by(BLOCK);
+        let blocks = starts.map(|start| Rows::From(start, BLOCK.min(len - start)));
+        self.score_blocks(blocks, scores, scratch)
     }
 
     /// Predicts what the user would rate some items if they tried them: `ratings[i]` is that
@@ -41,15 +39,16 @@ impl User {
     ///
     /// # Errors
     /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
-    /// length, or the model was trained without ratings.
-    pub fn predict(&mut self, items: &[u32], ratings: &mut [f32]) -> Result<()> {
+    /// length, the model was trained without ratings, or the scratch is of another catalogue.
+    pub fn predict(&self, items: &[u32], ratings: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         self.catalog.check(items)?;
         check_length("ratings", items.len(), ratings.len())?;
+        scratch.check(&self.catalog)?;
         if !self.model().has_ratings() {
             let problem = "it was trained without ratings, and predicts none";
             return Err(Error::argument("model", problem));
         }
-        self.predict_listed(items, ratings);
+        self.predict_listed(items, ratings, scratch);
         Ok(())
     }
 
@@ -60,9 +59,14 @@ impl User {
     /// Of a model that knows no better, and with clicks, they are the predicted ratings.
     ///
     /// # Errors
-    /// As [`User::predict`].
-    pub fn predict_median(&mut self, items: &[u32], ratings: &mut [f32]) -> Result<()> {
-        self.predict(items, ratings)?;
+    /// Those of [`User::predict`].
+    pub fn predict_median(
+        &self,
+        items: &[u32],
+        ratings: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        self.predict(items, ratings, scratch)?;
         if let Some(medians) = &self.model().config().medians {
             ratings.iter_mut().for_each(|rating| *rating = medians.of(*rating));
         }
@@ -77,42 +81,44 @@ impl User {
     /// what nobody can know. See [`Model::has_deviations`](crate::Model::has_deviations).
     ///
     /// # Errors
-    /// As [`User::predict`], and [`Error::Argument`] if the model knows no
+    /// Those of [`User::predict`], and [`Error::Argument`] if the model knows no
     /// deviations.
     pub fn predict_with_deviations(
-        &mut self,
+        &self,
         items: &[u32],
         ratings: &mut [f32],
         deviations: &mut [f32],
+        scratch: &mut Scratch,
     ) -> Result<()> {
         check_length("deviations", items.len(), deviations.len())?;
-        self.predict(items, ratings)?;
+        self.predict(items, ratings, scratch)?;
         if !self.model().has_deviations() {
             let problem = "the model adapts by gradient steps, and does not know them";
             return Err(Error::argument("deviations", problem));
         }
-        self.deviate_listed(items, ratings, deviations);
+        self.deviate_listed(items, ratings, deviations, scratch);
         Ok(())
     }
 
     /// Writes the deviations of predicted ratings of items, all of which are in the
     /// catalogue; NaN of a model that knows none.
-    pub(crate) fn deviate_listed(
-        &mut self,
+    pub(super) fn deviate_listed(
+        &self,
         items: &[u32],
         ratings: &[f32],
         deviations: &mut [f32],
+        scratch: &mut Scratch,
     ) {
-        let Self { catalog, room, posterior, .. } = self;
-        let model = catalog.model();
-        let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
+        let Scratch { inputs, workspace, local, .. } = scratch;
+        let Some(posterior) = self.posterior(local, inputs, workspace) else {
             return deviations.fill(f32::NAN);
         };
+        let (model, ridge) = (self.catalog.model(), *posterior.settings());
         let width = model.user_head_network().item_width();
         let output = &model.config().output;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK));
         for ((items, ratings), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
-            let (inputs, item_variances) = room.inputs.fill(catalog, Rows::Listed(items));
+            let (inputs, item_variances) = inputs.fill(&self.catalog, Rows::Listed(items));
             for (row, (deviation, rating)) in deviations.iter_mut().zip(ratings).enumerate() {
                 let features = &inputs.items[row * width..][..width];
                 let of_item = item_variances.get(row).copied().unwrap_or(0.0);
@@ -123,26 +129,37 @@ impl User {
     }
 
     /// Predicts ratings of items, all of which are in the catalogue.
-    pub(crate) fn predict_listed(&mut self, items: &[u32], ratings: &mut [f32]) {
-        let Self { catalog, own_head, room, .. } = self;
-        let network = catalog.model().user_head_network();
-        own_head.pack(network);
-        let scoring = Scoring { catalog, head: own_head.forward(network), choice: None };
-        let activations = &mut room.workspace.activations;
+    pub(super) fn predict_listed(&self, items: &[u32], ratings: &mut [f32], scratch: &mut Scratch) {
+        let Scratch { inputs, workspace, packed, .. } = scratch;
+        let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice: None };
         for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks_mut(BLOCK)) {
-            scoring.predict_block(Rows::Listed(items), &mut room.inputs, activations, ratings);
+            let rows = Rows::Listed(items);
+            scoring.predict_block(rows, inputs, &mut workspace.activations, ratings);
         }
     }
 
-    /// Scores one block of items, all of which are in the catalogue.
-    fn score_block(&mut self, rows: Rows, scores: &mut [f32]) {
-        let Self { catalog, own_head, choice, room, .. } = self;
-        let network = catalog.model().user_head_network();
-        own_head.pack(network);
-        let choice = choice.as_mut().and_then(|choice| choice.scoring(catalog, 1.0));
-        let scoring = Scoring { catalog, head: own_head.forward(network), choice };
-        let activations = &mut room.workspace.activations;
-        scoring.score_block(rows, &mut room.inputs, activations, scores);
+    /// Scores blocks of items, all of which are in the catalogue.
+    fn score_blocks<'a>(
+        &self,
+        blocks: impl Iterator<Item = Rows<'a>>,
+        scores: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        scratch.check(&self.catalog)?;
+        let Scratch { inputs, workspace, packed, choice, .. } = scratch;
+        let choice = self.choice_scoring(1.0, choice)?;
+        let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice };
+        for (rows, scores) in blocks.zip(scores.chunks_mut(BLOCK)) {
+            scoring.score_block(rows, inputs, &mut workspace.activations, scores);
+        }
+        Ok(())
+    }
+
+    /// The head for ratings on the way forward.
+    pub(super) fn forward<'a>(&'a self, packed: &'a mut PackedHead) -> Forward<'a> {
+        let network = self.model().user_head_network();
+        packed.pack(network, &self.own_head, self.state);
+        self.own_head.forward(network, packed)
     }
 }
 

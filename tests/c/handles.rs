@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
 use melu::ffi::*;
-use melu::{Model, User};
+use melu::{Model, Scratch, User};
 
 use crate::common::files::{bytes, sample};
 
@@ -145,7 +145,8 @@ pub fn string(text: melu_str) -> String {
 /// A wrong call leaves the handle usable.
 pub fn usable(handles: &Handles) {
     let mut expected = vec![0.0; 3];
-    rust_user().score_all(&mut expected).unwrap();
+    let user = rust_user();
+    user.score_all(&mut expected, &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     // SAFETY: the user is not freed.
     unsafe { ok(|e| melu_user_reset(handles.user, e)) };
     assert_eq!(handles.scores(), expected);

@@ -7,6 +7,8 @@ use std::ptr::null_mut;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    /// Bytes that this thread took, and did not give back.
+    static BYTES: Cell<isize> = const { Cell::new(0) };
     /// Allocations of this many bytes or more fail.
     static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
@@ -22,11 +24,13 @@ unsafe impl GlobalAlloc for Watching {
         if layout.size() >= LIMIT.get() {
             return null_mut();
         }
+        BYTES.set(BYTES.get() + layout.size() as isize);
         // SAFETY: as the caller asks.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        BYTES.set(BYTES.get() - layout.size() as isize);
         // SAFETY: as the caller asks.
         unsafe { System.dealloc(memory, layout) }
     }
@@ -37,6 +41,13 @@ pub fn allocations(work: impl FnOnce()) -> usize {
     let before = COUNT.get();
     work();
     COUNT.get() - before
+}
+
+/// What `work` returns, and how many more bytes are in use after it.
+pub fn bytes_of<R>(work: impl FnOnce() -> R) -> (R, isize) {
+    let before = BYTES.get();
+    let result = work();
+    (result, BYTES.get() - before)
 }
 
 /// Runs `work` while allocations of `limit` bytes or more fail.

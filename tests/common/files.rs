@@ -7,7 +7,7 @@ use melu::model::familiarity::Familiarity;
 use melu::model::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
 use melu::model::prior::{Input, Prior, Term};
 use melu::model::schema::{Column, Entity, Strings, Value, Vocabulary};
-use melu::{Asking, Catalog, Error, Model, NewItem, Questions, User, greedy_evidence};
+use melu::{Asking, Catalog, Error, Model, NewItem, Questions, Scratch, User, greedy_evidence};
 use serde_json::Value as Json;
 
 use super::{Tensors, unit};
@@ -161,18 +161,20 @@ pub fn use_all(model: &Model) {
     let items = [item("one", &values), item("new", &values), item("unknown", &[])];
     let catalog = Catalog::new(model, &items).unwrap();
     use_catalog(&catalog);
-    User::new(&catalog, &profile).unwrap().score_all(&mut [0.0; 3]).unwrap();
+    let user = User::new(&catalog, &profile).unwrap();
+    user.score_all(&mut [0.0; 3], &mut Scratch::new(&catalog).unwrap()).unwrap();
 }
 
 fn use_catalog(catalog: &Catalog) {
     let mut user = User::new(catalog, &[]).unwrap();
+    let mut scratch = Scratch::new(catalog).unwrap();
     let items: Vec<u32> = (0..catalog.len() as u32).collect();
     let mut scores = vec![0.0; items.len()];
-    user.score_all(&mut scores).unwrap();
+    user.score_all(&mut scores, &mut scratch).unwrap();
     let ratings = vec![1.0; items.len()];
-    let _ = user.adapt(&items, &ratings);
-    user.gradient_norms(&items, &ratings, &mut scores).unwrap();
-    user.recommend(2, &Default::default(), &mut Vec::new()).unwrap();
+    let _ = user.adapt(&items, &ratings, &mut scratch);
+    user.gradient_norms(&items, &ratings, &mut scores, &mut scratch).unwrap();
+    user.recommend(2, &Default::default(), &mut Vec::new(), &mut scratch).unwrap();
     user.reset();
     if let Ok(mut questions) = Questions::new(catalog) {
         user.next_question(&mut questions, Asking::default()).unwrap();

@@ -17,6 +17,12 @@ use melu::model::config::Config;
 use melu::model::file::Contents;
 use melu::model::loss::Loss;
 use melu::model::schema::{Field, FieldKind};
+use melu::{Scratch, User};
+
+/// A scratch that served nobody.
+pub fn scratch(user: &User) -> Scratch {
+    Scratch::new(user.catalog()).unwrap()
+}
 
 /// Says that a test is skipped: past the harness, which would keep it to itself.
 pub fn skipped(why: &str) {

@@ -40,7 +40,6 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   ASSERT_EQ(*catalog->try_title(0), "The First");
   melu::expected<melu::User> user = catalog->try_user({{"region", "w"}});
   ASSERT_TRUE(user);
-  ASSERT_TRUE(user->try_reserve(100));
   ASSERT_TRUE(user->try_adapt(items, ratings));
   ASSERT_EQ(user->try_score_all(scores)->size(), 3u);
   ASSERT_EQ(user->try_predict_all(again, deviations)->size(), 3u);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use melu::{Asking, Model, Questions};
+use melu::{Asking, Model, Questions, Scratch};
 use serde_json::json;
 
 use crate::person::{Person, find};
@@ -40,7 +40,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = Model::open(&arguments.model)?;
     let catalog = model.catalog()?.context("the model has no catalogue to ask about")?;
-    let mut user = arguments.person.user(&catalog)?;
+    let user = arguments.person.user(&catalog, &mut Scratch::new(&catalog)?)?;
     let (unknown, leave_out) =
         (find(&catalog, &arguments.unknown)?, find(&catalog, &arguments.leave_out)?);
     let known = find(&catalog, &arguments.known)?;

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use melu::{Catalog, Model, RecommendOptions, User, kernel_name, kernel_names, kernel_peak};
+use melu::{
+    Catalog, Model, RecommendOptions, Scratch, User, kernel_name, kernel_names, kernel_peak,
+};
 use serde_json::{Value as Json, json};
 
 use self::work::{adapt_operations, item_operations, made_up, rated};
@@ -108,11 +110,12 @@ fn measure(arguments: &Arguments) -> Result<Json> {
     for (place, catalog) in catalogs.iter().enumerate() {
         let items = catalog.len();
         let mut user = User::new(catalog, &[])?;
+        let mut scratch = Scratch::new(catalog)?;
         // Adapting does not depend on the catalogue.
         let counts = if place == 0 { &*arguments.ratings } else { &[] };
         for count in counts.iter().map(|count| *count as usize) {
             let (rated, ratings) = rated(&model, items, count);
-            let times = times(least, || user.adapt(&rated, &ratings))?;
+            let times = times(least, || user.adapt(&rated, &ratings, &mut scratch))?;
             rows.push(row(
                 "adapt",
                 json!({ "ratings": count }),
@@ -123,17 +126,18 @@ fn measure(arguments: &Arguments) -> Result<Json> {
         let operations = items as f64 * item_operations(&model);
         let mut scores = vec![0.0; items];
         let (rated, ratings) = rated(&model, items, 20);
-        user.adapt(&rated, &ratings)?;
-        let score = times(least, || user.score_all(&mut scores))?;
+        user.adapt(&rated, &ratings, &mut scratch)?;
+        let score = times(least, || user.score_all(&mut scores, &mut scratch))?;
         rows.push(row("score", json!({ "items": items }), score, operations));
         let mut best = Vec::new();
-        let recommend =
-            times(least, || user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best))?;
+        let recommend = times(least, || {
+            user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best, &mut scratch)
+        })?;
         let of = json!({ "items": items, "k": RECOMMENDED });
         rows.push(row("recommend", of, recommend, operations));
         let both = times(least, || {
-            user.adapt(&rated, &ratings)?;
-            user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best)
+            user.adapt(&rated, &ratings, &mut scratch)?;
+            user.recommend(RECOMMENDED, &RecommendOptions::default(), &mut best, &mut scratch)
         })?;
         let of = json!({ "ratings": rated.len(), "items": items, "k": RECOMMENDED });
         let with_adapting = operations + adapt_operations(&model, rated.len());

@@ -9,7 +9,7 @@ use melu::data::{Dataset, Rated, Scenario, SynthOptions, Task, World, ranking_ta
 use melu::model::schema::{Column, Entity};
 use melu::train::choice::Stage;
 use melu::train::{Progress, TrainOptions, Trainer};
-use melu::{Catalog, Model, RecommendOptions, Recommendation, User};
+use melu::{Catalog, Model, RecommendOptions, Recommendation, Scratch, User};
 
 use crate::terminal::{self, duration, print, print_table};
 
@@ -146,6 +146,7 @@ impl<'a> People<'a> {
     fn one(&self) -> Result<()> {
         let task = self.tasks.first().context("the world has no new user")?;
         let mut user = self.user(task)?;
+        let mut scratch = Scratch::new(self.catalog)?;
         let fields = self.dataset.users.fields().iter().map(|field| {
             let value = field.column.row(task.user as usize).first();
             let name = value.and_then(|&value| field.vocabulary.as_ref()?.name(value));
@@ -155,11 +156,11 @@ impl<'a> People<'a> {
         let (items, values) = split(&task.support[..BEST]);
         let options = RecommendOptions { leave_out: &items, ..RecommendOptions::default() };
         let mut lists = [Vec::new(), Vec::new()];
-        user.recommend(BEST, &options, &mut lists[0])?;
+        user.recommend(BEST, &options, &mut lists[0], &mut scratch)?;
         let begin = Instant::now();
-        user.adapt(&items, &values)?;
+        user.adapt(&items, &values, &mut scratch)?;
         let time = begin.elapsed().as_secs_f64() * 1e6;
-        user.recommend(BEST, &options, &mut lists[1])?;
+        user.recommend(BEST, &options, &mut lists[1], &mut scratch)?;
         let mut table = terminal::table(&["", "they say", "stars"], |column| column == 2);
         for (&item, value) in items.iter().zip(&values) {
             table.add_row([String::new(), self.title(item), format!("{value:.1}")]);
@@ -188,6 +189,7 @@ impl<'a> People<'a> {
     fn worth(&self) -> Result<()> {
         let mut sums = [[0.0; ANSWERS.len()]; 3];
         let mut best = Vec::new();
+        let mut scratch = Scratch::new(self.catalog)?;
         for task in &self.tasks {
             let mut user = self.user(task)?;
             let mut all: Vec<Recommendation> = (0..self.catalog.len() as u32)
@@ -196,8 +198,8 @@ impl<'a> People<'a> {
             all.sort_unstable();
             for (place, answers) in ANSWERS.into_iter().enumerate() {
                 let (items, values) = split(&task.support[..answers]);
-                user.adapt(&items, &values)?;
-                user.recommend(BEST, &RecommendOptions::default(), &mut best)?;
+                user.adapt(&items, &values, &mut scratch)?;
+                user.recommend(BEST, &RecommendOptions::default(), &mut best, &mut scratch)?;
                 let is_left = |item: &u32| !items.contains(item);
                 let popular = self.popular.iter().copied().filter(is_left).take(BEST);
                 let ideal = all.iter().map(|found| found.item).filter(is_left).take(BEST);

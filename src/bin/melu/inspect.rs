@@ -43,7 +43,8 @@ pub fn verify(arguments: &VerifyArguments) -> Result<()> {
     let mut scored = 0;
     if let Some(catalog) = model.catalog()? {
         let mut scores = vec![0.0; catalog.len()];
-        melu::User::new(&catalog, &[])?.score_all(&mut scores)?;
+        let mut scratch = melu::Scratch::new(&catalog)?;
+        melu::User::new(&catalog, &[])?.score_all(&mut scores, &mut scratch)?;
         if let Some(item) = scores.iter().position(|score| !score.is_finite()) {
             let id = catalog.id(item as u32).unwrap_or_default();
             anyhow::bail!("{}: item \"{id}\" has no finite score", arguments.model.display());

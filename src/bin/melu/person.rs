@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use melu::model::schema::Value;
-use melu::{Catalog, Model, User};
+use melu::{Catalog, Model, Scratch, User};
 
 use crate::terminal::note;
 
@@ -21,7 +21,7 @@ pub struct Person {
 
 impl Person {
     /// The person as a user of the catalogue, adapted to what they said.
-    pub fn user(&self, catalog: &Catalog) -> Result<User> {
+    pub fn user(&self, catalog: &Catalog, scratch: &mut Scratch) -> Result<User> {
         let profile = profile(catalog.model(), &self.user)?;
         let mut user = User::new(catalog, &profile)?;
         if user.unknown_values() > 0 {
@@ -32,7 +32,7 @@ impl Person {
         }
         let rated = find(catalog, self.rate.iter().map(|(id, _)| id))?;
         let ratings: Vec<f32> = self.rate.iter().map(|(_, rating)| *rating).collect();
-        user.adapt(&rated, &ratings)?;
+        user.adapt(&rated, &ratings, scratch)?;
         Ok(user)
     }
 }

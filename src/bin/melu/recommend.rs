@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use melu::{Model, Order, RecommendOptions};
+use melu::{Model, Order, RecommendOptions, Scratch};
 use serde_json::json;
 
 use crate::person::{Person, find};
@@ -54,7 +54,8 @@ enum By {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = Model::open(&arguments.model)?;
     let catalog = model.catalog()?.context("the model has no catalogue to recommend from")?;
-    let mut user = arguments.person.user(&catalog)?;
+    let mut scratch = Scratch::new(&catalog)?;
+    let user = arguments.person.user(&catalog, &mut scratch)?;
     let leave_out = find(&catalog, &arguments.leave_out)?;
     let options = RecommendOptions {
         leave_out: &leave_out,
@@ -69,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ..RecommendOptions::default()
     };
     let mut best = Vec::new();
-    user.recommend(arguments.count, &options, &mut best)?;
+    user.recommend(arguments.count, &options, &mut best, &mut scratch)?;
 
     let known = |number: f32| (!number.is_nan()).then_some(number);
     if arguments.json {

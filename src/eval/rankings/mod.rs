@@ -54,7 +54,7 @@ use crate::data::{Dataset, Scenario, Task, items_and_ratings};
 use crate::model::schema::Column;
 use crate::random::{Purpose, generator};
 use crate::train::TrainingRecord;
-use crate::{Catalog, Error, Model, Result, User};
+use crate::{Catalog, Error, Model, Result, Scratch, User};
 
 /// How lists are evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +97,7 @@ pub fn evaluate_rankings(
     let bench = Bench::new(model, dataset, seed, &pool, |what| progress(what, 0, all))?;
     let mut done = 0;
     let mut rankings = Vec::new();
+    let workspace = bench.workspace()?;
     for plan in plans {
         let mut totals: Vec<Totals> =
             plan.tables.iter().map(|(_, among)| bench.totals(*among)).collect();
@@ -105,8 +106,8 @@ pub fn evaluate_rankings(
             totals.iter_mut().for_each(Totals::begin_draw);
             for some in tasks.chunks(128) {
                 let lists = pool.install(|| {
-                    let lists = |room: &mut Room, task| bench.task(&plan, task, room);
-                    let some = some.par_iter().map_init(|| bench.room(), lists);
+                    let lists = |work: &mut Workspace, task| bench.task(&plan, task, work);
+                    let some = some.par_iter().map_with(workspace.clone(), lists);
                     some.collect::<Result<Vec<_>>>()
                 })?;
                 // In the tasks' order, whatever the number of threads.
@@ -159,7 +160,9 @@ struct Candidates {
 }
 
 /// What one thread computes in.
-struct Room {
+#[derive(Clone)]
+struct Workspace {
+    scratch: Scratch,
     scores: Vec<f32>,
     marks: Vec<u8>,
 }
@@ -222,15 +225,20 @@ impl<'a> Bench<'a> {
         Totals::new(&self.rankers(among), candidates, self.dataset.items.len())
     }
 
-    fn room(&self) -> Room {
-        let items = self.dataset.items.len();
-        Room { scores: vec![0.0; items], marks: vec![0; items] }
+    fn workspace(&self) -> Result<Workspace> {
+        let (scratch, items) = (Scratch::new(&self.catalog)?, self.dataset.items.len());
+        Ok(Workspace { scratch, scores: vec![0.0; items], marks: vec![0; items] })
     }
 
     /// For each of the plan's tables, if the user has something to find there, each number
     /// of answers' lists, by ranker.
-    fn task(&self, plan: &Plan, task: &Task, room: &mut Room) -> Result<Vec<Option<Vec<List>>>> {
-        let Room { scores, marks } = room;
+    fn task(
+        &self,
+        plan: &Plan,
+        task: &Task,
+        workspace: &mut Workspace,
+    ) -> Result<Vec<Option<Vec<List>>>> {
+        let Workspace { scratch, scores, marks } = workspace;
         let feedback = self.dataset.feedback;
         let is_new = |item: u32| self.dataset.new_items.get(item as usize) == Some(&true);
         marks.fill(0);
@@ -254,8 +262,8 @@ impl<'a> Bench<'a> {
         for given in Given::ALL {
             let (items, ratings) = items_and_ratings(given.of(&task.support));
             items.iter().for_each(|&item| marks[item as usize] |= ANSWERED);
-            user.adapt(&items, &ratings)?;
-            user.score_all(scores)?;
+            user.adapt(&items, &ratings, scratch)?;
+            user.score_all(scores, scratch)?;
             for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
                 let Some(table) = table else { continue };
                 table.extend(List::new(scores, &self.candidates(*among).at_random, marks));

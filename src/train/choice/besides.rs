@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use super::judge::{Case, Lists, Rows, cases, is_better, ndcg};
 use super::neighbours::Neighbours;
-use crate::Result;
 use crate::data::{Feedback, Task};
 use crate::model::ChoiceHead;
+use crate::{Result, Scratch};
 
 /// The places in [`ANSWERS`](super::ANSWERS) whose mean decides: all.
 const JUDGED: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
@@ -52,7 +52,8 @@ impl Judge {
         &self,
         feedback: Feedback,
         [lowest, highest]: [f32; 2],
-        predict: impl Fn(&Case, &mut [f32]) -> Result<()> + Sync,
+        scratch: Scratch,
+        predict: impl Fn(&Case, &mut [f32], &mut Scratch) -> Result<()> + Sync,
     ) -> Result<f32> {
         let Self { head, rows, excluded, neighbours, starts, unit, .. } = self;
         let lists = Lists { head, rows, excluded, neighbours, starts };
@@ -61,10 +62,10 @@ impl Judge {
             // Ratings that hardly differ tell nothing.
             return Ok(0.0);
         }
-        let gains_of = |case: &Case| {
+        let gains_of = |scratch: &mut Scratch, case: &Case| {
             let scores = lists.scores_of(case);
             let mut ratings = vec![0.0; scores.len()];
-            predict(case, &mut ratings)?;
+            predict(case, &mut ratings, scratch)?;
             let mut mixed = vec![0.0; scores.len()];
             Ok(weights.map(|weight| {
                 for (mixed, (score, rating)) in mixed.iter_mut().zip(scores.iter().zip(&ratings)) {
@@ -74,7 +75,7 @@ impl Judge {
             }))
         };
         let cases = cases(&self.tasks, feedback, &JUDGED);
-        let gains = cases.par_iter().map(gains_of).collect::<Result<Vec<_>>>()?;
+        let gains = cases.par_iter().map_with(scratch, gains_of).collect::<Result<Vec<_>>>()?;
         let sums = |place: usize| gains.iter().map(|gains| gains[place]).sum::<f64>();
         let best = (0..weights.len()).max_by(|a, b| sums(*a).total_cmp(&sums(*b)).then(b.cmp(a)));
         let of = |place: usize| gains.iter().map(|gains| gains[place]).collect::<Vec<f64>>();

@@ -13,7 +13,7 @@ use crate::train::fit_familiarity;
 use crate::train::history::TrainingRecord;
 use crate::train::options::TrainOptions;
 use crate::train::rating_trainer::catalog;
-use crate::{Result, User};
+use crate::{Result, Scratch, User};
 
 /// The existing users' interactions with existing items, and what describes both.
 #[derive(Debug)]
@@ -137,13 +137,15 @@ impl ChoiceSet {
             let predicting = catalog(contents.clone())?;
             let range = self.range();
             let items: Vec<u32> = (0..predicting.len() as u32).collect();
-            head.rating = judge.rating_weight(self.feedback, range, |case: &Case, ratings| {
+            let scratch = Scratch::new(&predicting)?;
+            let predict = |case: &Case, ratings: &mut [f32], scratch: &mut Scratch| {
                 let user = case.user as usize;
                 let mut user = User::from_columns(&predicting, &self.user_columns, user)?;
                 let (answered, values) = items_and_ratings(&case.answers);
-                user.adapt(&answered, &values)?;
-                user.predict(&items, ratings)
-            })?;
+                user.adapt(&answered, &values, scratch)?;
+                user.predict(&items, ratings, scratch)
+            };
+            head.rating = judge.rating_weight(self.feedback, range, scratch, predict)?;
             head.rating_range = if head.rating == 0.0 { [0.0, 0.0] } else { range };
         }
         let (width, items) = (head.row_width(), self.items());

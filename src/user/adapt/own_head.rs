@@ -1,4 +1,4 @@
-//! A user's own head, and how it learns.
+//! A user's own head, and how it is read.
 
 use std::sync::Arc;
 
@@ -6,35 +6,23 @@ use crate::kernels::Aligned;
 use crate::model::network::{Inputs, LayerRows, Network, PackedNetwork};
 
 /// A user's own head: the model's without weights for what describes the user, whose part
-/// of the first layer counts in its bias. Made once, so that nothing is allocated while
-/// adapting or scoring.
+/// of the first layer counts in its bias.
 #[derive(Clone, Debug)]
 pub struct OwnHead {
     /// The head as it stands.
-    pub(super) numbers: Aligned,
+    numbers: Aligned,
     /// Where local updates start: most users share it.
-    pub(super) start: Arc<Vec<f32>>,
-    /// The same for the way forward; without layers where nothing reads it.
-    pub(super) packed_start: PackedNetwork,
-    /// Room for the head as it stands, for the way forward.
-    pub(super) packed_head: PackedNetwork,
-    /// Where the head as it stands is packed.
-    pub(super) packed: Packed,
+    start: Arc<Vec<f32>>,
+    /// The same for the way forward; without layers where nothing reads it. Users share its
+    /// weights.
+    packed_start: PackedNetwork,
+    /// Whether the head stands where it starts.
+    at_start: bool,
     /// The user's part of the first layer's sums.
-    pub(super) user_sums: Vec<f32>,
-    /// How fast each tensor learns by gradient steps.
-    pub(super) rates: Vec<f32>,
-}
-
-/// Which of the two packed heads is the head as it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packed {
-    /// The one where local updates start.
-    Start,
-    /// The other.
-    Head,
-    /// None of them.
-    Nowhere,
+    user_sums: Vec<f32>,
+    /// How fast the first layer's bias learns for all that describes the user: by its rate
+    /// in gradient steps, or by its variance before any rating.
+    bias_speed: f64,
 }
 
 /// A head on the way forward, which several threads may go at once.
@@ -66,27 +54,16 @@ impl Forward<'_> {
 }
 
 impl OwnHead {
-    /// A head of these layers that starts at `start`, and is packed so, unless it is linear
-    /// and takes no gradient steps, for which the `rates` are.
+    /// A head that starts at `start`, and is packed so, unless it is linear and takes no
+    /// gradient steps.
     pub fn new(
-        network: &Network,
         start: Arc<Vec<f32>>,
         packed_start: PackedNetwork,
         user_sums: Vec<f32>,
-        rates: Vec<f32>,
+        bias_speed: f64,
     ) -> Self {
-        Self {
-            numbers: start.as_slice().into(),
-            start,
-            packed_head: match packed_start.is_empty() {
-                true => PackedNetwork::default(),
-                false => PackedNetwork::new(network),
-            },
-            packed_start,
-            packed: Packed::Start,
-            user_sums,
-            rates,
-        }
+        let numbers = start.as_slice().into();
+        Self { numbers, start, packed_start, at_start: true, user_sums, bias_speed }
     }
 
     /// The head as it stands.
@@ -94,42 +71,47 @@ impl OwnHead {
         &self.numbers
     }
 
+    /// The head as it stands, to be changed, and where it starts.
+    pub fn change(&mut self) -> (&mut [f32], &[f32]) {
+        self.at_start = false;
+        (&mut self.numbers, &self.start)
+    }
+
     /// Where local updates start.
     pub fn start(&self) -> &[f32] {
         &self.start
     }
 
-    /// The same on the way forward.
-    pub fn start_forward(&self, network: &Network) -> Forward<'_> {
-        self.forward_from(network, &self.start, &self.packed_start)
+    /// The same as the way forward reads it.
+    pub fn packed_start(&self) -> &PackedNetwork {
+        &self.packed_start
+    }
+
+    /// The user's part of the first layer's sums.
+    pub fn user_sums(&self) -> &[f32] {
+        &self.user_sums
+    }
+
+    /// How fast the first layer's bias learns.
+    pub fn bias_speed(&self) -> f64 {
+        self.bias_speed
     }
 
     /// Goes back to where local updates start.
     pub fn reset(&mut self) {
-        self.packed = Packed::Start;
+        self.at_start = true;
         self.numbers.copy_from_slice(&self.start);
     }
 
-    /// Takes over other numbers.
-    pub fn take(&mut self, numbers: &[f32]) {
-        self.packed = Packed::Nowhere;
-        self.numbers.copy_from_slice(numbers);
+    /// The head where it starts, on the way forward.
+    pub fn start_forward(&self, network: &Network) -> Forward<'_> {
+        self.forward_from(network, &self.start, &self.packed_start)
     }
 
-    /// Packs the head as it stands, if it is deep and not packed.
-    pub fn pack(&mut self, network: &Network) {
-        if self.packed == Packed::Nowhere && !network.is_linear() {
-            self.packed_head.pack(network, &self.numbers, &self.user_sums);
-            self.packed = Packed::Head;
-        }
-    }
-
-    /// The head as it stands on the way forward, once it is packed.
-    pub fn forward(&self, network: &Network) -> Forward<'_> {
-        let packed = match self.packed {
-            Packed::Start => &self.packed_start,
-            Packed::Head | Packed::Nowhere => &self.packed_head,
-        };
+    /// The head as it stands, on the way forward; a deep one that moved is packed in
+    /// `packed`.
+    pub fn forward<'a>(&'a self, network: &Network, packed: &'a PackedHead) -> Forward<'a> {
+        let packed = if self.at_start { &self.packed_start } else { &packed.network };
         self.forward_from(network, &self.numbers, packed)
     }
 
@@ -143,5 +125,35 @@ impl OwnHead {
             (true, Some(user_sum)) => Forward::Linear(numbers, *user_sum),
             _ => Forward::Deep(packed),
         }
+    }
+}
+
+/// A deep head that moved, as the way forward reads it.
+#[derive(Clone, Debug)]
+pub struct PackedHead {
+    /// The head; while it takes gradient steps, as it is at each.
+    pub network: PackedNetwork,
+    /// The state of the user whose head it is; none while it takes steps.
+    pub of: Option<u64>,
+}
+
+impl PackedHead {
+    /// For heads of these layers that are packed as `start` is.
+    pub fn new(network: &Network, start: &PackedNetwork) -> Self {
+        let network = match start.is_empty() {
+            true => PackedNetwork::default(),
+            false => PackedNetwork::new(network),
+        };
+        Self { network, of: None }
+    }
+
+    /// Packs the head of a user in this state, unless it is linear, packed, or where it
+    /// starts.
+    pub fn pack(&mut self, network: &Network, head: &OwnHead, state: u64) {
+        if network.is_linear() || head.at_start || self.of == Some(state) {
+            return;
+        }
+        self.network.pack(network, &head.numbers, &head.user_sums);
+        self.of = Some(state);
     }
 }

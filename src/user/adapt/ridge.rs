@@ -1,201 +1,175 @@
-//! The head in closed form: Bayesian linear regression around where it starts.
+//! Bayesian linear regression in closed form, for one user after another.
 //!
-//! A linear head's weights are independent and normal around the start, with
-//! the standard deviations `scale`; a rating is normal around what the head
-//! says, with the noise's variance and a part of its item's own. In units of
-//! `scale`, with a row `a` for each rating, scaled by `scale` and divided by its
-//! rating's standard deviation, the posterior precision is `A^T A + I` (ridge
-//! regression; Bishop 2006, section 3.3). With fewer ratings than the head has
-//! numbers the mean is found among the rows instead, as A^T (A A^T + I)^-1 times
-//! the residuals (section 6.1), and the precision is not needed for it.
+//! Weights are independent and normal around 0, in units of their prior standard deviations;
+//! an answer is normal around the product of its row and the weights, in units of its own
+//! standard deviation. With the rows `A`, the posterior precision is `A^T A + I` (ridge
+//! regression; Bishop 2006, section 3.3). With fewer answers than weights, the mean is found
+//! among the answers instead, as `A^T (A A^T + I)^-1` times the residuals (section 6.1), and
+//! the precision is not needed for it.
 
-use super::own_head::{Forward, OwnHead, Packed};
-use super::set::Set;
 use crate::catalog::blocks::BLOCK;
 use crate::kernels::cholesky;
-use crate::model::config::Ridge;
-use crate::model::loss::Output;
-use crate::model::network::{LayerRows, Network};
 
-/// What is known of a user's head: the posterior's precision, factorised.
+/// The regression of one user at a time. Nothing is allocated after it was made.
+///
+/// [`RidgeSolver::begin`], then for each block of answers [`RidgeSolver::rows_mut`] and
+/// [`RidgeSolver::take`], then [`RidgeSolver::solve`].
 #[derive(Clone, Debug)]
-pub struct Posterior {
-    /// The prior's standard deviations, of each of the head's numbers.
-    scale: Vec<f32>,
-    /// The upper factor of the precision in units of `scale`, [width, width], once
-    /// `rows_left_out` is 0.
-    factor: Vec<f64>,
-    /// How many of `rows` are yet to be brought into the factor.
-    rows_left_out: usize,
-    /// The posterior mean in units of `scale`, less the start.
-    mean: Vec<f64>,
-    /// Room for the rows of a block, [BLOCK, width].
+pub struct RidgeSolver {
+    /// The answers' rows, [BLOCK, width]: all of them while `few`, else those of a block.
     rows: Vec<f64>,
-    /// Their residuals, in units of their ratings' standard deviations.
+    /// How far each answer lies from what is expected without any.
     residuals: Vec<f64>,
+    /// How many rows were taken.
+    taken: usize,
+    /// Whether the answers are so few that the mean is found among them.
+    few: bool,
+    /// The matrix that `factor` says, in its upper triangle; [width, width].
+    matrix: Vec<f64>,
+    factor: Factor,
+    /// The posterior mean.
+    mean: Vec<f64>,
+    /// A row whose variance is asked for, and its products with the answers' rows.
+    row: Vec<f64>,
+    products: Vec<f64>,
 }
 
-impl Posterior {
-    /// Of a head of which nothing is known but where it starts, and how far from there
-    /// each of its numbers may be: `scale`.
-    pub fn new(scale: Vec<f32>) -> Self {
-        let width = scale.len();
-        let mut posterior = Self {
-            scale,
-            factor: vec![0.0; width * width],
-            rows_left_out: 0,
-            mean: vec![0.0; width],
+/// The matrix that was factorised last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Factor {
+    None,
+    /// `A A^T + I`, [taken, taken].
+    OfAnswers,
+    /// `A^T A + I`, [width, width].
+    OfPrecision,
+}
+
+impl RidgeSolver {
+    /// A solver for so many weights.
+    pub fn new(width: usize) -> Self {
+        let mut solver = Self {
             rows: vec![0.0; BLOCK * width],
             residuals: vec![0.0; BLOCK],
+            taken: 0,
+            few: true,
+            matrix: vec![0.0; width * width],
+            factor: Factor::None,
+            mean: vec![0.0; width],
+            row: vec![0.0; width],
+            products: vec![0.0; BLOCK],
         };
-        posterior.reset();
-        posterior
+        solver.begin(0);
+        solver
     }
 
-    /// The prior's standard deviations.
-    pub fn scale(&self) -> &[f32] {
-        &self.scale
-    }
-
-    /// Forgets what was known.
-    pub fn reset(&mut self) {
+    /// Forgets the last user, and begins with one who gave so many answers.
+    pub fn begin(&mut self, answers: usize) {
+        let width = self.mean.len();
+        self.taken = 0;
+        self.factor = Factor::None;
+        self.few = answers < width.min(BLOCK + 1);
         self.mean.fill(0.0);
-        self.factor.fill(0.0);
-        self.rows_left_out = 0;
-        add_identity(&mut self.factor, self.mean.len());
-    }
-
-    /// Adapts the head, from where it starts on, to a support set; `network` is that of
-    /// users' own heads.
-    ///
-    /// With clicks, one Newton step is taken from the start: each click counts
-    /// as a rating of the logit that the linearised loss is least at.
-    ///
-    /// `false` if the numbers are beyond what floats can hold; the posterior is
-    /// reset then.
-    pub fn adapt(
-        &mut self,
-        network: &Network,
-        output: &Output,
-        ridge: &Ridge,
-        support: Set,
-        own: &mut OwnHead,
-        activations: &mut LayerRows,
-    ) -> bool {
-        own.packed = Packed::Nowhere;
-        let OwnHead { numbers: head, start, user_sums, .. } = own;
-        let user_sum = user_sums.first().copied().unwrap_or(0.0);
-        let (width, ratings) = (self.mean.len(), support.inputs.rows);
-        let few = (1..width.min(BLOCK + 1)).contains(&ratings);
-        self.mean.fill(0.0);
-        self.factor.fill(0.0);
-        self.rows_left_out = 0;
-        for Set { inputs, targets, item_variances } in support.blocks() {
-            let said = Forward::Linear(start, user_sum).outputs(network, inputs, activations);
-            for (row, (said, target)) in said.iter().zip(targets).enumerate() {
-                let (residual, variance) = output.loss.working_residual(*said, *target);
-                let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
-                let variance = ridge.noise * variance + ridge.item_variance * item_variance;
-                let precision = 1.0 / f64::from(variance).sqrt();
-                let elements = &mut self.rows[row * width..][..width];
-                inputs.write_scaled(row, precision, &self.scale, elements);
-                self.residuals[row] = precision * f64::from(residual);
-            }
-            if !few {
-                self.add_to_factor(inputs.rows);
-                self.add_rows_to_mean(inputs.rows);
-            }
+        if !self.few {
+            self.matrix.fill(0.0);
         }
-        let solved = match few {
-            true => self.solve_among_rows(ratings),
-            false => self.solve(),
-        };
-        if !solved {
-            self.reset();
-            return false;
-        }
-        for ((head, start), (scale, mean)) in
-            head.iter_mut().zip(start.iter()).zip(self.scale.iter().zip(&self.mean))
-        {
-            *head = (f64::from(*start) + f64::from(*scale) * mean) as f32;
-        }
-        true
     }
 
-    fn add_to_factor(&mut self, rows: usize) {
-        let width = self.mean.len();
-        cholesky::add_squares(&mut self.factor, width, &self.rows[..rows * width]);
+    /// The rows of the next block of answers, [BLOCK, width], and their residuals, to be
+    /// written.
+    pub fn rows_mut(&mut self) -> (&mut [f64], &mut [f64]) {
+        (&mut self.rows, &mut self.residuals)
     }
 
-    /// `mean += A^T residuals`, for so many rows.
-    fn add_rows_to_mean(&mut self, rows: usize) {
-        cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..rows], &self.rows);
-    }
-
-    /// The mean from `A^T residuals`, by the factor.
-    fn solve(&mut self) -> bool {
-        let width = self.mean.len();
-        add_identity(&mut self.factor, width);
-        let solved = cholesky::factorise(&mut self.factor, width);
-        if solved {
-            cholesky::solve(&self.factor, width, &mut self.mean);
-        }
-        solved
-    }
-
-    /// The mean, by the rows' products with each other; the factor is left for
-    /// when it is asked for.
-    fn solve_among_rows(&mut self, rows: usize) -> bool {
-        let width = self.mean.len();
-        let products = &mut self.factor[..rows * rows];
-        cholesky::products(&self.rows[..rows * width], width, products);
-        add_identity(products, rows);
-        if !cholesky::factorise(products, rows) {
-            return false;
-        }
-        cholesky::solve(products, rows, &mut self.residuals[..rows]);
-        self.add_rows_to_mean(rows);
-        self.rows_left_out = rows;
-        true
-    }
-
-    /// Brings all rows into the factor.
-    fn complete_factor(&mut self) {
-        let rows = std::mem::take(&mut self.rows_left_out);
-        if rows > 0 {
+    /// Takes over so many rows that were written. The answers announced at the beginning
+    /// fit one block, or all blocks but the last are full.
+    pub fn take(&mut self, rows: usize) {
+        self.taken = if self.few { rows } else { self.taken + rows };
+        if !self.few {
             let width = self.mean.len();
-            self.factor.fill(0.0);
-            self.add_to_factor(rows);
-            add_identity(&mut self.factor, width);
-            if !cholesky::factorise(&mut self.factor, width) {
-                self.factor.fill(f64::NAN);
+            let block = &self.rows[..rows * width];
+            cholesky::add_squares(&mut self.matrix, width, block);
+            cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..rows], block);
+        }
+    }
+
+    /// Finds the posterior mean; `false` if the numbers are beyond what floats can hold.
+    pub fn solve(&mut self) -> bool {
+        if !self.few {
+            let solved = self.factorise_precision();
+            if solved {
+                cholesky::solve(&self.matrix, self.mean.len(), &mut self.mean);
             }
+            return solved;
         }
+        let (width, answers) = (self.mean.len(), self.taken);
+        let rows = &self.rows[..answers * width];
+        let products = &mut self.matrix[..answers * answers];
+        cholesky::products(rows, width, products);
+        add_identity(products, answers);
+        if !cholesky::factorise(products, answers) {
+            return false;
+        }
+        self.factor = Factor::OfAnswers;
+        cholesky::solve(products, answers, &mut self.residuals[..answers]);
+        cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..answers], rows);
+        true
     }
 
-    /// The variance of what the head says of an item, in its own units.
-    ///
-    /// `features` are the item's, one less than the head has numbers.
-    pub fn variance(&mut self, features: &[f32]) -> f64 {
-        self.complete_factor();
-        let row = &mut self.rows[..self.mean.len()];
-        for ((element, feature), scale) in
-            row.iter_mut().zip(features.iter().chain([&1.0])).zip(&self.scale)
+    /// The posterior mean, in units of the prior standard deviations.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The posterior variance of the product of a row and the weights, once solved; NaN if
+    /// the numbers are beyond what floats can hold.
+    pub fn variance(&mut self, row: impl Iterator<Item = f64>) -> f64 {
+        let (width, answers) = (self.mean.len(), self.taken);
+        self.row.iter_mut().zip(row).for_each(|(to, element)| *to = element);
+        // Among the answers a row takes `answers * (width + answers / 2)` steps, by the
+        // precision `width^2 / 2` once it is factorised, which takes as many as some 2 * width
+        // / 3 rows. So few rows are asked for at once that few answers need no precision.
+        if self.factor != Factor::OfPrecision && 2 * answers > width && !self.factorise_precision()
         {
-            *element = f64::from(*scale) * f64::from(*feature);
+            return f64::NAN;
         }
-        cholesky::solve_lower(&self.factor, self.mean.len(), row);
-        row.iter().map(|element| element * element).sum()
+        let sum_of_squares = |numbers: &[f64]| numbers.iter().map(|x| x * x).sum::<f64>();
+        if self.factor == Factor::OfPrecision {
+            cholesky::solve_lower(&self.matrix, width, &mut self.row);
+            return sum_of_squares(&self.row);
+        }
+        let products = &mut self.products[..answers];
+        cholesky::row_products(&self.rows[..answers * width], &self.row, products);
+        cholesky::solve_lower(&self.matrix[..answers * answers], answers, products);
+        (sum_of_squares(&self.row) - sum_of_squares(products)).max(0.0)
     }
 
-    /// Writes the covariance in units of `scale`, [width, width]; `work` is room
-    /// for as much.
+    /// Writes the posterior covariance, [width, width]; `work` is as large. It need not be
+    /// solved. All is NaN if the numbers are beyond what floats can hold.
     pub fn covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
-        self.complete_factor();
         let width = self.mean.len();
-        work.copy_from_slice(&self.factor);
+        if self.factor != Factor::OfPrecision && !self.factorise_precision() {
+            return covariance.fill(f64::NAN);
+        }
+        work.copy_from_slice(&self.matrix);
         cholesky::invert(work, width, covariance);
         cholesky::mirror_up(covariance, width);
+    }
+
+    /// Factorises the precision: of few answers from their rows, of others once.
+    fn factorise_precision(&mut self) -> bool {
+        let width = self.mean.len();
+        if self.few {
+            self.matrix.fill(0.0);
+            cholesky::add_squares(&mut self.matrix, width, &self.rows[..self.taken * width]);
+        }
+        add_identity(&mut self.matrix, width);
+        let done = cholesky::factorise(&mut self.matrix, width);
+        self.factor = if done { Factor::OfPrecision } else { Factor::None };
+        if !done {
+            // So that it is not found to be better the next time.
+            self.matrix.fill(f64::NAN);
+        }
+        done
     }
 }
 

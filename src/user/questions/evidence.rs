@@ -5,8 +5,7 @@ use crate::catalog::blocks::{BLOCK, Rows};
 use crate::model::file::EvidenceTable;
 use crate::model::network::Inputs;
 use crate::user::adapt::Workspace;
-use crate::user::room::Room;
-use crate::{Error, Result, User};
+use crate::{Error, Result, Scratch, User};
 
 impl User {
     /// How far one rating alone would move the head: for each pair of item
@@ -17,26 +16,28 @@ impl User {
     /// predicted exactly has no such norm: `norms` gets a NaN there.
     ///
     /// # Errors
-    /// As [`User::adapt`], and [`Error::Argument`] if there is not one norm an
-    /// item.
+    /// [`Error::Argument`] if there is not one rating and one norm an item, or for a scratch
+    /// of another catalogue; [`Error::ItemIndex`], and [`Error::Rating`].
     pub fn gradient_norms(
-        &mut self,
+        &self,
         items: &[u32],
         ratings: &[f32],
         norms: &mut [f32],
+        scratch: &mut Scratch,
     ) -> Result<()> {
         self.check(items, ratings)?;
+        scratch.check(&self.catalog)?;
         if norms.len() != items.len() {
             let problem = format!("there is room for {} of {} items", norms.len(), items.len());
             return Err(Error::argument("norms", problem));
         }
-        let Self { catalog, embedding, own_head, room, .. } = self;
-        let Room { inputs: buffers, workspace } = room;
+        let Self { catalog, embedding, own_head, .. } = self;
+        let Scratch { inputs: buffers, workspace, .. } = scratch;
         let model = catalog.model();
         let start = own_head.start();
         let (network, output) = (model.user_head_network(), model.config().output);
         // All of the head's tensors count, the weights for the user's part too.
-        let Workspace { activations, deltas, .. } = workspace;
+        let Workspace { activations, deltas } = workspace;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
         for ((items, ratings), norms) in blocks {
             let (inputs, _) = buffers.fill(catalog, Rows::Listed(items));

@@ -2,7 +2,7 @@
 
 use crate::user::questions::information::Information;
 use crate::user::questions::question::{Question, best};
-use crate::{Catalog, Result, User};
+use crate::{Catalog, Result, Scratch, User};
 
 /// The `count` items worth asking a user about of whom nothing is known, best
 /// first: each is the one of the greatest [`Question::worth`] after those before
@@ -13,15 +13,16 @@ use crate::{Catalog, Result, User};
 /// [`Error::Argument`](crate::Error::Argument) if the model has no head for choosing and
 /// adapts by gradient steps: it does not know how sure it is.
 pub fn greedy_evidence(catalog: &Catalog, count: usize) -> Result<Vec<Question>> {
-    let mut user = User::new(catalog, &[])?;
+    let user = User::new(catalog, &[])?;
+    let mut scratch = Scratch::new(catalog)?;
     let mut known = vec![0.0; catalog.len()];
     catalog.popularity(&mut known);
     let mut information = Information::new(catalog)?;
-    information.update(&mut user, &known);
+    information.update(&user, &known, &mut scratch)?;
     let mut list: Vec<Question> = Vec::new();
     while list.len() < count {
-        let Some(best) = best(&mut information, &mut user, &known) else { break };
-        information.expect(&mut user, best.item, best.known);
+        let Some(best) = best(&mut information, &user, &known, &mut scratch) else { break };
+        information.expect(&user, best.item, best.known, &mut scratch);
         known[best.item as usize] = 0.0;
         list.push(best);
     }

@@ -3,8 +3,7 @@
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm, scale_by};
-use crate::model::config::Local;
-use crate::{Catalog, Error, Result, User};
+use crate::{Catalog, Error, Result, Scratch, User};
 
 /// A user's features of the catalogue, how unsure the head is of them, and room
 /// to compute with both.
@@ -81,16 +80,20 @@ impl Information {
 
     /// Takes over what is known of the user by now, who knows each item of the
     /// catalogue with the chance in `known`.
-    pub fn update(&mut self, user: &mut User, known: &[f32]) {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn update(&mut self, user: &User, known: &[f32], scratch: &mut Scratch) -> Result<()> {
         let Self { width, weights, covariance, work, rows, noises, moment, .. } = self;
         let width = *width;
-        if !user.write_chances(weights) {
+        if !user.write_chances(weights, scratch)? {
             weights.copy_from_slice(known);
         }
         let sum: f64 = weights.iter().copied().map(f64::from).sum();
         moment.fill(0.0);
         for (block, weights) in weights.chunks(BLOCK).enumerate() {
-            let count = user.features(Rows::From(block * BLOCK, weights.len()), rows, noises);
+            let count =
+                user.features(Rows::From(block * BLOCK, weights.len()), rows, noises, scratch);
             let rows = &mut rows[..count * width];
             for (row, weight) in rows.chunks_exact_mut(width).zip(weights) {
                 let share = f64::from(*weight) / sum.max(f64::MIN_POSITIVE);
@@ -99,16 +102,17 @@ impl Information {
             let rows = Matrix::dense(rows, count, width);
             gemm(rows.transposed(), rows, Start::Kept, MatrixMut::dense(moment, width, width));
         }
-        user.write_covariance(work, covariance);
+        user.write_covariance(work, covariance, scratch);
         self.covariance_changed();
+        Ok(())
     }
 
     /// By how much an answer on each of at most [`BLOCK`] items would lower the mean
     /// variance.
-    pub fn reductions(&mut self, user: &mut User, rows: Rows) -> &[f32] {
+    pub fn reductions(&mut self, user: &User, rows: Rows, scratch: &mut Scratch) -> &[f32] {
         let Self { width, sides, rows: features, noises, products, reductions, .. } = self;
         let width = *width;
-        let count = user.features(rows, features, noises);
+        let count = user.features(rows, features, noises, scratch);
         let features = &features[..count * width];
         let products = &mut products[..2 * count * width];
         gemm(
@@ -129,8 +133,8 @@ impl Information {
 
     /// Goes on as if an item had been asked about that is known with this
     /// probability: its answer counts by so much.
-    pub fn expect(&mut self, user: &mut User, item: u32, probability: f32) {
-        self.reductions(user, Rows::Listed(&[item]));
+    pub fn expect(&mut self, user: &User, item: u32, probability: f32, scratch: &mut Scratch) {
+        self.reductions(user, Rows::Listed(&[item]), scratch);
         let Self { width, covariance, rows, noises, products, .. } = self;
         let covariances = &products[..*width];
         let variance = noises[0] + dot(&rows[..*width], covariances);
@@ -169,36 +173,48 @@ impl Information {
 impl User {
     /// Writes how likely the user is to choose each item, up to a factor, and whether the
     /// model can tell.
-    fn write_chances(&mut self, chances: &mut [f32]) -> bool {
-        let Self { catalog, choice, rated, .. } = self;
-        let scoring = choice.as_mut().and_then(|choice| choice.scoring(catalog, 1.0));
-        let Some(scoring) = scoring else { return false };
-        let unit = scoring.head.unit(rated.len());
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    fn write_chances(&self, chances: &mut [f32], scratch: &mut Scratch) -> Result<bool> {
+        let Some(scoring) = self.choice_scoring(1.0, &mut scratch.choice)? else {
+            return Ok(false);
+        };
+        let unit = scoring.head.unit(self.rated.len());
         for (block, scores) in chances.chunks_mut(BLOCK).enumerate() {
             scoring.score(Rows::From(block * BLOCK, scores.len()), scores);
         }
         let most = chances.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         chances.iter_mut().for_each(|score| *score = ((*score - most) / unit).exp());
-        true
+        Ok(true)
     }
 
-    /// Writes how unsure the head is of its parameters, [width, width]; `work` is room for
-    /// as much. Of numbers beyond what floats can hold all is 0, and no answer tells more.
-    fn write_covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
-        let Self { catalog, choice, rated, posterior, .. } = self;
-        match (choice, catalog.model().choice(), catalog.choice(), posterior) {
-            (Some(choice), Some(head), Some(items), _) => {
-                choice.covariance(head, items, rated, work, covariance);
-            }
-            (_, _, _, Some(posterior)) => posterior.covariance(work, covariance),
-            _ => covariance.fill(0.0),
+    /// Writes how unsure the head is of its parameters, [width, width]; `work` is as large.
+    /// Of numbers beyond what floats can hold all is 0, and no answer tells more.
+    fn write_covariance(&self, work: &mut [f64], covariance: &mut [f64], scratch: &mut Scratch) {
+        let Scratch { inputs, workspace, local, choice, .. } = scratch;
+        if self.choice_covariance(choice, work, covariance) {
+            return;
+        }
+        match self.posterior(local, inputs, workspace) {
+            Some(posterior) => posterior.covariance(work, covariance),
+            None => covariance.fill(0.0),
+        }
+        if covariance.iter().any(|element| !element.is_finite()) {
+            covariance.fill(0.0);
         }
     }
 
     /// Writes the features of at most [`BLOCK`] items, in units of the head's
     /// scale, [BLOCK, the head's width], and the variance of an answer on each
     /// around what the best head says; returns how many.
-    fn features(&mut self, rows: Rows, features: &mut [f32], noises: &mut [f32]) -> usize {
+    fn features(
+        &self,
+        rows: Rows,
+        features: &mut [f32],
+        noises: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> usize {
         if let (Some(head), Some(items)) = (self.catalog.model().choice(), self.catalog.choice()) {
             let (width, stride) = (head.width(), head.row_width());
             let mut filled = 0;
@@ -214,24 +230,23 @@ impl User {
             noises.fill(1.0);
             return filled;
         }
-        let Self { catalog, own_head, room, posterior, .. } = self;
-        let model = catalog.model();
+        let Scratch { inputs, workspace, packed, local, .. } = scratch;
+        let Some(posterior) = self.posterior(local, inputs, workspace) else { return 0 };
+        let model = self.catalog.model();
         let (network, output) = (model.user_head_network(), model.config().output);
-        let (inputs, item_variances) = room.inputs.fill(catalog, rows);
-        let activations = &mut room.workspace.activations;
-        let said = own_head.forward(network).outputs(network, inputs, activations);
-        let (Local::Ridge(ridge), Some(posterior)) = (&model.config().local, posterior) else {
-            return 0;
-        };
-        for (row, (noise, said)) in noises.iter_mut().zip(said).enumerate() {
+        let (inputs, item_variances) = inputs.fill(&self.catalog, rows);
+        let activations = &mut workspace.activations;
+        let predictions = self.forward(packed).outputs(network, inputs, activations);
+        for (row, (noise, prediction)) in noises.iter_mut().zip(predictions).enumerate() {
             // A rating's variance does not depend on the rating.
-            let (_, variance) = output.loss.working_residual(*said, *said);
+            let (_, variance) = output.loss.working_residual(*prediction, *prediction);
             let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
-            *noise = ridge.noise * variance + ridge.item_variance * item_variance;
+            *noise = posterior.settings().rating_variance(variance, item_variance);
         }
         let scale = posterior.scale();
         let last = scale.len() - 1;
-        for (row, features) in features.chunks_exact_mut(scale.len()).enumerate().take(said.len()) {
+        let rows = features.chunks_exact_mut(scale.len()).enumerate().take(predictions.len());
+        for (row, features) in rows {
             let inputs = &inputs.items[row * last..][..last];
             for ((feature, input), scale) in features.iter_mut().zip(inputs).zip(scale) {
                 *feature = scale * input;
@@ -239,6 +254,6 @@ impl User {
             // The bias is the weight of a feature that is always 1.
             features[last] = scale[last];
         }
-        said.len()
+        predictions.len()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::user::questions::information::Information;
-use crate::{Catalog, Error, Result, User};
+use crate::{Catalog, Error, Result, Scratch, User};
 
 /// What is known besides the ratings when a question is chosen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,17 +49,18 @@ impl Question {
 
 /// What questions to users of one catalogue are chosen with.
 ///
-/// Holds the room that [`User::next_question`] computes in, and nothing that is
-/// known of a user: one serves any number of users, one call at a time. May move
+/// Holds all that [`User::next_question`] computes in, a [`Scratch`] among it, and nothing
+/// that is known of a user: one serves any number of users, one call at a time. May move
 /// between threads.
 ///
 /// ```no_run
-/// use melu::{Asking, Model, Questions, User};
+/// use melu::{Asking, Model, Questions, Scratch, User};
 ///
 /// # fn answer(_item: u32) -> Option<f32> { None }
 /// # fn main() -> melu::Result<()> {
 /// let catalog = Model::open("films.melu")?.catalog()?.expect("the file has its items");
 /// let mut questions = Questions::new(&catalog)?;
+/// let mut scratch = Scratch::new(&catalog)?;
 /// let mut user = User::new(&catalog, &[])?;
 /// let (mut items, mut ratings, mut unknown) = (vec![], vec![], vec![]);
 /// for _ in 0..10 {
@@ -69,7 +70,7 @@ impl Question {
 ///         Some(rating) => {
 ///             items.push(question.item);
 ///             ratings.push(rating);
-///             user.adapt(&items, &ratings)?;
+///             user.adapt(&items, &ratings, &mut scratch)?;
 ///         }
 ///         None => unknown.push(question.item),
 ///     }
@@ -79,7 +80,7 @@ impl Question {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Questions {
-    catalog: Catalog,
+    scratch: Scratch,
     information: Information,
     /// The chance that the user is of each kind, [kinds].
     kinds: Vec<f32>,
@@ -88,15 +89,15 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// Room for questions about a catalogue's items.
+    /// For questions about a catalogue's items.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the model has no head for choosing and adapts by gradient
+    /// [`Error::OutOfMemory`], and [`Error::Argument`] if the model has no head for choosing and adapts by gradient
     /// steps: it does not know how sure it is.
     pub fn new(catalog: &Catalog) -> Result<Self> {
         let kinds = catalog.familiarity().map_or(0, |familiarity| familiarity.kinds());
         Ok(Self {
-            catalog: catalog.clone(),
+            scratch: Scratch::new(catalog)?,
             information: Information::new(catalog)?,
             kinds: vec![0.0; kinds],
             known: vec![0.0; catalog.len()],
@@ -115,27 +116,27 @@ impl User {
     ///
     /// # Errors
     /// [`Error::Argument`] if `questions` are of another catalogue than the
-    /// user's; [`Error::ItemIndex`].
+    /// user's; [`Error::ItemIndex`], and [`Error::OutOfMemory`].
     pub fn next_question(
-        &mut self,
+        &self,
         questions: &mut Questions,
         asking: Asking,
     ) -> Result<Option<Question>> {
-        if !self.catalog.is(&questions.catalog) {
+        let Questions { scratch, information, kinds, known } = questions;
+        if scratch.check(&self.catalog).is_err() {
             return Err(Error::argument("questions", "they are of another catalogue"));
         }
         for items in [asking.unknown, asking.leave_out, asking.known.unwrap_or_default()] {
             self.catalog.check(items)?;
         }
-        let Questions { catalog, information, kinds, known } = questions;
-        match catalog.familiarity() {
+        match self.catalog.familiarity() {
             Some(familiarity) => {
                 familiarity.kinds_given(&self.rated, asking.unknown, kinds);
                 familiarity.known(kinds, known);
             }
-            None => catalog.popularity(known),
+            None => self.catalog.popularity(known),
         }
-        information.update(self, known);
+        information.update(self, known, scratch)?;
         if let Some(items) = asking.known {
             known.fill(0.0);
             items.iter().for_each(|&item| known[item as usize] = 1.0);
@@ -143,15 +144,16 @@ impl User {
         for items in [&self.rated, asking.unknown, asking.leave_out] {
             items.iter().for_each(|&item| known[item as usize] = 0.0);
         }
-        Ok(best(information, self, known))
+        Ok(best(information, self, known, scratch))
     }
 }
 
 /// The best question about an item that is known with some chance.
 pub(crate) fn best(
     information: &mut Information,
-    user: &mut User,
+    user: &User,
     known: &[f32],
+    scratch: &mut Scratch,
 ) -> Option<Question> {
     let most = information.uncertainty;
     let mut best: Option<Question> = None;
@@ -167,7 +169,7 @@ pub(crate) fn best(
             continue;
         }
         let items = &block[..std::mem::take(&mut count)];
-        let reductions = information.reductions(user, Rows::Listed(items));
+        let reductions = information.reductions(user, Rows::Listed(items), scratch);
         for (&item, &reduction) in items.iter().zip(reductions) {
             let found = Question { item, known: known[item as usize], reduction };
             if found.beats(best) {

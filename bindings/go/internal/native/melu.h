@@ -157,7 +157,9 @@ typedef enum {
 // Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
 // alive, and users keep it alive, so it may be freed before them. Threads: any number
 // at once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes
-// each or of 2: see `melu_catalog_convert`.
+// each or of 2: see `melu_catalog_convert`. What its users compute in belongs to it too:
+// a scratch of some 400 KB and a bit for each item, for each call that ever ran at the
+// same time as others, up to 64.
 typedef struct melu_catalog melu_catalog;
 
 // A meta-trained model: an opened weight file.
@@ -168,21 +170,22 @@ typedef struct melu_catalog melu_catalog;
 // memory.
 typedef struct melu_model melu_model;
 
-// What questions to users of one catalogue are chosen with: the room that this needs,
-// and nothing that is known of a user.
+// What questions to users of one catalogue are chosen in, and nothing that is known of a
+// user.
 //
 // Owner: whoever made it; free it with `melu_questions_free`. Lifetime: keeps its
 // catalogue alive. Threads: one at a time. It serves any number of users; make one for
-// each thread. Cost: two floats an item, and a few matrices as wide as the head.
+// each thread. Cost: a scratch of its own, two floats an item, and a few matrices as wide
+// as the head.
 typedef struct melu_questions melu_questions;
 
 // A user of one catalogue: a profile, ratings, and the head adapted to them.
 //
 // Owner: whoever made it; free it with `melu_user_free`. Lifetime: keeps its catalogue
-// and model alive. Threads: one at a time, but for functions that take it as const; as
-// many users at once as there are threads. Cost: twice the head and room for 96 ratings,
-// some 150 KB with a model of the default recipe and 250 KB with one of the paper's; a
-// row for each rating more; and a bit for each item of the catalogue.
+// and model alive. Threads: functions that take it as const may run at once, in any
+// number; others alone. As many users at once as there are threads. Cost: profile,
+// ratings and head, some 3 KB with a model of the default recipe; what calls compute in
+// belongs to the catalogue.
 typedef struct melu_user melu_user;
 
 // UTF-8 text that need not end with NUL.
@@ -364,9 +367,9 @@ typedef struct {
   // Items with fewer raters in training are left out; of a model that does not know its
   // items' raters, none is.
   uint32_t min_raters;
-  // How much less it counts than in training that an item is much chosen: 0, as trained;
-  // 1, not at all; below 0, more. It moves scores, and so nothing in the order of
-  // predicted ratings or of a model without a head for choosing.
+  // How much less it counts than in training that an item is much chosen: 0, as
+  // trained; 1, not at all; below 0, more. It moves scores, and so nothing in the order
+  // of predicted ratings or of a model without a head for choosing.
   float popularity_discount;
   // How many threads compute, the calling one among them; 0 is as good as 1, and no
   // call has more than 256, nor more than one for each 96 items of each user's
@@ -381,8 +384,8 @@ typedef struct {
   // What it was ordered by: a score in a unit of its own, of how likely the user is to
   // choose the item and to like it; or the predicted rating.
   float score;
-  // The predicted rating, in the training data's unit, or with clicks a probability. NaN
-  // of a model that was trained without ratings.
+  // The predicted rating, in the training data's unit, or with clicks a probability.
+  // NaN of a model that was trained without ratings.
   float rating;
   // The standard deviation of that; NaN where the model knows none.
   float deviation;
@@ -632,8 +635,8 @@ melu_status melu_catalog_item_vectors(const melu_catalog *catalog,
 // NULL: how many names the model's vocabularies lack; they are left out.
 //
 // Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
-// `OUT_OF_MEMORY`. Threads: any. Cost: allocates all that the user will need for up to
-// 64 ratings; see `melu_user_reserve` for more.
+// `OUT_OF_MEMORY`. Threads: any. Cost: allocates all that the user will hold with up to
+// 64 ratings.
 melu_status melu_user_new(const melu_catalog *catalog,
                           const melu_value *profile,
                           size_t profile_len,
@@ -644,11 +647,6 @@ melu_status melu_user_new(const melu_catalog *catalog,
 // Frees a user; nothing if it is NULL. Nobody may use it meanwhile or after.
 void melu_user_free(melu_user *user);
 
-// Makes room, so that `melu_user_adapt` allocates nothing for up to so many ratings.
-//
-// Statuses: `INVALID_ARGUMENT`, `OUT_OF_MEMORY`. Threads: one at a time.
-melu_status melu_user_reserve(melu_user *user, size_t ratings, melu_error *error);
-
 // Adapts the user to all of their ratings: what was adapted before is replaced.
 //
 // `ratings[i]` is that of `items[i]`, in the training data's unit; with clicks, 0 or 1.
@@ -657,8 +655,10 @@ melu_status melu_user_reserve(melu_user *user, size_t ratings, melu_error *error
 // No ratings are as good as `melu_user_reset`.
 //
 // Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is as
-// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds;
-// nothing is allocated, up to as many ratings as there is room for.
+// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds.
+// Nothing is allocated for up to 64 ratings, or as many as the user had before, once the
+// catalogue has a scratch for each call that computes at the same time; the first call
+// with more than 96 ratings may make a scratch larger.
 melu_status melu_user_adapt(melu_user *user,
                             const uint32_t *items,
                             const float *ratings,
@@ -680,9 +680,11 @@ melu_status melu_user_reset(melu_user *user, melu_error *error);
 // scored. `scores` has room for `capacity` numbers. `*needed` is written, if it is not
 // NULL: how many scores there are.
 //
-// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`; no score is written then.
-// Threads: one at a time. Cost: nothing is allocated.
-melu_status melu_user_score(melu_user *user,
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`; no score is
+// written then. Threads: any number at once, while nobody changes the user. Cost: nothing
+// is allocated once the catalogue has a scratch for each call that computes at the same
+// time.
+melu_status melu_user_score(const melu_user *user,
                             const uint32_t *items,
                             size_t items_len,
                             float *scores,
@@ -698,11 +700,12 @@ melu_status melu_user_score(melu_user *user,
 // `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written, as for
 // `melu_user_score`.
 //
-// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, and `NOT_AVAILABLE` for a
-// model that predicts no ratings, or deviations that it does not know (`ratings` and
-// `deviations` of `melu_model_details`); nothing is predicted then. Threads: one at a
-// time. Cost: nothing is allocated.
-melu_status melu_user_predict(melu_user *user,
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`, and
+// `NOT_AVAILABLE` for a model that predicts no ratings, or deviations that it does not
+// know (`ratings` and `deviations` of `melu_model_details`); nothing is predicted then.
+// Threads: any number at once, while nobody changes the user. Cost: nothing is allocated
+// once the catalogue has a scratch for each call that computes at the same time.
+melu_status melu_user_predict(const melu_user *user,
                               const uint32_t *items,
                               size_t items_len,
                               float *ratings,
@@ -766,27 +769,28 @@ melu_status melu_user_load(const melu_catalog *catalog,
 //
 // Statuses: `INVALID_ARGUMENT`, also for an order that there is not and a discount that
 // is not finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings of a model that
-// predicts none, `OUT_OF_MEMORY` for new items. Threads: one at a time for a user; as
-// many users at once as there are threads. With `options->threads` above 1, others work
-// beside the calling one, and end with the call; one that the system does not start is
-// done without. Cost: scores the catalogue, or the list, and predicts the ratings of
-// what it found. Nothing is allocated but for new items and for each thread beyond the
-// calling one, which takes some 50 microseconds to start, some hundred kilobytes, and
-// room for as many recommendations as there are to be.
-melu_status melu_user_recommend(melu_user *user,
+// predicts none, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the
+// user. With `options->threads` above 1, others work beside the calling one, and end with
+// the call; one that the system does not start is done without. Cost: scores the
+// catalogue, or the list, and predicts the ratings of what it found. Once the catalogue
+// has a scratch for each call that computes at the same time, nothing is allocated but
+// for more new items than before and for each thread beyond the calling one, which takes
+// some 50 microseconds to start, some hundred kilobytes, and as much as the
+// recommendations that there are to be.
+melu_status melu_user_recommend(const melu_user *user,
                                 const melu_recommend_options *options,
                                 melu_recommendation *best,
                                 size_t best_capacity,
                                 size_t *best_len,
                                 melu_error *error);
 
-// Makes room for questions about a catalogue's items.
+// Prepares questions about a catalogue's items.
 //
 // `*questions` is written, NULL after a failure.
 //
 // Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
 // and does not know how sure it is (`deviations` of `melu_model_details`). Threads: any.
-// Cost: reads the catalogue.
+// Cost: allocates all that choosing a question needs.
 melu_status melu_questions_new(const melu_catalog *catalog,
                                melu_questions **questions,
                                melu_error *error);
@@ -800,9 +804,10 @@ void melu_questions_free(melu_questions *questions);
 // `options` may be NULL: nothing else is known. `*question` is written.
 //
 // Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
-// `ITEM_INDEX`, `NOT_FOUND` if there is nothing left to ask. Threads: one at a time for
-// the user, and for the questions. Cost: two passes over the catalogue.
-melu_status melu_user_next_question(melu_user *user,
+// `ITEM_INDEX`, `NOT_FOUND` if there is nothing left to ask, `OUT_OF_MEMORY`. Threads:
+// one at a time for the questions; nobody may change the user meanwhile. Cost: two passes
+// over the catalogue.
+melu_status melu_user_next_question(const melu_user *user,
                                     melu_questions *questions,
                                     const melu_question_options *options,
                                     melu_question *question,
@@ -825,10 +830,10 @@ melu_status melu_user_next_question(melu_user *user,
 // and those after, `best_lens` is 0. With one thread those after are as before; with
 // more, some may be adapted already.
 //
-// Threads: one at a time for each of the users. With `options->threads` above 1, the
-// threads take one user after another, none of whom may be there twice; those beyond the
-// number of users share the users' catalogues, as in `melu_user_recommend`. Cost: that of
-// the two functions; a thread that shares no catalogue takes a stack, and little else.
+// Threads: with `offsets`, one at a time for each of the users. With `options->threads`
+// above 1, the threads take one user after another, none of whom may be there twice if
+// they are adapted; those beyond the number of users share the users' catalogues, as in
+// `melu_user_recommend`. Cost: that of the two functions.
 melu_status melu_recommend_batch(melu_user *const *users,
                                  size_t users_len,
                                  const size_t *offsets,

@@ -1,0 +1,139 @@
+//! What a call computes in.
+
+use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
+use crate::catalog::item_set::ItemSet;
+use crate::model::config::Local;
+use crate::user::adapt::{GradientSolver, OwnHead, PackedHead, Posterior, Set, Workspace};
+use crate::user::choice::ChoiceScratch;
+use crate::{Catalog, Error, Recommendation, Result};
+
+/// What [`User`](crate::User) computes in: no part of a user, so that users weigh little.
+///
+/// One serves any number of users of its catalogue, one call at a time: make one for each
+/// thread, and nothing is allocated while users adapt and are served, up to as many ratings
+/// as it has served at once. It remembers what it computed of the last user, so that a call
+/// after another for one user is faster in the same scratch; results do not depend on it.
+///
+/// With a model of the default recipe it takes some 400 KB, and a bit for each item.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    pub(super) catalog: Catalog,
+    pub(super) inputs: InputBuffers,
+    pub(super) workspace: Workspace,
+    /// The last deep head.
+    pub(super) packed: PackedHead,
+    pub(super) local: LocalSolver,
+    /// For the head for choosing, where the model has one.
+    pub(super) choice: Option<ChoiceScratch>,
+    /// Items to leave out of a recommendation.
+    pub(super) left_out: ItemSet,
+    /// New items that have places kept for them.
+    pub(super) new_items: Vec<Recommendation>,
+}
+
+/// How a head for ratings adapts.
+#[derive(Clone, Debug)]
+pub(super) enum LocalSolver {
+    Gradient(GradientSolver),
+    Ridge {
+        posterior: Posterior,
+        /// The state of the user of whom it is.
+        of: Option<u64>,
+    },
+}
+
+impl Scratch {
+    /// A scratch for the users of a catalogue.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn new(catalog: &Catalog) -> Result<Self> {
+        let model = catalog.model();
+        let network = model.user_head_network();
+        let local = match &model.config().local {
+            Local::Gradient(settings) => {
+                LocalSolver::Gradient(GradientSolver::new(network, settings.clone()))
+            }
+            Local::Ridge(settings) => LocalSolver::Ridge {
+                posterior: Posterior::new(*settings, model.user_head_scale()),
+                of: None,
+            },
+        };
+        Ok(Self {
+            inputs: InputBuffers::new(model),
+            workspace: Workspace::new(network),
+            packed: PackedHead::new(network, model.packed_start()),
+            local,
+            choice: ChoiceScratch::new(catalog)?,
+            left_out: ItemSet::new(catalog.len())?,
+            new_items: Vec::new(),
+            catalog: catalog.clone(),
+        })
+    }
+
+    /// Makes sure that there is a place for all that adapting to so many ratings needs.
+    pub(super) fn reserve(&mut self, ratings: usize) -> Result<()> {
+        let model = self.catalog.model();
+        if let (Some(choice), Some(items)) = (&mut self.choice, self.catalog.choice()) {
+            choice.reserve(ratings, items)?;
+        }
+        match &mut self.local {
+            LocalSolver::Gradient(solver) if ratings > BLOCK && model.has_ratings() => {
+                let width = model.user_head_network().item_width();
+                solver.support.reserve(ratings, width, model.config().factors > 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is for the users of a catalogue.
+    pub(super) fn check(&self, catalog: &Catalog) -> Result<()> {
+        if self.catalog.is(catalog) {
+            return Ok(());
+        }
+        let problem = "it was made for another catalogue than the user's";
+        Err(Error::argument("scratch", problem))
+    }
+}
+
+/// Items as a user's own head sees them with a rating for each, at most [`BLOCK`] of them;
+/// `targets` holds the ratings in the head's units.
+pub(super) fn rated_set<'a>(
+    buffers: &'a mut InputBuffers,
+    catalog: &'a Catalog,
+    items: &[u32],
+    ratings: &[f32],
+    targets: &'a mut [f32; BLOCK],
+) -> Set<'a> {
+    let output = &catalog.model().config().output;
+    let targets = &mut targets[..items.len()];
+    for (target, rating) in targets.iter_mut().zip(ratings) {
+        *target = output.target(*rating);
+    }
+    let (inputs, item_variances) = buffers.fill(catalog, Rows::Listed(items));
+    Set { inputs, targets, item_variances }
+}
+
+impl OwnHead {
+    /// Solves for a linear head that is adapted to these ratings, from where it starts;
+    /// `false` if the numbers are beyond what floats can hold.
+    pub(super) fn solve(
+        &self,
+        catalog: &Catalog,
+        items: &[u32],
+        ratings: &[f32],
+        posterior: &mut Posterior,
+        inputs: &mut InputBuffers,
+        workspace: &mut Workspace,
+    ) -> bool {
+        let model = catalog.model();
+        let (network, output) = (model.user_head_network(), &model.config().output);
+        let mut targets = [0.0; BLOCK];
+        posterior.begin(self.bias_speed(), items.len());
+        for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks(BLOCK)) {
+            let set = rated_set(inputs, catalog, items, ratings, &mut targets);
+            posterior.take(network, output, set, self, &mut workspace.activations);
+        }
+        posterior.solve()
+    }
+}
