@@ -937,12 +937,12 @@ inline expected<std::optional<Question>> User::try_next_question(
 #ifdef __cpp_exceptions
 inline void recommend_batch(span<melu_user* const> users, const Answers& answers,
                             span<Recommendation> best, span<std::size_t> counts,
-                            const RecommendOptions& options = {}) const {
+                            const RecommendOptions& options = {}) {
   detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
 }
 
 inline void recommend_batch(span<User> users, const Answers& answers, span<Recommendation> best,
-                            span<std::size_t> counts, const RecommendOptions& options = {}) const {
+                            span<std::size_t> counts, const RecommendOptions& options = {}) {
   detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
 }
 #endif
