@@ -88,10 +88,13 @@ impl melu_error {
             return;
         }
         let Failure { status, user, message } = outcome;
-        let cut = message.floor_char_boundary(MELU_ERROR_MESSAGE_SIZE - 1);
+        let mut cut = message.len().min(MELU_ERROR_MESSAGE_SIZE - 1);
+        while !message.is_char_boundary(cut) {
+            cut -= 1;
+        }
         // SAFETY: the caller says that it may be written; the fields are written
         // through the pointer, as the struct need not be initialised. The message
-        // and its NUL fit by the line above.
+        // and its NUL fit by the lines above.
         unsafe {
             (&raw mut (*error).status).write(*status);
             (&raw mut (*error).user).write(*user);
