@@ -557,7 +557,7 @@ fn the_demo_shows_that_answers_pay() {
     for (line, gain) in tables.into_iter().zip([0.5, 0.1]) {
         let table = &lines[line..line + 4];
         let [popular, melu, best] =
-            ["most popular", "melu", "who knows the truth"].map(|name| row(table, name));
+            ["most popular", "melu", "best possible"].map(|name| row(table, name));
         for row in [&popular, &melu, &best] {
             assert_eq!(row.len(), 4, "{output}");
         }

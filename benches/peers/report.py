@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as a Markdown table and as a plot; and in docs/measurements.md."""
+"""What was measured, as JSON, as a Markdown table and as a plot; and in docs/speed.md."""
 
 import json
 from pathlib import Path
@@ -110,8 +110,8 @@ def write(results, folder):
 
 
 def write_document(results):
-    """The part of docs/measurements.md between two marks."""
-    path = ROOT / "docs/measurements.md"
+    """The part of docs/speed.md between two marks."""
+    path = ROOT / "docs/speed.md"
     before, rest = path.read_text().split(BEGIN)
     after = rest.split(END)[1]
     plot = "![each work's time in each library](../benches/peers/results/plot.svg)\n"

@@ -44,7 +44,7 @@ def arguments():
     parser.add_argument(
         "--publish",
         action="store_true",
-        help="write benches/peers/results and docs/measurements.md anew",
+        help="write benches/peers/results and docs/speed.md anew",
     )
     given = parser.parse_args()
     names = given.peers.split(",")

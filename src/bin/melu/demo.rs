@@ -213,7 +213,7 @@ impl<'a> People<'a> {
             [heading].into_iter().chain(ANSWERS.map(|answers| answers.to_string())).collect();
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let mut table = terminal::table(&header, |column| column > 0);
-        let names = ["most popular", "melu", "who knows the truth"];
+        let names = ["most popular", "melu", "best possible"];
         for (name, sums) in names.into_iter().zip(sums) {
             let means = sums.map(|sum| format!("{:.2}", sum / self.tasks.len().max(1) as f64));
             table.add_row([name.to_owned()].into_iter().chain(means));
