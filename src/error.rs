@@ -1,4 +1,4 @@
-//! What can go wrong, in one type.
+//! All errors, in one type.
 
 use std::collections::TryReserveError;
 use std::io;
@@ -14,11 +14,11 @@ pub enum Error {
     /// The operating system refused to open, read or write a file.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: `read`, `write`, `map` and so on.
+        /// The action that failed: `read`, `write`, `map` and so on.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A weight file breaks the format.
@@ -28,7 +28,7 @@ pub enum Error {
         origin: String,
         /// The tensor, or the metadata key, that is wrong.
         element: String,
-        /// What is wrong, and what is expected.
+        /// The problem, and the expected content.
         problem: String,
     },
     /// A file of a data folder breaks the format.
@@ -42,7 +42,7 @@ pub enum Error {
         line: Option<u64>,
         /// The column's name, where one column is to blame.
         column: Option<String>,
-        /// What is wrong with which value, and what is expected.
+        /// The wrong value, and the expected one.
         problem: String,
     },
     /// A name that is not one of the model's or data folder's fields.
@@ -62,7 +62,7 @@ pub enum Error {
         entity: &'static str,
         /// The field.
         field: String,
-        /// What is wrong with which value, and what is expected.
+        /// The wrong value, and the expected one.
         problem: String,
     },
     /// An index beyond the end of the catalogue.
@@ -82,7 +82,7 @@ pub enum Error {
         position: usize,
         /// The rating.
         value: f32,
-        /// What is expected.
+        /// The expected content.
         problem: &'static str,
     },
     /// An argument that does not fit the others or the model.
@@ -90,19 +90,19 @@ pub enum Error {
     Argument {
         /// The argument's name.
         argument: &'static str,
-        /// What is wrong with it, and what is expected.
+        /// The problem with it, and the expected value.
         problem: String,
     },
     /// Bytes that are not a saved user.
     #[error("saved user: {problem}")]
     SavedUser {
-        /// What is wrong, and what is expected.
+        /// The problem, and the expected state.
         problem: String,
     },
     /// Memory ran out. What was asked for is undone.
     #[error("there is no memory for {bytes} bytes more: {work}")]
     OutOfMemory {
-        /// What the memory was for.
+        /// The purpose of the memory.
         work: &'static str,
         /// How much was asked for.
         bytes: usize,
@@ -110,9 +110,9 @@ pub enum Error {
     /// Numbers grew beyond what a float can hold.
     #[error("{work} diverged: {problem}")]
     Diverged {
-        /// What was being computed.
+        /// The failed computation.
         work: &'static str,
-        /// What happened, and what to do about it.
+        /// The problem, and how to solve it.
         problem: String,
     },
 }

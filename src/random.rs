@@ -3,9 +3,10 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a stream of random numbers is drawn for.
+/// The purpose of a stream of random numbers.
 ///
-/// The numbers are part of what "the same seed" means: never renumber them.
+/// The same seed gives the same numbers only as long as these numbers stay: never renumber
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 #[allow(dead_code, reason = "the list is fixed; rooms take their purpose as they are built")]
@@ -16,7 +17,7 @@ pub(crate) enum Purpose {
     Tasks = 1,
     /// The tastes, items and people of a generated world.
     Synth = 2,
-    /// What people of a generated world answer.
+    /// Answers of people in a generated world.
     Answers = 3,
     /// A model's weights before training.
     InitialWeights = 4,
@@ -28,9 +29,9 @@ pub(crate) enum Purpose {
     Factors = 7,
     /// Which items training describes as if nobody had rated them.
     ColdItems = 8,
-    /// What the kinds of people begin with who know different items.
+    /// Initial values of the kinds of people who know different items.
     Familiarity = 9,
-    /// What is asked at random when questions are compared.
+    /// Random questions in the comparison of questions.
     Questions = 10,
     /// Which of a user's interactions a list is to find.
     Rankings = 11,
@@ -38,7 +39,7 @@ pub(crate) enum Purpose {
     ItemFactors = 12,
     /// Which users are held back to choose how lists are made.
     ChoiceValidation = 13,
-    /// What is shown of a user in a step of the training for lists.
+    /// The answers of a user that a step of the training for lists shows.
     ChoiceTasks = 14,
 }
 

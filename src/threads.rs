@@ -7,7 +7,7 @@ use std::thread::{self, Builder};
 /// No call is worked on by more threads, whatever it asks for.
 pub const MAX_THREADS: usize = 256;
 
-/// What they are called.
+/// The name of the threads.
 pub const NAME: &str = "melu";
 
 /// Runs `own`, and meanwhile `help` for each of the helpers on a thread of its own.

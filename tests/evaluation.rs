@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use melu::data::{Dataset, Scenario, SynthOptions, World, tasks};
 use melu::eval::{
-    Baselines, EvalOptions, Evaluation, Given, ItemKnn, Predictor, Report, Row, Section, evaluate,
-    mean_absolute_error, ndcg,
+    Baselines, EvalOptions, Evaluation, Given, ItemKnn, Predictor, Report, ScenarioRow, Section,
+    evaluate, mean_absolute_error, ndcg,
 };
 use melu::train::{FactorOptions, Factors, Solver, TrainOptions, Trainer, TrainingRecord};
 use melu::{Catalog, Model, Scratch, User};
@@ -55,7 +55,12 @@ fn json(evaluation: &Evaluation) -> String {
     serde_json::to_string(evaluation).unwrap()
 }
 
-fn row(evaluation: &Evaluation, scenario: usize, predictor: Predictor, given: Given) -> &Row {
+fn row(
+    evaluation: &Evaluation,
+    scenario: usize,
+    predictor: Predictor,
+    given: Given,
+) -> &ScenarioRow {
     let mut rows = evaluation.scenarios[scenario].of(predictor);
     rows.find(|row| row.given == given).unwrap()
 }

@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use melu::data::{Dataset, Scenario, SynthOptions, Task, World as SynthWorld, ranking_tasks};
+use melu::data::{
+    Dataset, Interviewees as SynthWorld, Scenario, SynthOptions, Task, ranking_tasks,
+};
 use melu::eval::{
-    EvidenceEvaluation, EvidenceOptions, Interviewer, QUESTIONS, World, evaluate_evidence,
+    EvidenceEvaluation, EvidenceOptions, Interviewees, Interviewer, QUESTIONS, evaluate_evidence,
 };
 use melu::model::schema::Column;
 use melu::train::{TrainOptions, Trainer};
@@ -130,7 +132,7 @@ fn figures_agree_with_a_plain_simulation() {
     assert!((0..dataset.items.len() as u32).all(|item| own(&item) == item), "ids in one order");
 
     let groups = dataset.scenario(Scenario::NewUsers);
-    for (world, result) in World::ALL.into_iter().zip(&found.worlds) {
+    for (world, result) in Interviewees::ALL.into_iter().zip(&found.worlds) {
         assert_eq!((result.world, result.draws), (world, draws));
         let rows =
             |interviewer| result.rows.iter().filter(move |row| row.interviewer == interviewer);
@@ -157,8 +159,8 @@ fn figures_agree_with_a_plain_simulation() {
                             User::from_columns(&catalog, &columns, task.user as usize).unwrap();
                         let known: Vec<u32> = task.support.iter().map(|r| r.item).collect();
                         let may = |item: &u32| match world {
-                            World::KnowWhatTheyRated => true,
-                            World::KnowAllAsked => known.contains(item),
+                            Interviewees::KnowWhatTheyRated => true,
+                            Interviewees::KnowAllAsked => known.contains(item),
                         };
                         let mut room = Questions::new(&catalog).unwrap();
                         let asked = Asked { dataset: &dataset, task, candidates: &popular, range };
@@ -177,7 +179,8 @@ fn figures_agree_with_a_plain_simulation() {
                                     .collect();
                                 let leave_out: Vec<u32> =
                                     left.by_ref().filter(|i| !may(i)).collect();
-                                let known = (world == World::KnowAllAsked).then_some(&known[..]);
+                                let known =
+                                    (world == Interviewees::KnowAllAsked).then_some(&known[..]);
                                 let asking =
                                     Asking { unknown: &passed, leave_out: &leave_out, known };
                                 let next = user.next_question(&mut room, asking).unwrap();

@@ -1,4 +1,4 @@
-//! What an interaction says.
+//! The meaning of an interaction.
 
 use super::ratings::Rating;
 
@@ -6,7 +6,7 @@ use super::ratings::Rating;
 /// folder says so itself: at 4 of 1 to 5 stars, and at 1 of 0 and 1.
 const LIKED_FROM: f32 = 0.75;
 
-/// What the interactions of a data folder say of what users like.
+/// How the interactions of a data folder show what users like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Feedback {
     /// Each has a value on a scale.
@@ -21,7 +21,7 @@ pub enum Feedback {
 }
 
 impl Feedback {
-    /// What these ratings say: nothing but that they are there, where all are alike.
+    /// The feedback in these ratings. If all have the same value, they are positive-only.
     ///
     /// `liked` is the least value that counts as liked, if the folder says so. Else it
     /// follows from the ratings that training sees, those for which `seen` holds; from
@@ -52,7 +52,7 @@ impl Feedback {
         Ok(Self::Ratings { liked })
     }
 
-    /// What the interactions are called: `ratings` or `interactions`.
+    /// The name of the interactions: `ratings` or `interactions`.
     pub fn noun(self) -> &'static str {
         match self {
             Self::Ratings { .. } => "ratings",

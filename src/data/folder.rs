@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// May be used from any number of threads at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// What the data set is called.
+    /// The name of the data set.
     pub name: String,
     /// All users.
     pub users: Table,
@@ -26,7 +26,7 @@ pub struct Dataset {
     pub items: Table,
     /// All ratings or interactions, sorted by user and then item; each pair occurs once.
     pub ratings: Vec<Rating>,
-    /// What they say of what users like.
+    /// How they show what users like.
     pub feedback: Feedback,
     /// For each user, whether training must not see it.
     pub new_users: Vec<bool>,
@@ -41,11 +41,11 @@ pub struct Dataset {
     /// Where this is the training part of a data folder, split anew: that
     /// split's seed. See [`Dataset::inside`].
     pub inside: Option<u64>,
-    /// What was read, and what was left out.
+    /// How much was read, and how much was left out.
     pub report: LoadReport,
 }
 
-/// What was read, and what was left out.
+/// How much was read, and how much was left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoadReport {
     /// Rows of the file of ratings or interactions.
@@ -136,8 +136,8 @@ impl Dataset {
         })
     }
 
-    /// What was recognised in the interactions, and what was left out of them: a
-    /// sentence each, for people.
+    /// Notes on the interactions, one sentence each, for people: how they were understood,
+    /// and what was left out.
     pub fn notes(&self) -> Vec<String> {
         let LoadReport { duplicates, alike, .. } = self.report;
         let mut notes = Vec::new();

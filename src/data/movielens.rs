@@ -8,7 +8,7 @@ use super::rows::shown;
 use super::write::NewFolder;
 use crate::{Error, Result};
 
-/// What [`import_movielens`] found.
+/// The result of [`import_movielens`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportReport {
     /// `MovieLens 1M` or `MovieLens 100K`.

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::rows::{Open, Rows, shown, whole_file};
+use super::rows::{CsvRows, Open, shown, whole_file};
 use super::settings::{LogKind, LogSettings};
 use super::table::Table;
 use crate::model::schema::Entity;
 use crate::{Error, Result};
 
-/// What one user said of one item, or that they chose it.
+/// One user's rating or choice of one item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rating {
     /// The user's row.
@@ -44,7 +44,7 @@ pub(super) fn read_log(
     users: Option<Table>,
     items: Option<Table>,
 ) -> Result<Log> {
-    let mut rows = Rows::open(open, path.clone())?;
+    let mut rows = CsvRows::open(open, path.clone())?;
     let column = |name: &Option<String>| name.as_deref().map(|name| rows.column(name)).transpose();
     let user_column = rows.column(&settings.user)?;
     let item_column = rows.column(&settings.item)?;
@@ -52,7 +52,7 @@ pub(super) fn read_log(
     let time_column = column(&settings.time)?;
 
     let (mut users, mut items) = (Ids::new(Entity::User, users), Ids::new(Entity::Item, items));
-    let missing = |rows: &Rows<'_>, column, expected| {
+    let missing = |rows: &CsvRows<'_>, column, expected| {
         let problem = format!("\"\" is empty; a finite number {expected} is expected");
         rows.error(Some(column), problem)
     };
@@ -178,7 +178,7 @@ impl Ids {
     }
 
     /// The number of a cell's id.
-    fn row(&mut self, rows: &Rows<'_>, column: usize) -> Result<u32> {
+    fn row(&mut self, rows: &CsvRows<'_>, column: usize) -> Result<u32> {
         match self {
             Self::Listed(entity, table) => {
                 let id = rows.cell(column);
@@ -220,6 +220,6 @@ impl Ids {
     }
 }
 
-fn too_many(rows: &Rows<'_>, column: usize) -> Error {
+fn too_many(rows: &CsvRows<'_>, column: usize) -> Error {
     rows.error(Some(column), "has more than 4294967295 ids, the most there can be")
 }

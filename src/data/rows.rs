@@ -13,7 +13,7 @@ pub(super) type Open<'a> = &'a dyn Fn(&Path) -> Result<Box<dyn Read>>;
 
 /// A CSV file with a header, one row at a time; cells without the white space
 /// around them.
-pub(super) struct Rows<'a> {
+pub(super) struct CsvRows<'a> {
     open: Open<'a>,
     path: PathBuf,
     reader: Reader<Box<dyn Read>>,
@@ -21,7 +21,7 @@ pub(super) struct Rows<'a> {
     record: ByteRecord,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> CsvRows<'a> {
     /// Opens a file and reads its header.
     pub fn open(open: Open<'a>, path: PathBuf) -> Result<Self> {
         let reader = ReaderBuilder::new()

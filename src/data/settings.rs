@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::rows::{shown, whole_file};
 use crate::{Error, Result};
 
-/// What `dataset.toml` says.
+/// The settings in `dataset.toml`.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub name: String,
@@ -59,7 +59,7 @@ pub(super) struct FieldSettings {
     pub kind: TableKind,
 }
 
-/// What a column's cells hold.
+/// The kind of a column's cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TableKind {
@@ -147,7 +147,7 @@ impl Default for FormatSettings {
     }
 }
 
-/// What joins the values of a multi-valued cell; never empty.
+/// The separator of values in a multi-valued cell; never empty.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Separator(pub String);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::rows::{Open, Rows, shown};
+use super::rows::{CsvRows, Open, shown};
 use super::settings::{FieldSettings, TableKind, TableSettings};
 use crate::Result;
 use crate::model::schema::{Column, ColumnBuilder, Strings, Vocabulary};
@@ -27,7 +27,7 @@ pub struct Table {
 pub struct TableField {
     /// The column's name.
     pub name: String,
-    /// What its cells hold.
+    /// The kind of its cells.
     pub kind: TableKind,
     /// The cells, a row each; indices are into `vocabulary`.
     pub column: Column,
@@ -99,7 +99,7 @@ impl Table {
         separator: &str,
         numbers: Option<&str>,
     ) -> Result<(Self, Vec<Option<f64>>)> {
-        let mut rows = Rows::open(open, path)?;
+        let mut rows = CsvRows::open(open, path)?;
         let id_column = rows.column(&settings.id)?;
         let title_column = settings.title.as_deref().map(|name| rows.column(name)).transpose()?;
         let number_column = numbers.map(|name| rows.column(name)).transpose()?;
@@ -186,7 +186,7 @@ struct FieldReader<'a> {
 }
 
 impl<'a> FieldReader<'a> {
-    fn new(rows: &Rows<'_>, settings: &'a FieldSettings, separator: &'a str) -> Result<Self> {
+    fn new(rows: &CsvRows<'_>, settings: &'a FieldSettings, separator: &'a str) -> Result<Self> {
         Ok(Self {
             settings,
             separator,
@@ -197,7 +197,7 @@ impl<'a> FieldReader<'a> {
         })
     }
 
-    fn read_cell(&mut self, rows: &Rows<'_>) -> Result<()> {
+    fn read_cell(&mut self, rows: &CsvRows<'_>) -> Result<()> {
         match self.settings.kind {
             TableKind::Numeric => self.column.end_row(rows.number(self.place)?),
             TableKind::One => {

@@ -37,7 +37,7 @@ impl Scenario {
         }
     }
 
-    /// What people call it.
+    /// Its name for people.
     pub fn title(self) -> &'static str {
         match self {
             Self::ExistingUsersExistingItems => "Existing users, existing items",

@@ -1,4 +1,4 @@
-//! What anybody could predict without a model.
+//! Predictors that need no model.
 
 use crate::data::{Dataset, Rated, Scenario};
 

@@ -1,10 +1,10 @@
-//! What questions are worth: new users are asked, as a program would ask them, and
-//! what is measured are lists for them, and the error on other ratings of theirs.
+//! The worth of questions: new users are asked as a program would ask them, and the lists for
+//! them and the errors on their other ratings are measured.
 //!
-//! Users, what is held out of their interactions, and lists are those of
-//! [`evaluate_rankings`](super::evaluate_rankings) for new users and known items. What is
-//! held out is what they come to know later: they pass on it, and a list may hold it.
-//! What they answered on is no candidate any more.
+//! Users, their held-out interactions, and lists are those of
+//! [`evaluate_rankings`](super::evaluate_rankings) for new users and known items. Held-out
+//! items are those that users come to know later: users pass on them, and lists may contain
+//! them. What they answered on is no candidate any more.
 
 use std::cmp::Reverse;
 
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::baselines::Baselines;
-use super::interview::{Figures, Interview, Interviewed};
+use super::interview::{Interview, InterviewFigures, Interviewed};
 use super::scenarios::{check_inside, everybody};
 use super::sums::mean_and_error;
 use crate::data::{Dataset, Feedback, Scenario, Task, ranking_tasks};
@@ -48,17 +48,17 @@ impl Default for EvidenceOptions {
     }
 }
 
-/// What new users know.
+/// The items that new users know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum World {
+pub enum Interviewees {
     /// They know what is in their support sets, and pass on every other item.
     KnowWhatTheyRated,
     /// Only items of their support sets are asked about, all of which they know.
     KnowAllAsked,
 }
 
-impl World {
+impl Interviewees {
     /// Both.
     pub const ALL: [Self; 2] = [Self::KnowWhatTheyRated, Self::KnowAllAsked];
 
@@ -104,19 +104,19 @@ impl Interviewer {
     }
 }
 
-/// What the questions of each interviewer are worth in both worlds.
+/// The worth of each interviewer's questions, for both kinds of user.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvidenceEvaluation {
-    /// In [`World::ALL`]'s order.
-    pub worlds: Vec<WorldResult>,
+    /// In [`Interviewees::ALL`]'s order.
+    pub worlds: Vec<InterviewResult>,
 }
 
 /// One world's results.
 #[derive(Clone, Debug, Serialize)]
-pub struct WorldResult {
+pub struct InterviewResult {
     /// Which.
     #[serde(rename = "name")]
-    pub world: World,
+    pub world: Interviewees,
     /// How many new users are asked.
     pub users: usize,
     /// Cuts that the figures are means of.
@@ -125,7 +125,7 @@ pub struct WorldResult {
     pub rows: Vec<EvidenceRow>,
 }
 
-impl WorldResult {
+impl InterviewResult {
     /// Each interviewer's rows, by number of questions.
     pub fn interviewers(&self) -> impl Iterator<Item = &[EvidenceRow]> {
         self.rows.chunk_by(|a, b| a.interviewer == b.interviewer)
@@ -194,11 +194,11 @@ pub fn evaluate_evidence(
     let draws: Vec<Vec<Task>> =
         (0..options.draws as u64).map(|draw| ranking_tasks(&groups, options.seed, draw)).collect();
     let users = draws.first().map_or(0, Vec::len);
-    let all = World::ALL.len() * options.draws * users;
+    let all = Interviewees::ALL.len() * options.draws * users;
     let mut done = 0;
     let mut worlds = Vec::new();
-    for world in World::ALL {
-        let mut figures = vec![vec![Figures::default(); interviews.rows()]; users];
+    for world in Interviewees::ALL {
+        let mut figures = vec![vec![InterviewFigures::default(); interviews.rows()]; users];
         for (draw, tasks) in draws.iter().enumerate() {
             let mut sums = figures.chunks_mut(64);
             for some in tasks.chunks(64) {
@@ -217,12 +217,12 @@ pub fn evaluate_evidence(
             }
         }
         let rows = interviews.summarise(&figures, options.draws);
-        worlds.push(WorldResult { world, users, draws: options.draws, rows });
+        worlds.push(InterviewResult { world, users, draws: options.draws, rows });
     }
     Ok(EvidenceEvaluation { worlds })
 }
 
-/// What all interviews share.
+/// The data that all interviews share.
 struct Interviews {
     catalog: Catalog,
     user_columns: Vec<Column>,
@@ -287,12 +287,12 @@ impl Interviews {
     /// questions.
     fn ask(
         &self,
-        world: World,
+        world: Interviewees,
         task: &Task,
         (scratch, questions): &mut (Scratch, Option<Questions>),
         seed: u64,
         draw: u64,
-    ) -> Result<Vec<Figures>> {
+    ) -> Result<Vec<InterviewFigures>> {
         let mut figures = Vec::with_capacity(self.rows());
         let shared = Interviewed {
             catalog: &self.catalog,
@@ -326,12 +326,12 @@ impl Interviews {
         Ok(figures)
     }
 
-    fn summarise(&self, figures: &[Vec<Figures>], draws: usize) -> Vec<EvidenceRow> {
+    fn summarise(&self, figures: &[Vec<InterviewFigures>], draws: usize) -> Vec<EvidenceRow> {
         let draws = draws as f64;
         let row = |index: usize| {
             let popular = index % QUESTIONS.len();
             // Each user's figure, less that of the most popular items.
-            let compare = |figure: &dyn Fn(&Figures) -> Option<f64>| {
+            let compare = |figure: &dyn Fn(&InterviewFigures) -> Option<f64>| {
                 let of_all = |index: usize| {
                     figures.iter().filter_map(move |of_user| figure(&of_user[index]))
                 };

@@ -1,7 +1,7 @@
 //! One user while being asked.
 
 use super::baselines::Baselines;
-use super::evidence::{QUESTIONS, World};
+use super::evidence::{Interviewees, QUESTIONS};
 use super::metrics::mean_absolute_error;
 use super::rankings::{ANSWERED, List, RELEVANT};
 use crate::data::{Rated, Task};
@@ -10,7 +10,7 @@ use crate::{Asking, Catalog, Questions, Result, Scratch, User};
 
 /// One interview's figures after one number of questions, or their sum.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Figures {
+pub struct InterviewFigures {
     pub answers: f64,
     /// 0 where there are no ratings.
     pub mae: f64,
@@ -19,7 +19,7 @@ pub struct Figures {
     pub lists: f64,
 }
 
-impl Figures {
+impl InterviewFigures {
     pub fn add(&mut self, other: &Self) {
         self.answers += other.answers;
         self.mae += other.mae;
@@ -28,7 +28,7 @@ impl Figures {
     }
 }
 
-/// What all interviews share.
+/// The data that all interviews share.
 pub struct Interviewed<'a> {
     pub catalog: &'a Catalog,
     pub user_columns: &'a [Column],
@@ -42,7 +42,7 @@ pub struct Interviewed<'a> {
 /// One user while being asked.
 pub struct Interview<'a> {
     shared: &'a Interviewed<'a>,
-    world: World,
+    world: Interviewees,
     user: User,
     scratch: &'a mut Scratch,
     support: &'a [Rated],
@@ -52,7 +52,7 @@ pub struct Interview<'a> {
     ratings: Vec<f32>,
     predicted: Vec<f32>,
     scores: Vec<f32>,
-    /// What a list may not hold, and what it is to find.
+    /// The items that a list must not contain, and those that it should find.
     marks: Vec<u8>,
     answered: (Vec<u32>, Vec<f32>),
     unknown: Vec<u32>,
@@ -62,7 +62,7 @@ impl<'a> Interview<'a> {
     /// Of a task's user, of whom nothing is known yet but the profile.
     pub fn new(
         shared: &'a Interviewed<'a>,
-        world: World,
+        world: Interviewees,
         task: &'a Task,
         scratch: &'a mut Scratch,
     ) -> Result<Self> {
@@ -92,12 +92,12 @@ impl<'a> Interview<'a> {
     pub fn run(
         &mut self,
         mut list: impl Iterator<Item = u32>,
-        figures: &mut Vec<Figures>,
+        figures: &mut Vec<InterviewFigures>,
     ) -> Result<()> {
         self.interview(figures, |interview| {
             Ok(list.find(|item| match interview.world {
-                World::KnowWhatTheyRated => true,
-                World::KnowAllAsked => interview.known.contains(item),
+                Interviewees::KnowWhatTheyRated => true,
+                Interviewees::KnowAllAsked => interview.known.contains(item),
             }))
         })
     }
@@ -106,11 +106,11 @@ impl<'a> Interview<'a> {
     pub fn run_adaptive(
         &mut self,
         questions: &mut Questions,
-        figures: &mut Vec<Figures>,
+        figures: &mut Vec<InterviewFigures>,
     ) -> Result<()> {
         self.interview(figures, |interview| {
             let Self { user, world, unknown, known, .. } = interview;
-            let known = (*world == World::KnowAllAsked).then_some(&known[..]);
+            let known = (*world == Interviewees::KnowAllAsked).then_some(&known[..]);
             let asking = Asking { unknown, known, ..Asking::default() };
             let next = user.next_question(questions, asking)?;
             Ok(next.map(|question| question.item))
@@ -120,7 +120,7 @@ impl<'a> Interview<'a> {
     /// Asks until nothing is left or enough was asked, and measures in between.
     fn interview(
         &mut self,
-        figures: &mut Vec<Figures>,
+        figures: &mut Vec<InterviewFigures>,
         mut next: impl FnMut(&mut Self) -> Result<Option<u32>>,
     ) -> Result<()> {
         let mut asked = 0;
@@ -150,8 +150,11 @@ impl<'a> Interview<'a> {
         }
     }
 
-    fn measure(&mut self) -> Result<Figures> {
-        let mut figures = Figures { answers: self.answered.0.len() as f64, ..Figures::default() };
+    fn measure(&mut self) -> Result<InterviewFigures> {
+        let mut figures = InterviewFigures {
+            answers: self.answered.0.len() as f64,
+            ..InterviewFigures::default()
+        };
         if self.user.model().has_ratings() {
             self.user.predict(&self.query, &mut self.predicted, self.scratch)?;
             let clip = |rating: &mut f32| *rating = self.shared.baselines.clip(*rating);

@@ -15,8 +15,7 @@ const REMEMBERED: usize = 1000;
 /// How many of those that the user rated count.
 const NEAREST: usize = 40;
 
-/// What the neighbours' similarities are damped by: few or distant ones say
-/// little.
+/// The damping of the neighbours' similarities: few or distant neighbours say little.
 const DAMPING: f64 = 0.5;
 
 /// Similarities between items, learned from the training part's ratings

@@ -13,8 +13,8 @@ mod sums;
 
 pub use baselines::Baselines;
 pub use evidence::{
-    EvidenceError, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Interviewer, QUESTIONS, World,
-    WorldResult, evaluate_evidence,
+    EvidenceError, EvidenceEvaluation, EvidenceOptions, EvidenceRow, InterviewResult, Interviewees,
+    Interviewer, QUESTIONS, evaluate_evidence,
 };
 pub use item_knn::ItemKnn;
 pub use metrics::{mean_absolute_error, mean_squared_error, ndcg};
@@ -23,5 +23,5 @@ pub use rankings::{
     evaluate_rankings,
 };
 pub use report::{Report, Section};
-pub use results::{Coverage, Evaluation, Given, Predictor, Row, ScenarioResult};
+pub use results::{Coverage, Evaluation, Given, Predictor, ScenarioResult, ScenarioRow};
 pub use scenarios::{EvalOptions, evaluate};

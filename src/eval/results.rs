@@ -1,4 +1,4 @@
-//! What an evaluation finds.
+//! The results of an evaluation.
 
 use serde::{Serialize, Serializer};
 
@@ -28,7 +28,7 @@ pub struct ScenarioResult {
     /// items is measured on the training tasks' own query sets, as in the paper.
     pub seen_in_training: bool,
     /// For each number of given ratings, each predictor.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ScenarioRow>,
     /// For each number of given ratings, each level of [`Coverage::LEVELS`];
     /// empty where the model knows no deviations, and for clicks.
     pub coverage: Vec<Coverage>,
@@ -36,7 +36,7 @@ pub struct ScenarioResult {
 
 impl ScenarioResult {
     /// One predictor's rows, by number of ratings given.
-    pub fn of(&self, predictor: Predictor) -> impl Iterator<Item = &Row> {
+    pub fn of(&self, predictor: Predictor) -> impl Iterator<Item = &ScenarioRow> {
         self.rows.iter().filter(move |row| row.predictor == predictor)
     }
 }
@@ -52,7 +52,7 @@ impl ScenarioResult {
 /// users. The draws ask the same users again, so that the spread over draws
 /// alone says nothing of how other users would have fared.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub struct ScenarioRow {
     /// Who predicts.
     pub predictor: Predictor,
     /// How many ratings of each user are known to the predictor.
@@ -144,7 +144,7 @@ impl Predictor {
         Self::GlobalMean,
     ];
 
-    /// What people call it.
+    /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Melu => "melu",

@@ -6,7 +6,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::baselines::Baselines;
 use super::item_knn::ItemKnn;
 use super::results::{Coverage, Evaluation, Given, Predictor, ScenarioResult};
-use super::sums::{Sums, Table as SumTable, Totals, Within};
+use super::sums::{ScenarioTotals, SumTable, Sums, Within};
 use crate::data::{
     Dataset, Feedback, Scenario, Table, Task, UserRatings, items_and_ratings, tasks,
 };
@@ -74,14 +74,14 @@ pub fn evaluate(
     let count = |groups: &[UserRatings]| tasks(groups, &dataset.rules, 0, 0).len();
     let all = plans.iter().map(|(_, groups, draws, _)| draws * count(groups)).sum();
     progress(0, all);
-    let bench = Bench::new(model, dataset, &pool, options.threads)?;
+    let context = ScenarioContext::new(model, dataset, &pool, options.threads)?;
     let mut done = 0;
     let mut scenarios = Vec::new();
     for (scenario, groups, draws, seed) in plans {
-        let mut totals = Totals::default();
+        let mut totals = ScenarioTotals::default();
         for draw in 0..draws {
             let tasks = tasks(&groups, &dataset.rules, seed, draw as u64);
-            bench.draw(&pool, &tasks, &mut totals, |count| progress(done + count, all))?;
+            context.draw(&pool, &tasks, &mut totals, |count| progress(done + count, all))?;
             done += tasks.len();
         }
         scenarios.push(ScenarioResult {
@@ -131,8 +131,8 @@ pub(super) fn everybody(model: &Model, dataset: &Dataset) -> Result<(Catalog, Ve
     Ok((Catalog::from_table(model, table)?, users.columns))
 }
 
-/// What all tasks share.
-struct Bench {
+/// The data that all tasks share.
+struct ScenarioContext {
     catalog: Catalog,
     user_columns: Vec<Column>,
     baselines: Baselines,
@@ -143,7 +143,7 @@ struct Bench {
     deviations: bool,
 }
 
-impl Bench {
+impl ScenarioContext {
     fn new(model: &Model, dataset: &Dataset, pool: &ThreadPool, threads: usize) -> Result<Self> {
         let contents = model.contents();
         let (catalog, user_columns) = everybody(model, dataset)?;
@@ -163,7 +163,7 @@ impl Bench {
         &self,
         pool: &ThreadPool,
         tasks: &[Task],
-        totals: &mut Totals,
+        totals: &mut ScenarioTotals,
         mut done: impl FnMut(usize),
     ) -> Result<()> {
         totals.begin_draw();

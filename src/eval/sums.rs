@@ -1,7 +1,7 @@
 //! From single users' errors to the figures of a scenario.
 
 use super::metrics::{mean_absolute_error, mean_squared_error, ndcg};
-use super::results::{Coverage, Given, Predictor, Row};
+use super::results::{Coverage, Given, Predictor, ScenarioRow};
 
 /// The error figures of one (given, predictor) pair, summed over users, or over
 /// one user's draws.
@@ -15,7 +15,7 @@ pub struct Sums {
 }
 
 /// One [`Sums`] for each given number and predictor.
-pub type Table = Vec<Sums>;
+pub type SumTable = Vec<Sums>;
 
 /// For each given number, how many query ratings lie within each interval.
 pub type Within = Vec<[u64; Coverage::LEVELS.len()]>;
@@ -49,19 +49,19 @@ impl Sums {
     }
 }
 
-/// What one scenario comes to.
+/// The totals of one scenario.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub struct ScenarioTotals {
     /// For each draw, over users.
-    draws: Vec<Table>,
+    draws: Vec<SumTable>,
     /// For each user, over draws.
-    users: Vec<Table>,
+    users: Vec<SumTable>,
     within: Within,
     /// How many query ratings there were, over users and draws.
     queries: u64,
 }
 
-impl Totals {
+impl ScenarioTotals {
     /// Begins a draw of as many users as there are.
     pub fn begin_draw(&mut self) {
         self.draws.push(vec![Sums::default(); Given::ALL.len() * Predictor::ALL.len()]);
@@ -69,8 +69,8 @@ impl Totals {
 
     /// Adds what one user came to in the draw that was begun: the same user at
     /// the same place in each draw.
-    pub fn add(&mut self, user: usize, table: Table, within: &Within, queries: usize) {
-        let add = |sums: &mut Table, other: &Table| {
+    pub fn add(&mut self, user: usize, table: SumTable, within: &Within, queries: usize) {
+        let add = |sums: &mut SumTable, other: &SumTable| {
             sums.iter_mut().zip(other).for_each(|(sums, sum)| sums.add(sum));
         };
         if let Some(draw) = self.draws.last_mut() {
@@ -88,14 +88,14 @@ impl Totals {
     }
 
     /// For each number of given ratings, each predictor.
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<ScenarioRow> {
         let keys = Given::ALL.iter().flat_map(|given| Predictor::ALL.map(|p| (*given, p)));
         keys.enumerate()
             .map(|(index, (given, predictor))| self.row(index, given, predictor))
             .collect()
     }
 
-    fn row(&self, index: usize, given: Given, predictor: Predictor) -> Row {
+    fn row(&self, index: usize, given: Given, predictor: Predictor) -> ScenarioRow {
         let mean = |figure: &dyn Fn(&Sums) -> f64| {
             let figures = self.draws.iter().map(|table| figure(&table[index]));
             figures.sum::<f64>() / self.draws.len().max(1) as f64
@@ -111,7 +111,7 @@ impl Totals {
         let gain: Vec<f64> = ranked.map(|(other, melu)| other.gain(1) - melu.gain(1)).collect();
         let (mae_difference, mae_difference_se) = mean_and_error(&absolute);
         let (ndcg3_difference, ndcg3_difference_se) = mean_and_error(&gain);
-        Row {
+        ScenarioRow {
             predictor,
             given,
             mae,
@@ -163,8 +163,8 @@ mod tests {
     use super::*;
 
     /// Two users, two draws; the model misses by 1 and the others by `misses`.
-    fn totals(misses: [[f32; 2]; 2]) -> Totals {
-        let mut totals = Totals::default();
+    fn totals(misses: [[f32; 2]; 2]) -> ScenarioTotals {
+        let mut totals = ScenarioTotals::default();
         for draw in misses {
             totals.begin_draw();
             for (user, miss) in draw.into_iter().enumerate() {

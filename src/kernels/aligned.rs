@@ -8,19 +8,19 @@ use super::simd::MAX_LANES;
 /// from there, lies across two.
 #[derive(Clone, Debug, Default)]
 pub struct Aligned {
-    lines: Vec<Line>,
+    lines: Vec<CacheLine>,
     len: usize,
 }
 
 /// A cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Line([f32; MAX_LANES]);
+struct CacheLine([f32; MAX_LANES]);
 
 impl Aligned {
     /// So many zeros.
     pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; MAX_LANES]); len.div_ceil(MAX_LANES)], len }
+        Self { lines: vec![CacheLine([0.0; MAX_LANES]); len.div_ceil(MAX_LANES)], len }
     }
 }
 

@@ -32,12 +32,12 @@ const PREFETCHED: usize = 16;
 /// How many rows of `a` ahead they are.
 const ROWS_AHEAD: usize = 24;
 
-/// What a product is added to.
+/// The values to which a product is added.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
     /// Nothing: what the result held does not matter.
     Zero,
-    /// What the result held.
+    /// The values that the result already holds.
     Kept,
     /// This row, in each row.
     Row(&'a [f32]),

@@ -26,7 +26,7 @@ pub fn narrow(number: f32) -> Option<u16> {
 /// Below it halves lie as far apart as they do above.
 const SMALLEST_NORMAL: f32 = 1.0 / 16_384.0;
 
-/// What the exponents' biases differ by, in its place.
+/// The difference of the exponents' biases, shifted to the place of the exponent.
 const EXPONENTS_APART: u32 = (127 - 15) << 23;
 
 /// The number that a half is, by whole numbers alone: for levels without an
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    /// What the other implementation rounds to; `None` where that is not finite.
+    /// The other implementation's rounded number; `None` if that is not finite.
     fn rounded(number: f32) -> Option<u16> {
         let half = f16::from_f32_const(number);
         half.is_finite().then(|| half.to_bits())

@@ -60,7 +60,7 @@ impl Level {
         *chosen().as_ref().unwrap_or(&Self(Instructions::Portable))
     }
 
-    /// What people call it.
+    /// Its name for people.
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
@@ -152,7 +152,7 @@ pub fn kernel_names() -> Vec<&'static str> {
     Level::available().map(Level::name).collect()
 }
 
-/// What is wrong with the environment's choice, in words, and its variable.
+/// The environment variable that chooses the level, and the problem with its value, in words.
 pub fn check_choice() -> Result<(), (&'static str, String)> {
     chosen().as_ref().map(|_| ()).map_err(|problem| (VARIABLE, problem.clone()))
 }

@@ -33,7 +33,7 @@ pub fn prefer_large_pages<T>(memory: &mut [MaybeUninit<T>]) {
 mod tests {
     use super::*;
 
-    /// What Linux says of the mapping that an address lies in.
+    /// Linux's description of the mapping that contains an address.
     fn flags(address: usize) -> String {
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let mut inside = false;

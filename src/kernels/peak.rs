@@ -1,4 +1,4 @@
-//! What the processor could do at best: the measure of all kernels.
+//! The processor's peak performance, to which all kernels are compared.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use super::simd::Simd;
 
-/// What any compiler can do without being told of the processor.
+/// Plain code for any processor.
 #[derive(Clone, Copy, Debug)]
 pub struct Portable;
 

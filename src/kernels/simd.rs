@@ -1,5 +1,5 @@
-//! What a kernel may ask of a processor: a kernel is written once, for any
-//! [`Simd`], and compiled for each level.
+//! The vector instructions that kernels use: a kernel is written once, for any [`Simd`], and
+//! compiled for each level.
 
 use super::half::widen_one;
 
@@ -199,7 +199,7 @@ pub const TRANSPOSED: usize = 8;
 
 /// Work that can be compiled for each level.
 pub trait Kernel {
-    /// What it computes.
+    /// The type of its result.
     type Output;
 
     /// Does it. Implementations are `#[inline(always)]`, or they would not be

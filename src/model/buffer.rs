@@ -14,10 +14,10 @@ pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 /// Cloning is cheap and copies no number. May be used from any number of
 /// threads at once.
 #[derive(Clone)]
-pub struct Buffer<T>(Inner<T>);
+pub struct Buffer<T>(Memory<T>);
 
 #[derive(Clone)]
-enum Inner<T> {
+enum Memory<T> {
     Owned(Arc<Vec<T>>),
     /// The range is in bytes, and was checked to be aligned and whole.
     Shared(SharedBytes, Range<usize>),
@@ -35,10 +35,10 @@ impl<T: AnyBitPattern> Buffer<T> {
             return None;
         }
         Some(Self(match bytemuck::try_cast_slice::<u8, T>(slice) {
-            Ok(_) => Inner::Shared(bytes.clone(), range),
+            Ok(_) => Memory::Shared(bytes.clone(), range),
             Err(_) => {
                 let numbers = slice.chunks_exact(size_of::<T>());
-                Inner::Owned(Arc::new(numbers.map(bytemuck::pod_read_unaligned).collect()))
+                Memory::Owned(Arc::new(numbers.map(bytemuck::pod_read_unaligned).collect()))
             }
         }))
     }
@@ -46,7 +46,7 @@ impl<T: AnyBitPattern> Buffer<T> {
 
 impl<T> From<Vec<T>> for Buffer<T> {
     fn from(numbers: Vec<T>) -> Self {
-        Self(Inner::Owned(Arc::new(numbers)))
+        Self(Memory::Owned(Arc::new(numbers)))
     }
 }
 
@@ -61,8 +61,10 @@ impl<T: AnyBitPattern> Deref for Buffer<T> {
 
     fn deref(&self) -> &[T] {
         match &self.0 {
-            Inner::Owned(numbers) => numbers,
-            Inner::Shared(bytes, range) => bytemuck::cast_slice(&(**bytes).as_ref()[range.clone()]),
+            Memory::Owned(numbers) => numbers,
+            Memory::Shared(bytes, range) => {
+                bytemuck::cast_slice(&(**bytes).as_ref()[range.clone()])
+            }
         }
     }
 }
@@ -101,7 +103,7 @@ mod tests {
             let expected: Vec<u32> =
                 bytes.chunks(4).map(|four| u32::from_le_bytes(four.try_into().unwrap())).collect();
             assert_eq!(&buffer[..], expected);
-            assert_eq!(matches!(buffer.0, Inner::Shared(..)), offset % 4 == 0);
+            assert_eq!(matches!(buffer.0, Memory::Shared(..)), offset % 4 == 0);
         }
     }
 

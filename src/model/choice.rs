@@ -1,20 +1,21 @@
-//! The head for choosing: how a user's vector follows from what they chose, and how
-//! items are scored by it.
+//! The head for choosing: how a user's vector is computed from their choices, and how it
+//! scores items.
 
 use crate::model::prior::Prior;
 use crate::model::schema::{Column, Field};
 
-/// What a row has besides an item's vector: its bias, and 1 if nobody chose it yet.
+/// The number of a row's entries besides an item's vector: its bias, and 1 if nobody chose it
+/// yet.
 pub const BESIDES_VECTOR: usize = 2;
 
-/// More numbers than this a vector has not: a solver's memory grows with their square.
+/// The most numbers of a vector: a solver's memory grows with their square.
 const MAX_WIDTH: usize = 1_024;
 
-/// So many answers count half of what neighbours can say.
+/// The number of answers with which neighbours count half.
 const HALF_NEIGHBOURS: f32 = 10.0;
 
-/// Writes the row of an item that nobody chose, as wide as the prior and one more: the vector
-/// and the bias that its content says, and the mark of a new one.
+/// Writes the row of an item that nobody chose, one wider than the prior: the vector and the
+/// bias predicted from its content, and the mark of a new item.
 pub(crate) fn write_new_row(
     prior: &Prior,
     fields: &[Field],
@@ -29,41 +30,41 @@ pub(crate) fn write_new_row(
     mark.fill(1.0);
 }
 
-/// What all users of a head for choosing share.
+/// The parameters that all users of a head for choosing share.
 ///
-/// An item is a row of numbers: its vector `v`, its bias (the logarithm of its share of
-/// all interactions), and 1 if nobody chose it yet, else 0. A user who gave `n` answers
-/// has a vector `u = m + A^-1 [sum over answers of (t - m.v) v]`, where `A = sum over
-/// answers of v v' + P`, `P` is diagonal and grows with `n`, `m` is where the user
-/// starts, which counts less as `n` grows, and `t` is the target of an answer's value. The
-/// score is the product of the row and `[scale u, popularity, new_items]`, where popularity
-/// counts less as `n` grows too, and what the neighbours of the answered items add.
+/// An item is a row of numbers: its vector `v`, its bias (the logarithm of its share of all
+/// interactions), and 1 if nobody chose it yet, else 0. A user who gave `n` answers has a
+/// vector `u = m + A^-1 [sum over answers of (t - m.v) v]`, where `A = sum over answers of v
+/// v' + P`, `P` is diagonal and grows with `n`, `m` is the user's start, which counts less as
+/// `n` grows, and `t` is the target of an answer's value. The score is the product of the row
+/// and `[scale u, popularity, new_items]`, where popularity also counts less as `n` grows,
+/// plus the contributions of the answered items' neighbours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoiceHead {
     /// The diagonal of `P` without answers, as wide as a vector.
     pub precision: Vec<f32>,
-    /// What each answer adds to it.
+    /// The increase of the diagonal with each answer.
     pub precision_per_answer: Vec<f32>,
-    /// With so many answers the start counts half, and popularity too; infinite where they
-    /// count whole with any number.
+    /// The number of answers with which the start and popularity count half; infinite if they
+    /// count fully with any number.
     pub half_start: f32,
-    /// What the product of user's and item's vector is multiplied by.
+    /// The factor of the product of the user's and the item's vector.
     pub scale: f32,
-    /// What an item's bias is multiplied by, as long as the start counts whole.
+    /// The factor of an item's bias while the start counts fully.
     pub popularity: f32,
-    /// What is added for an item that nobody chose yet.
+    /// The number added to the score of an item that nobody has chosen yet.
     pub new_items: f32,
-    /// Whether the vector counts also without any answer; else the bias alone does.
+    /// Whether the vector counts without any answer; otherwise only the bias counts.
     pub starts_by_vector: bool,
-    /// What the neighbours' sum is multiplied by, as the number of answers grows.
+    /// The factor that the neighbours' sum approaches as the number of answers grows.
     pub neighbours: f32,
     /// Targets by an answer's value.
     pub targets: Curve,
     /// How strongly an answer of a value speaks for its item's neighbours.
     pub strengths: Curve,
-    /// By how much a score rises with an item's bias, on average over users and items.
+    /// The average rise of a score with an item's bias, over users and items.
     pub exposure: f32,
-    /// What a predicted rating counts beside a score; 0 where there are no ratings.
+    /// The number added to a score for each unit of the predicted rating; 0 without ratings.
     pub rating: f32,
     /// The least and the greatest rating, to which a predicted one is clipped before it
     /// counts.
@@ -124,14 +125,14 @@ impl ChoiceHead {
         self.width() + BESIDES_VECTOR
     }
 
-    /// The diagonal of `P` with so many answers.
+    /// The diagonal of `P` with this number of answers.
     pub(crate) fn precisions(&self, answers: usize) -> impl Iterator<Item = f64> {
         let count = answers as f64;
         let of_axis = self.precision.iter().zip(&self.precision_per_answer);
         of_axis.map(move |(precision, more)| f64::from(*precision) + count * f64::from(*more))
     }
 
-    /// How much the start and popularity count with so many answers.
+    /// The share with which the start and popularity count with this number of answers.
     pub fn start_share(&self, answers: usize) -> f32 {
         match self.half_start.is_finite() {
             true => self.half_start / (self.half_start + answers as f32),
@@ -139,10 +140,10 @@ impl ChoiceHead {
         }
     }
 
-    /// Whether all its numbers can be used.
+    /// Checks that all its numbers can be used.
     ///
     /// # Errors
-    /// The key and value that cannot, in words.
+    /// Names the key and value that cannot be used, in words.
     pub fn check(&self) -> Result<(), String> {
         let width = self.width();
         if !(1..=MAX_WIDTH).contains(&width) {
@@ -184,16 +185,16 @@ impl ChoiceHead {
         self.strengths.check("strengths")
     }
 
-    /// By how much a score rises where an item becomes e times as likely to be chosen, with
-    /// so many answers: as with an item's bias, the logarithm of its share.
+    /// The rise of a score if an item becomes e times as likely to be chosen, with this
+    /// number of answers. An item's bias, the logarithm of its share, then rises by 1.
     pub fn unit(&self, answers: usize) -> f32 {
         let by_vector = answers > 0 || self.starts_by_vector;
-        // A head whose scores do not rise with popularity is taken by its word.
+        // Scores of other heads do not rise with popularity: their unit is 1.
         if by_vector && self.exposure > 0.0 { self.exposure } else { 1.0 }
     }
 
-    /// Turns a user's vector, with 2 more numbers after it, into what rows are multiplied
-    /// by, with so many answers.
+    /// Turns a user's vector, followed by 2 more numbers, into the vector by which rows are
+    /// multiplied, for this number of answers.
     pub fn finish(&self, user: &mut [f32], answers: usize) {
         let by_vector = answers > 0 || self.starts_by_vector;
         let (scale, popularity) = match by_vector {
@@ -206,7 +207,7 @@ impl ChoiceHead {
         besides.copy_from_slice(&[popularity, new_items]);
     }
 
-    /// What the sum of an item's neighbours is multiplied by, with so many answers.
+    /// The factor of an item's neighbours' sum with this number of answers.
     pub fn neighbour_share(&self, answers: usize) -> f32 {
         let answers = answers as f32;
         self.neighbours * answers / (answers + HALF_NEIGHBOURS)

@@ -1,4 +1,4 @@
-//! What a field's values become: a mix of the rows of its embedding.
+//! Embeddings of a field's values: mixes of the rows of its table.
 
 use crate::kernels::add_scaled;
 use crate::model::schema::{Column, Field, FieldKind};

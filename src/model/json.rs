@@ -1,4 +1,4 @@
-//! What a JSON text says, to be taken apart key by key.
+//! JSON values that are read key by key.
 //!
 //! Deriving a reader for each structure would make the embedded library a
 //! tenth larger; this is one reader for all of them.
@@ -34,7 +34,7 @@ impl Json {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// An object. `name` is what the message calls it, here and below.
+    /// The value as an object. `name` is its name in error messages, here and below.
     pub fn object(self, name: &str) -> Result<Object, String> {
         match self {
             Self::Object(object) => Ok(object),
@@ -118,7 +118,8 @@ impl Object {
     /// Takes the value of a key that must be there.
     ///
     /// # Errors
-    /// If it is not; the keys that are left are named, for it may be one misspelt.
+    /// If it is not; the message names the remaining keys, since one may be a
+    /// misspelling.
     pub fn need(&mut self, key: &str) -> Result<Json, String> {
         self.take(key).ok_or_else(|| {
             let left: Vec<&str> = self
@@ -132,10 +133,10 @@ impl Object {
         })
     }
 
-    /// Takes a key's value as `read` has it; `None` if the key is not there.
+    /// Takes a key's value and reads it with `read`; `None` if the key is not there.
     ///
     /// # Errors
-    /// Those of `read`, to which the key is handed as the name.
+    /// Those of `read`, which gets the key as the name.
     pub fn maybe<T>(
         &mut self,
         key: &str,
@@ -144,7 +145,7 @@ impl Object {
         self.take(key).map(|value| read(value, key)).transpose()
     }
 
-    /// Refuses what was not taken, so that nothing is silently ignored.
+    /// Refuses keys that were not taken, so that nothing is silently ignored.
     ///
     /// # Errors
     /// Names a key that is left.

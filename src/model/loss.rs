@@ -1,4 +1,4 @@
-//! What a prediction costs, and how the head's units meet the ratings'.
+//! The loss of a prediction, and the conversion between the head's units and ratings.
 
 use std::str::FromStr;
 
@@ -117,7 +117,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// What the head should say for a rating.
+    /// The head's target for a rating.
     pub fn target(&self, rating: f32) -> f32 {
         match self.loss {
             Loss::Mse | Loss::SmoothL1 => (rating - self.offset) / self.scale,
@@ -125,7 +125,7 @@ impl Output {
         }
     }
 
-    /// What the head says, as a rating, or as a probability with [`Loss::Bce`].
+    /// Converts the head's output to a rating, or to a probability with [`Loss::Bce`].
     pub fn score(&self, head: f32) -> f32 {
         match self.loss {
             Loss::Mse | Loss::SmoothL1 => self.offset + self.scale * head,

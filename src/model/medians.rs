@@ -1,11 +1,10 @@
 //! From predicted ratings to predictive medians.
 
-/// What half of a user's ratings are at most, where so much is predicted: a staircase that
-/// rises with the predicted rating.
+/// The median of a user's rating, given the predicted rating: a rising staircase.
 ///
-/// A predicted rating minimises a squared error, or one close to it; the median minimises
-/// the absolute error. Its values are ratings that people gave, and so on the rating grid
-/// where there is one.
+/// A predicted rating minimises a squared error, or one close to it; the median minimises the
+/// absolute error. The values are ratings that people gave, so they are on the rating grid if
+/// there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Medians {
     /// The predicted ratings from which on the next value is the median, in ascending order.
@@ -18,7 +17,8 @@ impl Medians {
     /// Of `values`, the next one from each of the `cuts` on.
     ///
     /// # Errors
-    /// What cannot be, in words: not one value more than cuts, or numbers that do not ascend.
+    /// Says, in words, if there is not one value more than cuts, or if numbers do
+    /// not ascend.
     pub fn new(cuts: Vec<f32>, values: Vec<f32>) -> Result<Self, String> {
         if values.len() != cuts.len() + 1 {
             let (cuts, values) = (cuts.len(), values.len());

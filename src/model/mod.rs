@@ -33,10 +33,10 @@ use crate::{Error, Result};
 /// Cloning is cheap: clones share one model, and whatever is made from it
 /// keeps it alive. May be used from any number of threads at once.
 #[derive(Clone, Debug)]
-pub struct Model(Arc<Inner>);
+pub struct Model(Arc<Opened>);
 
 #[derive(Debug)]
-struct Inner {
+struct Opened {
     contents: Contents,
     body: Option<Network>,
     head: Network,
@@ -161,7 +161,7 @@ impl Model {
                 PackedNetwork::of(&user_head, &user_start, &nobody)
             }
         };
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Opened {
             body,
             head,
             user_head,

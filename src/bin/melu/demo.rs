@@ -185,7 +185,7 @@ impl<'a> People<'a> {
         print_table(&table)
     }
 
-    /// What lists are worth to all, by number of answers.
+    /// Prints the true worth of lists for all new people, by number of answers.
     fn worth(&self) -> Result<()> {
         let mut sums = [[0.0; ANSWERS.len()]; 3];
         let mut best = Vec::new();

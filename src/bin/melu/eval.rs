@@ -9,9 +9,9 @@ use clap::Args;
 use melu::Model;
 use melu::data::Dataset;
 use melu::eval::{
-    EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given, Interviewer,
-    Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report, Row, ScenarioResult,
-    WorldResult, evaluate, evaluate_evidence, evaluate_rankings,
+    EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given,
+    InterviewResult, Interviewer, Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report,
+    ScenarioResult, ScenarioRow, evaluate, evaluate_evidence, evaluate_rankings,
 };
 use melu::model::file;
 use melu::train::TrainingRecord;
@@ -197,7 +197,7 @@ fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
 /// A table of one figure, its difference to that of the most popular and the standard error
 /// of that.
 fn by_questions(
-    result: &WorldResult,
+    result: &InterviewResult,
     heading: &str,
     figures: impl Fn(&EvidenceRow) -> Option<[f64; 3]>,
 ) -> comfy_table::Table {
@@ -283,7 +283,7 @@ fn errors_by_given(result: &ScenarioResult, heading: &str) -> comfy_table::Table
 fn figures_by_given(
     result: &ScenarioResult,
     heading: &str,
-    figure: impl Fn(&Row) -> f64,
+    figure: impl Fn(&ScenarioRow) -> f64,
 ) -> comfy_table::Table {
     let mut table = by_given(heading);
     for predictor in Predictor::ALL.into_iter().rev() {

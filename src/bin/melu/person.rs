@@ -7,14 +7,14 @@ use melu::{Catalog, Model, Scratch, User};
 
 use crate::terminal::note;
 
-/// What is known of a person.
+/// A person's profile and answers.
 #[derive(Args)]
 pub struct Person {
-    /// What is known of the user, as `gender=F`; again for more fields, and for
-    /// more values of a multi-valued one.
+    /// A field of the user's profile, such as `gender=F`; repeat it for more fields, and for
+    /// more values of a multi-valued field.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair)]
     user: Vec<(String, String)>,
-    /// What the user said of an item, as `260=5`; again for more items.
+    /// An item and the user's rating of it, such as `260=5`; repeat it for more items.
     #[arg(long, value_name = "ID=RATING", value_parser = rating)]
     rate: Vec<(String, f32)>,
 }

@@ -24,8 +24,8 @@ pub struct Arguments {
     /// Do not leave out what the user rated.
     #[arg(long)]
     keep_rated: bool,
-    /// What the list is ordered by: by how likely the user is to choose the item and to like
-    /// it, or by what they would rate it.
+    /// The order of the list: by how likely the user is to choose the item and to like it, or
+    /// by the predicted rating.
     #[arg(long, value_enum, default_value_t = By::Score)]
     by: By,
     /// How much it counts that an item is much chosen: 1 as trained, 0 not at all.

@@ -1,4 +1,4 @@
-//! What people see: lines on standard output, tables, progress on standard error.
+//! Output for people: lines on standard output, tables, progress on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub fn open(folder: &Path, inside: bool) -> melu::Result<Dataset> {
     Ok(if inside { dataset.inside(INSIDE) } else { dataset })
 }
 
-/// What the data are called.
+/// The name of the data.
 pub fn name(dataset: &Dataset) -> String {
     match dataset.inside {
         None => dataset.name.clone(),

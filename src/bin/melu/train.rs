@@ -41,8 +41,8 @@ pub struct Arguments {
     /// Where the settings come from.
     #[arg(long, value_enum, default_value_t = Recipe::Default)]
     recipe: Recipe,
-    /// What predictions cost: mse or smooth-l1 for ratings, bce for clicks (0
-    /// and 1) [default: the recipe's].
+    /// The loss of predictions: mse or smooth-l1 for ratings, bce for clicks (0 and 1)
+    /// [default: the recipe's].
     #[arg(long, value_enum)]
     loss: Option<LossName>,
     /// How the head adapts [default: the recipe's].
@@ -54,8 +54,8 @@ pub struct Arguments {
     /// At most this many passes over the tasks [default: the recipe's].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// What programs keep the catalogue in: f16 takes half the memory of f32, and moves
-    /// scores by some thousandth of their spread.
+    /// The precision of catalogues in memory: f16 takes half the memory of f32, and moves
+    /// scores by about a thousandth of their standard deviation.
     #[arg(long, value_enum, default_value_t = CatalogName::F32)]
     catalog: CatalogName,
     /// Train inside the training part alone, with new users and new items drawn
@@ -315,7 +315,7 @@ fn train(
     }
 }
 
-/// What of how much is done, and in words.
+/// How much is done, of how much, and the stage in words.
 fn stage_of(stage: Stage) -> (usize, usize, String) {
     match stage {
         Stage::Vectors(attempt) => (attempt, STAGES, format!("vectors, with settings {attempt}")),

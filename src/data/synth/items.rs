@@ -9,7 +9,7 @@ use rand_distr::{Distribution, Exp1};
 
 use super::words::{COUNTRIES, GENRES, STUDIOS, titles};
 
-/// What an item is made of; indices are into the lists of names.
+/// An item's content; indices are into the lists of names.
 pub(super) struct Item {
     pub title: String,
     /// One to three that differ.
@@ -43,13 +43,13 @@ pub(super) fn generate(count: usize, rng: &mut impl Rng) -> Vec<Item> {
 
 /// How likely people come across each item: few items are known to nearly
 /// everyone, and most to few.
-pub(super) struct Popularity {
+pub(super) struct ItemPopularity {
     weights: Vec<f64>,
     /// `None` if there is no item.
     draw: Option<WeightedAliasIndex<f64>>,
 }
 
-impl Popularity {
+impl ItemPopularity {
     pub fn generate(count: usize, rng: &mut impl Rng) -> Self {
         let mut weights: Vec<f64> = (0..count).map(|rank| (rank as f64 + 2.0).powf(-0.8)).collect();
         weights.shuffle(rng);
@@ -103,7 +103,7 @@ mod tests {
     /// without replacement would, of which the first two items' chances are known.
     #[test]
     fn items_are_chosen_by_popularity_times_chance() {
-        let popularity = Popularity::generate(100, &mut ChaCha8Rng::seed_from_u64(1));
+        let popularity = ItemPopularity::generate(100, &mut ChaCha8Rng::seed_from_u64(1));
         let chance = |item: u32| 0.02 + f64::from(item % 7) / 8.0;
         let share = |item: usize| popularity.weights[item] * chance(item as u32);
         let whole: f64 = (0..100).map(share).sum();

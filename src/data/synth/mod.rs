@@ -11,7 +11,7 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal, StandardNormal};
 
-use self::items::{Item, Popularity};
+use self::items::{Item, ItemPopularity};
 use self::stars::{expected_rating, rating};
 use self::tastes::Tastes;
 use self::words::{AGES, COUNTRIES, GENRES, OCCUPATIONS, REGIONS, STUDIOS};
@@ -20,7 +20,7 @@ use super::write::{CsvWriter, NewFolder};
 use crate::random::{Purpose, generator};
 use crate::{Error, Result};
 
-/// What world to generate.
+/// Options of a generated world.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SynthOptions {
     /// How many users; at least 1.
@@ -91,13 +91,12 @@ impl SynthOptions {
 
 /// Made-up people and items, who think and say what about what.
 ///
-/// What somebody thinks of an item depends on the item (its content, and a
-/// quality of its own), on the user (a bias) and most of all on how the item's
-/// content meets the user's tastes, which a profile tells a little of and
-/// answers tell more of. What somebody chooses, and rates, depends on the item's
-/// popularity, by which people come across it, and on what they think of it: so a
-/// choice tells of tastes too. Users and items are counted from 0, as in
-/// [`World::dataset`]. May be used from any number of threads at once.
+/// A user's opinion of an item depends on the item (its content, and a quality of its own),
+/// on the user (a bias) and most of all on how well the item's content matches the user's
+/// tastes. A profile reveals a little of these tastes, and answers reveal more. Which items a
+/// user chooses and rates depends on the items' popularity, by which people come across them,
+/// and on the user's opinion of them. So choices reveal tastes too. Users and items are
+/// counted from 0, as in [`World::dataset`]. May be used from any number of threads at once.
 pub struct World {
     options: SynthOptions,
     items: Vec<Item>,
@@ -118,7 +117,7 @@ impl World {
             generator(seed, Purpose::Synth, of as u64, row as u64)
         };
         let items = items::generate(item_count, &mut stream(Stream::Items, 0));
-        let popularity = Popularity::generate(item_count, &mut stream(Stream::Popularity, 0));
+        let popularity = ItemPopularity::generate(item_count, &mut stream(Stream::Popularity, 0));
         let tastes = Tastes::generate(&items, users, &mut stream(Stream::Tastes, 0), |user| {
             stream(Stream::User, user)
         });
@@ -147,8 +146,8 @@ impl World {
         }
     }
 
-    /// What the user says when asked for the item: half stars from 0.5 to 5,
-    /// always the same. The ratings of [`World::dataset`] are such answers.
+    /// The user's answer about the item: half stars from 0.5 to 5, always the same. The
+    /// ratings of [`World::dataset`] are such answers.
     ///
     /// Not a number (NaN) for a user or item that there is not.
     pub fn answer(&self, user: u32, item: u32) -> f32 {
@@ -322,7 +321,7 @@ query = 10
     }
 }
 
-/// What the streams of [`Purpose::Synth`] are for.
+/// The uses of the streams of [`Purpose::Synth`].
 #[derive(Clone, Copy)]
 enum Stream {
     Items = 0,

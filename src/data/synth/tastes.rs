@@ -1,8 +1,8 @@
-//! What the people of a generated world like.
+//! The tastes of the people in a generated world.
 //!
-//! A score is the mean, plus what all think of the item, plus the user's bias,
-//! plus the user's weights times the item's content. The weights follow in part
-//! from the user's profile, and for the greater part they are the user's own.
+//! A score is the mean, plus the common opinion of the item, plus the user's bias, plus the
+//! user's weights times the item's content. The weights follow in part from the user's
+//! profile, and for the greater part they are the user's own.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
@@ -45,24 +45,24 @@ const BY_TRAITS: f64 = 0.7;
 
 /// A number for each feature: how much of it an item has, or what it is worth to
 /// somebody.
-type Features = [f32; FEATURES];
+type TasteFeatures = [f32; FEATURES];
 
 /// Who somebody is; indices are into the lists of names.
 #[derive(Clone, Copy)]
-pub(super) struct Profile {
+pub(super) struct PersonProfile {
     pub age: usize,
     pub occupation: usize,
     pub region: usize,
 }
 
-/// What everybody thinks of everything.
+/// Everybody's opinions of everything.
 pub(super) struct Tastes {
     /// Less the mean of all items, so that tastes do not add to the biases.
-    contents: Vec<Features>,
+    contents: Vec<TasteFeatures>,
     main_effects: Vec<f64>,
-    profiles: Vec<Profile>,
+    profiles: Vec<PersonProfile>,
     biases: Vec<f64>,
-    weights: Vec<Features>,
+    weights: Vec<TasteFeatures>,
 }
 
 impl Tastes {
@@ -79,18 +79,18 @@ impl Tastes {
         let quality = scaled(contents.iter().map(|_| StandardNormal.sample(rng)), QUALITY);
         let main_effects = main_effects.iter().zip(quality).map(|(a, b)| a + b).collect();
 
-        let traits: [Features; TRAITS] = [(); TRAITS].map(|()| random_features(rng));
+        let traits: [TasteFeatures; TRAITS] = [(); TRAITS].map(|()| random_features(rng));
         let by_age = AGES.map(|_| random_features(rng));
         let by_occupation = OCCUPATIONS.map(|_| random_features(rng));
         let by_region = REGIONS.map(|_| random_features(rng));
 
         let mut profiles = Vec::with_capacity(users);
         let mut biases = Vec::with_capacity(users);
-        let mut by_profile: Vec<Features> = Vec::with_capacity(users);
-        let mut personal: Vec<Features> = Vec::with_capacity(users);
+        let mut by_profile: Vec<TasteFeatures> = Vec::with_capacity(users);
+        let mut personal: Vec<TasteFeatures> = Vec::with_capacity(users);
         for rng in (0..users).map(stream) {
             let rng = &mut { rng };
-            let profile = Profile {
+            let profile = PersonProfile {
                 age: rng.random_range(0..AGES.len()),
                 occupation: rng.random_range(0..OCCUPATIONS.len()),
                 region: rng.random_range(0..REGIONS.len()),
@@ -122,7 +122,7 @@ impl Tastes {
     }
 
     /// Who each user is.
-    pub fn profiles(&self) -> &[Profile] {
+    pub fn profiles(&self) -> &[PersonProfile] {
         &self.profiles
     }
 
@@ -135,8 +135,7 @@ impl Tastes {
         MIN_CHANCE + (1.0 - MIN_CHANCE) / (1.0 + odds_against)
     }
 
-    /// What the user thinks of the item, in stars; `None` beyond the last of
-    /// either.
+    /// The user's opinion of the item, in stars; `None` if either does not exist.
     pub fn score(&self, user: u32, item: u32) -> Option<f64> {
         let (user, item) = (user as usize, item as usize);
         let taste = dot(self.contents.get(item)?, self.weights.get(user)?);
@@ -145,8 +144,8 @@ impl Tastes {
 }
 
 /// The items' contents, less their mean.
-fn contents(items: &[Item]) -> Vec<Features> {
-    let mut contents: Vec<Features> = items
+fn contents(items: &[Item]) -> Vec<TasteFeatures> {
+    let mut contents: Vec<TasteFeatures> = items
         .iter()
         .map(|item| {
             let mut content = [0.0; FEATURES];
@@ -169,16 +168,16 @@ fn contents(items: &[Item]) -> Vec<Features> {
     contents
 }
 
-fn random_features(rng: &mut impl Rng) -> Features {
+fn random_features(rng: &mut impl Rng) -> TasteFeatures {
     [(); FEATURES].map(|()| StandardNormal.sample(rng))
 }
 
-fn dot(a: &Features, b: &Features) -> f64 {
+fn dot(a: &TasteFeatures, b: &TasteFeatures) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| f64::from(a * b)).sum()
 }
 
 /// The sum of all, each times its factor.
-fn combined<'a>(parts: impl IntoIterator<Item = (f64, &'a Features)>) -> Features {
+fn combined<'a>(parts: impl IntoIterator<Item = (f64, &'a TasteFeatures)>) -> TasteFeatures {
     let mut sum = [0.0; FEATURES];
     for (factor, part) in parts {
         for (sum, &number) in sum.iter_mut().zip(part) {
@@ -199,8 +198,13 @@ fn scaled(numbers: impl Iterator<Item = f64>, variance: f64) -> Vec<f64> {
     numbers
 }
 
-/// What gives tastes with these weights this variance, over users and items.
-fn factor(weights: &[Features], contents: &[Features], variance: f64, rng: &mut impl Rng) -> f64 {
+/// The factor that gives tastes with these weights this variance over users and items.
+fn factor(
+    weights: &[TasteFeatures],
+    contents: &[TasteFeatures],
+    variance: f64,
+    rng: &mut impl Rng,
+) -> f64 {
     const PAIRS: usize = 20_000; // enough for a per cent
     let squares = (0..PAIRS).map(|_| {
         let user = &weights[rng.random_range(0..weights.len())];

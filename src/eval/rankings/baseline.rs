@@ -1,4 +1,4 @@
-//! What simple recommenders have in common.
+//! The common parts of simple recommenders.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub trait Mixed: Baseline + Sized + 'static {
     fn with_popularity(&self, weight: f32) -> Self;
 }
 
-/// What popularity adds to scores.
+/// The contribution of popularity to scores.
 #[derive(Clone, Debug)]
 pub struct Popularity {
     logarithms: Arc<Vec<f32>>,

@@ -12,7 +12,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// What these interactions say.
+    /// The choices in these interactions.
     pub fn all(rated: &[Rated], feedback: Feedback) -> Vec<Self> {
         let choice =
             |rated: &Rated| Self { item: rated.item, liked: feedback.is_liked(rated.value) };
@@ -35,7 +35,7 @@ impl Counted {
         self == Self::All || choice.liked
     }
 
-    /// What there is to choose between.
+    /// The kinds that apply to this feedback.
     pub fn kinds(feedback: Feedback) -> &'static [Self] {
         match feedback {
             Feedback::Ratings { .. } => &[Self::All, Self::Liked],

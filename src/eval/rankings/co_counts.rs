@@ -8,13 +8,13 @@ use super::choices::{Choices, Counted, Lists};
 /// there; of more, each item's most similar ones.
 const REMEMBERED: usize = 32_000_000;
 
-/// What is added to the root of the product of two items' counts, so that two rare
-/// items with one user in common do not pass for the most similar ones.
+/// The number added to the root of the product of two items' counts, so that two rare items
+/// with one common user do not count as the most similar ones.
 const SHRINKAGE: f64 = 10.0;
 
 /// For each item, the items that users chose beside it, and how many did.
 #[derive(Clone, Debug)]
-pub struct CoCounts {
+pub struct CommonUsers {
     /// Which interactions are counted.
     pub counted: Counted,
     /// How many users chose each item.
@@ -24,7 +24,7 @@ pub struct CoCounts {
     pub rows: Vec<Vec<(u32, u32)>>,
 }
 
-impl CoCounts {
+impl CommonUsers {
     /// Counts, on the threads of the current pool.
     pub fn new(choices: &Choices, counted: Counted) -> Self {
         let Lists { by_user, by_item } = choices.lists(counted);

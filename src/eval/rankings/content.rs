@@ -1,4 +1,4 @@
-//! Content: items that are described as the answered ones are.
+//! Content: items whose descriptions resemble those of the answered items.
 
 use std::sync::Arc;
 
@@ -78,14 +78,14 @@ impl Descriptions {
 /// The sum over the user's choices of the cosine of both items' descriptions, and how popular
 /// an item with such a description is: all that can be said of new items by simple means.
 #[derive(Clone, Debug)]
-pub struct Content {
+pub struct ContentRanker {
     counted: Counted,
     descriptions: Arc<Descriptions>,
     popularity: Arc<Vec<f32>>,
     weight: f32,
 }
 
-impl Content {
+impl ContentRanker {
     /// With popularities from users' interactions.
     pub fn new(descriptions: &Arc<Descriptions>, choices: &Choices, counted: Counted) -> Self {
         let popularity = Arc::new(descriptions.popularity(choices));
@@ -93,13 +93,13 @@ impl Content {
     }
 }
 
-impl Mixed for Content {
+impl Mixed for ContentRanker {
     fn with_popularity(&self, weight: f32) -> Self {
         Self { weight, ..self.clone() }
     }
 }
 
-impl Baseline for Content {
+impl Baseline for ContentRanker {
     fn score(&self, answers: &[Choice], scores: &mut [f32]) {
         let Descriptions { items, values } = &*self.descriptions;
         let mut liked = vec![0.0; *values];
@@ -155,7 +155,7 @@ mod tests {
         let answers: Vec<Choice> =
             [0, 2].map(|item| Choice { item, liked: item == 2 }).into_iter().collect();
         for counted in [Counted::All, Counted::Liked] {
-            let content = Content::new(&descriptions, &choices, counted).with_popularity(0.5);
+            let content = ContentRanker::new(&descriptions, &choices, counted).with_popularity(0.5);
             let mut scores = vec![f32::NAN; 5];
             content.score(&answers, &mut scores);
             for (item, score) in scores.into_iter().enumerate() {

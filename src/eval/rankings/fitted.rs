@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::baseline::{Baseline, Mixed};
 use super::choices::{Choices, Counted};
-use super::co_counts::CoCounts;
-use super::content::{Content, Descriptions};
+use super::co_counts::CommonUsers;
+use super::content::{ContentRanker, Descriptions};
 use super::ease::{Ease, Gram, MAX_SIZE};
 use super::ials::{Fitting, Ials};
-use super::item_knn::{ItemKnn, Similarity};
+use super::item_knn::{ItemKnnRanker, Similarity};
 use super::popular::Popular;
 use super::results::{Among, BaselineSettings, Ranker};
-use super::trial::{Trial, Worth};
+use super::trial::{RankerTrial, Worth};
 use crate::data::{Dataset, Table, UserRatings};
 use crate::eval::Given;
 
@@ -44,12 +44,12 @@ const CONTENT_POPULARITIES: [f32; 4] = [0.1, 0.3, 1.0, 3.0];
 /// A simple recommender for each number of answers, with the settings that are best there
 /// for users held back inside training: more than a service would do, so that nobody can
 /// say that it was set badly.
-pub struct Fitted {
+pub struct FittedRanker {
     pub ranker: Ranker,
     by_given: [Arc<dyn Baseline>; Given::ALL.len()],
 }
 
-impl Fitted {
+impl FittedRanker {
     /// The one for so many answers.
     pub fn of(&self, given: Given) -> &dyn Baseline {
         let place = Given::ALL.iter().position(|other| *other == given).unwrap_or(0);
@@ -118,9 +118,9 @@ pub fn fit(
     training: &[UserRatings],
     known: &[u32],
     mut progress: impl FnMut(&'static str),
-) -> (Vec<Fitted>, Vec<BaselineSettings>) {
+) -> (Vec<FittedRanker>, Vec<BaselineSettings>) {
     let kinds = Counted::kinds(dataset.feedback);
-    let trial = Trial::new(dataset, training, known.to_vec());
+    let trial = RankerTrial::new(dataset, training, known.to_vec());
     let choices = Choices::new(training.iter(), dataset.feedback, dataset.items.len());
     let mut fitted = Vec::new();
     let mut settings = Vec::new();
@@ -144,7 +144,7 @@ pub fn fit(
     fitted.extend(fit_item_knn(&trial, &choices, kinds));
     fitted.extend(fit_content(&trial, &choices, kinds, &dataset.items));
     fitted.extend(fit_popular(&trial, &choices, kinds));
-    settings.extend(fitted.iter().map(Fitted::settings));
+    settings.extend(fitted.iter().map(FittedRanker::settings));
     (fitted, settings)
 }
 
@@ -152,12 +152,12 @@ pub fn fit(
 /// `inside` fits it without the users held back, `whole` to all.
 fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
     ranker: Ranker,
-    trial: &Trial,
+    trial: &RankerTrial,
     settings: Vec<S>,
     weights: &[f32],
     inside: impl Fn(S) -> Option<B>,
     whole: impl Fn(S) -> Option<B>,
-) -> Option<Fitted> {
+) -> Option<FittedRanker> {
     let mut found: Vec<((S, f32), Worth)> = Vec::new();
     for setting in settings {
         let baseline = inside(setting)?;
@@ -169,7 +169,7 @@ fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
     }
     let chosen = choose(&found)?;
     let mut fitted: Vec<(S, B)> = Vec::new();
-    Fitted::new(ranker, chosen, |(setting, weight)| {
+    FittedRanker::new(ranker, chosen, |(setting, weight)| {
         if fitted.iter().all(|(other, _)| *other != setting) {
             fitted.push((setting, whole(setting)?));
         }
@@ -179,7 +179,7 @@ fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
 }
 
 /// EASE, where the matrix to invert is not too large.
-fn fit_ease(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
+fn fit_ease(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
     let grams = |choices: &Choices| -> Option<Vec<Gram>> {
         kinds.iter().map(|counted| Gram::new(choices, *counted)).collect()
     };
@@ -194,7 +194,7 @@ fn fit_ease(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitte
     )
 }
 
-fn fit_ials(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
+fn fit_ials(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
     fit_mixed(
         Ranker::Ials,
         trial,
@@ -206,47 +206,49 @@ fn fit_ials(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitte
 }
 
 fn fit_content(
-    trial: &Trial,
+    trial: &RankerTrial,
     choices: &Choices,
     kinds: &[Counted],
     items: &Table,
-) -> Option<Fitted> {
+) -> Option<FittedRanker> {
     let descriptions = Arc::new(Descriptions::new(items)?);
     fit_mixed(
         Ranker::Content,
         trial,
         kinds.to_vec(),
         &CONTENT_POPULARITIES,
-        |counted| Some(Content::new(&descriptions, &trial.choices, counted)),
-        |counted| Some(Content::new(&descriptions, choices, counted)),
+        |counted| Some(ContentRanker::new(&descriptions, &trial.choices, counted)),
+        |counted| Some(ContentRanker::new(&descriptions, choices, counted)),
     )
 }
 
-fn fit_item_knn(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
+fn fit_item_knn(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
     let similarity =
         |(of_answer, of_scored)| Similarity { of_answer, of_scored, shrinkage: SHRINKAGE };
     let similarities: Vec<Similarity> =
         pairs(OF_ANSWERS, &OF_SCORED).into_iter().map(similarity).collect();
-    let count = |choices: &Choices| -> Vec<Arc<CoCounts>> {
-        kinds.iter().map(|counted| Arc::new(CoCounts::new(choices, *counted))).collect()
+    let count = |choices: &Choices| -> Vec<Arc<CommonUsers>> {
+        kinds.iter().map(|counted| Arc::new(CommonUsers::new(choices, *counted))).collect()
     };
     let found: Vec<_> = {
         let inside = count(&trial.choices);
         let worth = |setting: (usize, Similarity)| {
-            (setting, trial.worth(&ItemKnn::new(&inside[setting.0], setting.1)))
+            (setting, trial.worth(&ItemKnnRanker::new(&inside[setting.0], setting.1)))
         };
         pairs(0..kinds.len(), &similarities).into_iter().map(worth).collect()
     };
     let whole = count(choices);
-    Fitted::new(Ranker::ItemKnn, choose(&found)?, |(kind, similarity)| {
-        Some(ItemKnn::new(&whole[kind], similarity))
+    FittedRanker::new(Ranker::ItemKnn, choose(&found)?, |(kind, similarity)| {
+        Some(ItemKnnRanker::new(&whole[kind], similarity))
     })
 }
 
-fn fit_popular(trial: &Trial, choices: &Choices, kinds: &[Counted]) -> Option<Fitted> {
+fn fit_popular(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
     let worth = |&counted: &Counted| (counted, trial.worth(&Popular::new(&trial.choices, counted)));
     let found: Vec<_> = kinds.iter().map(worth).collect();
-    Fitted::new(Ranker::Popular, choose(&found)?, |counted| Some(Popular::new(choices, counted)))
+    FittedRanker::new(Ranker::Popular, choose(&found)?, |counted| {
+        Some(Popular::new(choices, counted))
+    })
 }
 
 /// Each of the first with each of the others.

@@ -14,7 +14,7 @@ const WIDTH: usize = 64;
 /// Settings of [`Ials`] that fitting depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fitting {
-    /// What a pair counts as not chosen, beside the 1 of one that was.
+    /// The weight of a pair that was not chosen; a chosen pair has the weight 1.
     pub absence: f64,
     /// Regularisation.
     pub penalty: f64,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::baseline::Baseline;
 use super::choices::Choice;
-use super::co_counts::CoCounts;
+use super::co_counts::CommonUsers;
 
-/// Settings of [`ItemKnn`].
+/// Settings of [`ItemKnnRanker`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Similarity {
     /// To which power the count of the item that was chosen is taken before a similarity
@@ -15,7 +15,7 @@ pub struct Similarity {
     /// The same of the item that is scored: with more, popular items come later. Both at
     /// .5 are the cosine.
     pub of_scored: f32,
-    /// What is added to the divisor: a few users in common say little.
+    /// The number added to the divisor: a few common users say little.
     pub shrinkage: f32,
 }
 
@@ -25,17 +25,17 @@ pub struct Similarity {
 /// shrinkage)`, where a and b users chose either. A score is the sum over the user's
 /// choices; all neighbours count.
 #[derive(Clone, Debug)]
-pub struct ItemKnn {
-    counts: Arc<CoCounts>,
+pub struct ItemKnnRanker {
+    counts: Arc<CommonUsers>,
     similarity: Similarity,
     /// Each item's count, to either power.
     of_answer: Vec<f32>,
     of_scored: Vec<f32>,
 }
 
-impl ItemKnn {
+impl ItemKnnRanker {
     /// From counts of pairs.
-    pub fn new(counts: &Arc<CoCounts>, similarity: Similarity) -> Self {
+    pub fn new(counts: &Arc<CommonUsers>, similarity: Similarity) -> Self {
         let powers = |exponent: f32| -> Vec<f32> {
             counts.counts.iter().map(|count| (*count as f32).powf(exponent)).collect()
         };
@@ -44,7 +44,7 @@ impl ItemKnn {
     }
 }
 
-impl Baseline for ItemKnn {
+impl Baseline for ItemKnnRanker {
     fn score(&self, answers: &[Choice], scores: &mut [f32]) {
         scores.fill(0.0);
         let shrinkage = self.similarity.shrinkage;
@@ -78,7 +78,8 @@ mod tests {
                 Similarity { of_answer: 0.5, of_scored: 0.5, shrinkage: 20.0 },
                 Similarity { of_answer: 1.0, of_scored: 0.3, shrinkage: 0.0 },
             ] {
-                let knn = ItemKnn::new(&Arc::new(CoCounts::new(&choices, counted)), similarity);
+                let knn =
+                    ItemKnnRanker::new(&Arc::new(CommonUsers::new(&choices, counted)), similarity);
                 let answers = &choices.users[3];
                 let mut scores = vec![f32::NAN; 25];
                 knn.score(answers, &mut scores);

@@ -1,4 +1,4 @@
-//! What one list is worth.
+//! The worth of one list.
 
 /// How long a list is.
 pub const LENGTH: usize = 20;

@@ -43,11 +43,11 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use self::choices::{Choice, Choices, Counted};
-use self::fitted::{Fitted, fit};
+use self::fitted::{FittedRanker, fit};
 pub(super) use self::list::{ANSWERED, List, RELEVANT};
 pub use self::results::{Among, BaselineSettings, Ranker, Ranking, RankingEvaluation, RankingRow};
 use self::tasks::Plan;
-use self::totals::Totals;
+use self::totals::RankingTotals;
 use super::results::Given;
 use super::scenarios::{check_inside, everybody};
 use crate::data::{Dataset, Scenario, Task, items_and_ratings};
@@ -94,19 +94,19 @@ pub fn evaluate_rankings(
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
     let plans = [Plan::new_users(dataset), Plan::existing_users(dataset, seed)];
     let all: usize = plans.iter().map(|plan| draws * plan.tasks(seed, 0).len()).sum();
-    let bench = Bench::new(model, dataset, seed, &pool, |what| progress(what, 0, all))?;
+    let context = RankingContext::new(model, dataset, seed, &pool, |what| progress(what, 0, all))?;
     let mut done = 0;
     let mut rankings = Vec::new();
-    let workspace = bench.workspace()?;
+    let workspace = context.workspace()?;
     for plan in plans {
-        let mut totals: Vec<Totals> =
-            plan.tables.iter().map(|(_, among)| bench.totals(*among)).collect();
+        let mut totals: Vec<RankingTotals> =
+            plan.tables.iter().map(|(_, among)| context.totals(*among)).collect();
         for draw in 0..draws as u64 {
             let tasks = plan.tasks(seed, draw);
-            totals.iter_mut().for_each(Totals::begin_draw);
+            totals.iter_mut().for_each(RankingTotals::begin_draw);
             for some in tasks.chunks(128) {
                 let lists = pool.install(|| {
-                    let lists = |work: &mut Workspace, task| bench.task(&plan, task, work);
+                    let lists = |work: &mut Workspace, task| context.task(&plan, task, work);
                     let some = some.par_iter().map_with(workspace.clone(), lists);
                     some.collect::<Result<Vec<_>>>()
                 })?;
@@ -114,7 +114,7 @@ pub fn evaluate_rankings(
                 for (lists, task) in lists.into_iter().zip(some) {
                     for (lists, totals) in lists.iter().zip(&mut totals) {
                         if let Some(lists) = lists {
-                            totals.add(task.user, lists, &bench.popularity, &dataset.new_items);
+                            totals.add(task.user, lists, &context.popularity, &dataset.new_items);
                         }
                     }
                 }
@@ -128,21 +128,21 @@ pub fn evaluate_rankings(
                 among: *among,
                 users: totals.users(),
                 draws,
-                candidates: bench.candidates(*among).at_random.len(),
+                candidates: context.candidates(*among).at_random.len(),
                 rows: totals.rows(),
             });
         }
     }
     rankings.sort_by_key(|ranking| Scenario::ALL.iter().position(|s| *s == ranking.scenario));
-    Ok(RankingEvaluation { rankings, baselines: bench.settings })
+    Ok(RankingEvaluation { rankings, baselines: context.settings })
 }
 
-/// What all tasks share.
-struct Bench<'a> {
+/// The data that all tasks share.
+struct RankingContext<'a> {
     dataset: &'a Dataset,
     catalog: Catalog,
     user_columns: Vec<Column>,
-    baselines: Vec<Fitted>,
+    baselines: Vec<FittedRanker>,
     settings: Vec<BaselineSettings>,
     /// For each item the share of training's users who chose it.
     popularity: Vec<f64>,
@@ -159,7 +159,7 @@ struct Candidates {
     by_popularity: Vec<u32>,
 }
 
-/// What one thread computes in.
+/// The memory in which one thread computes.
 #[derive(Clone)]
 struct Workspace {
     scratch: Scratch,
@@ -167,7 +167,7 @@ struct Workspace {
     marks: Vec<u8>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> RankingContext<'a> {
     fn new(
         model: &Model,
         dataset: &'a Dataset,
@@ -220,9 +220,9 @@ impl<'a> Bench<'a> {
         std::iter::once(Ranker::Melu).chain(baselines.map(|fitted| fitted.ranker)).collect()
     }
 
-    fn totals(&self, among: Among) -> Totals {
+    fn totals(&self, among: Among) -> RankingTotals {
         let candidates = self.candidates(among).at_random.len();
-        Totals::new(&self.rankers(among), candidates, self.dataset.items.len())
+        RankingTotals::new(&self.rankers(among), candidates, self.dataset.items.len())
     }
 
     fn workspace(&self) -> Result<Workspace> {

@@ -1,11 +1,11 @@
-//! What an evaluation of lists finds.
+//! The results of an evaluation of lists.
 
 use serde::{Serialize, Serializer};
 
 use crate::data::Scenario;
 use crate::eval::Given;
 
-/// What lists are worth, of new users and of new items.
+/// The worth of lists for new users and of new items.
 #[derive(Clone, Debug, Serialize)]
 pub struct RankingEvaluation {
     /// One table each.
@@ -79,7 +79,7 @@ pub enum Among {
     All,
 }
 
-/// What one ranker's lists are worth with one number of answers.
+/// The worth of one ranker's lists with one number of answers.
 ///
 /// All are means over users, each of whom counts by the mean over the draws. The
 /// difference is this ranker's less melu's on the same draws: below 0, melu's lists are
@@ -133,7 +133,7 @@ impl Ranker {
     pub const ALL: [Self; 6] =
         [Self::Melu, Self::Ease, Self::Ials, Self::ItemKnn, Self::Content, Self::Popular];
 
-    /// What people call it.
+    /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Melu => "melu",

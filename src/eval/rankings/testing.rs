@@ -1,4 +1,4 @@
-//! What tests of several recommenders share.
+//! Helpers for the tests of several recommenders.
 
 use rand::RngExt as _;
 

@@ -7,25 +7,25 @@ use super::results::{Ranker, RankingRow};
 use crate::eval::Given;
 use crate::eval::sums::{mean, mean_and_error};
 
-/// What the lists of one user are worth, summed over draws: nDCG@20, recall, hits and
-/// reciprocal ranks.
-type Figures = [f64; 4];
+/// The worth of one user's lists, summed over draws: nDCG@20, recall, hits and reciprocal
+/// ranks.
+type ListFigures = [f64; 4];
 
 /// One table's sums.
-pub struct Totals {
+pub struct RankingTotals {
     rankers: Vec<Ranker>,
     /// How many candidates there are.
     candidates: usize,
     /// For each user how many draws, and for each number of answers and each ranker the
     /// sums.
-    users: BTreeMap<u32, (f64, Vec<Figures>)>,
-    lists: Vec<Lists>,
+    users: BTreeMap<u32, (f64, Vec<ListFigures>)>,
+    lists: Vec<RankerLists>,
     draws: usize,
 }
 
-/// What stands in the lists of one ranker with one number of answers.
+/// The contents of one ranker's lists with one number of answers.
 #[derive(Clone)]
-struct Lists {
+struct RankerLists {
     /// For each item of the data folder the draw in which it was listed last, from 1 on.
     listed: Vec<u32>,
     /// Listed items, summed over draws.
@@ -35,11 +35,16 @@ struct Lists {
     new_items: usize,
 }
 
-impl Totals {
+impl RankingTotals {
     /// Of a table whose lists these rankers make, of a data folder of so many items.
     pub fn new(rankers: &[Ranker], candidates: usize, items: usize) -> Self {
-        let lists =
-            Lists { listed: vec![0; items], covered: 0, places: 0, popularity: 0.0, new_items: 0 };
+        let lists = RankerLists {
+            listed: vec![0; items],
+            covered: 0,
+            places: 0,
+            popularity: 0.0,
+            new_items: 0,
+        };
         Self {
             rankers: rankers.to_vec(),
             candidates,
@@ -132,12 +137,12 @@ mod tests {
 
     #[test]
     fn users_count_by_their_mean_over_draws_and_differences_are_paired() {
-        let mut totals = Totals::new(&[Ranker::Melu, Ranker::Popular], 8, 10);
+        let mut totals = RankingTotals::new(&[Ranker::Melu, Ranker::Popular], 8, 10);
         let mut popularity = [0.0; 10];
         (popularity[0], popularity[1]) = (0.5, 0.25);
         let mut is_new = [false; 10];
         is_new[2] = true;
-        let add = |totals: &mut Totals, user, melu: List, popular: List| {
+        let add = |totals: &mut RankingTotals, user, melu: List, popular: List| {
             let pair = |_| [melu.clone(), popular.clone()];
             let lists: Vec<List> = Given::ALL.iter().flat_map(pair).collect();
             totals.add(user, &lists, &popularity, &is_new);
@@ -177,7 +182,7 @@ mod tests {
 
     #[test]
     fn nobody_has_no_figures() {
-        let mut totals = Totals::new(&[Ranker::Melu], 8, 10);
+        let mut totals = RankingTotals::new(&[Ranker::Melu], 8, 10);
         totals.begin_draw();
         assert!(totals.rows().is_empty());
     }

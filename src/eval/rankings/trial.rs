@@ -23,7 +23,7 @@ const DRAWS: u64 = 2;
 pub type Worth = [f64; Given::ALL.len()];
 
 /// Training users without some of them, and lists to make for those.
-pub struct Trial {
+pub struct RankerTrial {
     /// Of the users that are not held back.
     pub choices: Choices,
     /// Items by falling popularity.
@@ -31,7 +31,7 @@ pub struct Trial {
     tasks: Vec<(Vec<Choice>, Vec<u32>)>,
 }
 
-impl Trial {
+impl RankerTrial {
     /// Holds back users of the training part.
     pub fn new(dataset: &Dataset, training: &[UserRatings], candidates: Vec<u32>) -> Self {
         let count = ((training.len() as f64 * HELD_BACK) as usize).min(MAX_USERS);
@@ -61,7 +61,7 @@ impl Trial {
     /// The mean nDCG@20 over the users held back, for each number of answers.
     pub fn worth(&self, baseline: &dyn Baseline) -> Worth {
         let items = self.choices.items;
-        let room = || (vec![0.0; items], vec![0u8; items]);
+        let workspace = || (vec![0.0; items], vec![0u8; items]);
         let task = |(scores, marks): &mut (Vec<f32>, Vec<u8>), task: &(Vec<Choice>, Vec<u32>)| {
             let (answers, relevant) = task;
             marks.fill(0);
@@ -73,7 +73,7 @@ impl Trial {
                 List::new(scores, &self.candidates, marks).map_or(0.0, |list| list.ndcg20)
             })
         };
-        let users: Vec<Worth> = self.tasks.par_iter().map_init(room, task).collect();
+        let users: Vec<Worth> = self.tasks.par_iter().map_init(workspace, task).collect();
         let mean = |given| users.iter().map(|worth| worth[given]).sum::<f64>();
         std::array::from_fn(|given| mean(given) / users.len().max(1) as f64)
     }

@@ -21,8 +21,8 @@ const LABEL_HEIGHT: f64 = 19.0;
 /// As plotters counts, which comes out 1.24 times smaller.
 const FONT_SIZE: u32 = 18;
 
-/// What the style sheet replaces by what suits a light or a dark page; it finds
-/// each by its value.
+/// The colours that the style sheet replaces, by their values, with those of a light or a
+/// dark page.
 const TEXT: RGBColor = RGBColor(0x37, 0x41, 0x51);
 const GRID: RGBColor = RGBColor(0xE5, 0xE7, 0xEB);
 const AXIS: RGBColor = RGBColor(0x9C, 0xA3, 0xAF);
@@ -39,7 +39,7 @@ pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0x6B, 0x72, 0x80),
 ];
 
-/// What a chart's horizontal axis says.
+/// A chart's horizontal axis.
 pub enum Axis {
     /// A name at each whole number from 0 on.
     Names(Vec<String>),
@@ -54,7 +54,7 @@ pub enum Axis {
 
 /// One line.
 pub struct Line {
-    /// What stands at its end.
+    /// The text at its end.
     pub label: String,
     /// Its place in [`COLOURS`].
     pub colour: usize,
@@ -66,9 +66,9 @@ pub struct Line {
 
 /// A chart of lines, each with its label at its end.
 pub struct Chart {
-    /// What the horizontal axis says.
+    /// The horizontal axis.
     pub x: Axis,
-    /// What it counts.
+    /// The name of its quantity.
     pub x_label: String,
     /// From where to where the vertical axis reaches; what lies beyond is cut off.
     pub y: Range<f64>,

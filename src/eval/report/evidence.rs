@@ -1,4 +1,4 @@
-//! What questions are worth, as a part of the page.
+//! The part of the page on the worth of questions.
 
 use std::fmt::Write;
 

@@ -6,8 +6,8 @@ use super::chart::{Axis, Chart, Line};
 use crate::Result;
 use crate::data::Scenario;
 use crate::eval::{
-    Coverage, EvidenceRow, Given, Interviewer, Predictor, QUESTIONS, Row, ScenarioResult,
-    WorldResult,
+    Coverage, EvidenceRow, Given, InterviewResult, Interviewer, Predictor, QUESTIONS,
+    ScenarioResult, ScenarioRow,
 };
 use crate::train::Epoch;
 
@@ -37,7 +37,7 @@ pub fn given() -> Axis {
 fn predictors(
     result: &ScenarioResult,
     predictors: &[Predictor],
-    figure: impl Fn(&Row) -> (f64, f64),
+    figure: impl Fn(&ScenarioRow) -> (f64, f64),
 ) -> Vec<Line> {
     let line = |predictor: &Predictor| Line {
         label: predictor.name().into(),
@@ -130,7 +130,7 @@ pub fn coverage(results: &[&ScenarioResult]) -> Result<String> {
 /// A line for each interviewer but the `without` first, through a number of each
 /// row and with a band around it.
 fn interviewers(
-    result: &WorldResult,
+    result: &InterviewResult,
     without: usize,
     figure: impl Fn(&EvidenceRow) -> Option<(f64, f64)>,
 ) -> Vec<Line> {
@@ -169,26 +169,26 @@ fn by_questions(lines: Vec<Line>, guides: Vec<[(f64, f64); 2]>) -> Result<String
 }
 
 /// nDCG@20 by number of questions.
-pub fn interview_lists(result: &WorldResult) -> Result<String> {
+pub fn interview_lists(result: &InterviewResult) -> Result<String> {
     by_questions(interviewers(result, 0, |row| Some((row.ndcg20, 0.0))), Vec::new())
 }
 
 /// How much more the others' lists are worth than those of who asks about the most popular
 /// items.
-pub fn interview_list_differences(result: &WorldResult) -> Result<String> {
+pub fn interview_list_differences(result: &InterviewResult) -> Result<String> {
     let difference =
         |row: &EvidenceRow| Some((row.ndcg20_difference, BAND * row.ndcg20_difference_se));
     by_questions(interviewers(result, 1, difference), vec![NO_DIFFERENCE])
 }
 
 /// Mean absolute error by number of questions.
-pub fn interview_errors(result: &WorldResult) -> Result<String> {
+pub fn interview_errors(result: &InterviewResult) -> Result<String> {
     let error = |row: &EvidenceRow| Some((row.error?.mae, 0.0));
     by_questions(interviewers(result, 0, error), Vec::new())
 }
 
 /// How much more the others err than who asks about the most popular items.
-pub fn interview_error_differences(result: &WorldResult) -> Result<String> {
+pub fn interview_error_differences(result: &InterviewResult) -> Result<String> {
     let difference = |row: &EvidenceRow| {
         row.error.map(|error| (error.mae_difference, BAND * error.mae_difference_se))
     };

@@ -24,11 +24,11 @@ pub struct Report<'a> {
     pub dataset: &'a Dataset,
     /// How.
     pub options: &'a EvalOptions,
-    /// What was found.
+    /// The results.
     pub evaluation: &'a Evaluation,
-    /// What lists are worth, if it was measured.
+    /// The worth of lists, if it was measured.
     pub rankings: Option<&'a RankingEvaluation>,
-    /// What else was measured, after the calibration.
+    /// Further sections, after the calibration.
     pub sections: Vec<Section>,
 }
 
@@ -37,7 +37,7 @@ pub struct Report<'a> {
 pub struct Section {
     /// Its heading, as plain text.
     pub title: String,
-    /// What stands below it, as HTML.
+    /// The contents below the title, as HTML.
     pub body: String,
 }
 

@@ -1,4 +1,4 @@
-//! What lists are worth, as a part of the page.
+//! The part of the page on the worth of lists.
 
 use std::fmt::Write;
 

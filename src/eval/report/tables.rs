@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::escape;
 use crate::eval::{
-    EvidenceRow, Given, Interviewer, Predictor, QUESTIONS, Row, ScenarioResult, WorldResult,
+    EvidenceRow, Given, InterviewResult, Interviewer, Predictor, QUESTIONS, ScenarioResult,
+    ScenarioRow,
 };
 
 /// A table with a header; each row's cells are HTML already.
@@ -38,10 +39,10 @@ pub fn table(
 /// Each predictor's row of cells.
 fn predictors(
     result: &ScenarioResult,
-    cells: impl Fn(&[&Row]) -> Vec<String>,
+    cells: impl Fn(&[&ScenarioRow]) -> Vec<String>,
 ) -> Vec<(bool, Vec<String>)> {
     let row = |predictor: Predictor| {
-        let rows: Vec<&Row> = result.of(predictor).collect();
+        let rows: Vec<&ScenarioRow> = result.of(predictor).collect();
         let name = escape(predictor.name());
         (predictor == Predictor::Melu, [vec![name], cells(&rows)].concat())
     };
@@ -49,7 +50,7 @@ fn predictors(
 }
 
 /// A difference and its standard error; nothing where the two are the same.
-fn difference(row: &Row, (difference, error): (f64, f64)) -> String {
+fn difference(row: &ScenarioRow, (difference, error): (f64, f64)) -> String {
     match row.predictor {
         Predictor::Melu => String::new(),
         _ => format!("{difference:+.4} <small>± {error:.4}</small>"),
@@ -62,7 +63,7 @@ pub fn figures(result: &ScenarioResult) -> String {
     let given: Vec<String> =
         std::iter::once(String::new()).chain(Given::ALL.iter().map(Given::to_string)).collect();
     let errors = predictors(result, |rows| {
-        let cell = |row: &&Row| match result.draws {
+        let cell = |row: &&ScenarioRow| match result.draws {
             1 => format!("{:.4}", row.mae),
             _ => format!("{:.4} <small>± {:.4}</small>", row.mae, row.mae_sd),
         };
@@ -71,7 +72,8 @@ pub fn figures(result: &ScenarioResult) -> String {
     let squared =
         predictors(result, |rows| rows.iter().map(|row| format!("{:.4}", row.rmse)).collect());
     let differences = predictors(result, |rows| {
-        let cell = |row: &&Row| difference(row, (row.mae_difference, row.mae_difference_se));
+        let cell =
+            |row: &&ScenarioRow| difference(row, (row.mae_difference, row.mae_difference_se));
         rows.iter().map(cell).collect()
     });
     let all = predictors(result, |rows| {
@@ -113,22 +115,22 @@ pub fn coverage(results: &[&ScenarioResult]) -> String {
     table("", "Coverage of the 80 % interval, by number of ratings given", &header, &rows)
 }
 
-/// What lists are worth after the questions of each interviewer, by their number.
-pub fn interview_lists(result: &WorldResult) -> String {
+/// The worth of lists after the questions of each interviewer, by the number of questions.
+pub fn interview_lists(result: &InterviewResult) -> String {
     interviews(result, "nDCG@20 by number of questions", |row| {
         Some([row.ndcg20, row.ndcg20_difference, row.ndcg20_difference_se])
     })
 }
 
 /// The error after the questions of each interviewer, by their number.
-pub fn interview_errors(result: &WorldResult) -> String {
+pub fn interview_errors(result: &InterviewResult) -> String {
     interviews(result, "Mean absolute error by number of questions", |row| {
         row.error.map(|error| [error.mae, error.mae_difference, error.mae_difference_se])
     })
 }
 
 fn interviews(
-    result: &WorldResult,
+    result: &InterviewResult,
     caption: &str,
     figures: impl Fn(&EvidenceRow) -> Option<[f64; 3]>,
 ) -> String {

@@ -246,8 +246,8 @@ proptest! {
     }
 }
 
-/// What the processor has, by another way than the library's: the levels above
-/// would not be tested if it did not find them.
+/// Asks for the processor's levels in another way than the library: levels that the library
+/// did not find would not be tested above.
 #[test]
 fn every_level_that_the_processor_has_is_tested() {
     let found: Vec<&str> = Level::available().map(Level::name).collect();

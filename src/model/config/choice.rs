@@ -27,7 +27,7 @@ pub struct RawChoice {
 }
 
 impl RawChoice {
-    /// What JSON says.
+    /// Reads a head from JSON.
     pub fn read(json: Json, name: &str) -> Result<ChoiceHead, String> {
         let mut json = json.object(name)?;
         let head = Self::read_keys(&mut json).map_err(|problem| format!("{name}: {problem}"))?;

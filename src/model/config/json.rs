@@ -285,7 +285,7 @@ struct RawMedians {
 
 #[derive(Serialize)]
 struct RawLocal {
-    solver: Solver,
+    solver: SolverName,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,7 +302,7 @@ struct RawLocal {
 
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Solver {
+enum SolverName {
     Gradient,
     Ridge,
 }
@@ -322,8 +322,8 @@ impl RawLocal {
     fn read(mut json: Object) -> Result<Self, String> {
         let read = Self {
             solver: match json.maybe("solver", Json::text)?.as_deref() {
-                None | Some("gradient") => Solver::Gradient,
-                Some("ridge") => Solver::Ridge,
+                None | Some("gradient") => SolverName::Gradient,
+                Some("ridge") => SolverName::Ridge,
                 Some(other) => {
                     return Err(format!("solver is \"{other}\"; gradient or ridge is expected"));
                 }
@@ -343,21 +343,21 @@ impl RawLocal {
         let Self { solver, steps, rate, pull, noise, item_variance, calibration } = self;
         let ridge = (noise, item_variance, calibration);
         match (solver, steps, rate, pull, ridge) {
-            (Solver::Gradient, Some(steps), Some(rate), pull, (None, None, None)) => {
+            (SolverName::Gradient, Some(steps), Some(rate), pull, (None, None, None)) => {
                 let rates = rate.per_tensor(head)?;
                 Ok(Local::Gradient(GradientSteps { steps, rates, pull: pull.unwrap_or(0.0) }))
             }
-            (Solver::Ridge, None, None, None, (Some(noise), item_variance, calibration)) => {
+            (SolverName::Ridge, None, None, None, (Some(noise), item_variance, calibration)) => {
                 let item_variance = item_variance.unwrap_or(0.0);
                 let calibration = calibration.unwrap_or(1.0);
                 Ok(Local::Ridge(Ridge { noise, item_variance, calibration }))
             }
-            (Solver::Gradient, ..) => {
+            (SolverName::Gradient, ..) => {
                 Err("local takes \"steps\", \"rate\" and perhaps \"pull\" with the solver \
                      gradient, and nothing else"
                     .into())
             }
-            (Solver::Ridge, ..) => {
+            (SolverName::Ridge, ..) => {
                 Err("local takes \"noise\" and perhaps \"item_variance\" and \"calibration\" \
                      with the solver ridge, and nothing else"
                     .into())
@@ -367,7 +367,7 @@ impl RawLocal {
 
     fn from_local(local: &Local, head: Option<Network>) -> Self {
         let nothing = Self {
-            solver: Solver::Gradient,
+            solver: SolverName::Gradient,
             steps: None,
             rate: None,
             pull: None,
@@ -383,7 +383,7 @@ impl RawLocal {
                 ..nothing
             },
             Local::Ridge(Ridge { noise, item_variance, calibration }) => Self {
-                solver: Solver::Ridge,
+                solver: SolverName::Ridge,
                 noise: Some(*noise),
                 item_variance: Some(*item_variance),
                 calibration: Some(*calibration),

@@ -20,8 +20,8 @@ const MAX_STEPS: usize = 1_000;
 /// width, and its time with the cube.
 const MAX_RIDGE_WIDTH: usize = 1_024;
 
-/// What an item's vector gives besides the vector itself: its bias, whether and
-/// by how many people it was rated, and its variance.
+/// The number of inputs that accompany an item's vector: its bias, whether it was rated and
+/// by how many people, and its variance.
 pub const VECTOR_NUMBERS: usize = 4;
 
 /// Everything about a model that is not a tensor.
@@ -47,7 +47,7 @@ pub struct Config {
     /// From predicted ratings to medians; `None` where a predicted rating stands for its
     /// median.
     pub medians: Option<Medians>,
-    /// What catalogues are kept in, unless a program chooses otherwise.
+    /// The precision of catalogues, unless a program chooses another.
     pub catalog: Precision,
     /// The head for choosing, where there is one.
     pub choice: Option<ChoiceHead>,
@@ -69,7 +69,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// What the weight file calls it.
+    /// Its name in the weight file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Single => "f32",
@@ -118,11 +118,10 @@ pub struct GradientSteps {
 pub struct Ridge {
     /// Variance of a rating around what the best head says, in the head's units.
     pub noise: f32,
-    /// What an item's own variance is multiplied by before it is added to the
-    /// noise.
+    /// The factor of an item's own variance before it is added to the noise.
     pub item_variance: f32,
-    /// What the standard deviations of ratings are multiplied by, so that the
-    /// intervals made of them hold what they promise.
+    /// The factor of the standard deviations of ratings, so that their intervals hold the
+    /// promised share of ratings.
     pub calibration: f32,
 }
 
@@ -279,7 +278,7 @@ impl Config {
     }
 }
 
-/// What is said of widths whose sum is beyond a count.
+/// The message for widths whose sum overflows.
 const TOO_WIDE: &str = "embedding_dim, factors or body is too large";
 
 fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {

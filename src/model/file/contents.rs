@@ -1,4 +1,4 @@
-//! What a weight file holds.
+//! The contents of a weight file.
 
 use crate::model::buffer::Buffer;
 use crate::model::config::Config;
@@ -23,14 +23,13 @@ pub struct Contents {
     /// With the ridge solver, the standard deviation of each of the head's
     /// numbers between users; empty with another.
     pub head_scale: Vec<f32>,
-    /// What gives an item without ratings its vector; needed by a model with
+    /// The prior that predicts the vector of an item without ratings; needed by a model with
     /// item vectors.
     pub item_prior: Option<ItemPrior>,
-    /// What is added to where the head starts, by the profile: as wide as the head has
-    /// numbers.
+    /// The prior that moves the head's start by the profile; as wide as the number of the
+    /// head's parameters.
     pub user_prior: Option<Prior>,
-    /// What the head for choosing knows before anybody chose; needed by a model that has
-    /// one.
+    /// The priors of the head for choosing; needed by a model that has one.
     pub choice: Option<ChoicePriors>,
     /// The names of each item field's values, where the file has them.
     pub item_vocabularies: Vec<Option<Vocabulary>>,
@@ -68,17 +67,17 @@ impl Contents {
 /// Items by their field values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CatalogTable {
-    /// What programs call each item; no two alike.
+    /// Each item's id for programs; ids are unique.
     pub ids: Strings,
-    /// What people call each item.
+    /// Each item's title for people.
     pub titles: Option<Strings>,
     /// The items' values, one column a field.
     pub columns: Vec<Column>,
     /// The items' vectors; those of a model with vectors are computed from the
     /// items' values where they are left out.
     pub vectors: Option<ItemVectors>,
-    /// What the head for choosing sees of the items; that of a model with such a head is
-    /// computed from the items' values where it is left out.
+    /// The items' data for the head for choosing. If a model with such a head lacks them,
+    /// they are computed from the items' values.
     pub choice: Option<ChoiceItems>,
 }
 
@@ -86,7 +85,7 @@ impl CatalogTable {
     /// Whether it can be a catalogue of such a model.
     ///
     /// # Errors
-    /// What does not fit, in words.
+    /// Says what does not fit, in words.
     pub fn check(&self, config: &Config) -> Result<(), String> {
         let items = self.ids.len();
         let fit = self.columns.len() == config.item_fields.len()
@@ -136,13 +135,12 @@ impl CatalogTable {
     }
 }
 
-/// What is known of items, each as a vector: from their raters, from their
-/// content, or both.
+/// The items' vectors, learned from their raters, from their content, or both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemVectors {
     /// `[items, factors]`.
     pub vectors: Buffer<f32>,
-    /// What is added to the head's output, `[items]`.
+    /// The numbers added to the head's output, `[items]`.
     pub bias: Buffer<f32>,
     /// The variance that the uncertain vector adds to a rating, in the head's
     /// units, `[items]`.
@@ -161,7 +159,7 @@ impl ItemVectors {
     }
 }
 
-/// What the head for choosing sees of items.
+/// The items' data for the head for choosing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoiceItems {
     /// Each item's row, `[items, row width]`: its vector, its bias, and 1 if nobody chose it
@@ -234,7 +232,7 @@ impl ChoiceItems {
     }
 }
 
-/// What the head for choosing knows of users and items before anybody chose.
+/// The priors of the head for choosing, for users and items before anybody chose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoicePriors {
     /// From a profile to where the user starts.
@@ -243,7 +241,7 @@ pub struct ChoicePriors {
     pub item: Prior,
 }
 
-/// What an item is before anybody rated it.
+/// The distribution of an item's vector before anybody rated it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemPrior {
     /// Predicts the item's bias, and then its vector.
@@ -257,7 +255,7 @@ pub struct ItemPrior {
 pub struct EvidenceTable {
     /// Item indices.
     pub items: Buffer<u32>,
-    /// What they are ranked by.
+    /// The numbers that they are ranked by.
     pub scores: Buffer<f32>,
     /// Mean gradient norm, divided by the largest.
     pub gradient_norm: Buffer<f32>,
@@ -269,7 +267,7 @@ impl EvidenceTable {
     /// Whether it can be that of a catalogue of so many items.
     ///
     /// # Errors
-    /// What does not fit, in words.
+    /// Says what does not fit, in words.
     pub fn check(&self, items: usize) -> Result<(), String> {
         let Self { items: candidates, scores, gradient_norm, popularity } = self;
         if [scores.len(), gradient_norm.len(), popularity.len()] != [candidates.len(); 3] {

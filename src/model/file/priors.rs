@@ -31,7 +31,7 @@ struct RawItemPrior {
     terms: Vec<RawTerm>,
 }
 
-/// What a term reads, with fields by name.
+/// A term's input, with fields by name.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum RawTerm {

@@ -14,16 +14,16 @@ const MAX_HEADER: usize = 100_000_000;
 #[derive(Debug)]
 pub struct RawFile<'a> {
     origin: &'a str,
-    bytes: Bytes,
+    bytes: FileBytes,
     /// Sorted by key.
     metadata: Vec<(String, String)>,
     /// Sorted by name.
     tensors: Vec<(String, Option<Tensor>)>,
 }
 
-struct Bytes(SharedBytes);
+struct FileBytes(SharedBytes);
 
-impl std::fmt::Debug for Bytes {
+impl std::fmt::Debug for FileBytes {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} bytes", (*self.0).as_ref().len())
     }
@@ -65,7 +65,7 @@ impl<'a> RawFile<'a> {
         let (metadata, tensors) = parse((*bytes).as_ref()).map_err(|problem| {
             refuse(origin, "header", format!("no safetensors file: {problem}"))
         })?;
-        Ok(Self { origin, bytes: Bytes(bytes), metadata, tensors })
+        Ok(Self { origin, bytes: FileBytes(bytes), metadata, tensors })
     }
 
     /// An error about one of this file's tensors or metadata keys.
@@ -165,10 +165,10 @@ impl<'a> RawFile<'a> {
     }
 }
 
-type Header = (Vec<(String, String)>, Vec<(String, Option<Tensor>)>);
+type ParsedHeader = (Vec<(String, String)>, Vec<(String, Option<Tensor>)>);
 
 /// The header's metadata and tensors, all of which lie in the file, side by side.
-fn parse(bytes: &[u8]) -> Result<Header, String> {
+fn parse(bytes: &[u8]) -> Result<ParsedHeader, String> {
     let (length, rest) = bytes.split_first_chunk().ok_or("it is shorter than 8 bytes")?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     if length > MAX_HEADER {

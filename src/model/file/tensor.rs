@@ -11,7 +11,7 @@ pub struct TensorData<'a> {
 
 /// A type of number that a tensor can have.
 pub trait Element: bytemuck::Pod {
-    /// What safetensors calls it.
+    /// The type's name in safetensors.
     const DTYPE: &'static str;
 }
 

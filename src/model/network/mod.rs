@@ -23,15 +23,15 @@ pub use rows::LayerRows;
 /// The layers of a network, and where its tensors lie in the flat slice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    kind: Kind,
+    kind: LastLayer,
     item_width: usize,
     user_width: usize,
     layers: Vec<Layer>,
 }
 
-/// What a network's last layer is.
+/// The kind of a network's last layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum LastLayer {
     /// One number: how much the user likes the item.
     Head,
     /// Features for the head, through ReLU as every layer's output.
@@ -58,7 +58,7 @@ pub struct Inputs<'a> {
     pub items: &'a [f32],
     /// The user's part, the same in each row, [user width].
     pub user: &'a [f32],
-    /// What is added to the output of each row; empty for nothing.
+    /// The numbers added to the output of each row; empty for none.
     pub offsets: &'a [f32],
     /// How many rows.
     pub rows: usize,
@@ -94,12 +94,12 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// What is in parameters, or in a gradient, before a gradient is added.
+/// The values of parameters, or of a gradient, before a gradient is added.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Begin<'a> {
     #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only training needs it"))]
     Zero,
-    /// What they hold.
+    /// The values that they already hold.
     Kept,
     /// These parameters.
     At(&'a [f32]),
@@ -114,7 +114,7 @@ impl Network {
         if hidden.contains(&0) {
             return Err(format!("hidden is {hidden:?}; each width must be above 0"));
         }
-        Self::new(Kind::Head, item_width, user_width, hidden.iter().chain([&1]))
+        Self::new(LastLayer::Head, item_width, user_width, hidden.iter().chain([&1]))
     }
 
     /// A body: layers of these widths, of which the last one's outputs are features of
@@ -126,11 +126,11 @@ impl Network {
         if widths.contains(&0) {
             return Err(format!("body is {widths:?}; each width must be above 0"));
         }
-        Self::new(Kind::Body, item_width, 0, widths.iter())
+        Self::new(LastLayer::Body, item_width, 0, widths.iter())
     }
 
     fn new<'a>(
-        kind: Kind,
+        kind: LastLayer,
         item_width: usize,
         user_width: usize,
         widths: impl Iterator<Item = &'a usize>,
@@ -183,8 +183,8 @@ impl Network {
     /// with `body`.
     pub fn tensor_name(&self, tensor: usize) -> String {
         let network = match self.kind {
-            Kind::Head => "head",
-            Kind::Body => "body",
+            LastLayer::Head => "head",
+            LastLayer::Body => "body",
         };
         let part = if tensor.is_multiple_of(2) { "weight" } else { "bias" };
         format!("{network}.{}.{part}", tensor / 2)
@@ -192,7 +192,7 @@ impl Network {
 
     /// Whether a layer's outputs pass through ReLU.
     pub(crate) fn is_rectified(&self, layer: usize) -> bool {
-        self.kind == Kind::Body || layer + 1 < self.layers.len()
+        self.kind == LastLayer::Body || layer + 1 < self.layers.len()
     }
 
     /// Where each tensor lies in the flat slice.
@@ -260,7 +260,7 @@ impl Network {
 
     /// Whether it is a head of one layer, whose output is a product of inputs and weights.
     pub(crate) fn is_linear(&self) -> bool {
-        self.kind == Kind::Head && self.layers.len() == 1
+        self.kind == LastLayer::Head && self.layers.len() == 1
     }
 
     /// Computes the output of a linear head for each row.

@@ -1,8 +1,8 @@
 //! A network as one user has it.
 //!
-//! What describes a user is the same in all of their rows, so that its part of the
-//! first layer's sums counts as a bias does. The user's own network has no weights for
-//! it: the first layer's bias takes what both learn.
+//! A user's description is the same in all of their rows, so that its part of the first
+//! layer's sums acts as a bias. The user's own network has no weights for it: the first
+//! layer's bias learns for both.
 
 use super::{Layer, Network};
 

@@ -1,10 +1,10 @@
-//! What a term of a prior reads of a row.
+//! The inputs of a prior's terms.
 
 use crate::kernels::add_scaled;
 use crate::model::buffer::Buffer;
 use crate::model::schema::{Column, Field, FieldKind};
 
-/// What a term of a prior reads of a user's or item's row.
+/// The part of a user's or item's row that a term of a prior reads.
 ///
 /// A row without the value adds nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +32,9 @@ pub enum Input {
         /// The greatest.
         highest: f32,
     },
-    /// What is known of other rows through a field that they share: a row of
-    /// weights for each value, summed over the values and divided by 1 + the sum
-    /// of their confidences; and one last row times the logarithm of that.
+    /// A field that the row shares with other rows: a row of weights for each value, summed
+    /// over the values and divided by 1 + the sum of their confidences; and one last row
+    /// times the logarithm of that.
     Shared {
         /// The field's place among the fields.
         field: usize,

@@ -1,4 +1,4 @@
-//! What a description says of someone or something that has no ratings yet.
+//! Predictions from descriptions of users and items that have no ratings yet.
 //!
 //! A [`Prior`] predicts a vector from the values of a row's fields: an item's
 //! vector from its content, or where a user starts from the profile. It is
@@ -15,7 +15,7 @@ use crate::model::schema::{Column, Field};
 /// One part of a prior: what it reads, and what that is worth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Term {
-    /// What it reads of a row.
+    /// The part of a row that it reads.
     pub input: Input,
     /// [`Input::rows`] rows, each as wide as the prior.
     pub weights: Buffer<f32>,
@@ -34,7 +34,7 @@ impl Prior {
     /// Of the `intercept`, which is as wide as the prior, and its terms.
     ///
     /// # Errors
-    /// What does not fit these fields or each other, in words.
+    /// Says what does not fit these fields or each other, in words.
     pub fn new(fields: &[Field], intercept: Buffer<f32>, terms: Vec<Term>) -> Result<Self, String> {
         let prior = Self { intercept, terms };
         prior.check(fields)?;
@@ -53,7 +53,7 @@ impl Prior {
     /// Whether it can read rows of these fields.
     ///
     /// # Errors
-    /// What does not fit, in words.
+    /// Says what does not fit, in words.
     pub fn check(&self, fields: &[Field]) -> Result<(), String> {
         let width = self.width();
         for (index, Term { input, weights }) in self.terms.iter().enumerate() {
@@ -73,7 +73,7 @@ impl Prior {
         self.intercept.len()
     }
 
-    /// What it predicts where nothing is known: `[width]`.
+    /// Its prediction for an empty row, `[width]`.
     pub fn intercept(&self) -> &[f32] {
         &self.intercept
     }

@@ -23,7 +23,7 @@ impl Column {
     /// Of a categorical field with `size` values.
     ///
     /// # Errors
-    /// What is wrong with the offsets or indices, in words.
+    /// Says what is wrong with the offsets or indices, in words.
     pub fn values(offsets: Buffer<u64>, values: Buffer<u32>, size: usize) -> Result<Self, String> {
         check_offsets(&offsets, values.len())?;
         if let Some(index) = values.iter().position(|&value| value as usize >= size) {

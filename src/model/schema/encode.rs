@@ -26,9 +26,9 @@ pub fn encode_row(
     }
     let rows = fields.iter().zip(vocabularies).map(|(field, vocabulary)| {
         let given = values.iter().filter(|(name, _)| *name == field.name).map(|(_, value)| *value);
-        Row::new(entity, field, vocabulary.as_ref(), given)
+        EncodedValue::new(entity, field, vocabulary.as_ref(), given)
     });
-    let rows = rows.collect::<Result<Vec<Row>>>()?;
+    let rows = rows.collect::<Result<Vec<EncodedValue>>>()?;
     let mut unknown = 0;
     for (row, column) in rows.iter().zip(columns) {
         unknown += row.unknown;
@@ -41,13 +41,13 @@ pub fn encode_row(
 }
 
 #[derive(Default)]
-struct Row {
+struct EncodedValue {
     indices: Vec<u32>,
     number: Option<f32>,
     unknown: usize,
 }
 
-impl Row {
+impl EncodedValue {
     fn new<'a>(
         entity: Entity,
         field: &Field,

@@ -1,4 +1,4 @@
-//! What is known of an attribute of users or items.
+//! The fields of users and items.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ impl fmt::Display for Entity {
 pub struct Field {
     /// Its name, unique among the fields of its entity.
     pub name: String,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: FieldKind,
     /// Rows of its embedding: the number of values it can take, or 2 for a
     /// numeric field (slope and intercept).
@@ -45,7 +45,7 @@ impl Field {
     /// Whether its numbers can be used.
     ///
     /// # Errors
-    /// What is wrong, in words that follow its name.
+    /// Says what is wrong, in words that follow the field's name.
     pub fn check(&self) -> Result<(), String> {
         if let FieldKind::Numeric { mean, std } = self.kind {
             if !(mean.is_finite() && std.is_finite() && std > 0.0) {
@@ -67,7 +67,7 @@ impl Field {
     }
 }
 
-/// What a field's values are.
+/// The kind of a field's values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FieldKind {
     /// One value of a vocabulary: `gender`.

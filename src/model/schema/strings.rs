@@ -16,7 +16,7 @@ impl Strings {
     /// falling, last the number of bytes) and `bytes`.
     ///
     /// # Errors
-    /// What is wrong with them, in words.
+    /// Says what is wrong with them, in words.
     pub fn new(offsets: Buffer<u64>, bytes: Buffer<u8>) -> Result<Self, String> {
         check_offsets(&offsets, bytes.len())?;
         for (index, ends) in offsets.windows(2).enumerate() {
