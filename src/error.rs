@@ -100,7 +100,7 @@ pub enum Error {
         problem: String,
     },
     /// Memory ran out. What was asked for is undone.
-    #[error("there is no memory for {bytes} bytes more: {work}")]
+    #[error("there is no memory for {bytes} more bytes: {work}")]
     OutOfMemory {
         /// The purpose of the memory.
         work: &'static str,

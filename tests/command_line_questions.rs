@@ -152,7 +152,7 @@ fn what_questions_are_worth_is_measured() {
         }
     }
     let page = fs::read_to_string(folder.join("report.html")).unwrap();
-    assert!(page.contains("<h2>What questions are worth</h2>"));
+    assert!(page.contains("<h2>The worth of questions</h2>"));
     let printed = succeeds(folder, eval);
     for part in ["most popular", "the paper's score", "greedy list", "next question", "answers"] {
         assert!(printed.contains(part), "{part}: {printed}");

@@ -146,16 +146,16 @@ impl Dataset {
                 notes.push(format!("a rating of {liked} or more counts as liked"));
             }
             (Feedback::PositiveOnly, Some(value)) => notes.push(format!(
-                "all ratings are {value}: they say what was chosen and nothing of what was \
-                 not, and are taken as positive-only interactions"
+                "all ratings are {value}: they are treated as positive-only interactions, which \
+                 say what was chosen and nothing about what was not"
             )),
             (Feedback::PositiveOnly, None) => {}
         }
         match self.feedback {
             _ if duplicates == 0 => {}
             Feedback::PositiveOnly if alike.is_none() => notes.push(format!(
-                "{duplicates} interactions repeat others of the same user and item, and count \
-                 together with them as one"
+                "{duplicates} interactions repeat earlier ones of the same user and item, and \
+                 count as one together with them"
             )),
             _ => notes
                 .push(format!("{duplicates} ratings were replaced by later ones of the same item")),

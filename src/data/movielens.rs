@@ -43,7 +43,7 @@ pub fn import_movielens(source: &Path, target: &Path) -> Result<ImportReport> {
             let [one, other] = EDITIONS.map(|edition| edition.files().join(", "));
             Error::argument(
                 "source",
-                format!("{} is expected to hold {one}, or {other}", source.display()),
+                format!("{} must contain {one}, or {other}", source.display()),
             )
         })?;
     let folder = NewFolder::create(target)?;

@@ -71,7 +71,7 @@ pub(super) fn read_log(
                     rows.number(column)?.ok_or_else(|| missing(&rows, column, "above 0"))?;
                 if strength <= 0.0 {
                     let problem = format!(
-                        "\"{}\" is not above 0, as a strength is; what was not chosen is left out",
+                        "\"{}\" is not a strength above 0; leave out items that were not chosen",
                         shown(rows.cell(column))
                     );
                     return Err(rows.error(Some(column), problem));
@@ -153,7 +153,7 @@ fn check_finite(path: &Path, ratings: &[Rating], users: &Table, items: &Table) -
         shown(table.ids().get(row as usize).unwrap_or_default().as_bytes())
     };
     let problem = format!(
-        "the strengths of user \"{}\" and item \"{}\" add up to more than {:e}, the most there can be",
+        "the strengths of user \"{}\" and item \"{}\" add up to more than {:e}, the largest possible number",
         id(users, large.user),
         id(items, large.item),
         f32::MAX
@@ -221,5 +221,5 @@ impl Ids {
 }
 
 fn too_many(rows: &CsvRows<'_>, column: usize) -> Error {
-    rows.error(Some(column), "has more than 4294967295 ids, the most there can be")
+    rows.error(Some(column), "has more than 4294967295 ids, the largest possible number")
 }

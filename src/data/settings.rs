@@ -331,7 +331,7 @@ impl Settings {
                 return Err(whole_file(
                     path,
                     format!(
-                        "{key} names the column \"{}\" of a [{table}] table, and there is no such \
+                        "{key} names the column \"{}\" of a [{table}] table, but there is no such \
                          table; {{ file = \"…\" }} or {{ fraction = 0 to 1, seed = number }} is \
                          expected without one",
                         shown(column.as_bytes())
@@ -349,8 +349,8 @@ impl Settings {
                 return Err(whole_file(
                     path,
                     format!(
-                        "{problem}; one of them is expected: [ratings] where there are values \
-                         on a scale, [interactions] where it is only known what was chosen"
+                        "{problem}; one of them is expected: [ratings] for values on a scale, \
+                         [interactions] if only choices are known"
                     ),
                 ));
             }

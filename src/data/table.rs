@@ -123,7 +123,7 @@ impl Table {
                 .map_err(|_| rows.whole("has more than 4294967295 rows, the most there can be"))?;
             if index.insert(Box::from(id.as_bytes()), place).is_some() {
                 let problem = format!(
-                    "\"{}\" is the id of an earlier row too; each row needs its own",
+                    "\"{}\" is also the id of an earlier row; each row needs its own",
                     shown(id.as_bytes())
                 );
                 return Err(rows.error(Some(id_column), problem));

@@ -97,18 +97,18 @@ pub fn evaluate(
     Ok(Evaluation { inside: dataset.inside, scenarios })
 }
 
-/// Whether a model was trained on the same part of the data as is measured. Of
-/// weights made elsewhere nobody knows.
+/// Checks that a model was trained on the part of the data on which it is measured. Models
+/// without a record of their training pass.
 pub(super) fn check_inside(training: Option<&TrainingRecord>, dataset: &Dataset) -> Result<()> {
     let refuse = |problem: &str| Err(Error::argument("model", problem));
     match training.map(|training| (training.inside, dataset.inside)) {
         Some((None, Some(_))) => refuse(
-            "it was trained on the whole training part, and has seen the ratings that are asked \
-             inside it; train one inside it to measure it there",
+            "it was trained on the whole training part, so it has seen the ratings to predict \
+             inside it; train a model inside it to measure there",
         ),
         Some((Some(_), None)) => refuse(
             "it was trained inside the training part, to choose settings there; measure it \
-             there, or train one on the whole training part",
+             there, or train a model on the whole training part",
         ),
         Some((Some(trained), Some(measured))) if trained != measured => {
             refuse("it was trained on another split inside the training part")

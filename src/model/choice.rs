@@ -93,7 +93,7 @@ impl Curve {
         }
         match self.0.windows(2).find(|pair| pair[0][0] >= pair[1][0]) {
             Some(pair) => Err(format!(
-                "{key} has {} after {}; points by ascending values are expected",
+                "{key} has {} after {}; points in ascending order of values are expected",
                 pair[1][0], pair[0][0]
             )),
             None => Ok(()),

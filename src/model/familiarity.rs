@@ -30,10 +30,13 @@ impl Familiarity {
     pub fn new(shares: Buffer<f32>, roots: Buffer<u8>) -> Result<Self, String> {
         let sum: f32 = shares.iter().sum();
         if !(shares.iter().all(|share| *share >= 0.0) && (sum - 1.0).abs() < 1e-3) {
-            return Err(format!("the shares' sum is {sum}; shares of 1 are expected"));
+            return Err(format!("the shares' sum is {sum}; 1 is expected"));
         }
         if !roots.len().is_multiple_of(shares.len()) {
-            return Err(format!("{} probabilities are not some for each kind", roots.len()));
+            return Err(format!(
+                "{} probabilities are not a multiple of the number of kinds",
+                roots.len()
+            ));
         }
         Ok(Self { shares, roots })
     }

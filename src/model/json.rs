@@ -129,7 +129,7 @@ impl Object {
                 .map(|(key, _)| key.as_str())
                 .take(5)
                 .collect();
-            format!("the key \"{key}\" is missing; left are {left:?}")
+            format!("the key \"{key}\" is missing; the other keys are {left:?}")
         })
     }
 
@@ -234,7 +234,10 @@ mod tests {
         let mut object = Json::parse(text).unwrap().object("it").unwrap();
         assert_eq!(object.need("width").unwrap().count("width"), Ok(3));
         let missing = object.need("width").unwrap_err();
-        assert_eq!(missing, "the key \"width\" is missing; left are [\"deep\", \"names\"]");
+        assert_eq!(
+            missing,
+            "the key \"width\" is missing; the other keys are [\"deep\", \"names\"]"
+        );
         let names = object.need("names").unwrap().list("names").unwrap();
         let names: Vec<_> = names.into_iter().map(|name| name.text("names").unwrap()).collect();
         assert_eq!(names, ["a", "é"]);

@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::person::{Person, find};
 use crate::terminal::{print, print_json};
 
-/// Say what to ask one user next, given what they said so far.
+/// Choose the next question for one user, given their answers so far.
 ///
-/// The item that is expected to tell most: the user should know it, and what they say
-/// of it should make surer which items come into their list. Give the answer with
-/// --rate, or say with --unknown that there is none, and ask again.
+/// The question is about the item that is expected to be most informative: the user probably
+/// knows it, and their answer makes it clearer which items belong in their list. Pass the
+/// answer with --rate, or with --unknown if the user does not know the item, and ask again.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
@@ -22,14 +22,14 @@ pub struct Arguments {
     model: PathBuf,
     #[command(flatten)]
     person: Person,
-    /// An item that the user was asked about and did not know; again for more.
+    /// An item that the user was asked about and did not know; may be repeated.
     #[arg(long, value_name = "ID")]
     unknown: Vec<String>,
-    /// An item not to ask about; again for more.
+    /// An item not to ask about; may be repeated.
     #[arg(long, value_name = "ID")]
     leave_out: Vec<String>,
-    /// An item that the user is known to know; again for more. Only these are
-    /// asked about.
+    /// An item that the user knows; may be repeated. If given, only these items are asked
+    /// about.
     #[arg(long, value_name = "ID")]
     known: Vec<String>,
     /// Print one JSON object.

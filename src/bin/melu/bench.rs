@@ -27,20 +27,19 @@ const RECOMMENDED: usize = 20;
 
 /// Measure how long adapting, scoring and recommending take.
 ///
-/// One thread computes, once with each of the instructions that the processor
-/// has. The peak is that of fused multiplications and additions, measured
-/// here and now. Other programs disturb: close them, and trust shares more
-/// than times.
+/// One thread computes, once with each set of instructions that the processor has. The peak is
+/// that of fused multiplications and additions, measured in the same run. Other programs
+/// disturb the measurement: close them, and trust shares more than times.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// A catalogue of so many made-up items; again for more. Without it, the
-    /// model's own catalogue and one of 100,000 are measured.
+    /// The size of a generated catalogue; may be repeated. Without it, the model's own
+    /// catalogue and one of 100,000 items are measured.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..))]
     items: Vec<u32>,
-    /// Adapt to so many ratings; again for more.
+    /// The number of ratings to adapt to; may be repeated.
     #[arg(
         long,
         value_name = "N",
@@ -48,10 +47,10 @@ pub struct Arguments {
         value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     ratings: Vec<u32>,
-    /// How long each row is measured at least.
+    /// The least time to measure each row, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0.5, allow_negative_numbers = true)]
     seconds: f64,
-    /// Measure the best instructions alone, or those that MELU_KERNEL names.
+    /// Measure only the best instructions, or those that MELU_KERNEL names.
     #[arg(long)]
     one_kernel: bool,
     /// Print one JSON object.
@@ -80,7 +79,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// Measures other instructions in a process of its own: a process chooses once.
 fn measure_apart(arguments: &Arguments, kernel: &str) -> Result<Json> {
-    let mut command = Command::new(std::env::current_exe().context("the program's own path")?);
+    let mut command =
+        Command::new(std::env::current_exe().context("cannot find the program's own path")?);
     command.arg("bench").arg(&arguments.model).args(["--json", "--one-kernel"]);
     command.args(["--seconds", &arguments.seconds.to_string()]);
     for (option, counts) in [("--items", &arguments.items), ("--ratings", &arguments.ratings)] {
@@ -89,7 +89,7 @@ fn measure_apart(arguments: &Arguments, kernel: &str) -> Result<Json> {
         }
     }
     command.env("MELU_KERNEL", kernel).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = command.output().context("the program could not be run again")?;
+    let output = command.output().context("cannot start the program again")?;
     if !output.status.success() {
         bail!("measuring {kernel} failed");
     }

@@ -13,16 +13,16 @@ use melu::{Catalog, Model, RecommendOptions, Recommendation, Scratch, User};
 
 use crate::terminal::{self, duration, print, print_table};
 
-/// After how many answers lists are shown.
+/// The numbers of answers after which lists are shown.
 const ANSWERS: [usize; 4] = [0, 3, 5, 10];
 
 /// How many items are recommended.
 const BEST: usize = 10;
 
-/// The whole story in under a minute: make up a world whose tastes are known,
-/// train on it, let new people answer, and recommend.
+/// Show melu at work in under a minute: generate a world whose tastes are known, train on it,
+/// let new people answer, and recommend.
 ///
-/// First from ratings, and then from a log of the same world that says only what
+/// It does this first from ratings, and then from a log of the same world that only says what
 /// was chosen.
 #[derive(Args)]
 pub struct Arguments {
@@ -40,9 +40,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let world = World::generate(&options)?;
     let dataset = world.dataset()?;
     print(format_args!(
-        "1. A world is made up: {} people, {} films, {} ratings. What each\n   \
-         person thinks of each film is known to the generator and to nobody else.\n   \
-         A fifth of the people and of the films are kept from training.\n",
+        "1. A world is generated: {} people, {} films, {} ratings. Only the generator\n   \
+         knows what each person truly thinks of each film. A fifth of the people\n   \
+         and of the films are kept from training.\n",
         dataset.users.len(),
         dataset.items.len(),
         dataset.ratings.len(),
@@ -54,11 +54,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     ))?;
     let catalog = model.catalog()?.context("the trained model has no catalogue")?;
     let people = People::new(&world, &dataset, &catalog, arguments.seed)?;
-    print("3. Somebody new comes, and tells of some films that they know.\n")?;
+    print("3. A new person comes, and rates some films that they know.\n")?;
     people.one()?;
     print(format_args!(
-        "4. And all the others whom training never saw? What they think in truth of\n   \
-         the {BEST} films that they are recommended, in stars:\n"
+        "4. The same for everybody whom training never saw: what they truly think of\n   \
+         the {BEST} films that are recommended to them, in stars:\n"
     ))?;
     people.worth()?;
 
@@ -68,15 +68,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let model = train(arguments, &dataset)?;
     print(format_args!(
         "5. The same world again, but nobody rates anything: the log has {} choices,\n   \
-         and no word of what was not chosen, or not liked. Trained in {}. In truth\n   \
-         the lists are worth:\n",
+         and nothing about what was not chosen, or not liked. Trained in {}.\n   \
+         What people truly think of their lists:\n",
         dataset.ratings.len(),
         duration(again.elapsed().as_secs_f64())
     ))?;
     let catalog = model.catalog()?.context("the trained model has no catalogue")?;
     People::new(&world, &dataset, &catalog, arguments.seed)?.worth()?;
     print(format_args!(
-        "That took {}. To go on with files:\n\n   \
+        "That took {}. To continue with files:\n\n   \
          melu synth world\n   \
          melu train world -o world.melu\n   \
          melu eval world.melu world\n   \
@@ -108,15 +108,15 @@ fn train(arguments: &Arguments, dataset: &Dataset) -> Result<Model> {
     Ok(Model::from_contents(trainer.finish()?)?)
 }
 
-/// New people, what they answer, and what they think in truth.
+/// New people, their answers, and their true opinions.
 struct People<'a> {
     world: &'a World,
     dataset: &'a Dataset,
     catalog: &'a Catalog,
     columns: Vec<Column>,
-    /// Of each the answers, in the order in which they come.
+    /// Each person's answers, in their order.
     tasks: Vec<Task>,
-    /// All items, the most chosen in training first.
+    /// All items, by falling popularity in training.
     popular: Vec<u32>,
 }
 
@@ -221,7 +221,7 @@ impl<'a> People<'a> {
         print_table(&table)
     }
 
-    /// The mean of what somebody thinks of some films.
+    /// The mean of somebody's true opinions of some films.
     fn truth(&self, task: &Task, items: impl Iterator<Item = u32>) -> f64 {
         let truths = items.map(|item| f64::from(self.world.expected(task.user, item)));
         let (sum, count) =

@@ -20,52 +20,53 @@ use crate::terminal::{self, note, print, print_json, print_table};
 
 /// Measure a model's lists and predicted ratings, beside simple predictors.
 ///
-/// All predictors know the same: the training part (existing users' interactions with
-/// existing items), the profile, and the answers given.
+/// All predictors have the same information: the training part (existing users' interactions
+/// with existing items), the profile, and the given answers.
 ///
-/// LISTS. Of each new user with at least 20 interactions with known items, a fifth is held
-/// out; of the others, in random order, the first 0, 1, 3 and so on are given. Candidates
-/// are all items that anybody in training chose, less those given. To be found is what was
-/// held out and liked: rated highly where there are ratings (see `liked` in dataset.toml).
-/// Lists of new items are measured too, of new users and of up to 1000 existing ones:
-/// answers are known items, to be found are all liked new ones, among the new items alone
-/// and among all items; there, new users have the fifth of known ones to find as well.
+/// LISTS. For each new user with at least 20 interactions with known items, a fifth of these is
+/// held out. Of the others, in random order, the first 0, 1, 3 and so on are given. Candidates
+/// are all items that anybody in training chose, except the given ones. Lists should find the
+/// held-out items that the user liked: those rated highly, if there are ratings (see `liked` in
+/// dataset.toml). Lists of new items are measured too, for new users and for up to 1000
+/// existing ones. There the answers are known items, and lists should find all liked new items,
+/// among the new items alone and among all items. Among all items, new users' lists should find
+/// the held-out fifth as well.
 ///
-/// nDCG@20 gains 1 / log2(1 + rank) for each item found, over the most that could be gained;
-/// recall@20 is the share of what was to be found, hit@10 the share of users with anything
-/// among the first ten, MRR the mean of 1 / rank of the first one found; coverage the share
-/// of all candidates that are in anybody's list, popularity the mean share of training's
-/// users who chose what is listed. Each user counts by the mean over the draws.
+/// nDCG@20 gains 1 / log2(1 + rank) for each item found, divided by the greatest possible gain.
+/// recall@20 is the share of relevant items that are found, hit@10 the share of users with a
+/// relevant item among the first ten, and MRR the mean of 1 / rank of the first relevant item.
+/// Coverage is the share of all candidates that appear in anybody's list, and popularity the
+/// mean share of training users who chose the listed items. Each user counts by the mean over
+/// the draws.
 ///
-/// The baselines' settings are chosen on users held back inside training, for each number
-/// of answers by itself. EASE inverts a matrix of all items or of all users and is left out
-/// where there are more than 5000 of both. Content goes by what describes items, and is the
-/// only one that knows new ones.
+/// The baselines' settings are chosen on users held back inside training, for each number of
+/// answers separately. EASE inverts a matrix of all items or of all users, and is left out if
+/// there are more than 5000 of both. Content uses the items' descriptions, and is the only
+/// baseline that can list new items.
 ///
-/// PREDICTED RATINGS, where the data have ratings: in four scenarios, existing and new
-/// users, existing and new items. Each user within the [tasks] rules of dataset.toml is a
-/// task: their ratings are cut at random into `query` ones to predict and the others, of
-/// which the first so many are given. Each draw cuts them anew.
+/// PREDICTED RATINGS, if the data have ratings: in four scenarios, for existing and new users,
+/// and for existing and new items. Each user within the [tasks] rules of dataset.toml is a
+/// task. Their ratings are split at random into `query` ratings to predict and the others, the
+/// first of which are given. Each draw splits them anew.
 ///
-/// A predicted rating is a mean, or close to one; `melu, median` is what half of the ratings
-/// are at most, by the same model, where the absolute error alone counts.
+/// A predicted rating is a mean, or close to one. `melu, median` is the same model's median,
+/// for those who care about the absolute error.
 ///
-/// MAE, RMSE and nDCG are means over users, then over draws, of predictions clipped to the
-/// rating scale and not rounded. Behind MAE stands its standard deviation over the draws.
-/// This nDCG has linear gain: an item's gain is its rating; items with equal scores share
-/// theirs.
+/// MAE, RMSE and nDCG are means over users, then over draws. Predictions are clipped to the
+/// rating scale and not rounded. The figure after MAE is its standard deviation over the draws.
+/// This nDCG has linear gain: an item's gain is its rating, and items with equal scores share
+/// their gains.
 ///
-/// "more" says how much greater a predictor's figure is than melu's on the same draws, with
-/// the standard error of that: users' differences, each the mean over the draws, have this
-/// spread over users, by the root of their number. The draws ask the same users again, so
-/// that their spread is no such error.
+/// "more" is the difference of a predictor's figure to melu's on the same draws, with its
+/// standard error: the standard deviation over users of their differences, each the mean over
+/// the draws, divided by the root of the number of users. The draws use the same users again,
+/// so their spread is not a standard error.
 ///
-/// Coverage is the share of query ratings within the interval around their score that
-/// should hold 80 % of them, where the model knows its deviations.
+/// Coverage is the share of query ratings within the interval that should hold 80 % of them, if
+/// the model has standard deviations.
 ///
-/// The factor model alone is fitted anew to the training part; item-kNN has the item's
-/// damped mean and the user's bias as its base, and correlations between items from
-/// training ratings.
+/// The factor model is fitted to the training part. item-kNN adds correlations between items,
+/// learned from training ratings, to the item's damped mean and the user's bias.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
@@ -74,16 +75,14 @@ pub struct Arguments {
     /// The data folder.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Measure inside the training part, with new users and new items drawn from
-    /// it: a place to choose settings. The model must be trained there, with
-    /// `melu train --inside`.
+    /// Measure inside the training part, with new users and new items drawn from it, to choose
+    /// settings. The model must be trained there too, with `melu train --inside`.
     #[arg(long)]
     inside: bool,
-    /// How many times each user's ratings are cut anew into given ones and ones
-    /// to predict.
+    /// How many times each user's ratings are split anew into given ones and ones to predict.
     #[arg(long, value_name = "N", default_value_t = EvalOptions::default().draws)]
     draws: usize,
-    /// The same for lists; 0 leaves them out.
+    /// The same number for lists; 0 leaves lists out.
     #[arg(long, value_name = "N", default_value_t = RankingOptions::default().draws)]
     list_draws: usize,
     /// The same seed gives the same draws.
@@ -92,17 +91,17 @@ pub struct Arguments {
     /// How many threads; 0 for as many as there are processors.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Write all of it to a page with plots, as one HTML file that needs no other.
+    /// Write all results to a page with plots, as one self-contained HTML file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Measure too what questions are worth: new users' lists, and the error on what
-    /// is held out, after so many questions, chosen by each of several ways. Users and
-    /// lists are those of LISTS. In one world they know what is not held out and pass on
-    /// the rest, in the other only that is asked about. In JSON this is `evidence`:
-    /// `worlds`, each with its `name`, `users`, `draws` and `rows`, and those with
-    /// `interviewer`, `questions`, `answers`, `ndcg20`, and how far that lies above the
-    /// most popular's, `ndcg20_difference`, with the standard error over users,
-    /// `ndcg20_difference_se`; where ratings are predicted, the same of `mae`.
+    /// Also measure the worth of questions: new users' lists, and the error on held-out items,
+    /// after each number of questions, for several ways of choosing them. Users and lists are
+    /// those of LISTS. In one world users know what is not held out and pass on the rest; in
+    /// the other they are asked only about items that they know. In JSON this is `evidence`:
+    /// `worlds`, each with `name`, `users`, `draws` and `rows`. Rows have `interviewer`,
+    /// `questions`, `answers`, `ndcg20`, its difference to the most popular,
+    /// `ndcg20_difference`, and the standard error over users, `ndcg20_difference_se`; if
+    /// ratings are predicted, the same for `mae`.
     #[arg(long)]
     evidence: bool,
     /// Print one JSON object.
@@ -115,7 +114,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let dataset = terminal::open(&arguments.folder, arguments.inside)?;
     if TrainingRecord::of(&model).is_none() {
         note(format_args!(
-            "{} does not say what it was trained on; it may have seen the ratings asked here",
+            "{} does not say what it was trained on; it may have seen the ratings to predict here",
             arguments.model.display()
         ));
     }
@@ -138,7 +137,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let report = Report { model, dataset, options, evaluation, rankings, sections };
         let page = report.html()?;
         file::write_atomically(path, |file| file.write_all(page.as_bytes()))?;
-        note(format_args!("{} is written", path.display()));
+        note(format_args!("wrote {}", path.display()));
     }
     if arguments.json {
         let mut found = serde_json::to_value(&evaluation)?;
@@ -176,8 +175,8 @@ fn interview(
 
 fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
     print(
-        "What questions are worth to new users. Below each figure stands how far it lies above\n\
-         that of the most popular (± standard error), and the answers, by number of questions:\n",
+        "The worth of questions to new users, by number of questions. Below each figure is its\n\
+         difference to that of the most popular (± standard error), and the number of answers:\n",
     )?;
     for result in &evaluation.worlds {
         let heading = result.world.title();
@@ -186,7 +185,7 @@ fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
             Some([row.ndcg20, row.ndcg20_difference, row.ndcg20_difference_se])
         }))?;
         if result.rows.iter().any(|row| row.error.is_some()) {
-            print_table(&by_questions(result, "MAE on what is held out", |row| {
+            print_table(&by_questions(result, "MAE on held-out items", |row| {
                 row.error.map(|error| [error.mae, error.mae_difference, error.mae_difference_se])
             }))?;
         }
@@ -194,8 +193,8 @@ fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
     Ok(())
 }
 
-/// A table of one figure, its difference to that of the most popular and the standard error
-/// of that.
+/// A table of one figure, its difference to that of the most popular, and the standard error of
+/// the difference.
 fn by_questions(
     result: &InterviewResult,
     heading: &str,
@@ -279,7 +278,7 @@ fn errors_by_given(result: &ScenarioResult, heading: &str) -> comfy_table::Table
     figures_by_given(result, heading, |row| row.mae)
 }
 
-/// The same with another figure of each row.
+/// The same table with another figure of each row.
 fn figures_by_given(
     result: &ScenarioResult,
     heading: &str,

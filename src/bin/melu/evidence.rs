@@ -15,32 +15,31 @@ use crate::terminal::{self, note, print_json, print_table};
 
 /// List the evidence candidates: the items worth asking a new user about.
 ///
-/// By the paper, an item's score is how far ratings of it move the head, times
-/// how many people know it, each as a share of the greatest.
+/// In the paper, an item's score is the product of how far its ratings move the head and how
+/// many people know it, each as a share of the greatest value.
 ///
-/// Greedily, each item is the one that is expected to make surer which items come into
-/// lists, after those before it were asked about. An item's score is what it is worth,
-/// as a share of the first one's.
+/// The greedy method chooses items one after another. Each is the item whose answer is expected
+/// to clarify most which items belong in lists, given the answers about the items before it. An
+/// item's score is its worth as a share of the first item's.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// How they are chosen; greedily not where the model orders by predicted rating and
-    /// does not know how sure it is.
+    /// How they are chosen. Not greedily if the model orders by predicted rating and has no
+    /// standard deviations.
     #[arg(long = "evidence", value_name = "HOW", default_value = "paper")]
     method: Method,
-    /// Compute the paper's anew from this data folder's training ratings.
+    /// Recompute the paper's candidates from this data folder's training ratings.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The seed by which the folder's tasks are cut.
+    /// The seed for splitting the folder's tasks.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
     seed: u64,
     /// How many threads; 0 for as many as there are processors.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
     threads: usize,
-    /// Write the model with the candidates computed to this file, which may be
-    /// MODEL.
+    /// Write the model with the computed candidates to this file, which may be MODEL.
     #[arg(short, long, value_name = "FILE", requires = "data")]
     output: Option<PathBuf>,
     /// How many to list.
@@ -56,7 +55,7 @@ pub struct Arguments {
 enum Method {
     /// By the paper's score.
     Paper,
-    /// One after another, by what they are expected to tell.
+    /// One after another, by the expected information of their answers.
     Greedy,
 }
 
@@ -80,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 contents.catalog = Some(catalog.table().clone());
                 contents.evidence = Some(evidence.clone());
                 file::write(output, &contents)?;
-                note(format_args!("{} is written", output.display()));
+                note(format_args!("wrote {}", output.display()));
             }
             (catalog, evidence)
         }

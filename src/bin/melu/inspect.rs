@@ -1,5 +1,4 @@
-//! `melu inspect` and `melu verify`: what is in a weight file, and whether it is
-//! sound.
+//! `melu inspect` and `melu verify`: the contents of a weight file, and their validity.
 
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::terminal::{self, print, print_json, print_table};
 
-/// Show what is inside a weight file.
+/// Show the contents of a weight file.
 #[derive(Args)]
 pub struct InspectArguments {
     /// The weight file.
@@ -28,8 +27,7 @@ pub struct InspectArguments {
 
 /// Check that a weight file is sound.
 ///
-/// Checks every name, type, shape, offset, index and number, and that the
-/// catalogue can be scored.
+/// This checks every name, type, shape, offset, index and number, and scores the catalogue.
 #[derive(Args)]
 pub struct VerifyArguments {
     /// The weight file.
@@ -88,16 +86,19 @@ fn lists(contents: &Contents, head: &ChoiceHead) -> Result<()> {
     let kept = kept.map_or(0, |items| items.neighbours_each());
     let start = if head.starts_by_vector { "by the profile" } else { "by popularity" };
     print(format_args!(
-        "lists       vectors of {} numbers, {kept} neighbours an item (counted {} times); without \
+        "lists       vectors of {} numbers, {kept} neighbours an item (with the factor {}); without \
          answers {start}",
         head.width(),
         head.neighbours
     ))?;
     if head.rating > 0.0 {
-        print(format_args!("            a predicted rating counts {} in the score", head.rating))?;
+        print(format_args!(
+            "            each unit of a predicted rating adds {} to the score",
+            head.rating
+        ))?;
     }
     if head.new_items > 0.0 {
-        print(format_args!("            new items get {} more", head.new_items))?;
+        print(format_args!("            new items get {} added to their scores", head.new_items))?;
     }
     Ok(())
 }
@@ -122,7 +123,7 @@ fn ratings(model: &Model) -> Result<()> {
     match &config.local {
         Local::Gradient(GradientSteps { steps, rates, pull }) => {
             print(format_args!(
-                "adapts by   {steps} gradient steps, pulled back by {pull} ratings"
+                "adapts by   {steps} gradient steps, pulled to the start as by {pull} ratings"
             ))?;
             for (tensor, rate) in rates.iter().enumerate() {
                 print(format_args!("            {} at rate {rate}", head.tensor_name(tensor)))?;

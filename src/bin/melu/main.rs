@@ -20,11 +20,11 @@ use clap::{Parser, Subcommand};
 
 /// Recommendations for people nobody knows yet.
 ///
-/// melu meta-trains a model on many people's ratings, so that it adapts to a
-/// new person from a handful of answers.
+/// melu trains a model on many people's choices or ratings. The model adapts to a new person
+/// from a handful of answers.
 ///
-/// Exit status: 0, 1 for a failure, 2 for wrong usage. Messages go to standard
-/// error, results to standard output.
+/// The exit status is 0, 1 for a failure, 2 for wrong usage. Messages go to standard error,
+/// results to standard output.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct CommandLine {
@@ -77,8 +77,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes; a cause that the error's own words end with is
-/// not said again.
+/// The error and its causes; a cause is left out if the error's own message ends with it.
 fn message(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

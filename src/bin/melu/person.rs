@@ -26,7 +26,7 @@ impl Person {
         let mut user = User::new(catalog, &profile)?;
         if user.unknown_values() > 0 {
             note(format_args!(
-                "{} of the user's values are unknown to the model and left out",
+                "the model does not know {} of the user's values; they are left out",
                 user.unknown_values()
             ));
         }
@@ -38,13 +38,13 @@ impl Person {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("FIELD=VALUE is expected, as in gender=F")?;
+    let (name, value) = text.split_once('=').ok_or("FIELD=VALUE is expected, such as gender=F")?;
     Ok((name.into(), value.into()))
 }
 
 /// An id may hold an `=`; a rating does not.
 fn rating(text: &str) -> Result<(String, f32), String> {
-    let (id, rating) = text.rsplit_once('=').ok_or("ID=RATING is expected, as in 260=5")?;
+    let (id, rating) = text.rsplit_once('=').ok_or("ID=RATING is expected, such as 260=5")?;
     let rating = rating.parse().map_err(|_| format!("\"{rating}\" is not a number"))?;
     Ok((id.into(), rating))
 }

@@ -18,23 +18,23 @@ pub struct Arguments {
     model: PathBuf,
     #[command(flatten)]
     person: Person,
-    /// An item to leave out; again for more.
+    /// An item to leave out; may be repeated.
     #[arg(long, value_name = "ID")]
     leave_out: Vec<String>,
-    /// Do not leave out what the user rated.
+    /// Do not leave out items that the user rated.
     #[arg(long)]
     keep_rated: bool,
     /// The order of the list: by how likely the user is to choose the item and to like it, or
     /// by the predicted rating.
     #[arg(long, value_enum, default_value_t = By::Score)]
     by: By,
-    /// How much it counts that an item is much chosen: 1 as trained, 0 not at all.
+    /// The weight of an item's popularity: 1 as trained, 0 none.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, allow_negative_numbers = true)]
     exposure: f32,
-    /// Leave out items with fewer raters in training.
+    /// Leave out items with fewer raters in training than this.
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_raters: u32,
-    /// Keep so many places for items that nobody chose in training.
+    /// The number of places reserved for items that nobody chose in training.
     #[arg(long, value_name = "N", default_value_t = 0)]
     new_items: usize,
     /// How many items to recommend.

@@ -8,11 +8,11 @@ use melu::data::{SynthOptions, World};
 
 use crate::terminal::print;
 
-/// Make up a data folder, with people whose tastes are known.
+/// Generate a data folder of people whose tastes are known.
 ///
-/// People come across items by popularity, and choose what they like. Beside the
-/// data folder's own files, expected.csv holds what each person truly thinks of
-/// what they chose: no prediction has a smaller squared error.
+/// People come across items by popularity, and choose what they like. In addition to the data
+/// folder's own files, expected.csv holds each person's true opinion of the items that they
+/// chose: no prediction has a smaller squared error.
 #[derive(Args)]
 pub struct Arguments {
     /// The data folder to make: new, or empty.
@@ -24,13 +24,13 @@ pub struct Arguments {
     /// How many items.
     #[arg(long, value_name = "N", default_value_t = SynthOptions::default().items)]
     items: usize,
-    /// How many items a user chooses, and rates, on average.
+    /// How many items a user chooses and rates on average.
     #[arg(long, value_name = "N", default_value_t = SynthOptions::default().ratings_per_user)]
     ratings_per_user: usize,
-    /// Standard deviation of what users say around what they think, in stars.
+    /// Standard deviation of users' ratings around their opinions, in stars.
     #[arg(long, value_name = "STARS", default_value_t = SynthOptions::default().noise)]
     noise: f32,
-    /// Write down what people chose, and not how they rated it.
+    /// Record only what people chose, not how they rated it.
     #[arg(long)]
     positive_only: bool,
     /// The share of users who count as new.

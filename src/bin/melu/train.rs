@@ -19,17 +19,17 @@ use serde_json::json;
 
 use crate::terminal::{self, duration, is_broken_pipe, note, print_json};
 
-/// How many steps the bar has while lists are trained for: a guess, since nobody knows how
-/// many settings will be tried.
+/// The number of the progress bar's steps while training for lists: an estimate, since the
+/// number of settings to try is not known in advance.
 const STAGES: usize = 26;
 
-/// How much work may be lost when the machine stops.
+/// The time between checkpoints: the work that may be lost if the machine stops.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(10);
 
 /// Train a model on a data folder.
 ///
-/// While it trains, MODEL.checkpoint is kept beside MODEL; Ctrl-C leaves it
-/// there, and --resume goes on from it to the same result.
+/// While it trains, melu keeps MODEL.checkpoint beside MODEL. Ctrl-C leaves it there, and
+/// --resume continues from it to the same result.
 #[derive(Args)]
 pub struct Arguments {
     /// The data folder: a dataset.toml and its CSV files.
@@ -58,9 +58,8 @@ pub struct Arguments {
     /// scores by about a thousandth of their standard deviation.
     #[arg(long, value_enum, default_value_t = CatalogName::F32)]
     catalog: CatalogName,
-    /// Train inside the training part alone, with new users and new items drawn
-    /// from it: a model to choose settings by, with `melu eval --inside`, and
-    /// not one to use.
+    /// Train only inside the training part, with new users and new items drawn from it. The
+    /// model is for choosing settings with `melu eval --inside`, not for use.
     #[arg(long)]
     inside: bool,
     /// The same seed and data give the same file.
@@ -69,10 +68,10 @@ pub struct Arguments {
     /// How many threads; 0 for as many as there are processors.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Go on from MODEL.checkpoint.
+    /// Continue from MODEL.checkpoint.
     #[arg(long)]
     resume: bool,
-    /// Print one JSON object a line and epoch.
+    /// Print one JSON object per epoch, each on a line.
     #[arg(long)]
     json: bool,
 }
@@ -156,7 +155,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     check_output(&arguments.output)?;
     if !arguments.resume && checkpoint.exists() {
         bail!(
-            "{} is there, from a training that was stopped: go on with --resume, or delete it",
+            "{} exists, from an interrupted training: continue with --resume, or delete it",
             checkpoint.display()
         );
     }
@@ -188,10 +187,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let stop = stop_on_signal()?;
     if train(arguments, &options, &mut trainer, &checkpoint, &stop)? == Outcome::Stopped {
         if trainer.tasks() == 0 {
-            bail!("stopped; nothing is written");
+            bail!("stopped; nothing was written");
         }
         trainer.save(&checkpoint)?;
-        bail!("stopped; the same command with --resume goes on from {}", checkpoint.display());
+        bail!("stopped; the same command with --resume continues from {}", checkpoint.display());
     }
     let contents = trainer.finish()?;
     file::write(&arguments.output, &contents)?;
@@ -200,14 +199,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         removed.with_context(|| format!("cannot remove {}", checkpoint.display()))?;
     }
     note(format_args!(
-        "{} is written, after {}",
+        "wrote {} after {}",
         arguments.output.display(),
         duration(begin.elapsed().as_secs_f64())
     ));
     Ok(())
 }
 
-/// Refuses a path that could not be written to, before and not after the work.
+/// Refuses a path that cannot be written to, before the work begins.
 fn check_output(output: &Path) -> Result<()> {
     if output.is_dir() {
         bail!("{} is a folder; a file's path is expected", output.display());
@@ -259,7 +258,7 @@ fn train(
                 Progress::Chosen { validation_ndcg20 } => {
                     ndcg20 = validation_ndcg20;
                     if let Some(worth) = ndcg20 {
-                        bar.note(format_args!("lists: nDCG@20 {worth:.4} of users held back"));
+                        bar.note(format_args!("lists: nDCG@20 {worth:.4} for held-back users"));
                     }
                     epoch_begin = Instant::now();
                 }

@@ -131,8 +131,8 @@ pub fn fit(
         None => settings.push(BaselineSettings {
             predictor: Ranker::Ease,
             settings: format!(
-                "left out: it inverts a matrix of all items or of all users, which is for up to \
-                 {MAX_SIZE}; there are {} and {}",
+                "left out: it inverts a matrix of all items or of all users, at most {MAX_SIZE} \
+                 of either; there are {} and {}",
                 known.len(),
                 training.len()
             ),

@@ -14,11 +14,11 @@ impl EvidenceEvaluation {
     /// are to be drawn.
     pub fn section(&self) -> Result<Section> {
         let mut body = String::from(
-            "<p>New users are asked about items, one after another. What is measured are the best \
-             20 of the whole catalogue less what they answered on, and the error on what is held \
-             out of their interactions. Each user counts by the mean over the draws. Differences \
-             are to who asks about the items with the most raters first, with their standard \
-             error over the users.</p>\n",
+            "<p>New users are asked about items, one after another. The figures are for the best \
+             20 items of the whole catalogue, without those that were answered, and for the error \
+             on held-out interactions. Each user counts by the mean over the draws. Differences \
+             are to asking about the items with the most raters first, with their standard error \
+             over users.</p>\n",
         );
         for result in &self.worlds {
             let title = escape(result.world.title());
@@ -32,8 +32,8 @@ impl EvidenceEvaluation {
             let lists = [
                 figure("nDCG@20 by number of questions", &figures::interview_lists(result)?),
                 figure(
-                    "How much more the others' lists are worth than those of who asks about the \
-                     most popular (the line at 0); the band is two standard errors to either side",
+                    "nDCG@20 of the others minus that of asking about the most popular items \
+                     (the line at 0); the band is two standard errors to either side",
                     &figures::interview_list_differences(result)?,
                 ),
             ]
@@ -55,8 +55,8 @@ impl EvidenceEvaluation {
                     &figures::interview_errors(result)?,
                 ),
                 figure(
-                    "How much more the others err than who asks about the most popular (the line \
-                     at 0)",
+                    "Errors of the others minus that of asking about the most popular items (the \
+                     line at 0)",
                     &figures::interview_error_differences(result)?,
                 ),
             ]
@@ -67,6 +67,6 @@ impl EvidenceEvaluation {
                 tables::interview_errors(result)
             );
         }
-        Ok(Section { title: "What questions are worth".into(), body })
+        Ok(Section { title: "The worth of questions".into(), body })
     }
 }

@@ -75,8 +75,8 @@ impl Report<'_> {
         let inside = match self.evaluation.inside {
             None => "",
             Some(_) => {
-                " Measured on a split made inside the training part, to choose settings by: not \
-                 on the users and items that the data folder keeps for the end."
+                " Measured on a split made inside the training part, to choose settings, not on \
+                 the new users and items of the data folder."
             }
         };
         let Dataset { users, items, ratings, .. } = self.dataset;
@@ -102,8 +102,8 @@ impl Report<'_> {
 
     fn errors(&self) -> Result<Section> {
         let mut body = String::from(
-            "<p>How far predictions lie from what people said, on average, when so many of their \
-             ratings are known. Lower is better. A plain mean may lie above the frame.</p>\n",
+            "<p>The average error of predicted ratings, by the number of a user's ratings that \
+             are known. Lower is better. A plain mean may lie above the frame.</p>\n",
         );
         // The scenario that training saw says the least.
         let (seen, unseen): (Vec<&ScenarioResult>, _) =
@@ -115,7 +115,7 @@ impl Report<'_> {
             );
             let squared = figure("Root mean squared error", &figures::squared_errors(result)?);
             let differences = figure(
-                "How much more the others err than melu (the line at 0) on the same draws; the \
+                "Errors of the others minus melu's (the line at 0) on the same draws; the \
                  band is two standard errors to either side",
                 &figures::differences(result)?,
             );
@@ -144,9 +144,9 @@ impl Report<'_> {
             return Ok(None);
         }
         let body = format!(
-            "<p>The model says how far a rating may lie from its score. Here is how many ratings \
-             really lie within the intervals that follow from it; the thin line is what should \
-             be found.</p>\n<div class=\"figures\">\n{}{}</div>\n{}",
+            "<p>The model gives a standard deviation for each predicted rating. The thick lines \
+             show how many ratings really lie within the intervals that follow from it; the thin \
+             line shows how many should.</p>\n<div class=\"figures\">\n{}{}</div>\n{}",
             figure(
                 "Share of ratings found within intervals of several levels, with all ratings \
                  given",
@@ -172,7 +172,7 @@ impl Report<'_> {
 
     fn settings(&self, record: Option<&TrainingRecord>) -> Section {
         let config = serde_json::from_str(&self.model.config().to_json()).unwrap_or_default();
-        let mut body = tables::settings("What the model is", &pairs(&config));
+        let mut body = tables::settings("Model", &pairs(&config));
         match record {
             Some(record) => {
                 let training = json!({
@@ -181,8 +181,11 @@ impl Report<'_> {
                     "epoch kept": record.epoch,
                     "validation error": record.validation_mae,
                 });
-                body.push_str(&tables::settings("How it was trained", &pairs(&training)));
-                body.push_str(&tables::settings("With which options", &pairs(&record.options)));
+                body.push_str(&tables::settings("Training", &pairs(&training)));
+                body.push_str(&tables::settings(
+                    "Options of the training",
+                    &pairs(&record.options),
+                ));
             }
             None => body.push_str("<p>The weight file does not say how it was trained.</p>\n"),
         }
@@ -194,21 +197,21 @@ impl Report<'_> {
         if self.rankings.is_some() {
             body.push_str(
                 "<p>Lists are measured on users with at least 20 interactions with known items: \
-                 those that are not new, and that somebody in training chose. Of a new user's, a \
-                 fifth is held out at random, and of the others, in random order, the first so \
-                 many are given; each draw cuts them anew, the same for everybody. What is to be \
-                 found is what was held out and liked. Candidates are all known items but those \
-                 given. Lists of new items are to find all of the user's liked new items, and, of \
-                 new users among all items, what was held out as well; existing users' \
-                 interactions with known items were seen by training, so that none of them is to \
-                 be found, and at most 1000 of these users are asked. Who has nothing to find is \
-                 left out.</p>\n\
-                 <p>nDCG@20 gains 1 / log2(1 + rank) for each item found, over the most that a \
-                 list could gain. Coverage is the share of all candidates that are in anybody's \
-                 list, popularity the mean share of training's users who chose what is listed. \
-                 Each user counts by the mean over the draws. The baselines' settings are chosen \
-                 for each number of answers by users held back inside training. Items of equal \
-                 score are in random order, the baselines' by popularity.</p>\n",
+                 those that are not new, and that somebody in training chose. A fifth of a new \
+                 user's interactions is held out at random. The others are in random order, and \
+                 the first of them are given; each draw splits them anew, in the same way for all \
+                 recommenders. Lists should find the held-out items that the user liked. \
+                 Candidates are all known items except the given ones. Lists of new items should \
+                 find all new items that the user liked, and, among all items, new users' \
+                 held-out items as well. Training saw existing users' interactions with known \
+                 items, so lists need not find these; at most 1000 existing users are measured. \
+                 Users with no relevant item are left out.</p>\n\
+                 <p>nDCG@20 gains 1 / log2(1 + rank) for each item found, divided by the greatest \
+                 possible gain. Coverage is the share of all candidates that appear in anybody's \
+                 list, and popularity the mean share of training users who chose the listed \
+                 items. Each user counts by the mean over the draws. The baselines' settings are \
+                 chosen for each number of answers on users held back inside training. Items of \
+                 equal score are in random order, the baselines' by popularity.</p>\n",
             );
         }
         if !self.evaluation.scenarios.is_empty() {
@@ -220,25 +223,25 @@ impl Report<'_> {
     fn method_of_ratings(&self) -> String {
         let rules = self.dataset.rules;
         format!(
-            "<p>A task is one user within one scenario, with {} to {} ratings there. They are cut \
-             at random into {} to predict and the others, of which the first so many are given; \
-             each of the {} draws (seed {}) cuts them anew, the same for every predictor. \
-             Existing users' ratings of existing items are what training saw; that scenario is \
+            "<p>A task is one user within one scenario, with {} to {} ratings there. They are \
+             split at random into {} to predict and the others, the first of which are given. \
+             Each of the {} draws (seed {}) splits them anew, in the same way for every \
+             predictor. Training saw existing users' ratings of existing items; that scenario is \
              measured once, on the training tasks' own query sets.</p>\n\
-             <p>All predictors know the training part, the user's profile and the ratings given. \
-             The factor model alone is fitted anew and predicts in closed form. Item-kNN takes \
-             the item's damped mean and the user's bias, and adds how far the user's ratings of \
-             similar items lie from the same; similarities are shrunk correlations in the \
-             training part. Means are damped by 5 ratings.</p>\n\
-             <p>A predicted rating is a mean, or close to one; melu's median, by the same model, is \
-             what half of the ratings are at most.</p>\n\
+             <p>All predictors know the training part, the user's profile and the given ratings. \
+             The factor model is fitted to the training part and predicts in closed form. \
+             Item-kNN starts from the item's damped mean and the user's bias, and adds the \
+             deviations of the user's ratings of similar items from theirs; similarities are \
+             shrunk correlations in the training part. Means are damped by 5 ratings.</p>\n\
+             <p>A predicted rating is a mean, or close to one; melu's median is the median of the \
+             same model.</p>\n\
              <p>Predictions are clipped to the range of the training ratings and not rounded. \
              Figures are means over users, then over draws. A difference is the mean over users \
-             of each user's difference, itself the mean over the draws; its standard error is \
-             the standard deviation of the users' differences by the root of their number. \
-             nDCG has linear gain, and items with equal scores share theirs. Coverage counts \
-             all query ratings, against intervals of a normal distribution around the \
-             score.</p>\n",
+             of each user's difference, which is the mean over the draws. Its standard error is \
+             the standard deviation of the users' differences divided by the root of their \
+             number. nDCG has linear gain, and items with equal scores share their gains. \
+             Coverage counts all query ratings, against intervals of a normal distribution around \
+             the score.</p>\n",
             rules.min_ratings,
             rules.max_ratings,
             rules.query,
@@ -253,7 +256,7 @@ fn training(record: &TrainingRecord) -> Result<Option<Section>> {
     let history = &record.history;
     let curves = [
         ("Mean query loss of each epoch's tasks, in the head's units", "training loss", 2),
-        ("Mean absolute error on users held back, after each epoch", "validation error", 0),
+        ("Mean absolute error on held-back users, after each epoch", "validation error", 0),
     ];
     let mut body =
         String::from("<p>The upright line marks the epoch whose weights were kept.</p>\n");
@@ -276,7 +279,7 @@ fn training(record: &TrainingRecord) -> Result<Option<Section>> {
 fn circumstances(result: &ScenarioResult) -> String {
     let draws = draws(result.draws);
     let seen = match result.seen_in_training {
-        true => "; training saw these ratings, which says how well it fits and no more",
+        true => "; training saw these ratings, so this only shows how well it fits",
         false => "",
     };
     format!("{} users, {draws}{seen}.", result.users)

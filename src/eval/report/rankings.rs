@@ -16,24 +16,23 @@ impl RankingEvaluation {
     /// Plots and tables of each ranking, for the page.
     pub(super) fn section(&self) -> Result<Section> {
         let mut body = String::from(
-            "<p>What a list of 20 from the whole catalogue is worth: normalised discounted \
-             cumulative gain of what users chose and liked, by the number of their answers that \
-             are known. Higher is better.</p>\n",
+            "<p>The worth of a list of 20 from the whole catalogue: the normalised discounted \
+             cumulative gain of items that users chose and liked, by the number of their answers \
+             that are known. Higher is better.</p>\n",
         );
         for ranking in &self.rankings {
             let title = escape(&ranking.title());
             if ranking.users == 0 {
                 let _ = writeln!(
                     body,
-                    "<h3>{title}</h3>\n<p class=\"quiet\">Nobody has anything to find here.</p>"
+                    "<h3>{title}</h3>\n<p class=\"quiet\">No user has a relevant item.</p>"
                 );
                 continue;
             }
             let mut charts = figure("nDCG@20 by number of answers given", &gains(ranking)?);
             if ranking.rankers().len() > 1 {
                 charts.push_str(&figure(
-                    "How much better the others' lists are than melu's (the line at 0), in \
-                     nDCG@20; the band is two standard errors to either side",
+                    "nDCG@20 of the others minus melu's (the line at 0); the band is two standard errors to either side",
                     &differences(ranking)?,
                 ));
             }
@@ -50,7 +49,7 @@ impl RankingEvaluation {
         let settings = self.baselines.iter().map(|baseline| {
             (false, vec![escape(baseline.predictor.name()), escape(&baseline.settings)])
         });
-        let caption = "How the others are set, by users held back inside training";
+        let caption = "Settings of the others, chosen on users held back inside training";
         body.push_str(&table("settings", caption, &[], &settings.collect::<Vec<_>>()));
         Ok(Section { title: "Lists".into(), body })
     }
@@ -111,7 +110,7 @@ fn tables(ranking: &Ranking) -> String {
     let more: Vec<_> = rankers.iter().map(|ranker| row(*ranker, &difference)).collect();
     let mut html = table("", "nDCG@20 by number of answers given", &header, &gains);
     if rankers.len() > 1 {
-        let caption = "The same less melu's, ± standard error over users";
+        let caption = "The same minus melu's, ± standard error over users";
         html.push_str(&table("", caption, &header, &more));
     }
     for shown in SHOWN {

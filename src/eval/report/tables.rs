@@ -94,7 +94,7 @@ pub fn figures(result: &ScenarioResult) -> String {
             &given,
             &errors,
         ),
-        table("", "The same less melu's, ± standard error over users", &given, &differences),
+        table("", "The same minus melu's, ± standard error over users", &given, &differences),
         table("", "Root mean squared error, by number of ratings given", &given, &squared),
         table("", "With all ratings given", &header, &all),
     ]

@@ -86,7 +86,7 @@ fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
             }
             (RawKind::Numeric, ..) => {
                 return refuse(
-                    "is numeric: it takes \"mean\" and \"std\", and no other size than 2",
+                    "is numeric: it takes \"mean\" and \"std\", and no size other than 2",
                 );
             }
             _ => return refuse("needs a \"size\", and neither \"mean\" nor \"std\""),
@@ -420,7 +420,9 @@ impl RawRate {
                 let names: Vec<String> =
                     (0..head.tensors()).map(|tensor| head.tensor_name(tensor)).collect();
                 if let Some((unknown, _)) = rates.iter().find(|(name, _)| !names.contains(name)) {
-                    return Err(format!("local.rate names \"{unknown}\", which is no head tensor"));
+                    return Err(format!(
+                        "local.rate names \"{unknown}\", which is not a head tensor"
+                    ));
                 }
                 let rate = |name: &String| {
                     let found = rates.iter().find(|(other, _)| other == name);

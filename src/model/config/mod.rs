@@ -268,7 +268,7 @@ impl Config {
             let embedded = self.fields(entity).iter().find(|field| field.embedded);
             if let Some(field) = embedded.filter(|_| !read_by_body(entity)) {
                 return Err(format!(
-                    "{entity} field \"{}\" has an embedding, which nothing reads: with factors, \
+                    "{entity} field \"{}\" has an embedding that nothing reads: with factors, \
                      only a body does, of items",
                     field.name
                 ));

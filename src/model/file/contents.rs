@@ -96,7 +96,7 @@ impl CatalogTable {
             return Err("the columns do not fit the model's fields".into());
         }
         if self.titles.as_ref().is_some_and(|titles| titles.len() != items) {
-            return Err("there is not one title an item".into());
+            return Err("there is not one title for each item".into());
         }
         if self.vectors.as_ref().is_some_and(|vectors| !vectors.fit(config.factors, items)) {
             return Err("the vectors do not fit the model".into());
@@ -197,7 +197,7 @@ impl ChoiceItems {
             return Err("the rows for choosing do not fit the items".into());
         }
         if neighbours.len() != weights.len() || !neighbours.len().is_multiple_of(items.max(1)) {
-            return Err("there are not as many neighbours for each item".into());
+            return Err("items have different numbers of neighbours".into());
         }
         match neighbours.iter().find(|&&item| item as usize >= items) {
             Some(item) => Err(format!("the neighbour {item} is not below {items}")),
@@ -271,7 +271,7 @@ impl EvidenceTable {
     pub fn check(&self, items: usize) -> Result<(), String> {
         let Self { items: candidates, scores, gradient_norm, popularity } = self;
         if [scores.len(), gradient_norm.len(), popularity.len()] != [candidates.len(); 3] {
-            return Err("the evidence's lists are not of one length".into());
+            return Err("the evidence's lists have different lengths".into());
         }
         match candidates.iter().all(|&item| (item as usize) < items) {
             true => Ok(()),

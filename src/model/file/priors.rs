@@ -72,7 +72,7 @@ impl RawTerm {
     fn read(json: Json, name: &str) -> Result<Self, String> {
         let mut pairs = json.object(name)?.into_pairs();
         let (Some((kind, value)), None) = (pairs.next(), pairs.next()) else {
-            return Err(format!("{name} has a term of more or less than one key"));
+            return Err(format!("{name} has a term without exactly one key"));
         };
         match kind.as_str() {
             "values" => Ok(Self::Values(value.text(&kind)?)),
@@ -189,7 +189,7 @@ pub fn read(file: &mut RawFile, config: &Config, head: usize) -> Result<Priors> 
             })
         }
         (None, ..) => {
-            return Err(file.refuse(KEY, "there is no choice; no prior of it is expected"));
+            return Err(file.refuse(KEY, "there is no choice, so no prior for it is expected"));
         }
         (Some(_), ..) => {
             let problem = "with choice, choice_user and choice_item are expected";
@@ -209,7 +209,10 @@ fn prior(
     let term = |(index, raw): (usize, RawTerm)| {
         let place = |file: &RawFile, name: &str| {
             fields.iter().position(|field| field.name == name).ok_or_else(|| {
-                file.refuse(KEY, format!("{of} term {index} names \"{name}\", which is no field"))
+                file.refuse(
+                    KEY,
+                    format!("{of} term {index} names \"{name}\", which is not a field"),
+                )
             })
         };
         let input = match raw {

@@ -63,7 +63,7 @@ impl<'a> RawFile<'a> {
     /// [`Error::WeightFile`] if this is no whole safetensors file.
     pub fn new(bytes: SharedBytes, origin: &'a str) -> Result<Self> {
         let (metadata, tensors) = parse((*bytes).as_ref()).map_err(|problem| {
-            refuse(origin, "header", format!("no safetensors file: {problem}"))
+            refuse(origin, "header", format!("not a safetensors file: {problem}"))
         })?;
         Ok(Self { origin, bytes: FileBytes(bytes), metadata, tensors })
     }
@@ -159,7 +159,7 @@ impl<'a> RawFile<'a> {
     /// [`Error::WeightFile`] naming a tensor that is left.
     pub fn finish(self) -> Result<()> {
         match self.tensors.iter().find(|(_, tensor)| tensor.is_some()) {
-            Some((name, _)) => Err(self.refuse(name, "the model has no use for this tensor")),
+            Some((name, _)) => Err(self.refuse(name, "the model does not use this tensor")),
             None => Ok(()),
         }
     }
@@ -175,7 +175,7 @@ fn parse(bytes: &[u8]) -> Result<ParsedHeader, String> {
         return Err(format!("the header's length is {length}; at most {MAX_HEADER} is expected"));
     }
     let (header, data) = rest.split_at_checked(length).ok_or_else(|| {
-        format!("the header's length is {length}, and only {} bytes follow", rest.len())
+        format!("the header's length is {length}, but only {} bytes follow", rest.len())
     })?;
     let header = std::str::from_utf8(header).map_err(|_| "the header is not UTF-8")?;
     let mut header = Json::parse(header)?.object("the header")?;
@@ -201,7 +201,7 @@ fn parse(bytes: &[u8]) -> Result<ParsedHeader, String> {
     match end {
         None => Err("its tensors overlap, or have gaps between them".into()),
         Some(end) if end != bytes.len() => {
-            Err(format!("its tensors end at byte {end}, the file at {}", bytes.len()))
+            Err(format!("its tensors end at byte {end}, but the file at {}", bytes.len()))
         }
         Some(_) => Ok((metadata, tensors)),
     }

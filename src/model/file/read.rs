@@ -25,7 +25,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
             let problem = format!("format \"{other}\" is unknown; this library reads \"1\"");
             return Err(file.refuse("melu.format", problem));
         }
-        None => return Err(file.refuse("melu.format", "missing; this is no melu weight file")),
+        None => return Err(file.refuse("melu.format", "missing; this is not a melu weight file")),
     }
     let json = file.metadata("melu.config");
     let json = json.ok_or_else(|| file.refuse("melu.config", "missing"))?;

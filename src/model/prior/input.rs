@@ -56,7 +56,7 @@ impl Input {
             let field = field(place)?;
             match kinds.contains(&field.kind) {
                 true => Ok(field.size),
-                false => Err(format!("the field \"{}\" is of another kind", field.name)),
+                false => Err(format!("the field \"{}\" has another kind", field.name)),
             }
         };
         match self {

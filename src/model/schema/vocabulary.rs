@@ -19,7 +19,7 @@ impl Vocabulary {
         for (index, name) in names.iter().enumerate() {
             if let Some(previous) = previous.filter(|previous| *previous >= name) {
                 return Err(format!(
-                    "names are not sorted: \"{previous}\" stands before \"{name}\" at index {index}"
+                    "names are not sorted: \"{previous}\" is before \"{name}\" at index {index}"
                 ));
             }
             previous = Some(name);

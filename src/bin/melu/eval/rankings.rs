@@ -24,10 +24,10 @@ pub fn print_rankings(evaluation: &RankingEvaluation) -> Result<()> {
         print_table(&table)?;
     }
     for ranking in none {
-        print(format_args!("{}: nobody has anything to find here\n", ranking.title()))?;
+        print(format_args!("{}: no user has a relevant item here\n", ranking.title()))?;
     }
     print(
-        "All figures of lists; \"more\" is the nDCG@20 less melu's (± standard error over users);\n\
+        "All figures of lists; \"more\" is the nDCG@20 minus melu's (± standard error over users);\n\
          coverage, popularity and new items are in %:\n",
     )?;
     for ranking in some {
