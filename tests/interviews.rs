@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use melu::data::{
-    Dataset, Interviewees as SynthWorld, Scenario, SynthOptions, Task, ranking_tasks,
-};
+use melu::data::{Dataset, Scenario, SynthOptions, Task, World as SynthWorld, ranking_tasks};
 use melu::eval::{
     EvidenceEvaluation, EvidenceOptions, Interviewees, Interviewer, QUESTIONS, evaluate_evidence,
 };
