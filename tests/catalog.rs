@@ -7,7 +7,7 @@ use std::thread;
 
 use common::estimator::Case;
 use common::files::{sample, sample_with_vectors};
-use melu::model::schema::Value;
+use melu::model::schema::{FieldKind, Value};
 use melu::{Catalog, Error, Model, NewItem, User};
 
 const GENRES: [&[(&str, Value)]; 3] = [
@@ -136,4 +136,32 @@ fn catalogues_are_swapped_while_threads_score() {
             *current.write().unwrap() = extend(&old, 1);
         }
     });
+}
+
+/// A sentinel for a missing year must not bring an item to the top of all lists.
+#[test]
+fn numbers_beyond_the_training_data_are_read_as_the_nearest_there() {
+    for mut contents in [sample(), sample_with_vectors()] {
+        for field in &mut contents.config.item_fields {
+            if let FieldKind::Numeric(scale) = &mut field.kind {
+                scale.range = Some([1970.0, 2010.0]);
+            }
+        }
+        let model = Model::from_contents(contents).unwrap();
+        let scores = |years: &[f32]| {
+            let values: Vec<[(&str, Value); 1]> =
+                years.iter().map(|year| [("year", Value::Number(*year))]).collect();
+            let ids: Vec<String> = (0..years.len()).map(|index| index.to_string()).collect();
+            let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, values });
+            let catalog = Catalog::new(&model, &items.collect::<Vec<_>>()).unwrap();
+            (bits(&mut User::new(&catalog, &[]).unwrap()), catalog.unknown_values())
+        };
+        let (expected, unknown) = scores(&[1970.0, 2010.0]);
+        assert_eq!(unknown, 0);
+        for (years, far) in
+            [([1960.0, 2030.0], 0), ([0.0, 9999.0], 2), ([-1.0, 1.7e9], 2), ([-1.0, f32::MAX], 2)]
+        {
+            assert_eq!(scores(&years), (expected.clone(), far), "{years:?}");
+        }
+    }
 }

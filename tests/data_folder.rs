@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use melu::data::{Dataset, TableKind};
-use melu::model::schema::{Entity, Field, FieldKind, Vocabulary};
+use melu::model::schema::{Entity, Field, FieldKind, NumberScale, Vocabulary};
 use melu::{Error, Result};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -259,7 +259,7 @@ fn broken_rows_are_refused_with_their_place_and_value() {
             users,
             "u1,Rome,30",
             "line 7, column \"id\"",
-            "\"u1\" is the id of an earlier",
+            "\"u1\" is also the id of an earlier",
         ),
         ("items.csv", items, "c,,,19x0", "line 8, column \"year\"", "\"19x0\" is not a finite"),
         ("items.csv", items, "c,,,inf", "line 8, column \"year\"", "\"inf\" is not a finite"),
@@ -359,7 +359,10 @@ fn training_fields_know_the_rows_of_training_only() {
     let [tags, year] = &fields[..] else { panic!() };
     assert_eq!((tags.name.as_str(), tags.kind, tags.size), ("tags", FieldKind::Multi, 2));
     assert_eq!(vocabularies[0].as_ref().unwrap().names().iter().collect::<String>(), "yz");
-    assert_eq!((year.kind, year.size), (FieldKind::Numeric { mean: 2001.5, std: 1.0 }, 2));
+    let scale = |mean, std, range| {
+        FieldKind::Numeric(NumberScale { range: Some(range), ..NumberScale::new(mean, std) })
+    };
+    assert_eq!((year.kind, year.size), (scale(2001.5, 1.0, [2001.5, 2001.5]), 2));
     assert!(vocabularies[1].is_none());
 
     let encoded = items.encode(Entity::Item, &fields, &vocabularies).unwrap();
@@ -371,9 +374,9 @@ fn training_fields_know_the_rows_of_training_only() {
     let (fields, _) = items.training_fields(|row| row == 2);
     assert_eq!(fields.len(), 1, "no such row has tags");
     let (fields, _) = items.training_fields(|row| row == 1);
-    assert_eq!(fields[1].kind, FieldKind::Numeric { mean: 0.0, std: 1.0 });
+    assert_eq!(fields[1].kind, FieldKind::Numeric(NumberScale::new(0.0, 1.0)));
     let (fields, _) = items.training_fields(|_| true);
-    assert_eq!(fields[1].kind, FieldKind::Numeric { mean: 1995.75, std: 5.75 });
+    assert_eq!(fields[1].kind, scale(1995.75, 5.75, [1990.0, 2001.5]));
 }
 
 #[test]

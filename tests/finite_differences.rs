@@ -10,7 +10,7 @@ use common::{Tensors, adapt, embed, kink_distance, mean_loss, predict, shares, u
 use melu::model::config::{Config, GradientSteps, Local, Precision};
 use melu::model::loss::{Loss, Output};
 use melu::model::network::Inputs;
-use melu::model::schema::{Field, FieldKind};
+use melu::model::schema::{Field, FieldKind, NumberScale};
 use melu::train::{MetaGradient, Order};
 use melu::user::adapt::Set;
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn fields(kinds: &[u8], prefix: &str) -> Vec<Field> {
         let (kind, size) = match kind {
             0 => (FieldKind::One, 3),
             1 => (FieldKind::Multi, 4),
-            _ => (FieldKind::Numeric { mean: 1.5, std: 2.0 }, 2),
+            _ => (FieldKind::Numeric(NumberScale::new(1.5, 2.0)), 2),
         };
         Field { name: format!("{prefix}{index}"), kind, size, embedded: true }
     };
@@ -43,7 +43,7 @@ fn row(fields: &[Field], seed: u64, row: u64) -> Vec<Cell> {
         let draw = |i: u64| (unit(seed, 500 + row, 10 * index as u64 + i) + 1.0) / 2.0;
         let missing = draw(0) < 0.2;
         match field.kind {
-            FieldKind::Numeric { .. } => Cell::Number((!missing).then_some((4.0 * draw(1)) as f32)),
+            FieldKind::Numeric(_) => Cell::Number((!missing).then_some((4.0 * draw(1)) as f32)),
             _ if missing => Cell::Values(Vec::new()),
             FieldKind::One => Cell::Values(vec![(draw(1) * field.size as f64) as u32]),
             FieldKind::Multi => {

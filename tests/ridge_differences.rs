@@ -10,7 +10,7 @@ use melu::model::config::Ridge;
 use melu::model::loss::{Loss, Output};
 use melu::model::network::{Inputs, Network};
 use melu::model::prior::{Input, Prior, Term};
-use melu::model::schema::{Column, ColumnBuilder, Field, FieldKind};
+use melu::model::schema::{Column, ColumnBuilder, Field, FieldKind, NumberScale};
 use melu::train::RidgeGradient;
 use melu::user::adapt::Set;
 use proptest::prelude::*;
@@ -134,7 +134,7 @@ impl Case {
         let fields = vec![
             field("one", FieldKind::One, 3),
             field("many", FieldKind::Multi, 4),
-            field("number", FieldKind::Numeric { mean: 0.5, std: 2.0 }, 2),
+            field("number", FieldKind::Numeric(NumberScale::new(0.5, 2.0)), 2),
         ];
         let Profile { one, many, number } = &self.profile;
         let mut columns: Vec<_> =

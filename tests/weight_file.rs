@@ -10,7 +10,7 @@ use melu::model::config::Config;
 use melu::model::familiarity::Familiarity;
 use melu::model::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
 use melu::model::prior::{Input, Prior, Term};
-use melu::model::schema::{Column, Field, FieldKind, Strings};
+use melu::model::schema::{Column, Field, FieldKind, NumberScale, Strings};
 use melu::{Error, Model};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -407,7 +407,7 @@ fn parts_that_do_not_fit_each_other_are_refused() {
         c.item_embeddings[2] = vec![0.0; 5].into();
     });
     refuse("a number's deviation", &|c| {
-        c.config.item_fields[2].kind = FieldKind::Numeric { mean: 0.0, std: 0.0 };
+        c.config.item_fields[2].kind = FieldKind::Numeric(NumberScale::new(0.0, 0.0));
     });
     refuse("two fields of one name", &|c| c.config.user_fields[1].name = "region".into());
     refuse("no item prior", &|c| c.item_prior = None);

@@ -94,7 +94,7 @@ pub fn catalog(model: &Model, items: u32) -> Catalog {
 pub fn user(catalog: &Catalog, number: u32) -> User {
     let fields = &catalog.model().config().user_fields;
     let value = |field: &Field| match field.kind {
-        FieldKind::Numeric { mean, .. } => Value::Number(mean),
+        FieldKind::Numeric(scale) => Value::Number(scale.mean),
         _ => Value::Index(number % field.size as u32),
     };
     let profile: Vec<(&str, Value)> =

@@ -2,7 +2,9 @@
 
 use super::settings::TableKind;
 use super::table::{Table, TableField};
-use crate::model::schema::{Column, ColumnBuilder, Entity, Field, FieldKind, Vocabulary};
+use crate::model::schema::{
+    Column, ColumnBuilder, Entity, Field, FieldKind, NumberScale, Vocabulary,
+};
 use crate::{Error, Result};
 
 /// A table's rows as a model's columns.
@@ -38,8 +40,8 @@ impl Table {
                 (TableKind::Multi, Some(all)) => Ok((FieldKind::Multi, all)),
                 _ => {
                     let numbers = rows.iter().filter_map(|&row| column.number(row));
-                    let (mean, std) = mean_and_std(numbers);
-                    Err(FieldKind::Numeric { mean, std })
+                    let numbers: Vec<f32> = numbers.collect();
+                    Err(FieldKind::Numeric(NumberScale::of(&numbers)))
                 }
             };
             match kind {
@@ -131,7 +133,7 @@ impl Table {
         let expected = match field.kind {
             FieldKind::One => TableKind::One,
             FieldKind::Multi => TableKind::Multi,
-            FieldKind::Numeric { .. } => TableKind::Numeric,
+            FieldKind::Numeric(_) => TableKind::Numeric,
         };
         if found.kind != expected {
             return Err(Error::FieldValue {
@@ -162,19 +164,4 @@ fn remapped(column: &Column, remap: &[Option<u32>]) -> (Column, usize) {
         builder.end_row(None);
     }
     (builder.finish(), unknown)
-}
-
-/// Mean and population standard deviation; 0 and 1 where there is no number, and
-/// 1 where all are the same.
-fn mean_and_std(numbers: impl Iterator<Item = f32> + Clone) -> (f32, f32) {
-    let Some(first) = numbers.clone().next() else { return (0.0, 1.0) };
-    // Asked first, since rounding would leave a trace of a deviation.
-    if numbers.clone().all(|number| number == first) {
-        return (first, 1.0);
-    }
-    let count = numbers.clone().count() as f64;
-    let mean = numbers.clone().map(f64::from).sum::<f64>() / count;
-    let squares = numbers.map(|number| (f64::from(number) - mean).powi(2)).sum::<f64>();
-    let std = (squares / count).sqrt() as f32;
-    (mean as f32, if std > 0.0 { std } else { 1.0 })
 }

@@ -19,8 +19,8 @@ impl<'a> Mix<'a> {
     /// Of one row of a field's column.
     pub fn new(field: &Field, column: &'a Column, row: usize) -> Self {
         match field.kind {
-            FieldKind::Numeric { mean, std } => {
-                Self::Line(column.number(row).map_or(0.0, |number| (number - mean) / std))
+            FieldKind::Numeric(scale) => {
+                Self::Line(column.number(row).map_or(0.0, |number| scale.standardise(number)))
             }
             FieldKind::One | FieldKind::Multi => match column.row(row) {
                 [] => Self::MeanOfAll,

@@ -106,7 +106,7 @@ fn embedding(field: &Field, width: usize, seed: u64, index: u64) -> Vec<f32> {
         _ if !field.embedded => Vec::new(),
         FieldKind::One => (0..len).map(|_| StandardNormal.sample(&mut generator)).collect(),
         FieldKind::Multi => uniform(field.size, len, &mut generator),
-        FieldKind::Numeric { .. } => uniform(1, len, &mut generator),
+        FieldKind::Numeric(_) => uniform(1, len, &mut generator),
     }
 }
 

@@ -16,7 +16,7 @@ use melu::model::buffer::Buffer;
 use melu::model::config::Config;
 use melu::model::file::Contents;
 use melu::model::loss::Loss;
-use melu::model::schema::{Field, FieldKind};
+use melu::model::schema::{Field, FieldKind, NumberScale};
 use melu::{Scratch, User};
 
 /// A scratch that served nobody.
@@ -103,10 +103,11 @@ impl Tensors {
 /// The weight of each row of a field's table in the embedding of a cell.
 pub fn shares(field: &Field, cell: &Cell) -> Vec<(usize, f64)> {
     match (field.kind, cell) {
-        (FieldKind::Numeric { mean, std }, Cell::Number(Some(number))) => {
+        (FieldKind::Numeric(scale), Cell::Number(Some(number))) => {
+            let NumberScale { mean, std, .. } = scale;
             vec![(0, (f64::from(*number) - f64::from(mean)) / f64::from(std)), (1, 1.0)]
         }
-        (FieldKind::Numeric { .. }, _) => vec![(1, 1.0)],
+        (FieldKind::Numeric(_), _) => vec![(1, 1.0)],
         (_, Cell::Values(values)) if !values.is_empty() => {
             values.iter().map(|&v| (v as usize, 1.0 / values.len() as f64)).collect()
         }

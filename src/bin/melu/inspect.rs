@@ -9,7 +9,7 @@ use melu::model::ChoiceHead;
 use melu::model::config::{Config, GradientSteps, Local, Ridge};
 use melu::model::file::Contents;
 use melu::model::network::Network;
-use melu::model::schema::{Entity, FieldKind};
+use melu::model::schema::{Entity, FieldKind, NumberScale};
 use serde_json::{Value, json};
 
 use crate::terminal::{self, print, print_json, print_table};
@@ -156,13 +156,22 @@ fn fields(contents: &Contents) -> comfy_table::Table {
             let (kind, values) = match field.kind {
                 FieldKind::One => ("one", field.size.to_string()),
                 FieldKind::Multi => ("multi", field.size.to_string()),
-                FieldKind::Numeric { mean, std } => ("numeric", format!("{mean:.4} ± {std:.4}")),
+                FieldKind::Numeric(scale) => ("numeric", numbers(&scale)),
             };
             let named = if vocabulary.is_some() { "yes" } else { "no" };
             table.add_row([entity.name(), &field.name, kind, &values, named]);
         }
     }
     table
+}
+
+/// The range of a numeric field, and whether it is read by its logarithm.
+fn numbers(scale: &NumberScale) -> String {
+    let logarithm = if scale.log_unit.is_some() { ", by logarithm" } else { "" };
+    match scale.range {
+        Some([min, max]) => format!("{min} to {max}{logarithm}"),
+        None => format!("{:.4} ± {:.4}{logarithm}", scale.mean, scale.std),
+    }
 }
 
 fn as_json(model: &Model) -> Result<Value> {

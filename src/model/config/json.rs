@@ -9,7 +9,7 @@ use crate::model::json::{Json, Object};
 use crate::model::loss::{Loss, Output};
 use crate::model::medians::Medians;
 use crate::model::network::Network;
-use crate::model::schema::{Entity, Field, FieldKind};
+use crate::model::schema::{Entity, Field, FieldKind, NumberScale};
 
 impl Config {
     /// Reads what [`Config::to_json`] writes, and what people write by hand.
@@ -76,20 +76,25 @@ impl Config {
 
 fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
     let field = |raw| {
-        let RawField { name, kind, size, mean, std, embedded } = raw;
+        let RawField { name, kind, size, mean, std, range, log_unit, embedded } = raw;
+        let is_plain = range.is_none() && log_unit.is_none();
         let refuse = |problem: &str| Err(format!("{entity} field \"{name}\" {problem}"));
         let (kind, size) = match (kind, size, mean, std) {
-            (RawKind::One, Some(size), None, None) => (FieldKind::One, size),
-            (RawKind::Multi, Some(size), None, None) => (FieldKind::Multi, size),
+            (RawKind::One, Some(size), None, None) if is_plain => (FieldKind::One, size),
+            (RawKind::Multi, Some(size), None, None) if is_plain => (FieldKind::Multi, size),
             (RawKind::Numeric, None | Some(2), Some(mean), Some(std)) => {
-                (FieldKind::Numeric { mean, std }, 2)
+                (FieldKind::Numeric(NumberScale { mean, std, range, log_unit }), 2)
             }
             (RawKind::Numeric, ..) => {
                 return refuse(
                     "is numeric: it takes \"mean\" and \"std\", and no size other than 2",
                 );
             }
-            _ => return refuse("needs a \"size\", and neither \"mean\" nor \"std\""),
+            _ => {
+                return refuse(
+                    "needs a \"size\", and none of \"mean\", \"std\", \"range\" and \"log_unit\"",
+                );
+            }
         };
         Ok(Field { name, kind, size, embedded })
     };
@@ -141,6 +146,10 @@ struct RawField {
     mean: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     std: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<[f32; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_unit: Option<f32>,
     #[serde(skip_serializing_if = "is_yes")]
     embedded: bool,
 }
@@ -203,6 +212,11 @@ impl RawField {
             size: json.maybe("size", Json::count)?,
             mean: json.maybe("mean", Json::number)?,
             std: json.maybe("std", Json::number)?,
+            range: json.maybe("range", |json, name| {
+                let numbers = json.numbers(name)?;
+                numbers.try_into().map_err(|_| format!("{name} is not a list of two numbers"))
+            })?,
+            log_unit: json.maybe("log_unit", Json::number)?,
             embedded: json.maybe("embedded", Json::flag)?.unwrap_or(true),
         };
         json.finish()?;
@@ -254,12 +268,21 @@ fn is_yes(flag: &bool) -> bool {
 
 impl From<&Field> for RawField {
     fn from(field: &Field) -> Self {
-        let (kind, size, mean, std) = match field.kind {
-            FieldKind::One => (RawKind::One, Some(field.size), None, None),
-            FieldKind::Multi => (RawKind::Multi, Some(field.size), None, None),
-            FieldKind::Numeric { mean, std } => (RawKind::Numeric, None, Some(mean), Some(std)),
+        let (kind, scale) = match field.kind {
+            FieldKind::One => (RawKind::One, None),
+            FieldKind::Multi => (RawKind::Multi, None),
+            FieldKind::Numeric(scale) => (RawKind::Numeric, Some(scale)),
         };
-        Self { name: field.name.clone(), kind, size, mean, std, embedded: field.embedded }
+        Self {
+            name: field.name.clone(),
+            kind,
+            size: scale.is_none().then_some(field.size),
+            mean: scale.map(|scale| scale.mean),
+            std: scale.map(|scale| scale.std),
+            range: scale.and_then(|scale| scale.range),
+            log_unit: scale.and_then(|scale| scale.log_unit),
+            embedded: field.embedded,
+        }
     }
 }
 

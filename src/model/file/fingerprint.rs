@@ -6,7 +6,7 @@ use super::{CatalogTable, ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemVe
 use crate::model::config::{Config, GradientSteps, Local, Precision, Ridge};
 use crate::model::loss::{Loss, Output};
 use crate::model::prior::{Input, Prior};
-use crate::model::schema::{Column, Entity, Field, FieldKind, Strings};
+use crate::model::schema::{Column, Entity, Field, FieldKind, NumberScale, Strings};
 use crate::model::{ChoiceHead, Curve};
 
 /// A hash of all that scores depend on: configuration, priors and tensors, but
@@ -150,10 +150,14 @@ impl Hash {
         let (kind, numbers) = match kind {
             FieldKind::One => (0, [0.0; 2]),
             FieldKind::Multi => (1, [0.0; 2]),
-            FieldKind::Numeric { mean, std } => (2, [*mean, *std]),
+            FieldKind::Numeric(scale) => (2, [scale.mean, scale.std]),
         };
         self.number(kind);
         self.list(&numbers);
+        if let FieldKind::Numeric(NumberScale { range, log_unit, .. }) = &field.kind {
+            range.iter().for_each(|range| self.list(range));
+            log_unit.iter().for_each(|unit| self.list(&[*unit]));
+        }
         self.number(*size);
         self.number(usize::from(*embedded));
     }

@@ -140,7 +140,7 @@ fn strings(file: &mut RawFile, name: &str) -> Result<Option<Strings>> {
 }
 
 fn vocabulary(file: &mut RawFile, entity: Entity, field: &Field) -> Result<Option<Vocabulary>> {
-    if let FieldKind::Numeric { .. } = field.kind {
+    if let FieldKind::Numeric(_) = field.kind {
         return Ok(None);
     }
     let name = format!("vocab.{entity}.{}", field.name);
@@ -207,7 +207,7 @@ fn choice_items(file: &mut RawFile, items: usize, width: usize) -> Result<Option
 fn column(file: &mut RawFile, field: &Field, items: usize) -> Result<Column> {
     let name = format!("catalog.{}", field.name);
     let values = format!("{name}.values");
-    if let FieldKind::Numeric { .. } = field.kind {
+    if let FieldKind::Numeric(_) = field.kind {
         let numbers: Buffer<f32> = file.take(&values, &[items])?;
         if let Some(index) = numbers.iter().position(|number| number.is_infinite()) {
             let problem = format!("the number of item {index} is infinite");

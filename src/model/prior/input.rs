@@ -117,10 +117,8 @@ impl Input {
             }
             Self::Number { field, lowest, highest } => {
                 let number = columns.get(*field).and_then(|column| column.number(row));
-                if let (Some(number), FieldKind::Numeric { mean, std }) =
-                    (number, fields[*field].kind)
-                {
-                    each(0, ((number - mean) / std).max(*lowest).min(*highest));
+                if let (Some(number), FieldKind::Numeric(scale)) = (number, fields[*field].kind) {
+                    each(0, scale.standardise(number).max(*lowest).min(*highest));
                 }
             }
             Self::Shared { field, confidences } => {

@@ -119,7 +119,7 @@ impl Prior {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::schema::{ColumnBuilder, FieldKind};
+    use crate::model::schema::{ColumnBuilder, FieldKind, NumberScale};
 
     fn fields() -> Vec<Field> {
         let field =
@@ -128,7 +128,7 @@ mod tests {
             field("age", FieldKind::One, 2),
             field("job", FieldKind::One, 3),
             field("tags", FieldKind::Multi, 3),
-            field("year", FieldKind::Numeric { mean: 10.0, std: 2.0 }, 2),
+            field("year", FieldKind::Numeric(NumberScale::new(10.0, 2.0)), 2),
         ]
     }
 

@@ -1,12 +1,16 @@
 //! From what a caller says of a user or item to rows of columns.
 
+#[cfg(doc)]
+use super::NumberScale;
 use super::{ColumnBuilder, Entity, Field, FieldKind, Value, Vocabulary};
 use crate::{Error, Result};
 
 /// Adds one row to each field's column from `values`: any order, a field's
 /// name repeated for several values, fields left out where nothing is known.
 ///
-/// Returns how many values the vocabularies lack; they are left out.
+/// Returns how many values the model does not know: those that the vocabularies lack, which
+/// are left out, and numbers that lie far beyond those of the training data, which are read as
+/// the nearest of those (see [`NumberScale`]).
 ///
 /// # Errors
 /// [`Error::UnknownField`] and [`Error::FieldValue`]; nothing is added then.
@@ -65,11 +69,11 @@ impl EncodedValue {
                 return refuse("more than one value is given; it takes one".into());
             }
             match (field.kind, value) {
-                (FieldKind::Numeric { .. }, Value::Index(_)) => {
+                (FieldKind::Numeric(_), Value::Index(_)) => {
                     return refuse("it is numeric; a number is expected, not an index".into());
                 }
-                (FieldKind::Numeric { .. }, Value::Number(number)) => row.number = Some(number),
-                (FieldKind::Numeric { .. }, Value::Name(name)) => match name.trim().parse() {
+                (FieldKind::Numeric(_), Value::Number(number)) => row.number = Some(number),
+                (FieldKind::Numeric(_), Value::Name(name)) => match name.trim().parse() {
                     Ok(number) => row.number = Some(number),
                     Err(_) => return refuse(format!("\"{name}\" is not a number")),
                 },
@@ -94,8 +98,11 @@ impl EncodedValue {
                     },
                 },
             }
-            if let Some(number) = row.number.filter(|number| !number.is_finite()) {
-                return refuse(format!("{number} is not a finite number"));
+            if let (FieldKind::Numeric(scale), Some(number)) = (field.kind, row.number) {
+                if !number.is_finite() {
+                    return refuse(format!("{number} is not a finite number"));
+                }
+                row.unknown += usize::from(scale.is_far(number));
             }
         }
         row.indices.sort_unstable();

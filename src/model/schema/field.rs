@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::NumberScale;
+
 /// Whom a field describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Entity {
@@ -47,10 +49,8 @@ impl Field {
     /// # Errors
     /// Says what is wrong, in words that follow the field's name.
     pub fn check(&self) -> Result<(), String> {
-        if let FieldKind::Numeric { mean, std } = self.kind {
-            if !(mean.is_finite() && std.is_finite() && std > 0.0) {
-                return Err(format!("has mean {mean} and std {std}; std must be above 0"));
-            }
+        if let FieldKind::Numeric(scale) = self.kind {
+            scale.check()?;
             if self.size != 2 {
                 return Err(format!("is numeric and has size {}; 2 is expected", self.size));
             }
@@ -63,7 +63,7 @@ impl Field {
 
     /// Whether its values are numbers.
     pub fn is_numeric(&self) -> bool {
-        matches!(self.kind, FieldKind::Numeric { .. })
+        matches!(self.kind, FieldKind::Numeric(_))
     }
 }
 
@@ -75,12 +75,7 @@ pub enum FieldKind {
     /// Any number of values of a vocabulary: `genres`.
     Multi,
     /// A number: `year`.
-    Numeric {
-        /// Mean over the training data, in the field's own unit.
-        mean: f32,
-        /// Standard deviation over the training data, in the field's own unit.
-        std: f32,
-    },
+    Numeric(NumberScale),
 }
 
 /// A field's value as a caller gives it.

@@ -3,11 +3,13 @@
 mod column;
 mod encode;
 mod field;
+mod numbers;
 mod strings;
 mod vocabulary;
 
 pub use column::{Column, ColumnBuilder};
 pub use encode::encode_row;
 pub use field::{Entity, Field, FieldKind, Value};
+pub use numbers::NumberScale;
 pub use strings::Strings;
 pub use vocabulary::Vocabulary;

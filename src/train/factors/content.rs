@@ -262,7 +262,11 @@ mod tests {
             field("one", FieldKind::One, 3),
             field("many", FieldKind::Multi, 4),
             field("other", FieldKind::One, 2),
-            field("number", FieldKind::Numeric { mean: 5.0, std: 2.0 }, 2),
+            field(
+                "number",
+                FieldKind::Numeric(crate::model::schema::NumberScale::new(5.0, 2.0)),
+                2,
+            ),
             field("rare", FieldKind::One, 200),
         ];
         let missing = |row: usize, every: usize| row.is_multiple_of(every);

@@ -148,9 +148,9 @@ fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>)
     shared.sort_unstable();
     let mut inputs: Vec<Input> = tables.iter().map(|&field| Input::Values { field }).collect();
     for field in 0..fields.len() {
-        if let FieldKind::Numeric { mean, std } = fields[field].kind {
+        if let FieldKind::Numeric(scale) = fields[field].kind {
             let numbers = rows.iter().filter_map(|&row| columns[field].number(row));
-            let numbers = numbers.map(|number| (number - mean) / std);
+            let numbers = numbers.map(|number| scale.standardise(number));
             let (lowest, highest) =
                 numbers.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
             if lowest < highest {

@@ -12,7 +12,7 @@ pub fn made_up(model: &Model, count: u32) -> Result<Catalog> {
     let ids: Vec<String> = (0..count).map(|item| item.to_string()).collect();
     // Multiplying by a large odd number strews the values.
     let value = |item: u32, place: usize| match fields[place].kind {
-        FieldKind::Numeric { mean, .. } => Value::Number(mean),
+        FieldKind::Numeric(scale) => Value::Number(scale.mean),
         _ => {
             let strewn = (item + 1).wrapping_mul(2_654_435_761).rotate_left(place as u32);
             Value::Index(strewn % fields[place].size as u32)
