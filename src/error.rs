@@ -4,10 +4,9 @@ use std::collections::TryReserveError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Everything that can go wrong in this crate.
+/// All errors of this crate.
 ///
-/// Each message names the file, field, index and value concerned, and says
-/// what would have been right.
+/// Each message names the file, field, index and value concerned, and says what is expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -38,9 +37,9 @@ pub enum Error {
     Data {
         /// The file.
         file: PathBuf,
-        /// The line, counted from 1, where one line is to blame.
+        /// The line, counted from 1, if the problem is in one line.
         line: Option<u64>,
-        /// The column's name, where one column is to blame.
+        /// The column's name, if the problem is in one column.
         column: Option<String>,
         /// The wrong value, and the expected one.
         problem: String,
@@ -52,10 +51,10 @@ pub enum Error {
         entity: &'static str,
         /// The name that was asked for.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
-    /// A field's value that cannot be one.
+    /// An impossible value of a field.
     #[error("{entity} field \"{field}\": {problem}")]
     FieldValue {
         /// `user` or `item`.
@@ -68,7 +67,7 @@ pub enum Error {
     /// An index beyond the end of the catalogue.
     #[error("item index {index} at position {position} is not below the catalogue's length {len}")]
     ItemIndex {
-        /// Where in the caller's list it stands, counted from 0.
+        /// Its position in the caller's list, counted from 0.
         position: usize,
         /// The index.
         index: u32,
@@ -78,7 +77,7 @@ pub enum Error {
     /// A rating that cannot be learned from.
     #[error("rating {value} at position {position}: {problem}")]
     Rating {
-        /// Where in the caller's list it stands, counted from 0.
+        /// Its position in the caller's list, counted from 0.
         position: usize,
         /// The rating.
         value: f32,
@@ -99,12 +98,12 @@ pub enum Error {
         /// The problem, and the expected state.
         problem: String,
     },
-    /// Memory ran out. What was asked for is undone.
+    /// Memory ran out. The call had no effect.
     #[error("there is no memory for {bytes} more bytes: {work}")]
     OutOfMemory {
         /// The purpose of the memory.
         work: &'static str,
-        /// How much was asked for.
+        /// The number of bytes that were asked for.
         bytes: usize,
     },
     /// Numbers grew beyond what a float can hold.
@@ -127,7 +126,7 @@ impl Error {
         move |source| Self::Io { action, path, source }
     }
 
-    /// For `map_err` on an attempt to make room for `len` elements of `T`.
+    /// For `map_err` on an attempt to allocate `len` elements of `T`.
     pub(crate) fn out_of_memory<T>(
         work: &'static str,
         len: usize,

@@ -1,12 +1,12 @@
 //! Recommendations for people nobody knows yet.
 //!
 //! A model learns from what many people chose or rated. A new person's first answers then
-//! give them a vector in closed form, and with it a list of the whole catalogue: by how
-//! likely they are to choose an item and to like it. Where there are ratings, what they would
-//! rate it is predicted beside it.
+//! give them a vector in closed form, and with it a ranking of the whole catalogue by how
+//! likely they are to choose an item and to like it. If there are ratings, it also predicts
+//! the person's rating of each item.
 //!
 //! The recipe of MeLU (Lee et al., *MeLU: Meta-Learned User Preference Estimator for
-//! Cold-Start Recommendation*, KDD 2019) is there as published, too.
+//! Cold-Start Recommendation*, KDD 2019) is also available as published.
 //!
 //! | to | see |
 //! | --- | --- |
@@ -21,7 +21,7 @@
 #![cfg_attr(feature = "train", doc = "| measure its lists | [`eval::evaluate_rankings`] |")]
 #![cfg_attr(feature = "train", doc = "| measure its predicted ratings | [`eval::evaluate`] |")]
 //!
-//! Without features the crate is what a program needs to use a model. Training and
+//! Without features the crate contains only what a program needs to use a model. Training and
 //! evaluation come with `train`, the program `melu` with `cli`, and the C ABI with `capi`.
 //!
 //! # From ratings to recommendations

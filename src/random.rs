@@ -1,4 +1,4 @@
-//! Streams of random numbers, each named by what it is for.
+//! Streams of random numbers, each named by its purpose.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -11,9 +11,9 @@ use rand_chacha::ChaCha8Rng;
 #[repr(u64)]
 #[allow(dead_code, reason = "the list is fixed; rooms take their purpose as they are built")]
 pub(crate) enum Purpose {
-    /// Who and what is new.
+    /// The choice of new users and items.
     Split = 0,
-    /// Which ratings of a task are its query set.
+    /// The split of a task's ratings into support and query set.
     Tasks = 1,
     /// The tastes, items and people of a generated world.
     Synth = 2,
@@ -23,21 +23,21 @@ pub(crate) enum Purpose {
     InitialWeights = 4,
     /// The order in which training sees the tasks.
     Order = 5,
-    /// Which users are held back to validate training.
+    /// The choice of users held back to validate training.
     Validation = 6,
-    /// The factors that items begin with.
+    /// The items' initial factors.
     Factors = 7,
-    /// Which items training describes as if nobody had rated them.
+    /// The choice of items that training treats as if nobody had rated them.
     ColdItems = 8,
     /// Initial values of the kinds of people who know different items.
     Familiarity = 9,
     /// Random questions in the comparison of questions.
     Questions = 10,
-    /// Which of a user's interactions a list is to find.
+    /// The choice of a user's interactions that a list should find.
     Rankings = 11,
-    /// The vectors that items begin with, of what was chosen.
+    /// The items' initial vectors for choosing.
     ItemFactors = 12,
-    /// Which users are held back to choose how lists are made.
+    /// The choice of users held back to choose the settings of lists.
     ChoiceValidation = 13,
     /// The answers of a user that a step of the training for lists shows.
     ChoiceTasks = 14,

@@ -4,17 +4,17 @@ use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::thread::{self, Builder};
 
-/// No call is worked on by more threads, whatever it asks for.
+/// The most threads of one call, whatever it asks for.
 pub const MAX_THREADS: usize = 256;
 
 /// The name of the threads.
 pub const NAME: &str = "melu";
 
-/// Runs `own`, and meanwhile `help` for each of the helpers on a thread of its own.
+/// Runs `own`, and at the same time `help` for each of the helpers on its own thread.
 ///
-/// A thread that cannot be started is done without, so that those who are there
-/// must take the work from each other. Without helpers nothing is allocated. A
-/// panic of one of them is passed on when all are done.
+/// If a thread cannot be started, the others do its work, so threads must take work from a
+/// common supply. Without helpers nothing is allocated. A panic in one of them is passed on
+/// when all are done.
 pub fn share<H: Send>(helpers: &mut [H], help: impl Fn(&mut H) + Sync, mut own: impl FnMut()) {
     let count = helpers.len();
     let helpers = Mutex::new(helpers.iter_mut());
@@ -22,7 +22,7 @@ pub fn share<H: Send>(helpers: &mut [H], help: impl Fn(&mut H) + Sync, mut own: 
     run(count, &|| next().into_iter().for_each(&help), &mut own);
 }
 
-/// [`share`] with any helpers: what starts threads is compiled once.
+/// [`share`] with any helpers: the code that starts threads is compiled once.
 fn run(helpers: usize, help: &(dyn Fn() + Sync), own: &mut dyn FnMut()) {
     if helpers == 0 {
         return own();

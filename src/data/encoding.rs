@@ -12,8 +12,8 @@ use crate::{Error, Result};
 pub struct Encoded {
     /// A column for each of the model's fields, in the model's order.
     pub columns: Vec<Column>,
-    /// For each of the model's fields, how often the table has a value that the
-    /// model's vocabulary lacks; such values are left out of the column.
+    /// For each of the model's fields, the number of the table's values that the model's
+    /// vocabulary lacks; they are left out of the column.
     pub unknown_values: Vec<usize>,
 }
 
@@ -70,7 +70,7 @@ impl Table {
     /// All rows in the terms of a model with these `fields` and `vocabularies`,
     /// one for each field.
     ///
-    /// `entity` is whom the table describes, for messages.
+    /// `entity` is the entity that the table describes, for messages.
     ///
     /// # Errors
     /// [`Error::UnknownField`] if the table lacks a field of the model,
@@ -150,7 +150,7 @@ impl Table {
     }
 }
 
-/// The column in another vocabulary, and how many values that one lacks.
+/// The column in another vocabulary, and the number of values that that one lacks.
 fn remapped(column: &Column, remap: &[Option<u32>]) -> (Column, usize) {
     let mut builder = ColumnBuilder::new(false);
     let mut unknown = 0;

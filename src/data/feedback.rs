@@ -2,8 +2,8 @@
 
 use super::ratings::Rating;
 
-/// Where between the least and the greatest rating liking begins, unless a data
-/// folder says so itself: at 4 of 1 to 5 stars, and at 1 of 0 and 1.
+/// The place between the least and the greatest rating at which liking begins, unless a data
+/// folder sets it: 4 on a scale of 1 to 5 stars, and 1 on a scale of 0 and 1.
 const LIKED_FROM: f32 = 0.75;
 
 /// How the interactions of a data folder show what users like.
@@ -14,21 +14,21 @@ pub enum Feedback {
         /// The least value that counts as liked.
         liked: f32,
     },
-    /// They have no values that tell what is liked from what is not: each one is a
-    /// choice, and what was not chosen is not written down. Values, where there are
-    /// any, are strengths, such as a number of plays.
+    /// They have no values that distinguish liked items from others: each one is a choice,
+    /// and items that were not chosen are not recorded. Values, if there are any, are
+    /// strengths, such as a number of plays.
     PositiveOnly,
 }
 
 impl Feedback {
     /// The feedback in these ratings. If all have the same value, they are positive-only.
     ///
-    /// `liked` is the least value that counts as liked, if the folder says so. Else it
-    /// follows from the ratings that training sees, those for which `seen` holds; from
-    /// all where those are alike.
+    /// `liked` is the least value that counts as liked, if the folder says so. Otherwise it
+    /// follows from the ratings that training sees, those for which `seen` holds, or from all
+    /// ratings if those are alike.
     ///
     /// # Errors
-    /// That `liked` is not within the ratings, in words.
+    /// Says, in words, that `liked` is not within the ratings.
     pub(super) fn of(
         ratings: &[Rating],
         seen: impl Fn(&Rating) -> bool,
@@ -60,7 +60,7 @@ impl Feedback {
         }
     }
 
-    /// Whether a rating of this value says that the user likes the item.
+    /// Whether the user likes an item with a rating of this value.
     pub fn is_liked(self, value: f32) -> bool {
         match self {
             Self::Ratings { liked } => value >= liked,

@@ -32,14 +32,14 @@ pub struct Dataset {
     pub new_users: Vec<bool>,
     /// For each item, whether training must not see it.
     pub new_items: Vec<bool>,
-    /// Each user's number in the column that tells new users, if one does.
+    /// Each user's number in the column that decides which users are new, if there is one.
     pub(super) user_numbers: Vec<Option<f64>>,
-    /// Each item's number in the column that tells new items, if one does.
+    /// Each item's number in the column that decides which items are new, if there is one.
     pub(super) item_numbers: Vec<Option<f64>>,
     /// Which users make a task.
     pub rules: TaskRules,
-    /// Where this is the training part of a data folder, split anew: that
-    /// split's seed. See [`Dataset::inside`].
+    /// The seed of the split, if this is the training part of a data folder, split anew. See
+    /// [`Dataset::inside`].
     pub inside: Option<u64>,
     /// How much was read, and how much was left out.
     pub report: LoadReport,
@@ -50,19 +50,19 @@ pub struct Dataset {
 pub struct LoadReport {
     /// Rows of the file of ratings or interactions.
     pub rows_read: usize,
-    /// Rows of a user and an item that another row has too. A later rating replaces an
-    /// earlier one; strengths of interactions add up.
+    /// Rows with the same user and item as another row. A later rating replaces an earlier
+    /// one; strengths of interactions add up.
     pub duplicates: usize,
-    /// The value of all ratings, where they have only one. They are taken as
-    /// positive-only interactions then, and [`Rating::value`] is 1.
+    /// The value of all ratings, if they have only one. They are then treated as
+    /// positive-only interactions, and [`Rating::value`] is 1.
     pub alike: Option<f32>,
 }
 
 impl Dataset {
     /// Reads a data folder: its `dataset.toml` and all files named there.
     ///
-    /// White space around a cell, a byte order mark and the kind of line ends
-    /// do not matter. An empty cell of a field is a missing value.
+    /// White space around a cell, a byte order mark and the kind of line ending do not
+    /// matter. An empty cell of a field is a missing value.
     ///
     /// # Errors
     /// [`Error::Io`] for a file that cannot be read. [`Error::Data`] for one
@@ -77,7 +77,7 @@ impl Dataset {
         })
     }
 
-    /// The same with files that `open` provides.
+    /// Reads a data folder from files that `open` provides.
     pub(super) fn read(folder: &Path, open: Open<'_>) -> Result<Self> {
         let settings_path = folder.join("dataset.toml");
         let settings = Settings::parse(&settings_path, &read_text(open, &settings_path)?)?;

@@ -1,9 +1,9 @@
-//! Data folders: reading, importing, generating, and cutting into tasks.
+//! Data folders: reading, importing, generating, and splitting into tasks.
 //!
 //! A data folder is a `dataset.toml` beside the CSV files that it names: ratings or
-//! positive-only interactions, and, where there are any, what is known of users and
-//! items. `docs/data.md` describes it. [`Dataset::open`] reads one, [`import_movielens`]
-//! makes one from MovieLens' own files, and [`World`] makes one up.
+//! positive-only interactions and, optionally, descriptions of users and items.
+//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`import_movielens`] makes one
+//! from MovieLens' own files, and [`World`] generates one.
 
 mod encoding;
 mod feedback;

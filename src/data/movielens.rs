@@ -32,9 +32,8 @@ pub struct ImportReport {
 ///
 /// # Errors
 /// [`Error::Argument`] if `source` holds the files of neither, or `target` is
-/// neither new nor empty. [`Error::Data`] for a line that is not as MovieLens
-/// writes it. [`Error::Io`] for what the operating system refuses. None of them
-/// leaves a `target` behind.
+/// neither new nor empty. [`Error::Data`] for a line that is not in MovieLens' format.
+/// [`Error::Io`] if the operating system refuses. None of them leaves a `target` behind.
 pub fn import_movielens(source: &Path, target: &Path) -> Result<ImportReport> {
     let edition = EDITIONS
         .iter()
@@ -88,14 +87,14 @@ pub fn import_movielens(source: &Path, target: &Path) -> Result<ImportReport> {
     })
 }
 
-/// One way in which MovieLens was published.
+/// A format in which MovieLens was published.
 #[derive(Clone, Copy)]
 struct Edition {
     name: &'static str,
     users: &'static str,
     items: &'static str,
     ratings: &'static str,
-    /// Between the cells of a rating.
+    /// The separator between the cells of a rating.
     rating_separator: &'static str,
     /// A user's line, as a row of `users.csv`.
     user: fn(&str) -> Parsed<5>,
@@ -107,7 +106,7 @@ struct Edition {
     new_since: u32,
 }
 
-/// A row, or what was expected instead.
+/// A row, or a description of the expected line.
 type Parsed<const N: usize> = Result<[String; N], String>;
 
 const EDITIONS: [Edition; 2] = [
@@ -288,7 +287,7 @@ fn item_100k(line: &str) -> Parsed<4> {
     Ok([id.into(), title, year, genres.join("|")])
 }
 
-/// The line's cells, if there are exactly as many.
+/// The line's cells, if there are exactly `N`.
 fn cells<'a, const N: usize>(line: &'a str, separator: &str) -> Option<[&'a str; N]> {
     line.split(separator).collect::<Vec<_>>().try_into().ok()
 }
@@ -310,7 +309,7 @@ fn is_year(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Takes note of an id, which may occur once only.
+/// Remembers an id; an id may occur only once.
 fn note_id(ids: &mut HashSet<String>, id: &str) -> Result<(), String> {
     if id.is_empty() || !ids.insert(id.into()) {
         return Err(format!("id \"{}\" is empty or was on an earlier line", shown(id.as_bytes())));
@@ -318,8 +317,8 @@ fn note_id(ids: &mut HashSet<String>, id: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives each line but empty ones to `take`, which says what is wrong with the
-/// line, or what became of writing it.
+/// Passes each line that is not empty to `take`, which returns the problem with the line, or
+/// the result of writing it.
 fn each_line(path: &Path, mut take: impl FnMut(&str) -> Result<Result<()>, String>) -> Result<()> {
     let data_error = |line, problem| Error::Data { file: path.into(), line, column: None, problem };
     let bytes = fs::read(path).map_err(Error::io("read", path))?;

@@ -16,27 +16,27 @@ pub struct Rating {
     pub user: u32,
     /// The item's row.
     pub item: u32,
-    /// The rating; finite. Of an interaction its strength, such as a number of plays,
-    /// which is above 0, or 1 where there is none.
+    /// The rating, which is finite. For an interaction its strength, such as a number of
+    /// plays, which is above 0; 1 without a strength.
     pub value: f32,
 }
 
-/// Who did what with which item.
+/// The interactions of users with items.
 pub(super) struct Log {
     pub users: Table,
     pub items: Table,
-    /// By user and then item; each pair occurs once.
+    /// Sorted by user and then item; each pair occurs once.
     pub ratings: Vec<Rating>,
     /// How many rows there were.
     pub rows: usize,
 }
 
-/// Reads ratings or interactions of `users` and `items`; where there is no table of
-/// either, of all that occur.
+/// Reads ratings or interactions of `users` and `items`, or of all that occur if there is no
+/// such table.
 ///
-/// Of ratings of the same item by the same user, the latest counts; of those of
-/// the same time, and where there is no time, the last in the file. Strengths of
-/// interactions add up; where they have none, one interaction counts.
+/// If a user rated an item more than once, the latest rating counts; at the same time, or
+/// without times, the last in the file. Strengths of interactions add up; without strengths,
+/// one interaction counts.
 pub(super) fn read_log(
     open: Open<'_>,
     path: PathBuf,
@@ -144,7 +144,7 @@ fn added(mut ratings: Vec<Rating>, strength: impl Fn(&[Rating]) -> f64) -> Vec<R
         .collect()
 }
 
-/// Refuses strengths whose sum no number can hold.
+/// Refuses strengths whose sum overflows.
 fn check_finite(path: &Path, ratings: &[Rating], users: &Table, items: &Table) -> Result<()> {
     let Some(large) = ratings.iter().find(|rating| !rating.value.is_finite()) else {
         return Ok(());
@@ -161,11 +161,11 @@ fn check_finite(path: &Path, ratings: &[Rating], users: &Table, items: &Table) -
     Err(whole_file(path, problem))
 }
 
-/// Whose ids a column holds.
+/// The entity whose ids a column holds.
 enum Ids {
     /// The rows of a table.
     Listed(Entity, Table),
-    /// Whoever occurs, by the number of those before them.
+    /// Numbered in the order of their first occurrence.
     Found(HashMap<Box<str>, u32>),
 }
 
@@ -202,7 +202,7 @@ impl Ids {
         }
     }
 
-    /// The table, and where it has what [`Ids::row`] numbered otherwise.
+    /// The table, and the row in it for each number that [`Ids::row`] gave, if they differ.
     fn finish(self) -> (Table, Option<Vec<u32>>) {
         match self {
             Self::Listed(_, table) => (table, None),

@@ -1,4 +1,4 @@
-//! CSV files and id lists, row by row, with errors that say where.
+//! CSV files and id lists, row by row, with errors that name the place.
 
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use crate::{Error, Result};
 
-/// How the files of a data folder are opened.
+/// Opens the files of a data folder.
 pub(super) type Open<'a> = &'a dyn Fn(&Path) -> Result<Box<dyn Read>>;
 
 /// A CSV file with a header, one row at a time; cells without the white space
@@ -129,8 +129,8 @@ impl<'a> CsvRows<'a> {
         })
     }
 
-    /// The line on which the row begins. Counted anew, from the file: the
-    /// reader's own count lags behind after empty lines and CRLF.
+    /// The line on which the row begins. It is counted again in the file: the reader's own
+    /// count is too low after empty lines and CRLF.
     fn line(&self) -> Option<u64> {
         let start = self.record.position()?.byte();
         let mut line = 1;
@@ -169,7 +169,7 @@ pub(super) fn whole_file(path: &Path, problem: impl Into<String>) -> Error {
     Error::Data { file: path.to_owned(), line: None, column: None, problem: problem.into() }
 }
 
-/// A value as messages show it: on one line, and not too long.
+/// A value for messages: on one line, and not too long.
 pub(super) fn shown(value: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 60;
     let text = String::from_utf8_lossy(value);

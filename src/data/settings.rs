@@ -1,4 +1,4 @@
-//! `dataset.toml`: what a data folder's files and columns are called.
+//! `dataset.toml`: the names of a data folder's files and columns, and its split.
 
 use std::path::Path;
 
@@ -73,7 +73,7 @@ pub enum TableKind {
 }
 
 impl TableKind {
-    /// `one`, `multi` or `numeric`, as `dataset.toml` has it.
+    /// `one`, `multi` or `numeric`: its name in `dataset.toml`.
     pub fn name(self) -> &'static str {
         match self {
             Self::One => "one",
@@ -83,14 +83,14 @@ impl TableKind {
     }
 }
 
-/// `[ratings]` or `[interactions]`: who did what with which item.
+/// `[ratings]` or `[interactions]`.
 #[derive(Debug)]
 pub(super) struct LogSettings {
     pub kind: LogKind,
     pub file: String,
     pub user: String,
     pub item: String,
-    /// Always there for ratings.
+    /// Always present for ratings.
     pub value: Option<String>,
     pub time: Option<String>,
 }
@@ -160,7 +160,7 @@ pub(super) struct SplitSettings {
     pub new_items: Option<Newcomers>,
 }
 
-/// Which users or items count as new.
+/// The rule by which users or items are new.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "NewcomerKeys")]
 pub(super) enum Newcomers {
@@ -168,7 +168,7 @@ pub(super) enum Newcomers {
     Listed { file: String },
     /// Those with at least this number in the column.
     From { column: String, from: f64 },
-    /// A share of all, drawn by seed.
+    /// A random share of all, drawn by seed.
     Fraction { fraction: f64, seed: u64 },
 }
 

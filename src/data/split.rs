@@ -1,4 +1,4 @@
-//! Which users and items count as new, and the same again inside the others.
+//! The choice of new users and items, and of new ones again inside the others.
 
 use std::path::Path;
 
@@ -59,13 +59,12 @@ pub(super) fn new_rows(
 }
 
 impl Dataset {
-    /// The training part alone, with new users and new items drawn inside it: a
-    /// place to choose settings without a look at what is to be predicted.
+    /// Only the training part, with new users and new items drawn inside it, to choose
+    /// settings without looking at the ratings to predict.
     ///
-    /// Users and items that are new here are not in it, nor are values that only
-    /// they have. The same share of the others becomes new, by the same kind of
-    /// rule: those with the highest numbers where a column decides, and a random
-    /// draw by `seed` otherwise.
+    /// It contains neither the users and items that are new here, nor values that only they
+    /// have. The same share of the others becomes new, by the same kind of rule: those with
+    /// the highest numbers where a column decides, and a random draw by `seed` otherwise.
     pub fn inside(&self, seed: u64) -> Self {
         let (users, new_users, user_numbers) =
             inside(Entity::User, &self.new_users, &self.user_numbers, self.users.len(), seed);
@@ -114,8 +113,8 @@ fn inside(
     (kept, new, numbers)
 }
 
-/// The number from which on nearest to `count` rows are new; `None` where there
-/// is no number that tells some rows from others.
+/// The number from which rows are new, chosen so that nearly `count` rows are; `None` if no
+/// number separates rows.
 fn threshold(numbers: &[Option<f64>], count: usize) -> Option<f64> {
     let mut sorted: Vec<f64> = numbers.iter().flatten().copied().collect();
     sorted.sort_by(|a, b| b.total_cmp(a));

@@ -8,10 +8,10 @@ use super::settings::{FieldSettings, TableKind, TableSettings};
 use crate::Result;
 use crate::model::schema::{Column, ColumnBuilder, Strings, Vocabulary};
 
-/// All users, or all items: a row each, in the order of the file.
+/// All users, or all items: one row each, in the order of the file.
 ///
-/// Where the folder has no such file, they are those that occur in its ratings or
-/// interactions, in the order of their ids' bytes, and have neither titles nor fields.
+/// Without such a file, they are those that occur in the ratings or interactions, in the
+/// order of their ids' bytes, without titles and fields.
 ///
 /// May be used from any number of threads at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub struct TableField {
     pub name: String,
     /// The kind of its cells.
     pub kind: TableKind,
-    /// The cells, a row each; indices are into `vocabulary`.
+    /// The cells, one for each row; indices are into `vocabulary`.
     pub column: Column,
     /// All values that the file has, sorted; `None` for a numeric field.
     pub vocabulary: Option<Vocabulary>,
@@ -46,13 +46,12 @@ impl Table {
         self.ids.is_empty()
     }
 
-    /// The rows' ids; no two are the same, and none is empty.
+    /// The rows' ids, which are unique and not empty.
     pub fn ids(&self) -> &Strings {
         &self.ids
     }
 
-    /// The rows' titles, where the folder names a column of them; a missing one
-    /// is empty.
+    /// The rows' titles, if the folder names a column of them; a missing title is empty.
     pub fn titles(&self) -> Option<&Strings> {
         self.titles.as_ref()
     }
@@ -67,14 +66,14 @@ impl Table {
         self.find_bytes(id.as_bytes())
     }
 
-    /// A table that has nothing but ids, no two of them the same.
+    /// A table with only ids, which are unique.
     pub(super) fn of_ids<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Self {
         let index = (0..).zip(ids.clone()).map(|(row, id)| (Box::from(id.as_bytes()), row));
         Self { index: index.collect(), ids: ids.collect(), titles: None, fields: Vec::new() }
     }
 
-    /// Some of the rows, in the given order, each at most once; vocabularies hold
-    /// these rows' values alone.
+    /// Some of the rows, in the given order, each at most once; vocabularies hold only these
+    /// rows' values.
     pub(super) fn select(&self, rows: &[usize]) -> Self {
         fn pick<'a>(all: &'a Strings, rows: &'a [usize]) -> impl Iterator<Item = &'a str> + Clone {
             rows.iter().filter_map(|&row| all.get(row))
@@ -173,13 +172,13 @@ impl TableField {
     }
 }
 
-/// Takes up one field's cells, row by row.
+/// Collects one field's cells, row by row.
 struct FieldReader<'a> {
     settings: &'a FieldSettings,
     separator: &'a str,
     place: usize,
     column: ColumnBuilder,
-    /// Values as they come, and the number that each was given.
+    /// Values in the order of their occurrence, and the number of each.
     seen: HashMap<Box<str>, u32>,
     /// The row's values so far, so that a repeated one counts once.
     row: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Ratings cut by scenario, and users into support and query sets.
+//! The split of ratings by scenario, and of users' ratings into support and query sets.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -7,7 +7,7 @@ use super::folder::Dataset;
 use super::settings::TaskRules;
 use crate::random::{Purpose, generator};
 
-/// Which part of the ratings: by who rated, and what.
+/// A part of the ratings, by whether users and items are new.
 ///
 /// Training sees the first part only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    /// All four, training's first.
+    /// All four, beginning with that of training.
     pub const ALL: [Self; 4] =
         [Self::ExistingUsersExistingItems, Self::NewUsers, Self::NewItems, Self::NewUsersNewItems];
 
@@ -80,13 +80,13 @@ pub struct UserRatings {
     pub ratings: Vec<Rated>,
 }
 
-/// One user's ratings, cut into known ones and ones to predict.
+/// One user's ratings, split into known ones and ones to predict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     /// The user's row.
     pub user: u32,
-    /// The ratings that are known, in random order: any beginning of it is a
-    /// fair smaller support set.
+    /// The ratings that are known, in random order: its first ratings are a random smaller
+    /// support set.
     pub support: Vec<Rated>,
     /// The ratings to predict, in random order.
     pub query: Vec<Rated>,
@@ -127,10 +127,10 @@ impl UserRatings {
     }
 }
 
-/// A task of each user whose number of ratings is within the rules.
+/// A task for each user whose number of ratings is within the rules.
 ///
-/// Another `draw` cuts the same ratings elsewhere. A user's task depends on its
-/// own ratings, the seed and the draw alone.
+/// Another `draw` splits the same ratings differently. A user's task depends on its own
+/// ratings, the seed and the draw alone.
 pub fn tasks(groups: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) -> Vec<Task> {
     groups
         .iter()
@@ -145,8 +145,8 @@ pub fn tasks(groups: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) ->
 /// The fewest interactions of a user on whom lists are measured.
 const MIN_TO_RANK: usize = 20;
 
-/// A task of each user with at least 20 interactions, to measure lists on: a fifth of
-/// them, at random, is what a list is to find, and the support set is the others.
+/// A task for each user with at least 20 interactions, to measure lists: a random fifth of
+/// them is the query set that lists should find, and the others are the support set.
 ///
 /// As with [`tasks`], a user's task depends on its own ratings, the seed and the draw alone.
 pub fn ranking_tasks(groups: &[UserRatings], seed: u64, draw: u64) -> Vec<Task> {

@@ -8,15 +8,15 @@ use tempfile::TempDir;
 
 use crate::{Error, Result};
 
-/// A folder in the making: its files lie aside until [`NewFolder::finish`], and
-/// are gone if that is never reached.
+/// A folder that is being written: its files are in a temporary folder until
+/// [`NewFolder::finish`], and are deleted without it.
 pub(super) struct NewFolder {
     target: PathBuf,
     aside: TempDir,
 }
 
 impl NewFolder {
-    /// Begins a folder that will be `target`, which must not exist or be empty.
+    /// Begins a folder that will be `target`, which must be empty or not exist.
     pub fn create(target: &Path) -> Result<Self> {
         let occupied =
             |problem: &str| Error::argument("target", format!("{} {problem}", target.display()));
@@ -61,7 +61,7 @@ impl NewFolder {
         written.map_err(Error::io("write", &self.target.join(name)))
     }
 
-    /// Puts the folder in its place.
+    /// Moves the folder to its place.
     pub fn finish(self) -> Result<()> {
         // Some systems do not rename a folder onto another, not even an empty one.
         match fs::remove_dir(&self.target) {
@@ -78,7 +78,7 @@ impl NewFolder {
     }
 }
 
-/// A CSV file in the making, with errors that name it.
+/// A CSV file that is being written, with errors that name it.
 pub(super) struct CsvWriter<W: Write> {
     path: PathBuf,
     writer: csv::Writer<W>,

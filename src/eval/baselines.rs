@@ -2,21 +2,21 @@
 
 use crate::data::{Dataset, Rated, Scenario};
 
-/// Ratings that a mean is pulled towards its prior by, as if it had them.
+/// The number of ratings with which a mean is pulled towards its prior.
 const DAMPING: f64 = 5.0;
 
 /// Means of the ratings that training sees: existing users, existing items.
 #[derive(Clone, Debug)]
 pub struct Baselines {
     global_mean: f64,
-    /// Damped towards the global mean; an item without ratings has just that.
+    /// Damped towards the global mean; an item without ratings has exactly that.
     item_means: Vec<f64>,
     /// The least and the greatest rating.
     range: (f32, f32),
 }
 
 impl Baselines {
-    /// From a data folder's training part.
+    /// Fits to a data folder's training part.
     pub fn new(dataset: &Dataset) -> Self {
         let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
         let mut sums = vec![(0.0, 0.0); dataset.items.len()];
@@ -39,7 +39,7 @@ impl Baselines {
         self.global_mean as f32
     }
 
-    /// The mean of what the user said; the global mean of a user who said nothing.
+    /// The mean of the user's ratings; the global mean for a user without ratings.
     pub fn user_mean(&self, support: &[Rated]) -> f32 {
         if support.is_empty() {
             return self.global_mean();
@@ -48,14 +48,14 @@ impl Baselines {
         (sum / support.len() as f64) as f32
     }
 
-    /// An item's damped mean, plus how far the user's ratings lie above the
-    /// damped means of their items, damped as well.
+    /// An item's damped mean, plus the damped mean difference of the user's ratings to the
+    /// damped means of their items.
     pub fn item_mean_user_bias(&self, support: &[Rated], item: u32) -> f32 {
         (self.item_mean(item) + self.user_bias(support)) as f32
     }
 
-    /// Each rating's item, and how far the rating lies above what
-    /// [`Baselines::item_mean_user_bias`] makes of all of them.
+    /// Each rating's item, and the rating's difference to [`Baselines::item_mean_user_bias`]
+    /// of all of them.
     pub(super) fn surprises(&self, support: &[Rated]) -> Vec<(u32, f64)> {
         let bias = self.user_bias(support);
         let surprise = |rated: &Rated| f64::from(rated.value) - self.item_mean(rated.item) - bias;

@@ -4,7 +4,7 @@
 //! Users, their held-out interactions, and lists are those of
 //! [`evaluate_rankings`](super::evaluate_rankings) for new users and known items. Held-out
 //! items are those that users come to know later: users pass on them, and lists may contain
-//! them. What they answered on is no candidate any more.
+//! them. Answered items are no longer candidates.
 
 use std::cmp::Reverse;
 
@@ -23,18 +23,18 @@ use crate::random::{Purpose, generator};
 use crate::train::TrainingRecord;
 use crate::{Catalog, Error, Model, Questions, Result, Scratch, greedy_evidence};
 
-/// Numbers of questions after which is measured.
+/// The numbers of questions after which lists and errors are measured.
 pub const QUESTIONS: [usize; 6] = [0, 5, 10, 20, 40, 50];
 
-/// How long the greedy list is: long enough that in both worlds most users are
-/// asked as many questions as are measured.
+/// The length of the greedy list: long enough that most users, of both kinds, are asked all
+/// questions.
 const GREEDY_LIST: usize = 500;
 
-/// How questions are evaluated.
+/// Options of the evaluation of questions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvidenceOptions {
-    /// How many times each user's interactions are cut anew into what the user knows
-    /// and what is to be found and predicted.
+    /// How many times each user's interactions are split anew into known items and items to
+    /// find and predict.
     pub draws: usize,
     /// The same seed gives the same draws.
     pub seed: u64,
@@ -52,7 +52,7 @@ impl Default for EvidenceOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interviewees {
-    /// They know what is in their support sets, and pass on every other item.
+    /// They know the items of their support sets, and pass on every other item.
     KnowWhatTheyRated,
     /// Only items of their support sets are asked about, all of which they know.
     KnowAllAsked,
@@ -71,7 +71,7 @@ impl Interviewees {
     }
 }
 
-/// Who chooses the questions.
+/// A way of choosing questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interviewer {
@@ -83,12 +83,13 @@ pub enum Interviewer {
     Paper,
     /// [`greedy_evidence`]: one list for all.
     Greedy,
-    /// [`User::next_question`](crate::User::next_question): each question is chosen by the answers before it.
+    /// [`User::next_question`](crate::User::next_question): each question depends on the
+    /// answers before it.
     Adaptive,
 }
 
 impl Interviewer {
-    /// All of them; the first is what the others are compared with.
+    /// All of them; the others are compared with the first.
     pub const ALL: [Self; 5] =
         [Self::Popular, Self::Random, Self::Paper, Self::Greedy, Self::Adaptive];
 
@@ -111,17 +112,17 @@ pub struct EvidenceEvaluation {
     pub worlds: Vec<InterviewResult>,
 }
 
-/// One world's results.
+/// The results for one kind of user.
 #[derive(Clone, Debug, Serialize)]
 pub struct InterviewResult {
-    /// Which.
+    /// The kind of user.
     #[serde(rename = "name")]
     pub world: Interviewees,
     /// How many new users are asked.
     pub users: usize,
-    /// Cuts that the figures are means of.
+    /// The number of draws, over which the figures are means.
     pub draws: usize,
-    /// For each interviewer, each of [`QUESTIONS`].
+    /// A row for each interviewer and each of [`QUESTIONS`].
     pub rows: Vec<EvidenceRow>,
 }
 
@@ -136,45 +137,44 @@ impl InterviewResult {
 /// each of whom counts by the mean over the draws.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvidenceRow {
-    /// Who asks.
+    /// The interviewer.
     pub interviewer: Interviewer,
     /// How many questions were asked, or fewer where no more were left.
     pub questions: usize,
     /// How many of them were answered.
     pub answers: f64,
-    /// nDCG of the best 20 of the whole catalogue, less what was answered.
+    /// nDCG of the best 20 of the whole catalogue without the answered items.
     pub ndcg20: f64,
-    /// How far it lies above that of the most popular items.
+    /// Its difference to that of the most popular items.
     pub ndcg20_difference: f64,
-    /// The standard error of that, over the users.
+    /// The standard error of the difference, over the users.
     pub ndcg20_difference_se: f64,
-    /// The error of predicted ratings, where the model predicts them.
+    /// The error of predicted ratings, if the model predicts them.
     #[serde(flatten)]
     pub error: Option<EvidenceError>,
 }
 
-/// The error on what is held out. Predictions are clipped to the range of the training
-/// ratings, and not rounded.
+/// The error on held-out items. Predictions are clipped to the range of the training ratings,
+/// and not rounded.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct EvidenceError {
     /// Mean absolute error.
     pub mae: f64,
-    /// How far it lies above that of the most popular items.
+    /// Its difference to that of the most popular items.
     pub mae_difference: f64,
-    /// The standard error of that, over the users.
+    /// The standard error of the difference, over the users.
     pub mae_difference_se: f64,
 }
 
-/// Interviews the new users of a data folder, and measures lists and the error on
-/// what was held out. `progress` is told how many interviews are done, of how
-/// many.
+/// Interviews the new users of a data folder, and measures lists and the error on held-out
+/// items. `progress` gets the number of interviews that are done, and of all.
 ///
-/// A model that [cannot choose questions](Model::has_questions) has no greedy
-/// list and no next question, and one without evidence candidates no list by the
-/// paper's score: its rows are of the others alone.
+/// A model that [cannot choose questions](Model::has_questions) has no greedy list and no
+/// next question, and one without evidence candidates has no list by the paper's score. These
+/// rows are left out.
 ///
 /// # Errors
-/// As [`evaluate`](super::evaluate).
+/// Those of [`evaluate`](super::evaluate).
 pub fn evaluate_evidence(
     model: &Model,
     dataset: &Dataset,
@@ -330,7 +330,7 @@ impl Interviews {
         let draws = draws as f64;
         let row = |index: usize| {
             let popular = index % QUESTIONS.len();
-            // Each user's figure, less that of the most popular items.
+            // Each user's figure minus that of the most popular items.
             let compare = |figure: &dyn Fn(&InterviewFigures) -> Option<f64>| {
                 let of_all = |index: usize| {
                     figures.iter().filter_map(move |of_user| figure(&of_user[index]))
@@ -360,7 +360,7 @@ impl Interviews {
     }
 }
 
-/// The items that training's users rated, those with the most raters first.
+/// The items that training users rated, those with the most raters first.
 fn most_popular(dataset: &Dataset) -> Vec<u32> {
     let mut raters = vec![0u32; dataset.items.len()];
     let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);

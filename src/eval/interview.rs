@@ -1,4 +1,4 @@
-//! One user while being asked.
+//! A user who is being interviewed.
 
 use super::baselines::Baselines;
 use super::evidence::{Interviewees, QUESTIONS};
@@ -15,7 +15,7 @@ pub struct InterviewFigures {
     /// 0 where there are no ratings.
     pub mae: f64,
     pub ndcg20: f64,
-    /// How many lists `ndcg20` is the sum of: none where there is nothing to find.
+    /// The number of lists in the sum `ndcg20`: none if there is no relevant item.
     pub lists: f64,
 }
 
@@ -35,11 +35,11 @@ pub struct Interviewed<'a> {
     pub baselines: &'a Baselines,
     /// Items that can be listed; of those with equal scores the first comes first.
     pub candidates: &'a [u32],
-    /// Whether a value is one of an item that was liked.
+    /// Whether the user likes an item with this value.
     pub is_liked: &'a (dyn Fn(f32) -> bool + Sync),
 }
 
-/// One user while being asked.
+/// A user who is being interviewed.
 pub struct Interview<'a> {
     shared: &'a Interviewed<'a>,
     world: Interviewees,
@@ -59,7 +59,7 @@ pub struct Interview<'a> {
 }
 
 impl<'a> Interview<'a> {
-    /// Of a task's user, of whom nothing is known yet but the profile.
+    /// Begins an interview with a task's user, of whom only the profile is known.
     pub fn new(
         shared: &'a Interviewed<'a>,
         world: Interviewees,
@@ -88,7 +88,7 @@ impl<'a> Interview<'a> {
         })
     }
 
-    /// Asks a list's items, as far as they may be asked in this world.
+    /// Asks about a list's items that may be asked about.
     pub fn run(
         &mut self,
         mut list: impl Iterator<Item = u32>,
@@ -102,7 +102,7 @@ impl<'a> Interview<'a> {
         })
     }
 
-    /// Asks what the model would ask next.
+    /// Asks the model's next questions.
     pub fn run_adaptive(
         &mut self,
         questions: &mut Questions,
@@ -117,7 +117,7 @@ impl<'a> Interview<'a> {
         })
     }
 
-    /// Asks until nothing is left or enough was asked, and measures in between.
+    /// Asks until no question is left or enough were asked, and measures in between.
     fn interview(
         &mut self,
         figures: &mut Vec<InterviewFigures>,

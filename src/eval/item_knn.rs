@@ -1,25 +1,25 @@
-//! Item-kNN: what the user said of similar items.
+//! Item-kNN: predictions from the user's ratings of similar items.
 
 use rayon::prelude::*;
 
 use super::baselines::Baselines;
 use crate::data::{Dataset, Rated, Scenario};
 
-/// Common raters that a similarity is shrunk by, as if they said nothing.
+/// The number of common raters by which a similarity is shrunk.
 const SHRINKAGE: f64 = 100.0;
 
-/// How many of an item's neighbours are remembered: enough that one the user
-/// rated is among them, and few enough for any catalogue.
+/// How many of an item's neighbours are stored: enough to contain some that the user rated,
+/// and few enough for any catalogue.
 const REMEMBERED: usize = 1000;
 
-/// How many of those that the user rated count.
+/// How many of the neighbours that the user rated count.
 const NEAREST: usize = 40;
 
 /// The damping of the neighbours' similarities: few or distant neighbours say little.
 const DAMPING: f64 = 0.5;
 
-/// Similarities between items, learned from the training part's ratings
-/// (Sarwar et al. 2001; Koren 2008): correlations of how far ratings lie from
+/// Similarities between items, learned from the training part's ratings (Sarwar et al. 2001;
+/// Koren 2008): correlations of the ratings' differences to
 /// [`Baselines::item_mean_user_bias`], over the users who rated both.
 #[derive(Clone, Debug)]
 pub struct ItemKnn {
@@ -27,8 +27,8 @@ pub struct ItemKnn {
     neighbours: Vec<Vec<(u32, f32)>>,
 }
 
-/// Sums over the users who rated two items, of how far each rating lies from
-/// what was to be expected.
+/// Sums over the users who rated two items, of the ratings' differences to their expected
+/// values.
 #[derive(Clone, Copy, Default)]
 struct Common {
     users: f64,
@@ -85,9 +85,9 @@ impl ItemKnn {
         Self { neighbours: items.map_init(nothing, neighbours).collect() }
     }
 
-    /// Predicts a user's ratings of `items` into `out`: what
-    /// [`Baselines::item_mean_user_bias`] expects, moved by how far the user's
-    /// ratings of the nearest neighbours lie from what it expects of those.
+    /// Predicts a user's ratings of `items` into `out`: [`Baselines::item_mean_user_bias`],
+    /// plus the differences of the user's ratings of the nearest neighbours to its
+    /// predictions of those.
     ///
     /// # Panics
     /// If `out` is shorter than `items`.
@@ -107,7 +107,7 @@ impl ItemKnn {
                 let place = similar.binary_search_by_key(&other, |&(other, _)| other).ok()?;
                 Some((similar[place].1, surprise))
             }));
-            // Stable, so that of equally similar ones the first given count.
+            // Stable, so that the first given count among equally similar ones.
             near.sort_by(|a, b| b.0.total_cmp(&a.0));
             near.truncate(NEAREST);
             let (weighted, weights) = near.iter().fold((0.0, 0.0), |sums, &(weight, surprise)| {

@@ -1,11 +1,11 @@
-//! Errors of predictions, and how well they rank.
+//! Errors and ranking quality of predictions.
 
-/// The mean of the absolute differences; 0 of nothing.
+/// The mean of the absolute differences; 0 without numbers.
 pub fn mean_absolute_error(predictions: &[f32], ratings: &[f32]) -> f64 {
     mean(predictions, ratings, f64::abs)
 }
 
-/// The mean of the squared differences; 0 of nothing.
+/// The mean of the squared differences; 0 without numbers.
 pub fn mean_squared_error(predictions: &[f32], ratings: &[f32]) -> f64 {
     mean(predictions, ratings, |difference| difference * difference)
 }
@@ -19,8 +19,8 @@ fn mean(predictions: &[f32], ratings: &[f32], cost: impl Fn(f64) -> f64) -> f64 
 /// linear gain: an item's gain is its rating, as in the MeLU paper's code, not
 /// `2^rating - 1`.
 ///
-/// Items with equal scores share the mean of their gains, so that their order
-/// earns nothing. `None` if no item has a gain above 0.
+/// Items with equal scores share the mean of their gains, so that their order does not
+/// matter. `None` if no item has a gain above 0.
 pub fn ndcg(predictions: &[f32], ratings: &[f32], k: usize) -> Option<f64> {
     let discount = |place: usize| 1.0 / ((place + 2) as f64).log2();
     let gain = |item: usize| f64::from(ratings[item]);

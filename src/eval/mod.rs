@@ -1,4 +1,4 @@
-//! How good a model's scores are, beside simple predictors on the same ratings.
+//! The evaluation of models, beside simple predictors and recommenders on the same users.
 
 mod baselines;
 mod evidence;

@@ -17,20 +17,20 @@ pub struct Evaluation {
 /// One scenario's results.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScenarioResult {
-    /// Which.
+    /// The scenario.
     #[serde(rename = "name", serialize_with = "scenario_name")]
     pub scenario: Scenario,
     /// How many users, one task each.
     pub users: usize,
-    /// Cuts that the figures are means of.
+    /// The number of draws, over which the figures are means.
     pub draws: usize,
     /// Whether training saw these ratings: the scenario of existing users and
     /// items is measured on the training tasks' own query sets, as in the paper.
     pub seen_in_training: bool,
-    /// For each number of given ratings, each predictor.
+    /// A row for each number of given ratings and each predictor.
     pub rows: Vec<ScenarioRow>,
-    /// For each number of given ratings, each level of [`Coverage::LEVELS`];
-    /// empty where the model knows no deviations, and for clicks.
+    /// For each number of given ratings, each level of [`Coverage::LEVELS`]; empty if the
+    /// model has no standard deviations, and for clicks.
     pub coverage: Vec<Coverage>,
 }
 
@@ -46,54 +46,51 @@ impl ScenarioResult {
 /// All are means over users, then over draws. Predictions are clipped to the
 /// range of the training ratings, and not rounded.
 ///
-/// Differences are this predictor's figure less melu's on the same draws: a
-/// mean absolute error above 0 says that melu errs less. Each user's difference
-/// is the mean over the draws, and the standard error is that of the mean over
-/// users. The draws ask the same users again, so that the spread over draws
-/// alone says nothing of how other users would have fared.
+/// Differences are this predictor's figure minus melu's on the same draws: if that of the
+/// mean absolute error is above 0, melu errs less. Each user's difference is the mean over
+/// the draws, and the standard error is that of the mean over users. The draws use the same
+/// users again, so the spread over draws says nothing about other users.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScenarioRow {
-    /// Who predicts.
+    /// The predictor.
     pub predictor: Predictor,
     /// How many ratings of each user are known to the predictor.
     pub given: Given,
     /// Mean absolute error.
     pub mae: f64,
-    /// Standard deviation of the mean absolute error over the draws; 0 of one.
+    /// Standard deviation of the mean absolute error over the draws; 0 with one draw.
     pub mae_sd: f64,
-    /// How much greater the mean absolute error is than melu's.
+    /// The difference of the mean absolute error to melu's.
     pub mae_difference: f64,
-    /// The standard error of that.
+    /// The standard error of the difference.
     pub mae_difference_se: f64,
     /// Root of the mean over users of the mean squared error.
     pub rmse: f64,
     /// See [`ndcg`](super::ndcg); users who gave no rating above 0 do not count.
     pub ndcg1: f64,
-    /// The same of the best three.
+    /// The nDCG of the best three.
     pub ndcg3: f64,
-    /// How much greater that is than melu's, by users who count.
+    /// Its difference to melu's, over the users who count.
     pub ndcg3_difference: f64,
-    /// The standard error of that.
+    /// The standard error of the difference.
     pub ndcg3_difference_se: f64,
-    /// The same of the best five.
+    /// The nDCG of the best five.
     pub ndcg5: f64,
 }
 
-/// Whether the model's standard deviations hold what they promise.
+/// The coverage of intervals from the model's standard deviations.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Coverage {
     /// How many ratings of each user are given.
     pub given: Given,
-    /// The share of ratings that a normal distribution has within the interval
-    /// around the score.
+    /// The share that a normal distribution has within the interval around the score.
     pub level: f64,
     /// The share of the query ratings, of all users and draws, that lie in it.
     pub found: f64,
 }
 
 impl Coverage {
-    /// The levels that are measured, and to how many standard deviations on
-    /// either side of the score their intervals reach.
+    /// The measured levels, and the half widths of their intervals in standard deviations.
     pub const LEVELS: [(f64, f32); 9] = [
         (0.1, 0.125_661_35),
         (0.2, 0.253_347_1),
@@ -107,7 +104,7 @@ impl Coverage {
     ];
 }
 
-/// Who predicts.
+/// The model and the simple predictors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Predictor {
@@ -115,8 +112,8 @@ pub enum Predictor {
     Melu,
     /// The same model's medians: [`User::predict_median`](crate::User::predict_median).
     MeluMedian,
-    /// The model's own head, whatever is given: what is left of `Melu` is what
-    /// adapting is worth.
+    /// The model's own head, whatever is given: the difference to `Melu` is the worth of
+    /// adapting.
     MeluUnadapted,
     /// [`Factors::predict`](crate::train::Factors::predict): the factor model
     /// alone, fitted to the training part.
@@ -159,10 +156,10 @@ impl Predictor {
     }
 }
 
-/// How many of a user's known ratings a predictor gets to see.
+/// How many of a user's known ratings a predictor gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// The first so many, or all where there are fewer.
+    /// The first ones, or all if there are fewer.
     First(usize),
     /// All of them.
     All,
@@ -180,7 +177,7 @@ impl Given {
         Self::All,
     ];
 
-    /// The first so many of those that are known, in the order in which they are given.
+    /// The first known ratings, in the order in which they are given.
     pub(super) fn of<T>(self, support: &[T]) -> &[T] {
         match self {
             Self::First(count) => &support[..count.min(support.len())],

@@ -16,12 +16,12 @@ use crate::model::schema::{Column, Entity};
 use crate::train::{FactorOptions, Factors, TrainingRecord};
 use crate::{Catalog, Error, Model, Result, Scratch, User};
 
-/// How a model is evaluated.
+/// Options of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvalOptions {
-    /// Which scenarios, in this order.
+    /// The scenarios, in this order.
     pub scenarios: Vec<Scenario>,
-    /// How many times each user's ratings are cut anew into support and query set.
+    /// How many times each user's ratings are split anew into support and query set.
     pub draws: usize,
     /// The same seed gives the same draws.
     pub seed: u64,
@@ -35,16 +35,16 @@ impl Default for EvalOptions {
     }
 }
 
-/// Evaluates a model on a data folder, by the same calls as any program that
-/// uses it. `progress` is told how many users' tasks are done, of how many; with
-/// none done yet, the baselines are fitted first. Positive-only data have no ratings to
-/// predict: there are no scenarios then, but [`evaluate_rankings`](super::evaluate_rankings).
+/// Evaluates a model on a data folder, by the same calls as any program that uses it.
+/// `progress` gets the number of users whose tasks are done, and of all; while none is done,
+/// the baselines are fitted. Positive-only data have no ratings to predict, so there are no
+/// scenarios; see [`evaluate_rankings`](super::evaluate_rankings).
 ///
 /// # Errors
-/// [`Error::Argument`] if the model was trained inside the training part and
-/// the data folder is not that, or the other way about: it would have seen what
-/// it is asked. [`Error::UnknownField`] and others if the data folder lacks what
-/// the model asks for; [`Error::Diverged`] if a local update diverges.
+/// [`Error::Argument`] if the model was trained inside the training part and the
+/// data folder is not that part, or vice versa: the model would have seen the ratings to
+/// predict. [`Error::UnknownField`] and others if the data folder lacks a field of the model;
+/// [`Error::Diverged`] if a local update diverges.
 pub fn evaluate(
     model: &Model,
     dataset: &Dataset,
@@ -66,7 +66,7 @@ pub fn evaluate(
     let plan = |&scenario: &Scenario| {
         let groups = dataset.scenario(scenario);
         let seen = scenario == Scenario::ExistingUsersExistingItems;
-        // What training saw is cut once, as training cut it.
+        // Ratings that training saw are split once, as in training.
         let (draws, seed) = if seen { (1, seed) } else { (options.draws, options.seed) };
         (scenario, groups, draws, seed)
     };
@@ -89,7 +89,7 @@ pub fn evaluate(
             users: count(&groups),
             draws,
             seen_in_training: scenario == Scenario::ExistingUsersExistingItems,
-            // Errors over nobody would look like a perfect predictor's.
+            // Without users, errors would look like a perfect predictor's.
             rows: if count(&groups) == 0 { Vec::new() } else { totals.rows() },
             coverage: totals.coverage(),
         });
@@ -138,8 +138,7 @@ struct ScenarioContext {
     baselines: Baselines,
     item_knn: ItemKnn,
     factors: Factors,
-    /// Whether the model says how far a rating may lie from its score, in the
-    /// ratings' unit.
+    /// Whether the model has standard deviations, in the ratings' unit.
     deviations: bool,
 }
 
@@ -234,8 +233,7 @@ impl ScenarioContext {
     }
 }
 
-/// How many of the ratings lie within each level's interval around their score,
-/// neither of them clipped.
+/// How many ratings lie within each level's interval around their score; neither is clipped.
 fn within_intervals(
     user: &User,
     items: &[u32],

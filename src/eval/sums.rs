@@ -1,4 +1,4 @@
-//! From single users' errors to the figures of a scenario.
+//! The figures of a scenario, summed from single users' errors.
 
 use super::metrics::{mean_absolute_error, mean_squared_error, ndcg};
 use super::results::{Coverage, Given, Predictor, ScenarioRow};
@@ -62,13 +62,12 @@ pub struct ScenarioTotals {
 }
 
 impl ScenarioTotals {
-    /// Begins a draw of as many users as there are.
+    /// Begins a draw.
     pub fn begin_draw(&mut self) {
         self.draws.push(vec![Sums::default(); Given::ALL.len() * Predictor::ALL.len()]);
     }
 
-    /// Adds what one user came to in the draw that was begun: the same user at
-    /// the same place in each draw.
+    /// Adds one user's sums of the current draw; a user has the same place in each draw.
     pub fn add(&mut self, user: usize, table: SumTable, within: &Within, queries: usize) {
         let add = |sums: &mut SumTable, other: &SumTable| {
             sums.iter_mut().zip(other).for_each(|(sums, sum)| sums.add(sum));
@@ -102,7 +101,7 @@ impl ScenarioTotals {
         };
         let mae = mean(&Sums::mae);
         let of_draws: Vec<f64> = self.draws.iter().map(|table| table[index].mae()).collect();
-        // The model is the first of those with the same number given.
+        // The model is first among those with the same number given.
         let melu = index - index % Predictor::ALL.len();
         let pairs = || self.users.iter().map(|table| (&table[index], &table[melu]));
         let absolute: Vec<f64> = pairs().map(|(other, melu)| other.mae() - melu.mae()).collect();
@@ -127,8 +126,7 @@ impl ScenarioTotals {
         }
     }
 
-    /// For each number of given ratings, each level; empty where nothing was
-    /// counted.
+    /// For each number of given ratings, each level; empty if nothing was counted.
     pub fn coverage(&self) -> Vec<Coverage> {
         let found = |(given, counts): (Given, &[u64; Coverage::LEVELS.len()])| {
             Coverage::LEVELS.iter().zip(*counts).map(move |((level, _), count)| Coverage {
@@ -141,12 +139,12 @@ impl ScenarioTotals {
     }
 }
 
-/// The mean; 0 of nothing.
+/// The mean; 0 without numbers.
 pub fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// The standard deviation, unbiased; 0 of one.
+/// The unbiased standard deviation; 0 of one number.
 fn deviation(numbers: &[f64]) -> f64 {
     let mean = mean(numbers);
     let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();

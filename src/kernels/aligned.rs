@@ -1,11 +1,10 @@
-//! Numbers in memory of their own, aligned for every level's vectors.
+//! Numbers in their own memory, aligned for every level's vectors.
 
 use std::ops::{Deref, DerefMut};
 
 use super::simd::MAX_LANES;
 
-/// Numbers of which the first begins a cache line, so that no vector of them, counted
-/// from there, lies across two.
+/// Numbers that begin with a cache line, so that no aligned vector of them crosses two lines.
 #[derive(Clone, Debug, Default)]
 pub struct Aligned {
     lines: Vec<CacheLine>,
@@ -18,7 +17,7 @@ pub struct Aligned {
 struct CacheLine([f32; MAX_LANES]);
 
 impl Aligned {
-    /// So many zeros.
+    /// Zeros.
     pub fn zeros(len: usize) -> Self {
         Self { lines: vec![CacheLine([0.0; MAX_LANES]); len.div_ceil(MAX_LANES)], len }
     }

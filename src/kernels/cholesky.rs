@@ -1,9 +1,9 @@
 //! Symmetric positive definite systems by Cholesky's factors, in double
 //! precision and in place.
 //!
-//! A matrix is `n * n` numbers, row-major and without gaps. Only its upper
-//! triangle is read; what stands below it does not matter, and is room to
-//! compute in. What takes time runs along rows, in vectors.
+//! A matrix is `n * n` numbers, row-major and without gaps. Only its upper triangle is read;
+//! the numbers below it do not matter, and may be overwritten. The loops that take time run
+//! along rows, in vectors.
 
 use super::level::Level;
 use super::passes::pass;
@@ -78,7 +78,7 @@ const fn has_tiles<S: Simd>(n: usize) -> bool {
     n >= 2 * S::DOUBLES
 }
 
-/// Zeros, and as many ones: from where a tile's first columns are left out.
+/// Zeros, and as many ones: factors that leave out a tile's first columns.
 const LEFT_OUT: [f64; 2 * MAX_LANES] = {
     let mut numbers = [0.0; 2 * MAX_LANES];
     let mut place = MAX_LANES;
@@ -216,8 +216,8 @@ pass! {
 pass! {
     /// Replaces a matrix by the factor U of `U^T U`, in its upper triangle.
     ///
-    /// `false` if the matrix is not positive definite, or not finite; what is left
-    /// in it then is of no use.
+    /// Returns `false` if the matrix is not positive definite, or not finite; its contents
+    /// are then of no use.
     #[must_use]
     fn factorise<'a>(simd, matrix: &'a mut [f64], n: usize) -> bool {
         let mut k = 0;
@@ -244,7 +244,7 @@ pass! {
     }
 }
 
-/// The root of a pivot and what it is divided by, if it is above 0 and finite.
+/// The root of a pivot and its reciprocal, if it is above 0 and finite.
 #[inline(always)]
 fn root(square: f64) -> Option<(f64, f64)> {
     // A comparison that NaN fails too.
@@ -284,7 +284,7 @@ fn factorise_rows<S: Simd>(
         let first = column.min(n - width);
         add_tile(simd, above, n, k, first, -1.0, [0, column - first], rows);
     }
-    // The block on the diagonal, which all else waits for.
+    // The block on the diagonal comes first, since everything else depends on it.
     let (mut block, mut shares) = ([[0.0; ROWS]; ROWS], [0.0; ROWS]);
     for (row, block) in rows.chunks_exact(n).zip(&mut block) {
         block.copy_from_slice(&row[k..k + ROWS]);
@@ -302,7 +302,7 @@ fn factorise_rows<S: Simd>(
         now[i] = pivot;
         now[i + 1..].iter_mut().for_each(|element| *element *= share);
     }
-    // What is right of it.
+    // The columns to the right of it.
     assert!(
         rows.len() / ROWS >= n && begin <= n && (n - begin).is_multiple_of(S::DOUBLES),
         "the rows must be there, and vectors must end with them"
@@ -357,7 +357,7 @@ pub fn solve(factor: &[f64], n: usize, x: &mut [f64]) {
     solve_upper(factor, n, x);
 }
 
-/// Copies what is below the diagonal to where it is above it.
+/// Copies the lower triangle to the upper one.
 pub fn mirror_up(matrix: &mut [f64], n: usize) {
     for i in 0..n {
         for j in 0..i {
@@ -366,7 +366,7 @@ pub fn mirror_up(matrix: &mut [f64], n: usize) {
     }
 }
 
-/// Copies what is above the diagonal to where it is below it.
+/// Copies the upper triangle to the lower one.
 fn mirror_down(matrix: &mut [f64], n: usize) {
     for i in 0..n {
         for j in 0..i {

@@ -1,17 +1,17 @@
 //! Exponentials of single-precision numbers, many at a time.
 //!
-//! Each one is computed alone, by multiplications and additions that are rounded one by one:
-//! the same number has the same exponential on all levels.
+//! Each is computed separately, by multiplications and additions that are rounded one by one,
+//! so that a number has the same exponential on all levels.
 
 use super::level::Level;
 use super::passes::pass;
 use super::simd::{Kernel, Simd};
 
-/// Below the logarithm of the smallest normal number there is nothing but 0.
+/// The logarithm of the smallest normal number; the exponentials of lower numbers are 0.
 const LOWEST: f32 = -87.0;
 
-/// A number of this size has no bits after the point: what is added to it is rounded to the
-/// nearest whole number, which the lowest bits then are.
+/// A number of this size has no bits after the point: a number added to it is rounded to the
+/// nearest whole number, which is then in the lowest bits.
 const ROUNDING: f32 = 12_582_912.0;
 
 /// The logarithm of 2 in two parts, the first of which has so few bits that its multiples
@@ -21,8 +21,8 @@ const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
 /// The exponential of a number of at most 80, with a relative error below 2e-7; 0 below
 /// [`LOWEST`].
 ///
-/// A power of 2, and a polynomial of what is left, which lies within half of the logarithm
-/// of 2: the first term that is left out is below 1e-8.
+/// A power of 2, times a polynomial of the remainder, which lies within half of the logarithm
+/// of 2: the first omitted term is below 1e-8.
 #[inline(always)]
 fn exponential(x: f32) -> f32 {
     let rounded = x * std::f32::consts::LOG2_E + ROUNDING;

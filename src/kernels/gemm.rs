@@ -1,9 +1,9 @@
 //! Products of matrices, tile by tile.
 //!
-//! An element of a product is one sum, whose terms are added in the order of
-//! `k`, wherever the element stands in a tile: its bits depend neither on the
-//! shape around it nor on where its row stands. A product of one column is a
-//! dot product a row instead, in an order that depends on `k` alone.
+//! An element of a product is one sum, whose terms are added in the order of `k`, at any
+//! place in a tile: its bits depend neither on the matrix's shape nor on the place of its
+//! row. A product of one column is a dot product for each row instead, in an order that
+//! depends on `k` alone.
 
 use std::mem::MaybeUninit;
 
@@ -26,7 +26,7 @@ const FALLBACK_TILE_ROWS: usize = 4;
 /// How many rows of `b` are packed on the stack at once.
 const STACK_ROWS: usize = 128;
 
-/// After so many terms the next rows of `a` are asked for: a cache line.
+/// The number of terms, a cache line, after which the next rows of `a` are prefetched.
 const PREFETCHED: usize = 16;
 
 /// How many rows of `a` ahead they are.
@@ -35,7 +35,7 @@ const ROWS_AHEAD: usize = 24;
 /// The values to which a product is added.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
-    /// Nothing: what the result held does not matter.
+    /// Zeros: the result's old values do not matter.
     Zero,
     /// The values that the result already holds.
     Kept,
@@ -50,7 +50,7 @@ pub fn gemm(a: Matrix, b: Matrix, start: Start, c: MatrixMut) {
     multiply(Level::current(), a, Right::Matrix(b), start, false, c);
 }
 
-/// A layer: `c = a * b + bias`, and 0 for what is below it if `rectified`.
+/// A layer: `c = a * b + bias`, with negative values set to 0 if `rectified`.
 pub fn layer(a: Matrix, b: &Packed, bias: &[f32], rectified: bool, c: MatrixMut) {
     multiply(Level::current(), a, Right::Packed(b), Start::Row(bias), rectified, c);
 }
@@ -203,7 +203,7 @@ impl Kernel for Multiply<'_, '_> {
     }
 }
 
-/// Room for a panel of `b`.
+/// Memory for a panel of `b`.
 #[repr(align(64))]
 struct Stack(MaybeUninit<[f32; STACK_ROWS * MAX_LANES * MAX_TILE_VECTORS]>);
 
@@ -229,7 +229,7 @@ struct Tile {
 
 impl Tile {
     /// # Safety
-    /// As of [`Tile::rows`], for `rows` rows.
+    /// That of [`Tile::rows`], for `rows` rows.
     #[inline(always)]
     unsafe fn all_rows<S: Simd, const VECTORS: usize>(mut self, simd: S, rows: usize) {
         if VECTORS > S::TILE_VECTORS {
@@ -302,7 +302,7 @@ impl Tile {
                     }
                 }
             }
-            // Of few terms nothing would come in time.
+            // With few terms nothing would arrive in time.
             let rows_asked_for = if terms < PREFETCHED { 0 } else { ROWS };
             let mut term = 0;
             while term < terms {

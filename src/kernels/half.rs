@@ -3,11 +3,11 @@
 use super::level::Level;
 use super::simd::{Kernel, Simd};
 
-/// The largest number that there is in half precision.
+/// The largest number in half precision.
 pub const MAX_HALF: f32 = 65_504.0;
 
-/// The half nearest to a number, of two equally near the even one; `None` where it
-/// would be infinite, and for what is no number.
+/// The half nearest to a number, and the even one of two equally near; `None` if it would be
+/// infinite, and for NaN.
 pub fn narrow(number: f32) -> Option<u16> {
     let sign = (number.to_bits() >> 16) as u16 & 0x8000;
     let magnitude = number.abs();
@@ -23,14 +23,14 @@ pub fn narrow(number: f32) -> Option<u16> {
     Some(sign | half)
 }
 
-/// Below it halves lie as far apart as they do above.
+/// Below it halves are as far apart as above it.
 const SMALLEST_NORMAL: f32 = 1.0 / 16_384.0;
 
 /// The difference of the exponents' biases, shifted to the place of the exponent.
 const EXPONENTS_APART: u32 = (127 - 15) << 23;
 
-/// The number that a half is, by whole numbers alone: for levels without an
-/// instruction for it.
+/// The number of a half, computed with whole numbers, for levels without an instruction for
+/// it.
 #[inline(always)]
 pub fn widen_one(half: u16) -> f32 {
     let magnitude = u32::from(half & 0x7fff);
@@ -39,13 +39,13 @@ pub fn widen_one(half: u16) -> f32 {
         0..0x0400 => (magnitude as f32 * (1.0 / 16_777_216.0)).to_bits(),
         0x0400..0x7c00 => (magnitude << 13) + EXPONENTS_APART,
         0x7c00 => f32::INFINITY.to_bits(),
-        // What is no number is quiet, as from the instructions.
+        // NaN is quiet, as from the instructions.
         _ => f32::INFINITY.to_bits() | 0x0040_0000 | magnitude << 13,
     };
     f32::from_bits(bits | u32::from(half & 0x8000) << 16)
 }
 
-/// Writes the numbers that halves are, exactly; both slices have one length.
+/// Converts halves to numbers, exactly; both slices have the same length.
 pub fn widen(halves: &[u16], out: &mut [f32]) {
     widen_rows(halves, &[0], out);
 }

@@ -1,5 +1,5 @@
-//! Which instructions this process computes with: chosen once, when they are
-//! first needed.
+//! The instructions with which this process computes, chosen once, when they are first
+//! needed.
 
 use std::sync::OnceLock;
 
@@ -13,8 +13,7 @@ use super::x86_64::{Avx2, Avx512};
 /// The environment variable that forces a level, for tests and measurements.
 const VARIABLE: &str = "MELU_KERNEL";
 
-/// Instructions that this processor has: there is no value of a level that it
-/// lacks.
+/// The instructions of this processor: a value exists only for levels that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Instructions);
 
@@ -136,18 +135,16 @@ fn choose(name: Option<String>) -> Result<Level, String> {
     })
 }
 
-/// The instructions that this process computes with: `avx512`, `avx2`, `neon` or
-/// `portable`.
+/// The instructions with which this process computes: `avx512`, `avx2`, `neon` or `portable`.
 ///
-/// The processor's best ones are chosen once, when they are first needed. The
-/// environment variable `MELU_KERNEL` forces others, for tests and measurements;
-/// a name that it does not know fails [`Model::open`](crate::Model::open). May be
-/// called from any thread.
+/// The processor's best ones are chosen once, when they are first needed. The environment
+/// variable `MELU_KERNEL` forces others, for tests and measurements; an unknown name fails
+/// [`Model::open`](crate::Model::open). May be called from any thread.
 pub fn kernel_name() -> &'static str {
     Level::current().name()
 }
 
-/// All that [`kernel_name`] can be on this processor, best first.
+/// All names that [`kernel_name`] can have on this processor, best first.
 pub fn kernel_names() -> Vec<&'static str> {
     Level::available().map(Level::name).collect()
 }

@@ -1,7 +1,6 @@
 //! Checked views of matrices.
 
-/// A matrix that is read: a slice, its shape, and how far apart rows and
-/// columns lie.
+/// A matrix that is read: a slice, its shape, and the strides of rows and columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     pub(super) data: &'a [f32],

@@ -1,12 +1,11 @@
-//! The arithmetic that everything else waits for.
+//! The arithmetic that takes most of the time.
 //!
-//! A kernel is written once, generic over [`simd::Simd`], and compiled for each
-//! level of instructions; [`level::Level`] says which of them run. Nothing above
-//! this room knows how a product is computed. Nothing here allocates but
-//! [`Aligned`] and [`Packed::new`].
+//! A kernel is written once, generic over [`simd::Simd`], and compiled for each level of
+//! instructions; [`level::Level`] chooses one. No other module knows how a product is
+//! computed. Nothing here allocates except [`Aligned`] and [`Packed::new`].
 //!
-//! On one level the same numbers give the same bits, wherever a row stands among
-//! others; between levels sums differ by rounding.
+//! On one level the same numbers give the same bits, at any place of a row among others;
+//! between levels sums differ by rounding.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

@@ -10,7 +10,7 @@ use super::simd::{Kernel, MAX_LANES, Simd, TRANSPOSED};
 /// A right factor that many products use, in panels as wide as a tile: each has
 /// all rows, one after another, padded with zeros to whole vectors.
 ///
-/// Of a single column it is just that column.
+/// A single column is not padded.
 #[derive(Clone, Debug)]
 pub struct Packed {
     level: Level,
@@ -20,7 +20,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Room for a matrix [rows, columns] of zeros.
+    /// A matrix [rows, columns] of zeros.
     pub fn new(rows: usize, columns: usize) -> Self {
         Self::for_level(Level::current(), rows, columns)
     }
@@ -33,7 +33,7 @@ impl Packed {
         Self { level, rows, columns, numbers: Aligned::zeros(numbers) }
     }
 
-    /// Takes over a matrix of the same shape.
+    /// Copies a matrix of the same shape.
     pub fn pack(&mut self, matrix: Matrix) {
         assert!(
             (matrix.rows, matrix.columns) == (self.rows, self.columns),
@@ -95,7 +95,7 @@ impl Kernel for Pack<'_> {
     }
 }
 
-/// How many vectors cover so many columns.
+/// The number of vectors that cover `columns` columns.
 #[inline(always)]
 pub fn vectors<S: Simd>(columns: usize) -> usize {
     columns.div_ceil(S::LANES)
@@ -126,7 +126,7 @@ pub unsafe fn pack_panel<S: Simd>(
     // `row < height` and `column < width`, and inside the room for `column <
     // padded`, which both loops and the squares of the transpose keep to.
     unsafe {
-        // What squares can be transposed of.
+        // The part that squares can transpose.
         let (mut squares_down, mut squares_across) = (0, 0);
         if row_stride == 1 {
             squares_down = height - height % TRANSPOSED;

@@ -1,12 +1,12 @@
-//! Large pages for what is read from end to end.
+//! Large pages for memory that is read from end to end.
 
 use std::mem::MaybeUninit;
 
-/// Asks the system to keep memory in large pages from now on, which nothing was written to
-/// as yet, so that passes over all of it wait less for addresses to be looked up.
+/// Asks the system to keep memory that was not yet written to in large pages, so that passes
+/// over all of it wait less for address lookups.
 ///
-/// Only for what is a few megabytes or more: what is not a whole large page at either end
-/// stays as it is. Where the system is not Linux, or has no such pages, nothing happens.
+/// It is meant for a few megabytes or more: parts of large pages at either end stay as they
+/// are. Without Linux, or without such pages, nothing happens.
 #[cfg_attr(
     not(any(target_os = "linux", target_os = "android")),
     allow(unused_variables, reason = "only Linux is asked")
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_is_large_is_asked_for_and_nothing_is_lost() {
-        // An emulator does not hand the question on.
+        // An emulator does not pass the question on.
         let emulated = std::env::var_os("MELU_EMULATOR").is_some();
         if emulated || !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
             return;

@@ -1,7 +1,7 @@
 //! Passes over vectors and the rows of matrices.
 //!
-//! They are written out in vectors, so that they are as fast, and sum in the same
-//! order, whatever a compiler makes of loops.
+//! They are written in vectors, so that their speed and order of summation do not depend on
+//! the compiler's treatment of loops.
 
 use super::level::Level;
 use super::matrix::Matrix;
@@ -45,7 +45,7 @@ pub fn sum_of_squares(vector: &[f32]) -> f32 {
 }
 
 pass! {
-    /// The sum of the squares of each row, for as many as there is room for.
+    /// The sum of the squares of each row, for as many rows as `out` holds.
     fn squares_of_rows<'a>(simd, rows: Matrix<'a>, squares: &'a mut [f32]) -> () {
         for (row, sum) in rows.row_slices().zip(squares) {
             *sum = dot_of(simd, row, row);
@@ -85,8 +85,8 @@ pub fn dot_of<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
     simd.sum(simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3])))
 }
 
-/// Sets each element of `target` to what `compute` makes of it and of the one beside it
-/// in `source`, up to the shorter one's end.
+/// Replaces each element of `target` by `compute` of it and of the same element of `source`,
+/// up to the shorter one's end.
 #[inline(always)]
 fn update<S: Simd>(
     simd: S,
@@ -107,7 +107,7 @@ fn update<S: Simd>(
     }
 }
 
-/// The same of each element alone.
+/// Replaces each element by `compute` of it.
 #[inline(always)]
 fn update_each<S: Simd>(simd: S, target: &mut [f32], compute: impl Fn(S::Vector) -> S::Vector) {
     for target in target.chunks_mut(S::LANES) {
@@ -255,7 +255,7 @@ unsafe fn sum_and_scale_columns<S: Simd, const VECTORS: usize>(
 }
 
 pass! {
-    /// Sets what is not above 0 to 0.
+    /// Sets numbers that are not above 0 to 0.
     fn rectify<'a>(simd, vector: &'a mut [f32]) -> () {
         update_each(simd, vector, |element| simd.rectify(element));
     }
@@ -271,7 +271,7 @@ pass! {
 pass! {
     /// Whether no number is infinite or not a number.
     fn are_finite<'a>(simd, vector: &'a [f32]) -> bool {
-        // Times 0, what is not finite is not a number, and then neither is the sum.
+        // Infinity and NaN times 0 are NaN, and so is the sum then.
         let zero = simd.splat(0.0);
         // Side by side, as in `dot_of`.
         let mut sums = [zero; 4];

@@ -11,13 +11,13 @@ use super::simd::{Kernel, Simd};
 const SUMS: usize = 12;
 const ROUNDS: usize = 2_000;
 
-/// The most floating-point operations a second that one thread was seen to do
-/// with the instructions of [`kernel_name`](crate::kernel_name), measured for
-/// this long: fused multiplications and additions of single precision that wait
-/// neither for memory nor for each other.
+/// The greatest number of floating-point operations a second that one thread reached with the
+/// instructions of [`kernel_name`](crate::kernel_name), measured for this long: fused
+/// multiplications and additions of single precision that wait neither for memory nor for
+/// each other.
 ///
-/// The level `portable` has no fused instruction; there it is less than what
-/// kernels reach whose multiplications need not wait for additions.
+/// The level `portable` has no fused instruction; there kernels whose multiplications need
+/// not wait for additions exceed it.
 pub fn kernel_peak(measured_for: Duration) -> f64 {
     let begin = Instant::now();
     let mut best = 0.0f64;

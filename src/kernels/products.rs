@@ -4,17 +4,18 @@ use super::level::Level;
 use super::matrix::Matrix;
 use super::simd::{Kernel, Simd};
 
-/// So many rows are multiplied side by side, so that no sum waits for the one before.
+/// The number of rows that are multiplied side by side, so that no sum waits for the one
+/// before.
 const AT_ONCE: usize = 8;
 
-/// The cache is asked for rows so many rows ahead, a line at a time.
+/// The number of rows ahead that are prefetched, a cache line at a time.
 const AHEAD: usize = 16;
 const LINE: usize = 16;
 
 /// Writes the product of each row with `weights`, plus `bias`.
 ///
-/// All rows are summed in the same order: one has the same bits wherever it stands. There
-/// is a product for each row, and a weight for each column.
+/// All rows are summed in the same order: a row has the same bits at any place. There is a
+/// product for each row, and a weight for each column.
 pub fn products_of_rows(rows: Matrix, weights: &[f32], bias: f32, products: &mut [f32]) {
     Level::current().run(ProductsOfRows { rows, weights, bias, products });
 }
@@ -40,7 +41,7 @@ impl Kernel for ProductsOfRows<'_> {
         let mut row = 0;
         let mut blocks = products.chunks_exact_mut(AT_ONCE);
         for block in &mut blocks {
-            // The rows after these may lie behind the last: asking reads nothing.
+            // The rows after these may lie beyond the last: prefetching reads nothing.
             let ahead = from.wrapping_add((row + AHEAD) * stride);
             for line in (0..AT_ONCE * stride).step_by(LINE) {
                 simd.prefetch(ahead.wrapping_add(line));
@@ -64,8 +65,8 @@ impl Kernel for ProductsOfRows<'_> {
     }
 }
 
-/// The products of so many rows, which begin `stride` numbers apart, in as many parts as a
-/// vector has lanes.
+/// The products of rows that begin `stride` numbers apart, in as many parts as a vector has
+/// lanes.
 ///
 /// # Safety
 /// As many numbers as there are weights can be read from where each row begins.

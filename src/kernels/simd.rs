@@ -5,14 +5,14 @@ use super::half::widen_one;
 
 /// One level's vector instructions.
 ///
-/// A value of the type is the proof that the processor has them, so that only
-/// what takes pointers is unsafe. All functions are inlined into a kernel's
-/// entry point, which is compiled for the level.
+/// A value of the type proves that the processor has them, so that only functions with
+/// pointers are unsafe. All functions are inlined into a kernel's entry point, which is
+/// compiled for the level.
 pub trait Simd: Copy {
-    /// So many numbers side by side.
+    /// A vector of single-precision numbers.
     type Vector: Copy;
 
-    /// Half as many in double precision.
+    /// A vector of half as many numbers in double precision.
     type Double: Copy;
 
     /// How many numbers a vector holds: at most [`MAX_LANES`].
@@ -21,13 +21,12 @@ pub trait Simd: Copy {
     /// How many numbers in double precision it holds.
     const DOUBLES: usize = Self::LANES / 2;
 
-    /// How many vectors a tile of a product is wide, at most
-    /// [`MAX_TILE_VECTORS`]: with six rows, as many sums as there are registers
-    /// for.
+    /// The width of a product's tile in vectors, at most [`MAX_TILE_VECTORS`]: with six rows,
+    /// its sums fill the registers.
     const TILE_VECTORS: usize;
 
-    /// Whether other levels compute on nearly all machines, so that little code
-    /// counts for more than speed.
+    /// Whether other levels compute on nearly all machines, so that small code matters more
+    /// than speed.
     const IS_FALLBACK: bool = false;
 
     /// The same number in each lane.
@@ -42,8 +41,8 @@ pub trait Simd: Copy {
     /// `a * b + c`, rounded once on every level but the portable one.
     fn multiply_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 
-    /// `a * b + c` of single numbers in double precision, as [`Simd::multiply_add`]: for
-    /// what is left of a row.
+    /// `a * b + c` of single numbers in double precision, as [`Simd::multiply_add`]: for the
+    /// rest of a row.
     #[inline(always)]
     fn multiply_add_one(self, a: f64, b: f64, c: f64) -> f64 {
         a.mul_add(b, c)
@@ -64,7 +63,7 @@ pub trait Simd: Copy {
     /// [`Simd::DOUBLES`] numbers can be written at `to`.
     unsafe fn store_double(self, to: *mut f64, vector: Self::Double);
 
-    /// The larger of each element and 0; 0 for what is not a number.
+    /// The larger of each element and 0; 0 for NaN.
     fn rectify(self, a: Self::Vector) -> Self::Vector;
 
     /// `a` where `by` is above 0, and 0 elsewhere.
@@ -139,7 +138,7 @@ pub trait Simd: Copy {
     /// [`Simd::load_first`], which is slower than [`Simd::load`], only where it is needed.
     ///
     /// # Safety
-    /// As of [`Simd::load_first`].
+    /// That of [`Simd::load_first`].
     #[inline(always)]
     unsafe fn load_up_to(self, from: *const f32, count: usize) -> Self::Vector {
         // SAFETY: the caller vouches for `count` numbers.
@@ -149,7 +148,7 @@ pub trait Simd: Copy {
     /// [`Simd::store_first`], which is slower than [`Simd::store`], only where it is needed.
     ///
     /// # Safety
-    /// As of [`Simd::store_first`].
+    /// That of [`Simd::store_first`].
     #[inline(always)]
     unsafe fn store_up_to(self, to: *mut f32, vector: Self::Vector, count: usize) {
         // SAFETY: the caller vouches for `count` numbers.
@@ -202,7 +201,7 @@ pub trait Kernel {
     /// The type of its result.
     type Output;
 
-    /// Does it. Implementations are `#[inline(always)]`, or they would not be
+    /// Does the work. Implementations are `#[inline(always)]`; otherwise they would not be
     /// compiled for the level.
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }

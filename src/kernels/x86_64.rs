@@ -1,7 +1,7 @@
 //! AVX-512, and AVX2 with FMA and F16C.
 //!
-//! The functions here are inlined into entry points that are compiled for the
-//! level; a value of a level's type exists only where the processor has it.
+//! The functions here are inlined into entry points that are compiled for the level. A value
+//! of a level's type exists only if the processor has the level.
 
 use std::arch::x86_64::*;
 
@@ -335,8 +335,7 @@ fn sum(a: __m256) -> f32 {
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }
 
-/// The same of eight vectors at once: what `sum` adds to each other is added here, in as many
-/// steps, side by side.
+/// The sums of eight vectors at once, with the same additions as in `sum`, side by side.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn sums(of: [__m256; 8]) -> [f32; 8] {
@@ -370,12 +369,12 @@ fn halves(a: __m512) -> __m256 {
 /// Writes the transpose of 8 x 8 numbers.
 ///
 /// # Safety
-/// As of [`Simd::transpose`].
+/// That of [`Simd::transpose`].
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-    // Rows i and i + 4 share a register, so that what is left to do stays
-    // within its halves: a 4 x 4 transpose in each.
+    // Rows i and i + 4 share a register, so that the remaining work stays within its halves:
+    // a 4 x 4 transpose in each.
     let half = |row: usize, column: usize| {
         // SAFETY: the caller vouches for 8 rows of 8 numbers; `row` is below 4
         // and `column` 0 or 4, so that both loads lie in them.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytemuck::AnyBitPattern;
 
-/// Bytes that outlive every [`Buffer`] on them: a mapped file, for one.
+/// Bytes that outlive every [`Buffer`] on them, such as a mapped file.
 pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// An immutable slice of numbers: owned, or a view of [`SharedBytes`].
@@ -24,8 +24,8 @@ enum Memory<T> {
 }
 
 impl<T: AnyBitPattern> Buffer<T> {
-    /// The numbers in a range of bytes: a view where they lie aligned for
-    /// their type, a copy where they do not.
+    /// The numbers in a range of bytes: a view if they are aligned for their type, or else a
+    /// copy.
     ///
     /// `None` if the range is not inside the bytes or not a whole count of
     /// numbers.

@@ -16,7 +16,7 @@ pub enum Mix<'a> {
 }
 
 impl<'a> Mix<'a> {
-    /// Of one row of a field's column.
+    /// The mix for one row of a field's column.
     pub fn new(field: &Field, column: &'a Column, row: usize) -> Self {
         match field.kind {
             FieldKind::Numeric(scale) => {

@@ -1,5 +1,5 @@
-//! Who knows what: the chance that a person knows an item, given some that they
-//! knew and some that they did not.
+//! The chance that a person knows an item, given items that they knew and items that they did
+//! not.
 //!
 //! A mixture of Bernoulli distributions (Bishop 2006, section 9.3.3): people are
 //! of a few kinds, and within a kind, whether somebody knows one item says
@@ -21,11 +21,11 @@ pub struct Familiarity {
 }
 
 impl Familiarity {
-    /// From the kinds' shares, `[kinds]`, and the square roots of the probabilities
-    /// that one of the kind knows an item, in 255ths, `[items, kinds]`.
+    /// Takes the kinds' shares, `[kinds]`, and the square roots of the probabilities that
+    /// somebody of the kind knows an item, in 255ths, `[items, kinds]`.
     ///
     /// # Errors
-    /// In words, if there is no kind, the shares are not those of a whole, or
+    /// Says, in words, if there is no kind, if the sum of the shares is not 1, or if
     /// there is not one root for each item and kind.
     pub fn new(shares: Buffer<f32>, roots: Buffer<u8>) -> Result<Self, String> {
         let sum: f32 = shares.iter().sum();
@@ -41,10 +41,10 @@ impl Familiarity {
         Ok(Self { shares, roots })
     }
 
-    /// From probabilities themselves, `[items, kinds]`.
+    /// Takes probabilities instead of their roots, `[items, kinds]`.
     ///
     /// # Errors
-    /// As [`Familiarity::new`].
+    /// Those of [`Familiarity::new`].
     pub fn from_probabilities(shares: Vec<f32>, probabilities: &[f32]) -> Result<Self, String> {
         let root = |probability: &f32| (probability.sqrt() * PARTS).round() as u8;
         Self::new(shares.into(), probabilities.iter().map(root).collect())
@@ -70,8 +70,8 @@ impl Familiarity {
         self.roots.len() / self.kinds()
     }
 
-    /// The same of other items: of each, its place here; nobody knows one that
-    /// has none.
+    /// The same for other items, given each one's place here; nobody knows an item without
+    /// one.
     #[must_use]
     pub fn select(&self, places: impl Iterator<Item = Option<usize>>) -> Self {
         let kinds = self.kinds();
@@ -85,8 +85,8 @@ impl Familiarity {
         Self { shares: self.shares.clone(), roots: roots.into() }
     }
 
-    /// The chance that somebody is of each kind, `[kinds]`, who knows some items
-    /// and does not know others; all are below [`Familiarity::items`].
+    /// The chance of each kind, `[kinds]`, for somebody who knows some items and does not
+    /// know others; all are below [`Familiarity::items`].
     pub fn kinds_given(&self, known: &[u32], unknown: &[u32], kinds: &mut [f32]) {
         for (chance, share) in kinds.iter_mut().zip(self.shares.iter()) {
             *chance = share.max(f32::MIN_POSITIVE).ln();
@@ -108,8 +108,8 @@ impl Familiarity {
         kinds.iter_mut().for_each(|chance| *chance /= sum);
     }
 
-    /// The chance that somebody knows each item, `[items]`, who is of each kind
-    /// with the chance in `kinds`.
+    /// The chance that somebody knows each item, `[items]`, given the chance of each kind in
+    /// `kinds`.
     pub fn known(&self, kinds: &[f32], known: &mut [f32]) {
         for (known, row) in known.iter_mut().zip(self.roots.chunks_exact(kinds.len())) {
             let (parts, rest) = row.as_chunks::<8>();

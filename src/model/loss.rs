@@ -30,8 +30,8 @@ impl FromStr for Loss {
     }
 }
 
-/// The slope of the logistic curve at which a click counts as surprising as it
-/// can be: at a probability of some 5 %.
+/// The least slope of the logistic curve, at a probability of some 5 %: the most surprise of
+/// a click.
 pub(crate) const FLATTEST: f32 = 0.05;
 
 impl Loss {
@@ -66,8 +66,8 @@ impl Loss {
         }
     }
 
-    /// How far above the head's output the target lies, and the variance that
-    /// goes with it in multiples of the noise.
+    /// The distance of the target above the head's output, and its variance in multiples of
+    /// the noise.
     ///
     /// With clicks both are those of iteratively reweighted least squares
     /// (McCullagh and Nelder 1989): where the logistic curve is flat, a click
@@ -105,12 +105,12 @@ fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// How the head's units meet the ratings'.
+/// The conversion between the head's units and ratings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Output {
     /// The loss that the head was trained for.
     pub loss: Loss,
-    /// Rating units in one of the head's; 1 with [`Loss::Bce`].
+    /// The number of rating units in one of the head's; 1 with [`Loss::Bce`].
     pub scale: f32,
     /// The rating at which the head is 0; 0 with [`Loss::Bce`].
     pub offset: f32,
@@ -143,7 +143,7 @@ impl Output {
         }
     }
 
-    /// Whether a rating can be learned from, and what is expected if not.
+    /// Checks that a rating can be learned from; if not, says what is expected.
     pub fn check(&self, rating: f32) -> Result<(), &'static str> {
         match self.loss {
             Loss::Mse | Loss::SmoothL1 if !self.target(rating).is_finite() => {

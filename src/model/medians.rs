@@ -1,4 +1,4 @@
-//! From predicted ratings to predictive medians.
+//! Predictive medians, given predicted ratings.
 
 /// The median of a user's rating, given the predicted rating: a rising staircase.
 ///
@@ -7,14 +7,15 @@
 /// there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Medians {
-    /// The predicted ratings from which on the next value is the median, in ascending order.
+    /// The predicted ratings at which the median changes to the next value, in ascending
+    /// order.
     cuts: Vec<f32>,
-    /// The medians: one more than there are cuts, in ascending order.
+    /// The medians, one more than cuts, in ascending order.
     values: Vec<f32>,
 }
 
 impl Medians {
-    /// Of `values`, the next one from each of the `cuts` on.
+    /// Takes the medians `values`; each of the `cuts` begins the next one.
     ///
     /// # Errors
     /// Says, in words, if there is not one value more than cuts, or if numbers do
@@ -33,17 +34,17 @@ impl Medians {
         Ok(Self { cuts, values })
     }
 
-    /// The median where so much is predicted.
+    /// The median for a predicted rating.
     pub fn of(&self, predicted: f32) -> f32 {
         self.values[self.cuts.partition_point(|cut| *cut <= predicted)]
     }
 
-    /// The predicted ratings from which on the next value is the median.
+    /// The predicted ratings at which the median changes to the next value.
     pub fn cuts(&self) -> &[f32] {
         &self.cuts
     }
 
-    /// The medians, one more than there are cuts.
+    /// The medians, one more than cuts.
     pub fn values(&self) -> &[f32] {
         &self.values
     }

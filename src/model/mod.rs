@@ -30,8 +30,8 @@ use crate::{Error, Result};
 
 /// A meta-trained model: embeddings, and the head that every new user starts from.
 ///
-/// Cloning is cheap: clones share one model, and whatever is made from it
-/// keeps it alive. May be used from any number of threads at once.
+/// Cloning is cheap: clones share one model, and everything made from it keeps it alive. May
+/// be used from any number of threads at once.
 #[derive(Clone, Debug)]
 pub struct Model(Arc<Opened>);
 
@@ -40,7 +40,7 @@ struct Opened {
     contents: Contents,
     body: Option<Network>,
     head: Network,
-    /// The head as every user has one of their own: see [`Network::without_user`].
+    /// The layers of every user's own head: see [`Network::without_user`].
     user_head: Network,
     user_start: Arc<Vec<f32>>,
     /// The prior standard deviations of own heads, with the ridge solver.
@@ -57,8 +57,8 @@ struct Opened {
 impl Model {
     /// Maps and checks a weight file.
     ///
-    /// While the model lives, the file may be deleted or replaced by another
-    /// that is renamed over it, but must not be changed in place.
+    /// While the model lives, the file may be deleted, or replaced by renaming another over
+    /// it, but it must not be changed in place.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be mapped, [`Error::WeightFile`] if it
@@ -76,7 +76,7 @@ impl Model {
         Self::from_shared(Arc::new(bytes))
     }
 
-    /// Opens a weight file's bytes where they lie.
+    /// Opens a weight file's bytes without copying them.
     ///
     /// # Errors
     /// [`Error::WeightFile`] if they break the format.
@@ -180,33 +180,31 @@ impl Model {
         &self.0.contents.config
     }
 
-    /// All that the weight file holds.
+    /// The contents of the weight file.
     pub fn contents(&self) -> &Contents {
         &self.0.contents
     }
 
-    /// A number that tells this model from others: a hash of all that scores
-    /// depend on.
+    /// A number that tells this model from others: a hash of everything that scores depend
+    /// on.
     ///
     /// The first call reads the whole model.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint_in(self.config().catalog)
     }
 
-    /// The same with a catalogue of that precision, whatever the model's own is.
+    /// The same number for a catalogue of this precision, whatever the model's own is.
     pub(crate) fn fingerprint_in(&self, precision: Precision) -> u64 {
         let single = self.0.fingerprint.get_or_init(|| file::fingerprint(&self.0.contents));
         file::fingerprint_in(*single, precision)
     }
 
-    /// Whether the model knows how far a rating may lie from its score: with the
-    /// ridge solver it does.
+    /// Whether the model has standard deviations of ratings; with the ridge solver it does.
     pub fn has_deviations(&self) -> bool {
         self.has_ratings() && matches!(self.config().local, Local::Ridge(_))
     }
 
-    /// Whether the model predicts ratings: one that was trained on positive-only data does
-    /// not.
+    /// Whether the model predicts ratings; a model trained on positive-only data does not.
     pub fn has_ratings(&self) -> bool {
         self.config().has_ratings()
     }
@@ -288,7 +286,7 @@ impl Model {
     }
 }
 
-/// Whether the head for choosing has what it needs.
+/// Checks that the head for choosing has its priors and items.
 fn check_choice_priors(contents: &Contents) -> Result<(), String> {
     let Config { choice, item_fields, user_fields, .. } = &contents.config;
     match (choice, &contents.choice) {
@@ -303,7 +301,7 @@ fn check_choice_priors(contents: &Contents) -> Result<(), String> {
     }
 }
 
-/// Whether the priors are there and fit the configuration.
+/// Checks that the priors exist and fit the configuration.
 fn check_priors(contents: &Contents) -> Result<(), String> {
     let Config { factors, item_fields, user_fields, .. } = &contents.config;
     match &contents.item_prior {

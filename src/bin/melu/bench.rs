@@ -77,7 +77,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Measures other instructions in a process of its own: a process chooses once.
+/// Measures other instructions in a separate process, since a process chooses its instructions
+/// once.
 fn measure_apart(arguments: &Arguments, kernel: &str) -> Result<Json> {
     let mut command =
         Command::new(std::env::current_exe().context("cannot find the program's own path")?);

@@ -36,7 +36,7 @@ pub struct VerifyArguments {
 }
 
 pub fn verify(arguments: &VerifyArguments) -> Result<()> {
-    // Opening checks all that can be checked without computing.
+    // Opening checks everything that can be checked without computing.
     let model = Model::open(&arguments.model)?;
     let mut scored = 0;
     if let Some(catalog) = model.catalog()? {

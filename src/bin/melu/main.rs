@@ -68,7 +68,7 @@ impl Command {
 fn main() -> ExitCode {
     match CommandLine::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read along has seen enough: `melu evidence MODEL | head`.
+        // The reader of the output has closed it: `melu evidence MODEL | head`.
         Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::note(format_args!("melu: {}", message(&error)));

@@ -1,4 +1,4 @@
-//! One person, as the command line describes them.
+//! A person described on the command line.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -20,7 +20,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// The person as a user of the catalogue, adapted to what they said.
+    /// The person as a user of the catalogue, adapted to their answers.
     pub fn user(&self, catalog: &Catalog, scratch: &mut Scratch) -> Result<User> {
         let profile = profile(catalog.model(), &self.user)?;
         let mut user = User::new(catalog, &profile)?;
@@ -49,7 +49,7 @@ fn rating(text: &str) -> Result<(String, f32), String> {
     Ok((id.into(), rating))
 }
 
-/// Values by name, or by index where the model has no names for a field's values.
+/// Values by name, or by index if the model has no names for a field's values.
 fn profile<'a>(model: &Model, given: &'a [(String, String)]) -> Result<Vec<(&'a str, Value<'a>)>> {
     let contents = model.contents();
     let value = |(name, value): &'a (String, String)| {
@@ -73,7 +73,7 @@ fn profile<'a>(model: &Model, given: &'a [(String, String)]) -> Result<Vec<(&'a 
     given.iter().map(value).collect()
 }
 
-/// The items of these ids.
+/// The items with these ids.
 pub fn find<'a>(catalog: &Catalog, ids: impl IntoIterator<Item = &'a String>) -> Result<Vec<u32>> {
     let find = |id: &String| {
         catalog.find(id).with_context(|| format!("there is no item \"{id}\" in the catalogue"))

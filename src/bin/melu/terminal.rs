@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use melu::data::Dataset;
 use serde::Serialize;
 
-/// The seed of every split inside a training part: one split, so that what is
-/// trained on it and what is measured on it fit each other.
+/// The seed of every split inside a training part: there is only one split, so that training
+/// and evaluation agree.
 const INSIDE: u64 = 0;
 
 /// A data folder, or the split inside its training part.
@@ -38,7 +38,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(serde_json::to_string(value)?)
 }
 
-/// Whether printing failed because nobody reads any more.
+/// Whether printing failed because the reader has closed the output.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.downcast_ref::<io::Error>();
     io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -46,7 +46,7 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Prints a line about what is being done on standard error.
 pub fn note(line: impl Display) {
-    // Where nobody can be told, there is nothing to be done about it.
+    // If the message cannot be printed, nothing else can be done.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
@@ -67,8 +67,7 @@ pub fn print_table(table: &Table) -> Result<()> {
     print(format_args!("{}\n", table.trim_fmt()))
 }
 
-/// A progress bar on standard error, shown where that is a terminal, and
-/// cleared when dropped.
+/// A progress bar on standard error, shown if that is a terminal, and cleared when dropped.
 pub struct Progress(ProgressBar);
 
 impl Progress {
@@ -101,7 +100,7 @@ impl Drop for Progress {
     }
 }
 
-/// A duration as people say it.
+/// A duration for people.
 pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{s:.1} s"),

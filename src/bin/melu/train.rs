@@ -241,7 +241,7 @@ fn train(
     let mut bar = terminal::Progress::new("training");
     let mut trouble = Ok(());
     let mut epoch_begin = Instant::now();
-    // Tasks that the epoch had when this run came to it: 0 but after resuming.
+    // The tasks that the epoch had already seen when this run began: 0 except after resuming.
     let mut skipped: Option<usize> = None;
     let mut validation = String::new();
     let mut ndcg20 = None;
@@ -289,7 +289,7 @@ fn train(
                             "validation_ndcg20": ndcg20,
                             "tasks_per_second": speed,
                         });
-                        // Whoever read along may leave; the model is still wanted.
+                        // If the reader of the output leaves, the training continues.
                         trouble = print_json(&line).or_else(|error| {
                             if is_broken_pipe(&error) { Ok(()) } else { Err(error) }
                         });
@@ -297,7 +297,8 @@ fn train(
                     (epoch_begin, skipped) = (Instant::now(), Some(0));
                 }
             }
-            // What a checkpoint does not hold is not interrupted for it.
+            // The training for lists is not interrupted, since a checkpoint does not hold its
+            // state.
             let held = matches!(progress, Progress::Batch { .. } | Progress::Epoch { .. });
             let pause = held && run_begin.elapsed() >= BETWEEN_CHECKPOINTS;
             if trouble.is_err() || pause || stop.load(Ordering::Relaxed) {

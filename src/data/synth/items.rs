@@ -1,4 +1,4 @@
-//! The items of a generated world: what they are, and who comes across them.
+//! The items of a generated world: their content and popularity.
 
 use std::collections::HashSet;
 
@@ -12,14 +12,14 @@ use super::words::{COUNTRIES, GENRES, STUDIOS, titles};
 /// An item's content; indices are into the lists of names.
 pub(super) struct Item {
     pub title: String,
-    /// One to three that differ.
+    /// One to three different ones.
     pub genres: Vec<usize>,
     pub studio: usize,
     pub country: usize,
     pub year: i32,
 }
 
-/// Makes up items.
+/// Generates items.
 pub(super) fn generate(count: usize, rng: &mut impl Rng) -> Vec<Item> {
     let homes = STUDIOS.map(|_| rng.random_range(0..COUNTRIES.len()));
     let titles = titles(count, rng);
@@ -41,8 +41,8 @@ pub(super) fn generate(count: usize, rng: &mut impl Rng) -> Vec<Item> {
     titles.into_iter().map(&mut item).collect()
 }
 
-/// How likely people come across each item: few items are known to nearly
-/// everyone, and most to few.
+/// How likely people are to come across each item: few items are known to nearly everyone,
+/// and most to few people.
 pub(super) struct ItemPopularity {
     weights: Vec<f64>,
     /// `None` if there is no item.
@@ -57,8 +57,8 @@ impl ItemPopularity {
         Self { weights, draw }
     }
 
-    /// `count` items that somebody chooses, in ascending order and each once: they come
-    /// across one after another by popularity, and choose each with its `chance`.
+    /// `count` different items that somebody chooses, in ascending order. They come across
+    /// items by popularity, and choose each with its `chance`.
     pub fn choose(
         &self,
         count: usize,
@@ -66,7 +66,7 @@ impl ItemPopularity {
         rng: &mut impl Rng,
     ) -> Vec<u32> {
         let mut items = match &self.draw {
-            // Repetitions are drawn and dropped where they are few ...
+            // If repetitions are few, they are drawn and dropped ...
             Some(draw) if count < self.weights.len() / 8 => {
                 let mut items = HashSet::with_capacity(count);
                 while items.len() < count {
@@ -77,7 +77,7 @@ impl ItemPopularity {
                 }
                 items.into_iter().collect()
             }
-            // ... and else a number is drawn for each item, which comes to the same.
+            // ... and otherwise a number is drawn for each item, which is equivalent.
             _ => {
                 let weight = |item: usize| {
                     self.weights.get(item).copied().unwrap_or_default() * chance(item as u32)

@@ -1,4 +1,4 @@
-//! A generated world: made-up people and items, with tastes that are known.
+//! A generated world: people and items, with known tastes.
 
 mod items;
 mod stars;
@@ -27,14 +27,14 @@ pub struct SynthOptions {
     pub users: usize,
     /// How many items; at least 1.
     pub items: usize,
-    /// The mean number of items that a user chooses, and rates; at least 1, at most
-    /// `items`. Some users choose several times as many as others.
+    /// The mean number of items that a user chooses and rates; at least 1, at most `items`.
+    /// Some users choose several times as many as others.
     pub ratings_per_user: usize,
-    /// The standard deviation of what users say around what they think, in
-    /// stars, before it is rounded to half stars; finite, 0 or more.
+    /// The standard deviation of users' ratings around their opinions, in stars, before
+    /// rounding to half stars; finite, 0 or more.
     pub noise: f32,
-    /// Whether the log has only what was chosen, without ratings. The world, and what
-    /// people choose, are the same.
+    /// Whether the log has only choices, without ratings. The world and people's choices are
+    /// the same.
     pub positive_only: bool,
     /// The share of users that count as new, 0 to 1.
     pub new_users: f32,
@@ -89,7 +89,7 @@ impl SynthOptions {
     }
 }
 
-/// Made-up people and items, who think and say what about what.
+/// Generated people and items, with their opinions, choices and ratings.
 ///
 /// A user's opinion of an item depends on the item (its content, and a quality of its own),
 /// on the user (a bias) and most of all on how well the item's content matches the user's
@@ -106,7 +106,7 @@ pub struct World {
 }
 
 impl World {
-    /// Makes up a world. Takes memory in proportion to users, items and ratings.
+    /// Generates a world. Takes memory in proportion to users, items and ratings.
     ///
     /// # Errors
     /// [`Error::Argument`] for an option that is out of its range.
@@ -135,10 +135,10 @@ impl World {
         Ok(Self { options: *options, items, tastes, chosen })
     }
 
-    /// The mean rating that the user would give the item, rounding and the ends
-    /// of the scale included. No prediction has a smaller expected squared error.
+    /// The mean rating that the user would give the item, including the effects of rounding
+    /// and of the ends of the scale. No prediction has a smaller expected squared error.
     ///
-    /// Not a number (NaN) for a user or item that there is not.
+    /// NaN for a user or item that does not exist.
     pub fn expected(&self, user: u32, item: u32) -> f32 {
         match self.tastes.score(user, item) {
             Some(score) => expected_rating(score, self.options.noise.into()),
@@ -149,7 +149,7 @@ impl World {
     /// The user's answer about the item: half stars from 0.5 to 5, always the same. The
     /// ratings of [`World::dataset`] are such answers.
     ///
-    /// Not a number (NaN) for a user or item that there is not.
+    /// NaN for a user or item that does not exist.
     pub fn answer(&self, user: u32, item: u32) -> f32 {
         let Some(score) = self.tastes.score(user, item) else { return f32::NAN };
         let mut rng = generator(self.options.seed, Purpose::Answers, user.into(), item.into());
@@ -157,13 +157,11 @@ impl World {
         rating(score + f64::from(self.options.noise) * noise)
     }
 
-    /// Writes a data folder, and beside it `expected.csv`: what
-    /// [`World::expected`] says for each choice.
+    /// Writes a data folder, and `expected.csv` with [`World::expected`] for each choice.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the folder is neither new nor empty, and
-    /// [`Error::Io`] for what the operating system refuses. Neither leaves
-    /// anything behind.
+    /// [`Error::Argument`] if the folder is neither new nor empty, and [`Error::Io`]
+    /// if the operating system refuses. Neither leaves anything behind.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let new = NewFolder::create(folder)?;
         new.text("dataset.toml", &self.settings())?;
@@ -178,7 +176,7 @@ impl World {
     /// The data set that [`Dataset::open`] gives for the written folder.
     ///
     /// # Errors
-    /// None that is known of.
+    /// No known ones.
     pub fn dataset(&self) -> Result<Dataset> {
         Dataset::read(Path::new(""), &|path| {
             let table = self.files().into_iter().find(|table| path == Path::new(table.file()));

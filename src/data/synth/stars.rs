@@ -1,4 +1,4 @@
-//! From a noise-free score to the half stars that people give.
+//! Turns a noise-free score into the half stars that people give.
 
 /// The lowest and the highest rating.
 const LOWEST: f64 = 0.5;
@@ -11,7 +11,7 @@ pub(super) fn rating(score: f64) -> f32 {
 
 /// The mean of [`rating`] over a normally distributed score.
 pub(super) fn expected_rating(mean: f64, deviation: f64) -> f32 {
-    // A rating is the lowest, and half a star for each bound that the score passes.
+    // A rating is the lowest one, plus half a star for each bound that the score exceeds.
     let passes = |bound: f64| {
         if deviation > 0.0 {
             normal_distribution((mean - bound) / deviation)

@@ -10,8 +10,8 @@ use rand_distr::{Distribution, StandardNormal};
 use super::items::Item;
 use super::words::{AGES, COUNTRIES, GENRES, OCCUPATIONS, REGIONS, STUDIOS};
 
-/// The mean over all users and items. People choose what they like, so that the mean of
-/// what they rate is 0.9 higher.
+/// The mean over all users and items. People choose what they like, so the mean of their
+/// ratings is 0.9 higher.
 const MEAN: f64 = 2.7;
 
 // The variance of scores, 1.11 in all, of which choosing leaves three quarters: a
@@ -23,10 +23,10 @@ const BIAS: f64 = 0.12;
 const PROFILE_TASTE: f64 = 0.14;
 const PERSONAL_TASTE: f64 = 0.70;
 
-// How likely people choose what they come across: hardly ever what they would dislike,
-// every other time what they would like by one and a half stars more than most. Then
-// ratings spread as MovieLens 1M's do, and lists from choices beat the most popular
-// items by as much.
+// How likely people are to choose an item that they come across: hardly ever if they would
+// dislike it, and every other time if they would like it one and a half stars more than most
+// items. Then ratings spread as MovieLens 1M's do, and lists from choices beat the most
+// popular items by as much.
 const MIN_CHANCE: f64 = 0.02;
 const EVEN_CHANCE_AT: f64 = 1.5;
 const STEEPNESS: f64 = 3.0;
@@ -37,17 +37,16 @@ const STUDIO: usize = GENRES.len();
 const COUNTRY: usize = STUDIO + STUDIOS.len();
 const YEAR: usize = COUNTRY + COUNTRIES.len();
 
-/// How many traits run through all of a person's tastes: who likes one thing
-/// tends to like certain others.
+/// The number of traits in a person's tastes: people who like one thing tend to like certain
+/// others.
 const TRAITS: usize = 4;
 /// The share of personal taste that follows from the traits.
 const BY_TRAITS: f64 = 0.7;
 
-/// A number for each feature: how much of it an item has, or what it is worth to
-/// somebody.
+/// A number for each feature: its amount in an item, or its worth to somebody.
 type TasteFeatures = [f32; FEATURES];
 
-/// Who somebody is; indices are into the lists of names.
+/// A person's profile; indices are into the lists of names.
 #[derive(Clone, Copy)]
 pub(super) struct PersonProfile {
     pub age: usize,
@@ -57,7 +56,7 @@ pub(super) struct PersonProfile {
 
 /// Everybody's opinions of everything.
 pub(super) struct Tastes {
-    /// Less the mean of all items, so that tastes do not add to the biases.
+    /// The mean of all items is subtracted, so that tastes do not add to the biases.
     contents: Vec<TasteFeatures>,
     main_effects: Vec<f64>,
     profiles: Vec<PersonProfile>,
@@ -66,7 +65,7 @@ pub(super) struct Tastes {
 }
 
 impl Tastes {
-    /// Makes up tastes; `stream(n)` is the `n`-th user's own randomness.
+    /// Generates tastes; `stream(n)` is the `n`-th user's own randomness.
     pub fn generate<R: Rng>(
         items: &[Item],
         users: usize,
@@ -121,13 +120,13 @@ impl Tastes {
         Self { contents, main_effects, profiles, biases, weights: personal }
     }
 
-    /// Who each user is.
+    /// Each user's profile.
     pub fn profiles(&self) -> &[PersonProfile] {
         &self.profiles
     }
 
-    /// How likely the user is to choose the item on coming across it: by what the user
-    /// thinks of it beside other items. Above 0; 0 beyond the last of either.
+    /// How likely the user is to choose the item on coming across it, by the user's opinion
+    /// of it relative to other items. Above 0; 0 if either does not exist.
     pub fn chance(&self, user: u32, item: u32) -> f64 {
         let Some(score) = self.score(user, item) else { return 0.0 };
         let bias = self.biases.get(user as usize).copied().unwrap_or_default();
@@ -143,7 +142,7 @@ impl Tastes {
     }
 }
 
-/// The items' contents, less their mean.
+/// The items' contents minus their mean.
 fn contents(items: &[Item]) -> Vec<TasteFeatures> {
     let mut contents: Vec<TasteFeatures> = items
         .iter()
@@ -187,7 +186,7 @@ fn combined<'a>(parts: impl IntoIterator<Item = (f64, &'a TasteFeatures)>) -> Ta
     sum
 }
 
-/// The numbers less their mean, and times what gives them this variance.
+/// The numbers minus their mean, scaled to this variance.
 fn scaled(numbers: impl Iterator<Item = f64>, variance: f64) -> Vec<f64> {
     let mut numbers: Vec<f64> = numbers.collect();
     let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
@@ -214,8 +213,7 @@ fn factor(
     factor_to(variance, squares.sum::<f64>() / PAIRS as f64)
 }
 
-/// The factor from one variance to another; 0 where there is none to begin with,
-/// as in a world of one item.
+/// The factor from one variance to another; 0 if the first is 0, as in a world of one item.
 fn factor_to(variance: f64, present: f64) -> f64 {
     if present > 1e-12 { (variance / present).sqrt() } else { 0.0 }
 }

@@ -1,4 +1,4 @@
-//! Made-up names.
+//! Generated names.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -176,14 +176,14 @@ const ENDINGS: [&str; 20] = [
     " Goes Home",
 ];
 
-/// Titles that all differ.
+/// Different titles.
 pub(super) fn titles(count: usize, rng: &mut impl Rng) -> Vec<String> {
     let mut pairs: Vec<(&str, &str)> = ADJECTIVES
         .iter()
         .flat_map(|&adjective| NOUNS.iter().map(move |&noun| (adjective, noun)))
         .collect();
     pairs.shuffle(rng);
-    // Plain titles first; then the same with an ending, and then with a number.
+    // Plain titles come first, then the same titles with an ending, and then with a number.
     let parts = 1..;
     let titles = parts.flat_map(|part| {
         let pairs = &pairs;

@@ -6,12 +6,11 @@ use super::choices::{Choice, Choices, Counted};
 
 /// A simple recommender, fitted to some users' interactions.
 pub trait Baseline: Send + Sync {
-    /// Scores all items of the data folder for a user who made these choices, best
-    /// highest. Where it has nothing to say, scores are equal: then the more popular
-    /// item comes first.
+    /// Scores all items of the data folder for a user who made these choices, best highest.
+    /// If it knows nothing, scores are equal; then the more popular item comes first.
     fn score(&self, answers: &[Choice], scores: &mut [f32]);
 
-    /// Whether it has something to say of items that nobody in training chose.
+    /// Whether it can score items that nobody in training chose.
     fn knows_new_items(&self) -> bool {
         false
     }
@@ -20,9 +19,10 @@ pub trait Baseline: Send + Sync {
     fn settings(&self) -> String;
 }
 
-/// One that takes long to fit, and can then be mixed with popularity for nothing.
+/// A baseline that takes long to fit, and can then be mixed with popularity at no cost.
 pub trait Mixed: Baseline + Sized + 'static {
-    /// The same with how popular each item is, in logarithms, added to its score, times this.
+    /// The same baseline with this weight times the logarithm of each item's popularity added
+    /// to its score.
     fn with_popularity(&self, weight: f32) -> Self;
 }
 

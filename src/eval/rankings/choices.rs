@@ -1,8 +1,8 @@
-//! Who chose what in training.
+//! Users' choices in training.
 
 use crate::data::{Feedback, Rated, UserRatings};
 
-/// A user's interaction with an item, as recommenders of lists see it.
+/// A user's interaction with an item, for recommenders of lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The item's row in the data folder.
@@ -23,7 +23,7 @@ impl Choice {
 /// Which interactions count: a setting of most simple recommenders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// All of them: to have met an item says something, also if it was disliked.
+    /// All of them: even a disliked item says something, since it was chosen.
     All,
     /// Those that were liked.
     Liked,
@@ -53,7 +53,7 @@ impl std::fmt::Display for Counted {
     }
 }
 
-/// Users' interactions, and nothing else of them.
+/// Users' interactions.
 #[derive(Clone, Debug)]
 pub struct Choices {
     /// How many items the data folder has, chosen or not.
@@ -73,7 +73,7 @@ impl Choices {
         Self { items, users }
     }
 
-    /// Who chose what, both ways round.
+    /// Users' items and items' users.
     pub fn lists(&self, counted: Counted) -> Lists {
         let counted = |user: &Vec<Choice>| {
             let counted = user.iter().filter(|choice| counted.counts(choice));
@@ -97,7 +97,7 @@ impl Choices {
     }
 }
 
-/// Who chose what.
+/// Users' items and items' users.
 #[derive(Clone, Debug)]
 pub struct Lists {
     /// Each user's items, in ascending order.

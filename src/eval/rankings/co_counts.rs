@@ -4,15 +4,15 @@ use rayon::prelude::*;
 
 use super::choices::{Choices, Counted, Lists};
 
-/// How many pairs of items are remembered: 256 MB. Those of up to 5,656 items are all
-/// there; of more, each item's most similar ones.
+/// The number of pairs of items that are stored, in 256 MB: all pairs of up to 5,656 items,
+/// or each item's most similar ones if there are more.
 const REMEMBERED: usize = 32_000_000;
 
 /// The number added to the root of the product of two items' counts, so that two rare items
 /// with one common user do not count as the most similar ones.
 const SHRINKAGE: f64 = 10.0;
 
-/// For each item, the items that users chose beside it, and how many did.
+/// For each item, the items that its users also chose, and the number of these users.
 #[derive(Clone, Debug)]
 pub struct CommonUsers {
     /// Which interactions are counted.

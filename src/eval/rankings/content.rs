@@ -6,20 +6,20 @@ use super::baseline::{Baseline, Mixed};
 use super::choices::{Choice, Choices, Counted};
 use crate::data::Table;
 
-/// Items that a value's mean popularity is pulled to the mean of all by, as if it had them.
+/// The number of items with which a value's mean popularity is pulled to the mean of all.
 const DAMPING: f32 = 5.0;
 
 /// How items are described: by the values of their categorical fields, weighted by how rare
 /// these are (TF-IDF).
 #[derive(Debug)]
 pub struct Descriptions {
-    /// For each item its values, and their weights, whose squares add up to 1.
+    /// Each item's values and their weights, whose squares add up to 1.
     items: Vec<Vec<(u32, f32)>>,
     values: usize,
 }
 
 impl Descriptions {
-    /// Of all items of a data folder; `None` if nothing describes them.
+    /// Describes all items of a data folder; `None` if nothing describes them.
     pub fn new(table: &Table) -> Option<Self> {
         let mut items: Vec<Vec<(u32, f32)>> = vec![Vec::new(); table.len()];
         let mut values = 0;
@@ -44,8 +44,8 @@ impl Descriptions {
         some.then_some(Self { items, values: values as usize })
     }
 
-    /// How popular an item is for what describes it: the mean over its values of the damped
-    /// mean logarithm of how many users chose another item with that value.
+    /// An item's popularity predicted from its description: the mean over its values of the
+    /// damped mean logarithm of the number of users who chose another item with that value.
     fn popularity(&self, choices: &Choices) -> Vec<f32> {
         let counts = choices.counts(Counted::All);
         let known = || self.items.iter().zip(&counts).filter(|(_, count)| **count > 0);
@@ -75,8 +75,8 @@ impl Descriptions {
     }
 }
 
-/// The sum over the user's choices of the cosine of both items' descriptions, and how popular
-/// an item with such a description is: all that can be said of new items by simple means.
+/// The sum over the user's choices of the cosine of both items' descriptions, and the
+/// popularity predicted from the description. Simple methods can say no more about new items.
 #[derive(Clone, Debug)]
 pub struct ContentRanker {
     counted: Counted,

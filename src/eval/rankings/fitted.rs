@@ -16,7 +16,7 @@ use crate::data::{Dataset, Table, UserRatings};
 use crate::eval::Given;
 
 /// Item-kNN's settings to choose from: powers of the answered item's count and of the scored
-/// one's; what shrinks similarities makes less of a difference.
+/// one's; the shrinkage of similarities matters less.
 const OF_ANSWERS: [f32; 2] = [0.5, 1.0];
 const OF_SCORED: [f32; 4] = [0.3, 0.4, 0.5, 0.6];
 const SHRINKAGE: f32 = 20.0;
@@ -24,7 +24,7 @@ const SHRINKAGE: f32 = 20.0;
 /// EASE's penalties to choose from.
 const PENALTIES: [f64; 4] = [1000.0, 100.0, 300.0, 3000.0];
 
-/// iALS's settings to choose from, and its sweeps: inside training half as many.
+/// iALS's settings to choose from, and its sweeps; half as many are made inside training.
 const FITTINGS: [Fitting; 6] = [
     Fitting { absence: 0.3, penalty: 0.01 },
     Fitting { absence: 0.1, penalty: 0.01 },
@@ -38,30 +38,31 @@ const SWEEPS: usize = 8;
 /// Weights of popularity to choose from, for both of these.
 const POPULARITIES: [f32; 3] = [0.0, 0.02, 0.05];
 
-/// Those of a description's popularity; never 0, as without any answer it is all there is.
+/// Weights of a description's popularity to choose from; never 0, since without answers there
+/// is nothing else.
 const CONTENT_POPULARITIES: [f32; 4] = [0.1, 0.3, 1.0, 3.0];
 
-/// A simple recommender for each number of answers, with the settings that are best there
-/// for users held back inside training: more than a service would do, so that nobody can
-/// say that it was set badly.
+/// A simple recommender for each number of answers, with the settings that are best there for
+/// users held back inside training: more than a service would do, so that the comparison is
+/// fair to it.
 pub struct FittedRanker {
     pub ranker: Ranker,
     by_given: [Arc<dyn Baseline>; Given::ALL.len()],
 }
 
 impl FittedRanker {
-    /// The one for so many answers.
+    /// The recommender for this number of answers.
     pub fn of(&self, given: Given) -> &dyn Baseline {
         let place = Given::ALL.iter().position(|other| *other == given).unwrap_or(0);
         &*self.by_given[place]
     }
 
-    /// Whether it has something to say of new items.
+    /// Whether it can score new items.
     pub fn knows_new_items(&self) -> bool {
         self.by_given.iter().all(|baseline| baseline.knows_new_items())
     }
 
-    /// Whether it makes lists of these.
+    /// Whether it makes lists of these candidates.
     pub fn ranks(&self, among: Among) -> bool {
         among != Among::New || self.knows_new_items()
     }
@@ -109,10 +110,10 @@ impl FittedRanker {
     }
 }
 
-/// All of them, in [`Ranker::ALL`]'s order, and how they were set.
+/// All recommenders, in the order of [`Ranker::ALL`], and their settings.
 ///
 /// Fits on the threads of the current pool; `known` are the items that somebody in training
-/// chose, by falling popularity. `progress` is told what is fitted.
+/// chose, by falling popularity. `progress` gets the current work.
 pub fn fit(
     dataset: &Dataset,
     training: &[UserRatings],
@@ -148,8 +149,8 @@ pub fn fit(
     (fitted, settings)
 }
 
-/// One that is fitted with each of some settings, and mixed with each weight of popularity:
-/// `inside` fits it without the users held back, `whole` to all.
+/// Fits a recommender with each of some settings, and mixes it with each weight of
+/// popularity: `inside` fits it without the held-back users, `whole` to all users.
 fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
     ranker: Ranker,
     trial: &RankerTrial,
@@ -178,7 +179,7 @@ fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
     })
 }
 
-/// EASE, where the matrix to invert is not too large.
+/// EASE, if the matrix to invert is not too large.
 fn fit_ease(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
     let grams = |choices: &Choices| -> Option<Vec<Gram>> {
         kinds.iter().map(|counted| Gram::new(choices, *counted)).collect()
@@ -251,13 +252,13 @@ fn fit_popular(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Opt
     })
 }
 
-/// Each of the first with each of the others.
+/// All pairs of the first and the others.
 fn pairs<A: Copy, B: Copy>(first: impl IntoIterator<Item = A>, others: &[B]) -> Vec<(A, B)> {
     first.into_iter().flat_map(|first| others.iter().map(move |other| (first, *other))).collect()
 }
 
-/// For each number of answers the best of some settings by what they are worth, the first of
-/// equal ones; `None` of no settings.
+/// The best settings for each number of answers, the first of equal ones; `None` without
+/// settings.
 fn choose<S: Copy>(found: &[(S, Worth)]) -> Option<[S; Given::ALL.len()]> {
     let (first, _) = found.first()?;
     let mut chosen = [*first; Given::ALL.len()];

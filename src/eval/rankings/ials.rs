@@ -1,4 +1,4 @@
-//! iALS: users and items as vectors, by least squares over what was and was not chosen.
+//! iALS: vectors of users and items, by least squares over all pairs, chosen or not.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub struct Ials {
 }
 
 impl Ials {
-    /// Fits to users' interactions, users and items in turn so many times, on the threads of
+    /// Fits to users' interactions, users and items in turn `sweeps` times, on the threads of
     /// the current pool.
     pub fn new(choices: &Choices, counted: Counted, fitting: Fitting, sweeps: usize) -> Self {
         let Fitting { absence, penalty } = fitting;

@@ -6,14 +6,13 @@ use rayon::prelude::*;
 
 use crate::kernels::cholesky::{self, mirror_up};
 
-/// Rows that are eliminated at a time.
+/// The number of rows that are eliminated together.
 const BLOCK: usize = 128;
 
-/// Replaces a matrix by its inverse, by Gauss and Jordan's elimination of whole blocks,
-/// on the threads of the current pool. Without pivoting, which a positive definite
-/// matrix does not need.
+/// Replaces a matrix by its inverse, by Gauss and Jordan's elimination of whole blocks, on
+/// the threads of the current pool. A positive definite matrix needs no pivoting.
 ///
-/// `false` if it is not positive definite: what is left in it then is of no use.
+/// Returns `false` if it is not positive definite; its contents are then of no use.
 #[must_use]
 pub fn invert(matrix: &mut Array2<f64>) -> bool {
     let n = matrix.nrows();
@@ -23,7 +22,7 @@ pub fn invert(matrix: &mut Array2<f64>) -> bool {
         let mut rows = Array2::zeros((to - from, n));
         general_mat_mul(1.0, &pivot, &matrix.slice(s![from..to, ..]), 0.0, &mut rows);
         rows.slice_mut(s![.., from..to]).assign(&pivot);
-        // Other rows have what stands in the pivot's columns taken from them.
+        // Eliminates the pivot's columns from the other rows.
         let others = matrix.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate();
         let others: Vec<_> = others.filter(|(block, _)| block * BLOCK != from).collect();
         others.into_par_iter().for_each(|(_, mut other)| {

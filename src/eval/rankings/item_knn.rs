@@ -1,4 +1,4 @@
-//! Item-kNN: what was chosen beside what the user chose.
+//! Item-kNN: items that were chosen together with those that the user chose.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use super::co_counts::CommonUsers;
 /// Settings of [`ItemKnnRanker`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Similarity {
-    /// To which power the count of the item that was chosen is taken before a similarity
-    /// is divided by it: with more, popular answers say less.
+    /// The exponent of the chosen item's count in the divisor of a similarity: if it is
+    /// larger, popular answers say less.
     pub of_answer: f32,
-    /// The same of the item that is scored: with more, popular items come later. Both at
-    /// .5 are the cosine.
+    /// The exponent of the scored item's count: if it is larger, popular items come later. If
+    /// both are .5, the similarity is the cosine.
     pub of_scored: f32,
     /// The number added to the divisor: a few common users say little.
     pub shrinkage: f32,
@@ -28,7 +28,7 @@ pub struct Similarity {
 pub struct ItemKnnRanker {
     counts: Arc<CommonUsers>,
     similarity: Similarity,
-    /// Each item's count, to either power.
+    /// Each item's count with either exponent.
     of_answer: Vec<f32>,
     of_scored: Vec<f32>,
 }

@@ -1,12 +1,12 @@
 //! The worth of one list.
 
-/// How long a list is.
+/// The length of a list.
 pub const LENGTH: usize = 20;
 
-/// How long the list is that a hit is counted in.
+/// The length of the list in which a hit is counted.
 const HIT: usize = 10;
 
-/// The item is no candidate: the user answered on it.
+/// The item is not a candidate: the user answered about it.
 pub const ANSWERED: u8 = 1;
 /// The item is one of those to find.
 pub const RELEVANT: u8 = 2;
@@ -16,21 +16,21 @@ pub const RELEVANT: u8 = 2;
 pub struct List {
     /// The best candidates, best first: 20, or all where there are fewer.
     pub best: Vec<u32>,
-    /// Normalised discounted cumulative gain of the list: relevant items gain
-    /// `1 / log2(1 + rank)`, over the most that as long a list could gain.
+    /// Normalised discounted cumulative gain of the list: relevant items gain `1 / log2(1 +
+    /// rank)`, divided by the greatest possible gain.
     pub ndcg20: f64,
     /// The share of the relevant items that are in the list.
     pub recall20: f64,
     /// 1 if one of the best ten is relevant, 0 otherwise.
     pub hit10: f64,
-    /// 1 by the rank of the first relevant one among all candidates.
+    /// 1 / the rank of the first relevant item among all candidates.
     pub reciprocal_rank: f64,
 }
 
 impl List {
-    /// The list that scores make of candidates, if one of these is relevant. Of
-    /// candidates with equal scores the first comes first; a score that is not a number
-    /// is worse than any other.
+    /// The list of the candidates with the best scores, if one of the candidates is relevant.
+    /// Among candidates with equal scores the first comes first; NaN is worse than any other
+    /// score.
     ///
     /// `marks` has [`ANSWERED`] and [`RELEVANT`] for each item that has a score.
     pub fn new(scores: &[f32], candidates: &[u32], marks: &[u8]) -> Option<Self> {

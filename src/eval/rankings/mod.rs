@@ -1,5 +1,5 @@
-//! Lists from the whole catalogue: what they are worth, beside simple recommenders' on
-//! the same users.
+//! The worth of lists from the whole catalogue, beside those of simple recommenders for the
+//! same users.
 //!
 //! | table | whose lists | what is answered | candidates | what is to be found |
 //! | --- | --- | --- | --- | --- |
@@ -10,13 +10,13 @@
 //! | `new_items`, `all` | existing users | known items | both | all with new items |
 //!
 //! A user has at least 20 interactions with known items: items that are not new, and that
-//! somebody in training chose. Of a new user's, a fifth is held out at random; what is
-//! answered are the first n of the others, in random order. Training saw existing users'
-//! interactions with known items, so that none of these is to be found. Candidates are
-//! always without the items that were answered on. Of what is to be found only what was
-//! liked is relevant: see [`Feedback::is_liked`](crate::data::Feedback::is_liked); who has
-//! nothing relevant is left out. Items of equal score come in random order, those of the
-//! baselines by falling popularity first.
+//! somebody in training chose. A fifth of a new user's are held out at random; the answers
+//! are the first n of the others, in random order. Training saw existing users' interactions
+//! with known items, so lists need not find these. Answered items are never candidates. Items
+//! to be found are relevant only if they were liked: see
+//! [`Feedback::is_liked`](crate::data::Feedback::is_liked). Users without relevant items are
+//! left out. Items of equal score are in random order, those of the baselines by falling
+//! popularity.
 
 mod baseline;
 mod choices;
@@ -59,7 +59,7 @@ use crate::{Catalog, Error, Model, Result, Scratch, User};
 /// How lists are evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RankingOptions {
-    /// How many times each user's interactions are cut anew.
+    /// How many times each user's interactions are split anew.
     pub draws: usize,
     /// The same seed gives the same draws.
     pub seed: u64,
@@ -73,12 +73,12 @@ impl Default for RankingOptions {
     }
 }
 
-/// Evaluates a model's lists on a data folder, by the same calls as any program that uses
-/// it. `progress` is told what is done, how many users' lists are, and of how many; with
-/// none done yet, the baselines are fitted first.
+/// Evaluates a model's lists on a data folder, by the same calls as any program that uses it.
+/// `progress` gets the current work, the number of users whose lists are done, and the number
+/// of all; while none is done, the baselines are fitted.
 ///
 /// # Errors
-/// As [`evaluate`](super::evaluate).
+/// Those of [`evaluate`](super::evaluate).
 pub fn evaluate_rankings(
     model: &Model,
     dataset: &Dataset,
@@ -144,7 +144,7 @@ struct RankingContext<'a> {
     user_columns: Vec<Column>,
     baselines: Vec<FittedRanker>,
     settings: Vec<BaselineSettings>,
-    /// For each item the share of training's users who chose it.
+    /// For each item the share of training users who chose it.
     popularity: Vec<f64>,
     /// Candidates at random, as data folders may have popular items first: of equal
     /// scores the first comes first. For the baselines known ones by falling popularity.
@@ -214,7 +214,7 @@ impl<'a> RankingContext<'a> {
         }
     }
 
-    /// Who makes lists of these: most baselines know nothing of new items.
+    /// The rankers for these candidates: most baselines know nothing about new items.
     fn rankers(&self, among: Among) -> Vec<Ranker> {
         let baselines = self.baselines.iter().filter(|fitted| fitted.ranks(among));
         std::iter::once(Ranker::Melu).chain(baselines.map(|fitted| fitted.ranker)).collect()
@@ -230,8 +230,8 @@ impl<'a> RankingContext<'a> {
         Ok(Workspace { scratch, scores: vec![0.0; items], marks: vec![0; items] })
     }
 
-    /// For each of the plan's tables, if the user has something to find there, each number
-    /// of answers' lists, by ranker.
+    /// For each of the plan's tables, if the user has a relevant item there, the lists by
+    /// number of answers and ranker.
     fn task(
         &self,
         plan: &Plan,
@@ -243,7 +243,7 @@ impl<'a> RankingContext<'a> {
         let is_new = |item: u32| self.dataset.new_items.get(item as usize) == Some(&true);
         marks.fill(0);
         for rated in task.query.iter().filter(|rated| feedback.is_liked(rated.value)) {
-            // Items that nobody in training chose are no candidates.
+            // Items that nobody in training chose are not candidates.
             let is_candidate = is_new(rated.item) || self.popularity[rated.item as usize] > 0.0;
             marks[rated.item as usize] = if is_candidate { RELEVANT } else { 0 };
         }

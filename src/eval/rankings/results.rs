@@ -10,34 +10,34 @@ use crate::eval::Given;
 pub struct RankingEvaluation {
     /// One table each.
     pub rankings: Vec<Ranking>,
-    /// How the baselines were set: by users held back inside training.
+    /// The baselines' settings, chosen on users held back inside training.
     pub baselines: Vec<BaselineSettings>,
 }
 
 /// A baseline and its settings.
 #[derive(Clone, Debug, Serialize)]
 pub struct BaselineSettings {
-    /// Which.
+    /// The baseline.
     pub predictor: Ranker,
-    /// Its settings, for people to read, or why it is left out.
+    /// Its settings, for people to read, or the reason why it is left out.
     pub settings: String,
 }
 
-/// Whose lists, of which items, and what they are worth.
+/// The worth of lists for some users and items.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ranking {
     /// Whether users, items or both are new.
     #[serde(rename = "name", serialize_with = "scenario_name")]
     pub scenario: Scenario,
-    /// Which items could stand in the lists.
+    /// The candidates of the lists.
     pub among: Among,
-    /// How many users, each of whom has something to find in one of the draws.
+    /// The number of users with a relevant item in at least one draw.
     pub users: usize,
-    /// Cuts that the figures are means of.
+    /// The number of draws, over which the figures are means.
     pub draws: usize,
-    /// How many items there are to list, the answered ones among them.
+    /// The number of items that can be listed, including the answered ones.
     pub candidates: usize,
-    /// For each number of answers, each who makes lists.
+    /// A row for each number of answers and each ranker.
     pub rows: Vec<RankingRow>,
 }
 
@@ -47,7 +47,7 @@ impl Ranking {
         self.rows.iter().filter(move |row| row.predictor == predictor)
     }
 
-    /// Who makes lists here, the model first.
+    /// The rankers of this table, the model first.
     pub fn rankers(&self) -> Vec<Ranker> {
         Ranker::ALL.into_iter().filter(|ranker| self.of(*ranker).next().is_some()).collect()
     }
@@ -67,7 +67,7 @@ impl Ranking {
     }
 }
 
-/// Which items can stand in a list. Those that the user answered on cannot.
+/// The candidates of lists. Items that the user answered about are never candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Among {
@@ -81,36 +81,36 @@ pub enum Among {
 
 /// The worth of one ranker's lists with one number of answers.
 ///
-/// All are means over users, each of whom counts by the mean over the draws. The
-/// difference is this ranker's less melu's on the same draws: below 0, melu's lists are
-/// better. Its standard error is that of the mean over users.
+/// All are means over users, each of whom counts by the mean over the draws. The difference
+/// is this ranker's figure minus melu's on the same draws: below 0, melu's lists are better.
+/// Its standard error is that of the mean over users.
 #[derive(Clone, Debug, Serialize)]
 pub struct RankingRow {
-    /// Who makes the lists.
+    /// The ranker.
     pub predictor: Ranker,
     /// How many answers of each user are known.
     pub given: Given,
     /// Normalised discounted cumulative gain of the best 20.
     pub ndcg20: f64,
-    /// How much greater it is than melu's.
+    /// Its difference to melu's.
     pub ndcg20_difference: f64,
-    /// The standard error of that.
+    /// The standard error of the difference.
     pub ndcg20_difference_se: f64,
-    /// The share of what was to be found that is among the best 20.
+    /// The share of the relevant items that are among the best 20.
     pub recall20: f64,
-    /// The share of users with something to be found among the best 10.
+    /// The share of users with a relevant item among the best 10.
     pub hit10: f64,
-    /// The mean of 1 by the rank of the first that was to be found.
+    /// The mean of 1 / the rank of the first relevant item.
     pub mrr: f64,
-    /// The share of all candidates that are in anybody's best 20: the mean over draws.
+    /// The share of all candidates that are in anybody's best 20, as a mean over draws.
     pub coverage: f64,
-    /// The mean share of training's users who chose an item in the lists.
+    /// The mean share of training users who chose the listed items.
     pub popularity: f64,
     /// The share of the lists' places that new items have.
     pub new_items: f64,
 }
 
-/// Who makes lists.
+/// The model and the simple recommenders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ranker {
@@ -118,11 +118,11 @@ pub enum Ranker {
     Melu,
     /// Inverts a matrix of all items: Steck's EASE.
     Ease,
-    /// Vectors by alternating least squares, to which the user's is folded in.
+    /// Vectors by alternating least squares, into which the user is folded.
     Ials,
     /// Neighbours of the answered items, by cosine.
     ItemKnn,
-    /// Items described as the answered ones, and as popular ones.
+    /// Items whose descriptions resemble those of the answered items and of popular items.
     Content,
     /// The same list for everybody.
     Popular,

@@ -1,4 +1,4 @@
-//! Whom lists are made for, and what they are to find.
+//! The users for whom lists are made, and the items that these should find.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use super::results::Among;
 use crate::data::{Dataset, Rated, Scenario, Task, UserRatings, ranking_tasks};
 use crate::random::{Purpose, generator};
 
-/// How many existing users are asked at most, drawn at random: enough for a standard
-/// error of some .003, and what is measured on them costs no more than on new ones.
+/// The largest number of existing users, drawn at random: enough for a standard error of some
+/// .003, at no more cost than that of new users.
 const MAX_EXISTING: usize = 1000;
 
 /// Users of one kind, and the tables that are measured on them.
@@ -53,11 +53,12 @@ impl Plan {
         Self { tables, known, new, are_new: false }
     }
 
-    /// One draw's tasks: the support set is what is answered, in random order, the query
-    /// set what a list is to find.
+    /// One draw's tasks: the support set has the answers, in random order, and the query set
+    /// the items that a list should find.
     ///
-    /// Of known items' interactions, a fifth of a new user's is held out; of an existing
-    /// user's none, as training saw all of them. All interactions with new items are.
+    /// A fifth of a new user's interactions with known items is held out, but none of an
+    /// existing user's, since training saw all of them. All interactions with new items are
+    /// held out.
     pub fn tasks(&self, seed: u64, draw: u64) -> Vec<Task> {
         let mut tasks = ranking_tasks(&self.known, seed, draw);
         for task in &mut tasks {

@@ -1,4 +1,4 @@
-//! From single lists to the figures of a table.
+//! The figures of a table, summed from single lists.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ pub struct RankingTotals {
     rankers: Vec<Ranker>,
     /// How many candidates there are.
     candidates: usize,
-    /// For each user how many draws, and for each number of answers and each ranker the
-    /// sums.
+    /// For each user the number of draws, and the sums for each number of answers and each
+    /// ranker.
     users: BTreeMap<u32, (f64, Vec<ListFigures>)>,
     lists: Vec<RankerLists>,
     draws: usize,
@@ -36,7 +36,7 @@ struct RankerLists {
 }
 
 impl RankingTotals {
-    /// Of a table whose lists these rankers make, of a data folder of so many items.
+    /// Begins a table of these rankers, for a data folder of `items` items.
     pub fn new(rankers: &[Ranker], candidates: usize, items: usize) -> Self {
         let lists = RankerLists {
             listed: vec![0; items],
@@ -59,8 +59,8 @@ impl RankingTotals {
         self.draws += 1;
     }
 
-    /// Adds one user's lists of the draw that was begun: for each number of answers, one
-    /// of each ranker. `popularity` has the share of users who chose each item.
+    /// Adds one user's lists of the current draw: one of each ranker for each number of
+    /// answers. `popularity` has the share of users who chose each item.
     pub fn add(&mut self, user: u32, lists: &[List], popularity: &[f64], is_new: &[bool]) {
         let nothing = || (0.0, vec![[0.0; 4]; lists.len()]);
         let (draws, sums) = self.users.entry(user).or_insert_with(nothing);
@@ -87,7 +87,7 @@ impl RankingTotals {
         self.users.len()
     }
 
-    /// For each number of answers, each ranker; nothing of nobody.
+    /// A row for each number of answers and each ranker; none without users.
     pub fn rows(&self) -> Vec<RankingRow> {
         if self.users.is_empty() {
             return Vec::new();
@@ -101,7 +101,7 @@ impl RankingTotals {
                     users.map(move |(draws, sums)| sums[index][which] / draws)
                 };
                 let of = |which: usize| mean(&figure(index, which).collect::<Vec<_>>());
-                // The model is the first of those with the same number of answers.
+                // The model is first among those with the same number of answers.
                 let melu = figure(index - index % rankers, 0);
                 let differences: Vec<f64> =
                     figure(index, 0).zip(melu).map(|(other, melu)| other - melu).collect();

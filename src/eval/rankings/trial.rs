@@ -1,4 +1,4 @@
-//! Users held back inside training, to choose baselines' settings by.
+//! Users held back inside training, to choose baselines' settings.
 
 use rand::seq::index;
 use rayon::prelude::*;
@@ -13,18 +13,18 @@ use crate::random::{Purpose, generator};
 /// The share of the training users that are held back.
 const HELD_BACK: f64 = 0.1;
 
-/// How many of them are measured at most.
+/// The largest number of them.
 const MAX_USERS: usize = 1000;
 
-/// How often the interactions of each of them are cut.
+/// How often the interactions of each of them are split.
 const DRAWS: u64 = 2;
 
 /// The mean nDCG@20 for each number of answers.
 pub type Worth = [f64; Given::ALL.len()];
 
-/// Training users without some of them, and lists to make for those.
+/// The training users without the held-back ones, and the lists to make for these.
 pub struct RankerTrial {
-    /// Of the users that are not held back.
+    /// The choices of the users that are not held back.
     pub choices: Choices,
     /// Items by falling popularity.
     candidates: Vec<u32>,

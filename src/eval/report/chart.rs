@@ -1,4 +1,4 @@
-//! Line charts as SVG, to stand within a page whose style sheet themes them.
+//! Line charts as SVG, for a page whose style sheet themes them.
 
 use std::ops::Range;
 
@@ -12,13 +12,13 @@ use crate::{Error, Result};
 /// The chart's size in its own units; the page scales it.
 const SIZE: (u32, u32) = (640, 360);
 
-/// The room for the labels at the lines' ends.
+/// The width of the labels at the lines' ends.
 const LABELS: u32 = 176;
 
 /// The least distance between two labels.
 const LABEL_HEIGHT: f64 = 19.0;
 
-/// As plotters counts, which comes out 1.24 times smaller.
+/// In plotters' units, which come out 1.24 times smaller.
 const FONT_SIZE: u32 = 18;
 
 /// The colours that the style sheet replaces, by their values, with those of a light or a
@@ -27,7 +27,7 @@ const TEXT: RGBColor = RGBColor(0x37, 0x41, 0x51);
 const GRID: RGBColor = RGBColor(0xE5, 0xE7, 0xEB);
 const AXIS: RGBColor = RGBColor(0x9C, 0xA3, 0xAF);
 
-/// The lines' colours, which the style sheet knows too.
+/// The lines' colours, which are also in the style sheet.
 pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0x1D, 0x5F, 0xD1),
     RGBColor(0x0E, 0x74, 0x90),
@@ -43,7 +43,7 @@ pub const COLOURS: [RGBColor; 8] = [
 pub enum Axis {
     /// A name at each whole number from 0 on.
     Names(Vec<String>),
-    /// Numbers, shown with so many decimals.
+    /// Numbers with a fixed number of decimals.
     Numbers {
         /// From where to where.
         range: Range<f64>,
@@ -70,7 +70,7 @@ pub struct Chart {
     pub x: Axis,
     /// The name of its quantity.
     pub x_label: String,
-    /// From where to where the vertical axis reaches; what lies beyond is cut off.
+    /// The range of the vertical axis; the chart is cut off beyond it.
     pub y: Range<f64>,
     /// Digits after the point on the vertical axis.
     pub decimals: usize,
@@ -187,9 +187,8 @@ impl Chart {
         Ok(())
     }
 
-    /// Where each line's label stands: at the height of its last point, moved
-    /// apart where they would cover each other. `None` for a line that is not
-    /// to be seen.
+    /// The height of each line's label: that of the line's last point, moved if labels would
+    /// overlap. `None` for a line that is not visible.
     fn label_heights<B: DrawingBackend>(
         &self,
         chart: &ChartContext<B, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
@@ -229,8 +228,8 @@ fn cut(
     (low < high).then(|| [at(low), at(high)])
 }
 
-/// Places at least `gap` apart, each as near to its own as can be: those that
-/// would touch stand around their middle.
+/// Places at least `gap` apart, each as near to its own as possible: places that would touch
+/// are spread around their middle.
 fn apart(sorted: &[f64], gap: f64) -> Vec<f64> {
     // Groups of labels side by side: the sum of where they would begin, and
     // how many.

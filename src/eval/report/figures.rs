@@ -1,4 +1,4 @@
-//! Which charts a report shows.
+//! The charts of a report.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::train::Epoch;
 /// Standard errors on either side of a difference that its band shows.
 pub const BAND: f64 = 2.0;
 
-/// A range around some numbers, with a little air.
+/// A range around some numbers, with a margin.
 pub fn around(numbers: impl Iterator<Item = f64>) -> Range<f64> {
     let numbers = numbers.filter(|number| number.is_finite());
     let (low, high) = numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| {
@@ -52,8 +52,8 @@ fn predictors(
     predictors.iter().map(line).collect()
 }
 
-/// A range that shows all of those who learn from ratings of items; the plain
-/// means may lie above it.
+/// A range for all predictors that learn from ratings of items; the plain means may lie above
+/// it.
 fn frame(lines: &[Line]) -> Range<f64> {
     let plain = [Predictor::UserMean, Predictor::GlobalMean].map(Predictor::name);
     let framed = lines.iter().filter(|line| !plain.contains(&line.label.as_str()));
@@ -76,7 +76,7 @@ pub fn squared_errors(result: &ScenarioResult) -> Result<String> {
     Chart { x: given(), x_label, y, decimals: 2, lines, guides: Vec::new() }.svg()
 }
 
-/// How much more the others err than melu.
+/// The differences of the others' errors to melu's.
 pub fn differences(result: &ScenarioResult) -> Result<String> {
     let others = &Predictor::ALL[1..];
     let lines =
@@ -88,7 +88,7 @@ pub fn differences(result: &ScenarioResult) -> Result<String> {
     Chart { x: given(), x_label: "ratings given".into(), y, decimals: 2, lines, guides }.svg()
 }
 
-/// Each scenario's coverage, by a function from one to its place.
+/// Each scenario's coverage, at the place that `place` gives.
 fn coverages(results: &[&ScenarioResult], place: impl Fn(&Coverage) -> Option<f64>) -> Vec<Line> {
     let line = |(colour, result): (usize, &&ScenarioResult)| Line {
         label: match result.scenario {
@@ -97,7 +97,7 @@ fn coverages(results: &[&ScenarioResult], place: impl Fn(&Coverage) -> Option<f6
             Scenario::NewItems => "new items".into(),
             Scenario::NewUsersNewItems => "both are new".into(),
         },
-        // Not melu's two blues beside each other.
+        // Keeps melu's two blues apart.
         colour: [0, 2, 3, 5][colour % 4],
         strong: false,
         points: result.coverage.iter().filter_map(|c| Some((place(c)?, c.found, 0.0))).collect(),
@@ -127,8 +127,8 @@ pub fn coverage(results: &[&ScenarioResult]) -> Result<String> {
     Chart { x: given(), x_label: "ratings given".into(), y, decimals: 2, lines, guides }.svg()
 }
 
-/// A line for each interviewer but the `without` first, through a number of each
-/// row and with a band around it.
+/// A line for each interviewer except the first `without`, through a number of each row and
+/// with a band around it.
 fn interviewers(
     result: &InterviewResult,
     without: usize,
@@ -155,7 +155,7 @@ fn interviewers(
         }
     };
     let mut lines: Vec<Line> = result.interviewers().skip(without).map(line).collect();
-    // The most important first, which is the last to be compared.
+    // The most important comes first, which is the last interviewer.
     lines.reverse();
     lines
 }
@@ -173,8 +173,7 @@ pub fn interview_lists(result: &InterviewResult) -> Result<String> {
     by_questions(interviewers(result, 0, |row| Some((row.ndcg20, 0.0))), Vec::new())
 }
 
-/// How much more the others' lists are worth than those of who asks about the most popular
-/// items.
+/// The differences of nDCG@20 to asking about the most popular items.
 pub fn interview_list_differences(result: &InterviewResult) -> Result<String> {
     let difference =
         |row: &EvidenceRow| Some((row.ndcg20_difference, BAND * row.ndcg20_difference_se));
@@ -187,7 +186,7 @@ pub fn interview_errors(result: &InterviewResult) -> Result<String> {
     by_questions(interviewers(result, 0, error), Vec::new())
 }
 
-/// How much more the others err than who asks about the most popular items.
+/// The differences of errors to asking about the most popular items.
 pub fn interview_error_differences(result: &InterviewResult) -> Result<String> {
     let difference = |row: &EvidenceRow| {
         row.error.map(|error| (error.mae_difference, BAND * error.mae_difference_se))
@@ -198,8 +197,8 @@ pub fn interview_error_differences(result: &InterviewResult) -> Result<String> {
 /// A guide through all numbers of questions.
 const NO_DIFFERENCE: [(f64, f64); 2] = [(-0.25, 0.0), (QUESTIONS.len() as f64 - 0.75, 0.0)];
 
-/// A training's course: one number of each epoch, if there are any. The epoch
-/// whose weights were kept is marked by a guide.
+/// The course of a training: one number for each epoch, if there are any. The epoch whose
+/// weights were kept is marked by a guide.
 pub fn training(
     history: &[Epoch],
     best: u64,

@@ -1,4 +1,4 @@
-//! An evaluation as one page to look at, which needs nothing beside itself.
+//! An evaluation as one self-contained page.
 
 mod chart;
 mod evidence;
@@ -15,14 +15,14 @@ use crate::data::Dataset;
 use crate::train::TrainingRecord;
 use crate::{Model, Result};
 
-/// Everything that a report tells.
+/// The contents of a report.
 #[derive(Clone, Debug)]
 pub struct Report<'a> {
     /// The model that was evaluated.
     pub model: &'a Model,
-    /// On which data.
+    /// The data on which it was evaluated.
     pub dataset: &'a Dataset,
-    /// How.
+    /// The options of the evaluation.
     pub options: &'a EvalOptions,
     /// The results.
     pub evaluation: &'a Evaluation,
@@ -251,7 +251,7 @@ impl Report<'_> {
     }
 }
 
-/// The training's course, where the weight file tells it.
+/// The course of the training, if the weight file has it.
 fn training(record: &TrainingRecord) -> Result<Option<Section>> {
     let history = &record.history;
     let curves = [
@@ -275,7 +275,7 @@ fn training(record: &TrainingRecord) -> Result<Option<Section>> {
     Ok((!history.is_empty()).then_some(section))
 }
 
-/// How many users and draws.
+/// The numbers of users and draws, in words.
 fn circumstances(result: &ScenarioResult) -> String {
     let draws = draws(result.draws);
     let seen = match result.seen_in_training {

@@ -9,7 +9,7 @@ use super::{Section, draws, escape, figure};
 use crate::Result;
 use crate::eval::{Among, Given, Ranker, Ranking, RankingEvaluation, RankingRow};
 
-/// Numbers of answers with which all figures are shown.
+/// The numbers of answers for which all figures are shown.
 const SHOWN: [Given; 4] = [Given::First(0), Given::First(5), Given::First(20), Given::All];
 
 impl RankingEvaluation {
@@ -125,7 +125,7 @@ fn tables(ranking: &Ranking) -> String {
     html
 }
 
-/// A difference and its standard error; nothing of the model itself.
+/// A difference and its standard error; empty for the model itself.
 fn difference(row: &RankingRow) -> String {
     match row.predictor {
         Ranker::Melu => String::new(),

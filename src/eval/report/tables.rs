@@ -49,7 +49,7 @@ fn predictors(
     Predictor::ALL.into_iter().map(row).collect()
 }
 
-/// A difference and its standard error; nothing where the two are the same.
+/// A difference and its standard error; empty for melu itself.
 fn difference(row: &ScenarioRow, (difference, error): (f64, f64)) -> String {
     match row.predictor {
         Predictor::Melu => String::new(),
@@ -122,7 +122,7 @@ pub fn interview_lists(result: &InterviewResult) -> String {
     })
 }
 
-/// The error after the questions of each interviewer, by their number.
+/// The error after the questions of each interviewer, by the number of questions.
 pub fn interview_errors(result: &InterviewResult) -> String {
     interviews(result, "Mean absolute error by number of questions", |row| {
         row.error.map(|error| [error.mae, error.mae_difference, error.mae_difference_se])

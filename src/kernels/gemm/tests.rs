@@ -101,10 +101,10 @@ proptest! {
                 2 => Start::Row(&row),
                 _ => Start::Matrix(onto.view()),
             };
-            let mut room = Packed::for_level(level, k, n);
+            let mut right_factor = Packed::for_level(level, k, n);
             let right = if packed {
-                room.pack(laid_b.view());
-                Right::Packed(&room)
+                right_factor.pack(laid_b.view());
+                Right::Packed(&right_factor)
             } else {
                 Right::Matrix(laid_b.view())
             };
@@ -141,9 +141,9 @@ proptest! {
         let (a, b) = (numbers(m * k, &mut seed), numbers(n * k, &mut seed));
         let b = Matrix::dense(&b, n, k).transposed();
         for level in Level::available() {
-            let mut room = Packed::for_level(level, k, n);
-            room.pack(b);
-            let right = if packed { Right::Packed(&room) } else { Right::Matrix(b) };
+            let mut right_factor = Packed::for_level(level, k, n);
+            right_factor.pack(b);
+            let right = if packed { Right::Packed(&right_factor) } else { Right::Matrix(b) };
             let (mut all, mut one) = (vec![0.0; m * n], vec![0.0; n]);
             let (whole, row) = (Matrix::dense(&a, m, k), &a[place * k..][..k]);
             multiply(level, whole, right, Start::Zero, false, MatrixMut::dense(&mut all, m, n));
@@ -174,7 +174,7 @@ fn by_matrixmultiply(a: &Laid, b: &Laid, number: impl Fn(f32) -> f64) -> Vec<f64
     };
     let ((a, a_row, a_column), (b, b_row, b_column)) = (double(a), double(b));
     let mut c = vec![f64::NAN; m * n];
-    // SAFETY: `Laid` made room for all elements at these strides, and `c` has
+    // SAFETY: `Laid` has memory for all elements at these strides, and `c` has
     // `m` rows of `n`.
     unsafe {
         matrixmultiply::dgemm(
@@ -226,10 +226,10 @@ proptest! {
         let (products, peer) = (by_matrixmultiply(&a, &b, f64::from), by_ndarray(&a, &b));
         let sizes = by_matrixmultiply(&a, &b, |x| f64::from(x.abs()));
         for level in Level::available() {
-            let mut room = Packed::for_level(level, k, n);
+            let mut right_factor = Packed::for_level(level, k, n);
             let right = if packed {
-                room.pack(b.view());
-                Right::Packed(&room)
+                right_factor.pack(b.view());
+                Right::Packed(&right_factor)
             } else {
                 Right::Matrix(b.view())
             };

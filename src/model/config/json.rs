@@ -15,7 +15,7 @@ impl Config {
     /// Reads what [`Config::to_json`] writes, and what people write by hand.
     ///
     /// # Errors
-    /// The key that is unknown or missing, or the value that cannot be: in words.
+    /// Names the unknown or missing key, or the impossible value, in words.
     pub fn from_json(json: &str) -> Result<Self, String> {
         let raw = RawConfig::read(Json::parse(json)?.object("it")?)?;
         let Some(raw_rating) = raw.rating else {
@@ -40,7 +40,7 @@ impl Config {
                 scale: raw_rating.output.scale,
                 offset: raw_rating.output.offset,
             },
-            // Until the head is known that the rates are for.
+            // Kept until the head for which the rates are is known.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
             medians: raw_rating.medians.map(RawMedians::into_medians).transpose()?,
             catalog: raw.catalog,
@@ -52,7 +52,7 @@ impl Config {
         Ok(config)
     }
 
-    /// As the weight file keeps it.
+    /// Writes the configuration for the weight file.
     pub fn to_json(&self) -> String {
         let raw = RawConfig {
             item_fields: self.item_fields.iter().map(RawField::from).collect(),

@@ -13,7 +13,7 @@ use crate::model::medians::Medians;
 use crate::model::network::Network;
 use crate::model::schema::{Entity, Field};
 
-/// More local steps than this are taken for a mistake.
+/// The most local steps: more are considered a mistake.
 const MAX_STEPS: usize = 1_000;
 
 /// The widest head in closed form: its memory grows with the square of its
@@ -33,18 +33,18 @@ pub struct Config {
     pub user_fields: Vec<Field>,
     /// Width of every field's embedding.
     pub embedding_dim: usize,
-    /// Width of the items' vectors; 0 for a model without.
+    /// Width of the items' vectors; 0 for a model without vectors.
     pub factors: usize,
-    /// Widths of the layers of the body, which sees what describes an item and makes
-    /// features of it; empty for a model without, as for one without vectors.
+    /// Widths of the layers of the body, which makes features from an item's description;
+    /// empty for a model without a body, and for one without vectors.
     pub body: Vec<usize>,
     /// Widths of the head's hidden layers; with vectors, it has none.
     pub hidden: Vec<usize>,
-    /// Loss, and how the head's units meet the ratings'.
+    /// The loss, and the conversion between the head's units and ratings.
     pub output: Output,
     /// How the head adapts to a user.
     pub local: Local,
-    /// From predicted ratings to medians; `None` where a predicted rating stands for its
+    /// From predicted ratings to medians; `None` if the predicted rating serves as its
     /// median.
     pub medians: Option<Medians>,
     /// The precision of catalogues, unless a program chooses another.
@@ -53,10 +53,10 @@ pub struct Config {
     pub choice: Option<ChoiceHead>,
 }
 
-/// In what precision a catalogue keeps what describes its items.
+/// The precision in which a catalogue keeps its items' features.
 ///
-/// It is computed with in single precision all the same. Half precision takes half the
-/// memory, and moves scores by some thousandth of their spread.
+/// Computation is always in single precision. Half precision takes half the memory, and moves
+/// scores by about a thousandth of their standard deviation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Precision {
     /// 4 bytes a number, as computed: `f32`.
@@ -106,17 +106,16 @@ pub struct GradientSteps {
     pub steps: usize,
     /// The learning rate of each head tensor, in their order.
     pub rates: Vec<f32>,
-    /// How strongly each step pulls back to where the head started: as much as
-    /// so many ratings. At 0 it does not.
+    /// The strength with which each step pulls back to the head's start, as a number of
+    /// ratings; 0 for none.
     pub pull: f32,
 }
 
-/// Ridge regression: the posterior mean of a linear head whose weights are
-/// normal around where it started, independent, with the standard deviations
-/// of the tensor `head.scale`.
+/// Ridge regression: the posterior mean of a linear head whose weights are independent and
+/// normal around its start, with the standard deviations of the tensor `head.scale`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ridge {
-    /// Variance of a rating around what the best head says, in the head's units.
+    /// Variance of a rating around the best head's output, in the head's units.
     pub noise: f32,
     /// The factor of an item's own variance before it is added to the noise.
     pub item_variance: f32,
@@ -134,8 +133,8 @@ impl Config {
         }
     }
 
-    /// Whether ratings are predicted: a model that was trained without ratings has a head
-    /// for choosing alone, and its head for ratings sees nothing.
+    /// Whether ratings are predicted: a model that was trained without ratings has only a
+    /// head for choosing, and its head for ratings has no inputs.
     pub fn has_ratings(&self) -> bool {
         self.feature_width() != Some(0) || self.user_width() != Some(0)
     }
@@ -165,9 +164,9 @@ impl Config {
         }
     }
 
-    /// Width of what describes an item to the body, or to the head of a model
-    /// without vectors: what the item's vector gives, then the embeddings of its
-    /// fields. `None` if it overflows.
+    /// Width of an item's description, the input of the body or of the head of a model
+    /// without vectors: the inputs from the item's vector, then the embeddings of its fields.
+    /// `None` if it overflows.
     pub fn item_width(&self) -> Option<usize> {
         let vector = match self.factors {
             0 => 0,
@@ -176,9 +175,9 @@ impl Config {
         self.embedded_width(Entity::Item)?.checked_add(vector)
     }
 
-    /// Width of an item's features, which is what the head sees of it and a catalogue
-    /// keeps: the vector, then the body's output; without vectors, what describes the
-    /// item. `None` if it overflows.
+    /// Width of an item's features, the inputs of the head that a catalogue keeps: the
+    /// vector, then the body's output; without vectors, the item's description. `None` if it
+    /// overflows.
     pub fn feature_width(&self) -> Option<usize> {
         match self.factors {
             0 => self.item_width(),
@@ -186,8 +185,8 @@ impl Config {
         }
     }
 
-    /// Width of what describes a user to the head: the embeddings of its fields. `None`
-    /// if it overflows.
+    /// Width of a user's description for the head: the embeddings of the user's fields.
+    /// `None` if it overflows.
     pub fn user_width(&self) -> Option<usize> {
         self.embedded_width(Entity::User)
     }
@@ -197,7 +196,7 @@ impl Config {
         embedded.count().checked_mul(self.embedding_dim)
     }
 
-    /// The body's layers and where its tensors lie; `None` for a model without.
+    /// The body's layers and the places of its tensors; `None` for a model without a body.
     ///
     /// # Errors
     /// If it has no input, a width is 0, or the sizes overflow: in words.
@@ -209,7 +208,7 @@ impl Config {
         Network::body(items, &self.body).map(Some)
     }
 
-    /// The head's layers and where its tensors lie.
+    /// The head's layers and the places of its tensors.
     ///
     /// # Errors
     /// If it has no input, a width is 0, or the sizes overflow: in words.
@@ -218,10 +217,10 @@ impl Config {
         Network::head(items, users, &self.hidden)
     }
 
-    /// Whether all its numbers can be used.
+    /// Checks that all its numbers can be used.
     ///
     /// # Errors
-    /// The key and value that cannot, in words.
+    /// Names the key and value that cannot be used, in words.
     pub fn check(&self) -> Result<(), String> {
         check_fields(Entity::Item, &self.item_fields)?;
         check_fields(Entity::User, &self.user_fields)?;
@@ -252,7 +251,7 @@ impl Config {
         }
     }
 
-    /// Whether head, body and fields are those of a model with vectors, or of one without.
+    /// Checks that head, body and fields fit a model with vectors, or one without.
     fn check_vectors(&self) -> Result<(), String> {
         if self.factors == 0 {
             return match self.body.is_empty() {

@@ -31,15 +31,15 @@ pub struct Contents {
     pub user_prior: Option<Prior>,
     /// The priors of the head for choosing; needed by a model that has one.
     pub choice: Option<ChoicePriors>,
-    /// The names of each item field's values, where the file has them.
+    /// The names of each item field's values, if the file has them.
     pub item_vocabularies: Vec<Option<Vocabulary>>,
-    /// The names of each user field's values, where the file has them.
+    /// The names of each user field's values, if the file has them.
     pub user_vocabularies: Vec<Option<Vocabulary>>,
-    /// The items, where the file has them.
+    /// The items, if the file has them.
     pub catalog: Option<CatalogTable>,
-    /// The evidence candidates, where the file has them.
+    /// The evidence candidates, if the file has them.
     pub evidence: Option<EvidenceTable>,
-    /// Who knows which of the items, where the file has it.
+    /// The chances that people know the items, if the file has them.
     pub familiarity: Option<Familiarity>,
     /// `melu.training`: how the model was made, a JSON object. For people;
     /// nothing is computed from it.
@@ -73,8 +73,8 @@ pub struct CatalogTable {
     pub titles: Option<Strings>,
     /// The items' values, one column a field.
     pub columns: Vec<Column>,
-    /// The items' vectors; those of a model with vectors are computed from the
-    /// items' values where they are left out.
+    /// The items' vectors. If a model with vectors lacks them, they are computed from the
+    /// items' values.
     pub vectors: Option<ItemVectors>,
     /// The items' data for the head for choosing. If a model with such a head lacks them,
     /// they are computed from the items' values.
@@ -82,7 +82,7 @@ pub struct CatalogTable {
 }
 
 impl CatalogTable {
-    /// Whether it can be a catalogue of such a model.
+    /// Checks that the table can be a catalogue of such a model.
     ///
     /// # Errors
     /// Says what does not fit, in words.
@@ -110,8 +110,8 @@ impl CatalogTable {
 }
 
 impl CatalogTable {
-    /// These items, and then those of another table of the same model; their
-    /// titles are empty where only these have titles.
+    /// These items, followed by those of another table of the same model. Items without
+    /// titles get empty ones if the others have titles.
     pub(crate) fn join(&self, others: &Self) -> Self {
         let titles = self.titles.as_ref().map(|titles| match &others.titles {
             Some(more) => titles.join(more),
@@ -167,9 +167,10 @@ pub struct ChoiceItems {
     pub rows: Buffer<f32>,
     /// How many people chose the item in training, `[items]`.
     pub raters: Buffer<u32>,
-    /// Items that each one's being chosen speaks for, `[items, neighbours an item]`.
+    /// Each item's neighbours, the items that its choice speaks for, `[items, neighbours an
+    /// item]`.
     pub neighbours: Buffer<u32>,
-    /// How much it does, `[items, neighbours an item]`.
+    /// The neighbours' weights, `[items, neighbours an item]`.
     pub weights: Buffer<f32>,
 }
 
@@ -179,7 +180,7 @@ impl ChoiceItems {
         self.neighbours.len() / self.raters.len().max(1)
     }
 
-    /// An item's neighbours, and how much it speaks for each; the item is below the length.
+    /// An item's neighbours and their weights; the item is below the length.
     pub fn neighbours_of(&self, item: u32) -> impl Iterator<Item = (u32, f32)> {
         let each = self.neighbours_each();
         let row = item as usize * each..(item as usize + 1) * each;
@@ -205,7 +206,7 @@ impl ChoiceItems {
         }
     }
 
-    /// These items, and then others, none of which is a neighbour of these.
+    /// These items, followed by others, none of which is a neighbour of these.
     fn join(&self, others: &Self) -> Self {
         let (items, added) = (self.raters.len() as u32, others.raters.len());
         let (each, of_others) = (self.neighbours_each(), others.neighbours_each());
@@ -235,9 +236,9 @@ impl ChoiceItems {
 /// The priors of the head for choosing, for users and items before anybody chose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoicePriors {
-    /// From a profile to where the user starts.
+    /// Predicts the user's start from the profile.
     pub user: Prior,
-    /// From content to an item's bias, and then its vector.
+    /// Predicts an item's bias, and then its vector, from its content.
     pub item: Prior,
 }
 
@@ -264,7 +265,7 @@ pub struct EvidenceTable {
 }
 
 impl EvidenceTable {
-    /// Whether it can be that of a catalogue of so many items.
+    /// Checks that the evidence fits a catalogue of `items` items.
     ///
     /// # Errors
     /// Says what does not fit, in words.

@@ -9,10 +9,9 @@ use crate::model::prior::{Input, Prior};
 use crate::model::schema::{Column, Entity, Field, FieldKind, NumberScale, Strings};
 use crate::model::{ChoiceHead, Curve};
 
-/// A hash of all that scores depend on: configuration, priors and tensors, but
-/// not what is asked, what people call the items, or how the model was made.
-/// How a file spells or arranges them does not matter. The catalogue is taken to be in
-/// single precision: see [`fingerprint_in`].
+/// A hash of everything that scores depend on: configuration, priors and tensors, but not
+/// evidence, titles, or the record of the training. The layout and spelling of the file do
+/// not matter. The catalogue is taken to be in single precision: see [`fingerprint_in`].
 pub fn fingerprint(contents: &Contents) -> u64 {
     let mut hash = Hash(Xxh64::new(0));
     let Contents {
@@ -62,7 +61,7 @@ pub fn fingerprint_in(single: u64, precision: Precision) -> u64 {
     }
 }
 
-/// Each part with its length or kind before it: no two models can spell the same bytes.
+/// Each part follows its length or kind, so that different models give different bytes.
 struct Hash(Xxh64);
 
 impl Hash {

@@ -1,5 +1,4 @@
-//! Priors in a weight file: what their terms read in the metadata, what that is
-//! worth in tensors.
+//! Priors in a weight file: their terms' inputs in the metadata, their weights in tensors.
 
 use serde::Serialize;
 
@@ -68,7 +67,7 @@ impl RawTerm {
         json.list(name)?.into_iter().map(|term| Self::read(term, name)).collect()
     }
 
-    /// An object of one key, which says what kind of term it is.
+    /// An object with one key, the kind of term.
     fn read(json: Json, name: &str) -> Result<Self, String> {
         let mut pairs = json.object(name)?.into_pairs();
         let (Some((kind, value)), None) = (pairs.next(), pairs.next()) else {
@@ -153,7 +152,7 @@ pub struct Priors {
     pub choice: Option<ChoicePriors>,
 }
 
-/// The priors of a model whose head for ratings has so many numbers.
+/// The priors of a model whose head for ratings has this number of parameters.
 pub fn read(file: &mut RawFile, config: &Config, head: usize) -> Result<Priors> {
     let raw = match file.metadata(KEY) {
         None => RawPriors::default(),

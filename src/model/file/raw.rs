@@ -1,4 +1,4 @@
-//! A safetensors file whose tensors are asked for one by one.
+//! A safetensors file whose tensors are taken one by one.
 
 use std::ops::Range;
 
@@ -57,10 +57,10 @@ impl Tensor {
 }
 
 impl<'a> RawFile<'a> {
-    /// Checks the header. `origin` is what messages call the file.
+    /// Checks the header. `origin` is the file's name in messages.
     ///
     /// # Errors
-    /// [`Error::WeightFile`] if this is no whole safetensors file.
+    /// [`Error::WeightFile`] if this is not a whole safetensors file.
     pub fn new(bytes: SharedBytes, origin: &'a str) -> Result<Self> {
         let (metadata, tensors) = parse((*bytes).as_ref()).map_err(|problem| {
             refuse(origin, "header", format!("not a safetensors file: {problem}"))
@@ -79,12 +79,12 @@ impl<'a> RawFile<'a> {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Whether a tensor is there and was not taken.
+    /// Whether there is a tensor of this name that was not taken yet.
     pub fn has(&self, name: &str) -> bool {
         self.place(name).is_some_and(|place| self.tensors[place].1.is_some())
     }
 
-    /// How many columns a tensor has that was not taken; 0 if it is no matrix.
+    /// The number of columns of a tensor that was not taken yet; 0 if it is not a matrix.
     pub fn columns(&self, name: &str) -> usize {
         let tensor = self.place(name).and_then(|place| self.tensors[place].1.as_ref());
         match tensor.map(|tensor| tensor.shape.as_slice()) {
@@ -100,7 +100,7 @@ impl<'a> RawFile<'a> {
     /// A tensor of exactly this shape.
     ///
     /// # Errors
-    /// [`Error::WeightFile`] if it is not there or is another.
+    /// [`Error::WeightFile`] if it is missing or has another type or shape.
     pub fn take<T: Element>(&mut self, name: &str, shape: &[usize]) -> Result<Buffer<T>> {
         let range = self.take_range(name, (T::DTYPE, size_of::<T>()), Some(shape))?;
         self.buffer(name, range)
@@ -109,7 +109,7 @@ impl<'a> RawFile<'a> {
     /// A list of any length.
     ///
     /// # Errors
-    /// [`Error::WeightFile`] if it is not there or is no list of this type.
+    /// [`Error::WeightFile`] if it is missing or not a list of this type.
     pub fn take_list<T: Element>(&mut self, name: &str) -> Result<Buffer<T>> {
         let range = self.take_range(name, (T::DTYPE, size_of::<T>()), None)?;
         self.buffer(name, range)
@@ -120,7 +120,8 @@ impl<'a> RawFile<'a> {
             .ok_or_else(|| self.refuse(name, "it does not lie inside the file"))
     }
 
-    /// Where a tensor of this type, elements' size and shape lies, or a list of any length.
+    /// The bytes of a tensor of this type, size of elements and shape, or of a list of any
+    /// length.
     fn take_range(
         &mut self,
         name: &str,
@@ -153,7 +154,7 @@ impl<'a> RawFile<'a> {
         Ok(tensor.range)
     }
 
-    /// Refuses what nobody asked for, so that nothing is silently ignored.
+    /// Refuses tensors that were not taken, so that nothing is silently ignored.
     ///
     /// # Errors
     /// [`Error::WeightFile`] naming a tensor that is left.

@@ -11,8 +11,7 @@ use crate::model::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary
 
 /// Reads a weight file's bytes. `origin` is what messages call the file.
 ///
-/// Large tensors are views of `bytes`; nothing is allocated on the word of a
-/// number that the file merely claims.
+/// Large tensors are views of `bytes`; no number in the file alone makes it allocate memory.
 ///
 /// # Errors
 /// [`crate::Error::WeightFile`], naming the first tensor or key that breaks

@@ -12,12 +12,12 @@ use crate::model::network::Network;
 use crate::model::schema::{Column, Entity, Strings};
 use crate::{Error, Result};
 
-/// Tensors begin at multiples of this many bytes, as far as the format can:
-/// see [`write_tensors`].
+/// Tensors begin at multiples of this many bytes, if the format allows it: see
+/// [`write_tensors`].
 const ALIGNMENT: usize = 64;
 
-/// Writes a weight file, atomically: `path` holds the old file or the new one,
-/// and never a part.
+/// Writes a weight file, atomically: `path` always holds the whole old file or the whole new
+/// one.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder cannot be written to.
@@ -75,8 +75,7 @@ pub fn write_tensors(
 /// Writes a file beside `path`, syncs it, and renames it to `path`.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written to; what `path` held is
-/// untouched then.
+/// [`Error::Io`] if the folder cannot be written to; `path` is then unchanged.
 pub fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,

@@ -1,10 +1,9 @@
 //! Fully connected layers with ReLU: a model's head, and its body.
 //!
-//! A network's parameters are one flat slice, its tensors one after another:
-//! `head.0.weight`, `head.0.bias`, `head.1.weight` and so on, each as
-//! `torch.nn.Linear` has it. One layer's output is a dense matrix with a row
-//! for each rating. All rows of a batch belong to one user, whose half of the
-//! first layer is therefore computed once.
+//! A network's parameters are one flat slice, its tensors one after another: `head.0.weight`,
+//! `head.0.bias`, `head.1.weight` and so on, each laid out as in `torch.nn.Linear`. One
+//! layer's output is a dense matrix with a row for each rating. All rows of a batch belong to
+//! one user, whose half of the first layer is therefore computed once.
 
 mod backward;
 mod packed;
@@ -21,7 +20,7 @@ pub(crate) use backward::Begin;
 pub use packed::PackedNetwork;
 pub use rows::LayerRows;
 
-/// The layers of a network, and where its tensors lie in the flat slice.
+/// The layers of a network, and the places of its tensors in the flat slice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     kind: LastLayer,
@@ -35,7 +34,7 @@ pub struct Network {
 enum LastLayer {
     /// One number: how much the user likes the item.
     Head,
-    /// Features for the head, through ReLU as every layer's output.
+    /// Features for the head, through ReLU like every layer's output.
     Body,
 }
 
@@ -52,10 +51,10 @@ pub struct Layer {
     pub bias: Range<usize>,
 }
 
-/// A user's ratings as a network sees them: one row an item, and the user.
+/// A network's input for a user's ratings: one row for each item, and the user's part.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// The items' part of each row, [rows, item width], dense.
+    /// The items' part of each row, [rows, item width], without gaps.
     pub items: &'a [f32],
     /// The user's part, the same in each row, [user width].
     pub user: &'a [f32],
@@ -88,7 +87,7 @@ impl<'a> Inputs<'a> {
         sum_of_squares(self.items) + rows * (sum_of_squares(self.user) + 1.0)
     }
 
-    /// All of one row: the item's part, then the user's.
+    /// One whole row: the item's part, then the user's.
     pub fn row(&self, row: usize) -> impl Iterator<Item = &'a f32> + use<'a> {
         let width = self.items.len() / self.rows;
         self.items[row * width..][..width].iter().chain(self.user)
@@ -164,7 +163,7 @@ impl Network {
         self.layers.last().map_or(0, |layer| layer.bias.end)
     }
 
-    /// How many tensors: a weight and a bias a layer.
+    /// How many tensors: a weight and a bias for each layer.
     pub fn tensors(&self) -> usize {
         2 * self.layers.len()
     }
@@ -190,12 +189,12 @@ impl Network {
         self.layers.iter().flat_map(|layer| [layer.weight.clone(), layer.bias.clone()])
     }
 
-    /// How many of a layer's inputs differ between items: of the first layer the items' part.
+    /// How many of a layer's inputs differ between items: in the first layer the items' part.
     pub(crate) fn item_inputs(&self, l: usize) -> usize {
         if l == 0 { self.item_width } else { self.layers[l].inputs }
     }
 
-    /// A layer's weight, [outputs, inputs]: of the first layer the items' part.
+    /// A layer's weight, [outputs, inputs]; only the items' part of the first layer's.
     pub(crate) fn item_weight<'a>(&self, l: usize, parameters: &'a [f32]) -> Matrix<'a> {
         let layer = &self.layers[l];
         match l {
@@ -273,7 +272,7 @@ impl Network {
         }
     }
 
-    /// Computes some layers' outputs, for which there is room, up to the last layer's.
+    /// Computes the outputs of some layers, up to the last; `outputs` is large enough.
     pub(crate) fn forward_layers(
         &self,
         layers: Range<usize>,

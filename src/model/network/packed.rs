@@ -1,4 +1,4 @@
-//! Parameters laid out for the way forward.
+//! Parameters laid out for computing outputs.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::sync::Arc;
 use super::Network;
 use crate::kernels::{Packed, add_scaled};
 
-/// A network's parameters as the way forward reads them, for one user.
+/// A network's parameters in the layout for computing outputs, for one user.
 #[derive(Clone, Debug, Default)]
 pub struct PackedNetwork(Vec<PackedLayer>);
 
 #[derive(Clone, Debug)]
 pub struct PackedLayer {
-    /// The first layer's holds the items' part alone, which is the same for all users.
+    /// The first layer's weight has only the items' part, which is the same for all users.
     pub weight: Arc<Packed>,
-    /// The first layer's holds the user's part of the sums as well.
+    /// The first layer's bias also has the user's part of the sums.
     pub bias: Vec<f32>,
 }
 
 impl PackedNetwork {
-    /// Room for a network's parameters.
+    /// Memory for a network's parameters.
     pub fn new(network: &Network) -> Self {
         let mut packed = Self::default();
         packed.make_room(network);
@@ -33,7 +33,7 @@ impl PackedNetwork {
         packed
     }
 
-    /// Whether there are no layers, nor room for any.
+    /// Whether there are no layers, nor memory for any.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -42,7 +42,7 @@ impl PackedNetwork {
         &self.0
     }
 
-    /// Each layer's bias, of the first with the user's part of the sums.
+    /// Each layer's bias; the first has the user's part of the sums added.
     pub fn biases(&self) -> impl Iterator<Item = &[f32]> {
         self.0.iter().map(|layer| &layer.bias[..])
     }
@@ -56,8 +56,8 @@ impl PackedNetwork {
         }
     }
 
-    /// The same parameters for another user, with the same memory for all of them but
-    /// the biases.
+    /// The same parameters for another user, with shared memory for everything but the
+    /// biases.
     pub fn shared(&self, network: &Network, parameters: &[f32], user_sums: &[f32]) -> Self {
         let mut shared = self.clone();
         if let Some(first) = shared.0.first_mut() {
@@ -66,14 +66,14 @@ impl PackedNetwork {
         shared
     }
 
-    /// Takes over the parameters of a network, always of the same one, for a
-    /// user; allocates nothing but the first time, or where memory is shared.
+    /// Copies the parameters of a network, always the same one, for a user. Allocates only
+    /// the first time, or if memory is shared.
     pub fn pack(&mut self, network: &Network, parameters: &[f32], user_sums: &[f32]) {
         self.make_room(network);
         self.pack_layers(0..network.layers.len(), network, parameters, user_sums);
     }
 
-    /// [`PackedNetwork::pack`] for some of the layers; there is room already.
+    /// [`PackedNetwork::pack`] for some of the layers, whose memory exists already.
     pub fn pack_layers(
         &mut self,
         layers: Range<usize>,
@@ -94,7 +94,7 @@ impl PackedNetwork {
 }
 
 impl PackedLayer {
-    /// Takes the user's part of the sums into the first layer's bias.
+    /// Adds the user's part of the sums to the first layer's bias.
     fn take_user(&mut self, network: &Network, parameters: &[f32], user_sums: &[f32]) {
         let layer = &network.layers[0];
         self.bias.copy_from_slice(user_sums);

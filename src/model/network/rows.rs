@@ -4,20 +4,20 @@ use super::Network;
 
 /// A dense matrix [rows, layer outputs] for each layer.
 ///
-/// Holds the layers' outputs (after ReLU but for the last), or the loss's
-/// derivatives by the layers' sums.
+/// It holds the layers' outputs (after ReLU except for the last), or the loss's derivatives
+/// by the layers' sums.
 #[derive(Clone, Debug, Default)]
 pub struct LayerRows(Vec<Vec<f32>>);
 
 impl LayerRows {
-    /// Room for `rows` rows of each layer of `shape`.
+    /// Memory for `rows` rows of each layer of `shape`.
     pub fn new(shape: &Network, rows: usize) -> Self {
         let mut layers = Self::default();
         layers.resize(shape, rows);
         layers
     }
 
-    /// Makes room for `rows` rows of each layer; nothing where there is enough.
+    /// Grows to `rows` rows of each layer; does nothing if there are enough.
     pub fn resize(&mut self, shape: &Network, rows: usize) {
         self.0.resize(shape.layers().len(), Vec::new());
         for (matrix, layer) in self.0.iter_mut().zip(shape.layers()) {
@@ -32,7 +32,7 @@ impl LayerRows {
         &self.0[layer]
     }
 
-    /// So many numbers of the last layer's matrix; none of no layer.
+    /// The first numbers of the last layer's matrix; none without layers.
     pub fn last(&self, len: usize) -> &[f32] {
         self.0.last().map_or(&[], |matrix| &matrix[..len])
     }
@@ -42,7 +42,7 @@ impl LayerRows {
         &mut self.0[layer]
     }
 
-    /// Takes over all of another's numbers.
+    /// Copies all of another's numbers.
     pub fn copy_from(&mut self, other: &Self) {
         self.0.clone_from(&other.0);
     }

@@ -1,4 +1,4 @@
-//! A network as one user has it.
+//! A network adapted to one user.
 //!
 //! A user's description is the same in all of their rows, so that its part of the first
 //! layer's sums acts as a bias. The user's own network has no weights for it: the first
@@ -22,7 +22,7 @@ impl Network {
         network
     }
 
-    /// Those of the parameters that are left without the user's part.
+    /// The parameters without the user's part.
     pub(crate) fn parameters_without_user(&self, parameters: &[f32]) -> Vec<f32> {
         let mut own = Vec::with_capacity(parameters.len());
         for row in self.item_weight(0, parameters).row_slices() {
@@ -32,15 +32,15 @@ impl Network {
         own
     }
 
-    /// The user's part of the first layer's sums, which the bias is added to.
+    /// The user's part of the first layer's sums, to which the bias is added.
     pub(crate) fn sums_of_user(&self, parameters: &[f32], user: &[f32], sums: &mut Vec<f32>) {
         sums.resize(self.layers[0].outputs, 0.0);
         self.user_sums(&parameters[self.layers[0].weight.clone()], user, sums);
     }
 
-    /// How fast the bias of one of the first layer's units learns that learns for the
-    /// user's part as well, where `speed` is how fast each of the network's own parameters
-    /// does: by its rate, or by its variance before any rating.
+    /// The speed at which the bias of one of the first layer's units learns if it also learns
+    /// for the user's part. `speed` is that of each of the network's own parameters: its
+    /// rate, or its variance before any rating.
     ///
     /// A weight moves by its speed times its input, and its part of the sum by its input
     /// times that; the bias is the weight of an input that is always 1.
@@ -57,11 +57,11 @@ impl Network {
         total
     }
 
-    /// The network's parameters, of which `start` says where learning starts, from the
-    /// user's own ones, which started at `own_start`.
+    /// Computes the network's parameters from the user's own ones. Learning started at
+    /// `start` and, for the user's own parameters, at `own_start`.
     ///
-    /// Of what a bias moved, each weight of the user's part moved by the share speed *
-    /// input / total: see [`Network::speed_of_bias`].
+    /// Each weight of the user's part moved by the share speed * input / total of the bias's
+    /// movement: see [`Network::speed_of_bias`].
     pub(crate) fn parameters_with_user(
         &self,
         own: &[f32],
@@ -93,7 +93,7 @@ impl Network {
         parameters
     }
 
-    /// Where one of the first layer's units has its weights for what describes the user.
+    /// The place of the weights of one of the first layer's units for the user's description.
     fn user_weights(&self, unit: usize) -> usize {
         unit * self.layers[0].inputs + self.item_width
     }

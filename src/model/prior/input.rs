@@ -9,15 +9,14 @@ use crate::model::schema::{Column, Field, FieldKind};
 /// A row without the value adds nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// A categorical field: the sum of its values' rows of weights, one for each
-    /// value of the field. A field of many values has one more row at the end,
-    /// taken once where there is any value: how many there are tells something
-    /// too, and that none is known should not.
+    /// A categorical field: the sum of its values' rows of weights, one for each value of the
+    /// field. A field of many values has one more row at the end, taken once if there is any
+    /// value: the number of values is informative too, but the lack of values should not be.
     Values {
         /// The field's place among the fields.
         field: usize,
     },
-    /// Two fields of one value each, together: row `a * size_b + b` of weights.
+    /// A pair of fields of one value each: row `a * size_b + b` of weights.
     Pair {
         /// The fields' places among the fields.
         fields: [usize; 2],
@@ -38,7 +37,7 @@ pub enum Input {
     Shared {
         /// The field's place among the fields.
         field: usize,
-        /// How much is known through each value, `[size]`.
+        /// The confidence in each value, `[size]`.
         confidences: Buffer<f32>,
     },
 }
@@ -47,7 +46,7 @@ impl Input {
     /// How many rows of weights it takes.
     ///
     /// # Errors
-    /// Why it does not fit these fields, in words.
+    /// Says why it does not fit these fields, in words.
     pub fn rows(&self, fields: &[Field]) -> Result<usize, String> {
         let field = |place: usize| {
             fields.get(place).ok_or_else(|| format!("there is no field {place} to read"))
@@ -91,8 +90,8 @@ impl Input {
         }
     }
 
-    /// Calls `each` with every row of weights that `row` takes a share of, in
-    /// ascending order, and the share.
+    /// Calls `each` with every row of weights of which `row` takes a share, in ascending
+    /// order, and the share.
     pub fn shares(
         &self,
         fields: &[Field],

@@ -1,9 +1,8 @@
 //! Predictions from descriptions of users and items that have no ratings yet.
 //!
-//! A [`Prior`] predicts a vector from the values of a row's fields: an item's
-//! vector from its content, or where a user starts from the profile. It is
-//! linear, a sum of rows of weights, so that reading it costs a few additions
-//! and the reasons for a prediction can be told apart.
+//! A [`Prior`] predicts a vector from the values of a row's fields: an item's vector from its
+//! content, or a user's start from the profile. It is linear, a sum of rows of weights, so
+//! that reading it costs a few additions and the reasons for a prediction can be told apart.
 
 mod input;
 
@@ -12,7 +11,7 @@ pub use input::Input;
 use crate::model::buffer::Buffer;
 use crate::model::schema::{Column, Field};
 
-/// One part of a prior: what it reads, and what that is worth.
+/// One part of a prior: its input and its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Term {
     /// The part of a row that it reads.
@@ -31,7 +30,7 @@ pub struct Prior {
 }
 
 impl Prior {
-    /// Of the `intercept`, which is as wide as the prior, and its terms.
+    /// Takes the `intercept`, which is as wide as the prior, and its terms.
     ///
     /// # Errors
     /// Says what does not fit these fields or each other, in words.
@@ -45,12 +44,12 @@ impl Prior {
         }
     }
 
-    /// The same for every row.
+    /// The intercept is the same for every row.
     pub fn constant(numbers: Vec<f32>) -> Self {
         Self { intercept: numbers.into(), terms: Vec::new() }
     }
 
-    /// Whether it can read rows of these fields.
+    /// Checks that it can read rows of these fields.
     ///
     /// # Errors
     /// Says what does not fit, in words.
@@ -83,7 +82,7 @@ impl Prior {
         &self.terms
     }
 
-    /// The same prior in another unit: all that it predicts times `unit`.
+    /// The same prior in another unit: its predictions times `unit`.
     pub fn scaled(&self, unit: f32) -> Self {
         let scaled = |numbers: &Buffer<f32>| numbers.iter().map(|number| unit * number).collect();
         let term = |Term { input, weights }: &Term| Term {
@@ -93,7 +92,7 @@ impl Prior {
         Self { intercept: scaled(&self.intercept), terms: self.terms.iter().map(term).collect() }
     }
 
-    /// A prior whose terms read the same, of these weights and without an intercept.
+    /// A prior whose terms have the same inputs, with these weights and without an intercept.
     #[cfg(feature = "train")]
     pub(crate) fn with_weights(&self, width: usize, weights: &[Vec<f32>]) -> Self {
         let term = |(Term { input, .. }, weights): (&Term, &Vec<f32>)| Term {

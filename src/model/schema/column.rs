@@ -10,7 +10,7 @@ use crate::model::buffer::Buffer;
 pub enum Column {
     /// Indices into the field's vocabulary, any number a row.
     Values {
-        /// Where each row begins in `values`, and at the end where the last ends.
+        /// The beginning of each row in `values`, and the end of the last.
         offsets: Buffer<u64>,
         /// All rows' indices, one after another.
         values: Buffer<u32>,
@@ -35,7 +35,7 @@ impl Column {
         Ok(Self::Values { offsets, values })
     }
 
-    /// Whether it can be the column of such a field.
+    /// Whether this can be the column of such a field.
     pub(crate) fn fits(&self, numeric: bool, size: usize) -> bool {
         match self {
             Self::Values { values, .. } => {
@@ -45,7 +45,7 @@ impl Column {
         }
     }
 
-    /// Whether a row can be one of such a field's.
+    /// Whether a row can belong to such a field.
     pub(crate) fn row_fits(&self, row: usize, numeric: bool, size: usize) -> bool {
         match self {
             Self::Values { .. } => !numeric && self.row(row).iter().all(|&v| (v as usize) < size),
@@ -53,7 +53,7 @@ impl Column {
         }
     }
 
-    /// These rows, and then those of another column of the same field.
+    /// These rows, followed by those of another column of the same field.
     pub(crate) fn join(&self, others: &Self) -> Self {
         match (self, others) {
             (Self::Values { offsets, values }, Self::Values { offsets: ends, values: more }) => {

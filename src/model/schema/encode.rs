@@ -1,12 +1,12 @@
-//! From what a caller says of a user or item to rows of columns.
+//! Turns a caller's values of a user or item into rows of columns.
 
 #[cfg(doc)]
 use super::NumberScale;
 use super::{ColumnBuilder, Entity, Field, FieldKind, Value, Vocabulary};
 use crate::{Error, Result};
 
-/// Adds one row to each field's column from `values`: any order, a field's
-/// name repeated for several values, fields left out where nothing is known.
+/// Adds one row to each field's column from `values`: in any order, with a field's name
+/// repeated for several values; fields without a value may be left out.
 ///
 /// Returns how many values the model does not know: those that the vocabularies lack, which
 /// are left out, and numbers that lie far beyond those of the training data, which are read as

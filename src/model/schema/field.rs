@@ -14,7 +14,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// `item` or `user`, as tensors and messages have it.
+    /// `item` or `user`: its name in tensors and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Item => "item",
@@ -44,7 +44,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// Whether its numbers can be used.
+    /// Checks that its numbers can be used.
     ///
     /// # Errors
     /// Says what is wrong, in words that follow the field's name.

@@ -53,17 +53,16 @@ impl Strings {
         }
     }
 
-    /// The places of ids, none of which is there twice, in the order of their bytes.
+    /// The places of unique ids, in the order of their bytes.
     ///
     /// # Errors
-    /// Which id is there twice, or that there are too many, in words.
+    /// Names an id that occurs twice, or says that there are too many, in words.
     pub(crate) fn sorted(&self) -> Result<Vec<u32>, String> {
         let count = u32::try_from(self.len())
             .map_err(|_| format!("{} items are more than an index can count", self.len()))?;
         let mut sorted: Vec<u32> = (0..count).collect();
         let piece = self.pieces();
-        // Of the standard library's sorts, the one that is fast even where that was built
-        // for size.
+        // The standard library's sort that is fast even if the library was built for size.
         sorted.sort_by_key(|&place| piece(place));
         match sorted.windows(2).find(|pair| piece(pair[0]) == piece(pair[1])) {
             Some(pair) => {
@@ -74,7 +73,7 @@ impl Strings {
         }
     }
 
-    /// The place of an id, by what [`Strings::sorted`] says of these.
+    /// The place of an id, given the result of [`Strings::sorted`] for these strings.
     pub(crate) fn find(&self, sorted: &[u32], id: &str) -> Option<u32> {
         let piece = self.pieces();
         let found = sorted.binary_search_by_key(&id.as_bytes(), |&place| piece(place)).ok()?;
@@ -86,7 +85,7 @@ impl Strings {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
     }
 
-    /// These strings, and then others.
+    /// These strings, followed by others.
     pub(crate) fn join(&self, others: &Self) -> Self {
         let end = self.bytes.len() as u64;
         let offsets = others.offsets.iter().skip(1).map(|offset| end + offset);
@@ -96,7 +95,7 @@ impl Strings {
         }
     }
 
-    /// Where each string begins, and at the end where the last one ends.
+    /// The beginning of each string, and the end of the last.
     pub fn offsets(&self) -> &[u64] {
         &self.offsets
     }

@@ -10,10 +10,10 @@ use super::Strings;
 pub struct Vocabulary(Strings);
 
 impl Vocabulary {
-    /// From names that are sorted and differ.
+    /// Takes names that are sorted and unique.
     ///
     /// # Errors
-    /// Which two names are out of order, in words.
+    /// Names the two names that are out of order, in words.
     pub fn new(names: Strings) -> Result<Self, String> {
         let mut previous: Option<&str> = None;
         for (index, name) in names.iter().enumerate() {
@@ -27,7 +27,7 @@ impl Vocabulary {
         Ok(Self(names))
     }
 
-    /// From names in any order, repeated or not.
+    /// Takes names in any order, repeated or not.
     pub fn from_unsorted<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names: Vec<&str> = names.into_iter().collect();
         names.sort_unstable();

@@ -6,7 +6,7 @@ use melu::model::network::Network;
 use melu::model::schema::{FieldKind, Value};
 use melu::{Catalog, Model, NewItem, Result};
 
-/// Items that hold some value of each field.
+/// Generated items with some value of each field.
 pub fn made_up(model: &Model, count: u32) -> Result<Catalog> {
     let fields = &model.config().item_fields;
     let ids: Vec<String> = (0..count).map(|item| item.to_string()).collect();
@@ -29,7 +29,7 @@ pub fn made_up(model: &Model, count: u32) -> Result<Catalog> {
     Catalog::new(model, &items)
 }
 
-/// So many items of a catalogue, and ratings of them.
+/// Some items of a catalogue, and ratings of them.
 pub fn rated(model: &Model, items: usize, count: usize) -> (Vec<u32>, Vec<f32>) {
     let output = model.config().output;
     let rating = |place: usize| match output.loss {
@@ -40,13 +40,13 @@ pub fn rated(model: &Model, items: usize, count: usize) -> (Vec<u32>, Vec<f32>) 
     ((0..count).map(item).collect(), (0..count).map(rating).collect())
 }
 
-/// Multiplications and additions that one item's score takes: the body's were done when the
+/// The multiplications and additions for one item's score; those of the body were done when the
 /// catalogue was made.
 pub fn item_operations(model: &Model) -> f64 {
     forward(model.head_network())
 }
 
-/// Those of one row on the way forward; the user's part is computed once.
+/// Those for one row's output; the user's part is computed once.
 fn forward(network: &Network) -> f64 {
     products(network, 0).sum()
 }
@@ -59,7 +59,7 @@ fn products(network: &Network, from: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// Those of adapting to so many ratings; what describes the user takes none.
+/// Those for adapting to a number of ratings; the user's description takes none.
 pub fn adapt_operations(model: &Model, ratings: usize) -> f64 {
     let (head, count) = (model.head_network(), ratings as f64);
     match &model.config().local {

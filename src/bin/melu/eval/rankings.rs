@@ -1,4 +1,4 @@
-//! Tables of what lists are worth.
+//! Tables of the worth of lists.
 
 use anyhow::Result;
 use melu::eval::{Among, Given, Ranking, RankingEvaluation, RankingRow};
@@ -6,10 +6,10 @@ use melu::eval::{Among, Given, Ranking, RankingEvaluation, RankingRow};
 use super::by_given;
 use crate::terminal::{self, print, print_table};
 
-/// Numbers of answers with which all figures are shown.
+/// The numbers of answers for which all figures are shown.
 const SHOWN: [Given; 4] = [Given::First(0), Given::First(5), Given::First(20), Given::All];
 
-/// All tables, and how the baselines were set.
+/// All tables, and the baselines' settings.
 pub fn print_rankings(evaluation: &RankingEvaluation) -> Result<()> {
     print("Lists of 20: nDCG@20 by number of answers given, higher is better:\n")?;
     let (some, none): (Vec<&Ranking>, _) =
