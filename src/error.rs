@@ -82,7 +82,7 @@ pub enum Error {
         /// The rating.
         value: f32,
         /// The expected content.
-        problem: &'static str,
+        problem: String,
     },
     /// An argument that does not fit the others or the model.
     #[error("{argument}: {problem}")]

@@ -83,7 +83,7 @@ pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
 pub use user::questions::{Asking, EvidenceRanking, Question, Questions, greedy_evidence};
-pub use user::recommend::{Order, RecommendOptions, Recommendation};
+pub use user::recommend::{Filter, Order, RecommendOptions, Recommendation};
 pub use user::saved::Loaded;
 pub use user::{Scratch, User};
 

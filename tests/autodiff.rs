@@ -39,7 +39,7 @@ fn check_case(case: &Json) -> Report {
     let ids: Vec<String> = (0..items.len()).map(|i| i.to_string()).collect();
     let values: Vec<_> = items.iter().map(|item| named(&config.item_fields, item)).collect();
     let new_items: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values }).collect();
     let catalog = Catalog::new(&model, &new_items).unwrap();
     let mut user = User::new(&catalog, &named(&config.user_fields, &profile)).unwrap();
     let mut scores = vec![0.0; query.len()];
@@ -205,8 +205,11 @@ fn the_widest_and_deepest_head_adapts() {
     let items: Vec<Vec<Cell>> = (0..3).map(cells).collect();
     let profile = cells(1);
     let values: Vec<_> = items.iter().map(|item| named(&config.item_fields, item)).collect();
-    let new_items: Vec<NewItem> =
-        ["a", "b", "c"].iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+    let new_items: Vec<NewItem> = ["a", "b", "c"]
+        .iter()
+        .zip(&values)
+        .map(|(id, values)| NewItem { id, title: None, values })
+        .collect();
     let catalog = Catalog::new(&model, &new_items).unwrap();
     let mut user = User::new(&catalog, &named(&config.user_fields, &profile)).unwrap();
     let (rated, ratings) = ([0, 1], [4.5, 2.0]);

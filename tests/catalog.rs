@@ -29,7 +29,7 @@ fn extend(catalog: &Catalog, count: usize) -> Catalog {
     let items: Vec<NewItem> = ids
         .iter()
         .zip(start..)
-        .map(|(id, index)| NewItem { id, values: GENRES[index % GENRES.len()] })
+        .map(|(id, index)| NewItem { id, title: None, values: GENRES[index % GENRES.len()] })
         .collect();
     catalog.extend(&items).unwrap()
 }
@@ -38,7 +38,8 @@ fn extend(catalog: &Catalog, count: usize) -> Catalog {
 fn an_extended_catalogue_is_the_one_made_at_once() {
     let values: Vec<(String, &[(&str, Value)])> =
         (0..200).map(|item| (format!("{}", item * 7919 % 200), GENRES[item % 3])).collect();
-    let items: Vec<NewItem> = values.iter().map(|(id, values)| NewItem { id, values }).collect();
+    let items: Vec<NewItem> =
+        values.iter().map(|(id, values)| NewItem { id, title: None, values }).collect();
     for contents in [sample(), sample_with_vectors()] {
         let model = Model::from_contents(contents).unwrap();
         let whole = Catalog::new(&model, &items).unwrap();
@@ -92,8 +93,10 @@ fn every_kind_of_model_can_be_extended() {
     for case in Case::all() {
         let model = Model::from_contents(case.contents.clone()).unwrap();
         let Some(catalog) = model.catalog().unwrap() else { continue };
-        let extended = catalog.extend(&[NewItem { id: "brand new", values: &[] }]).unwrap();
-        let new = Catalog::new(&model, &[NewItem { id: "brand new", values: &[] }]).unwrap();
+        let extended =
+            catalog.extend(&[NewItem { id: "brand new", title: None, values: &[] }]).unwrap();
+        let new =
+            Catalog::new(&model, &[NewItem { id: "brand new", title: None, values: &[] }]).unwrap();
         let mut all = bits(&mut User::new(&extended, &[]).unwrap());
         assert_eq!(all.pop(), bits(&mut User::new(&new, &[]).unwrap()).pop());
         assert_eq!(all, bits(&mut User::new(&catalog, &[]).unwrap()));
@@ -104,7 +107,7 @@ fn every_kind_of_model_can_be_extended() {
 fn an_id_that_is_there_is_refused() {
     let model = Model::from_contents(sample()).unwrap();
     let catalog = model.catalog().unwrap().unwrap();
-    let error = catalog.extend(&[NewItem { id: "two", values: &[] }]).unwrap_err();
+    let error = catalog.extend(&[NewItem { id: "two", title: None, values: &[] }]).unwrap_err();
     assert!(matches!(error, Error::Argument { argument: "items", .. }), "{error}");
     assert!(error.to_string().contains("\"two\""), "{error}");
 }
@@ -152,7 +155,8 @@ fn numbers_beyond_the_training_data_are_read_as_the_nearest_there() {
             let values: Vec<[(&str, Value); 1]> =
                 years.iter().map(|year| [("year", Value::Number(*year))]).collect();
             let ids: Vec<String> = (0..years.len()).map(|index| index.to_string()).collect();
-            let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, values });
+            let items =
+                ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values });
             let catalog = Catalog::new(&model, &items.collect::<Vec<_>>()).unwrap();
             (bits(&mut User::new(&catalog, &[]).unwrap()), catalog.unknown_values())
         };

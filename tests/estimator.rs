@@ -16,7 +16,7 @@ fn check(case: Case) -> Report {
     let ids: Vec<String> = (0..items.len()).map(|item| item.to_string()).collect();
     let values: Vec<_> = items.iter().map(|item| named(&config.item_fields, item)).collect();
     let items: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values }).collect();
     let catalog = Catalog::new(&model, &items).unwrap();
     let mut user = User::new(&catalog, &named(&config.user_fields, profile)).unwrap();
     let mut scores = vec![0.0; query.items.len()];

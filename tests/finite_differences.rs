@@ -76,7 +76,7 @@ prop_compose! {
             factors: 0,
             body: Vec::new(),
             hidden,
-            output: Output { loss, scale: 1.0, offset: 0.0 },
+            output: Output { loss, scale: 1.0, offset: 0.0, range: None },
             local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull }),
             medians: None,
         catalog: Precision::Single,

@@ -56,7 +56,7 @@ fn items_of(model: &Model) -> Catalog {
         .map(|item| [("kind", Value::Index(item)), ("year", Value::Index(item % 9))])
         .collect();
     let ids: Vec<String> = (0..ITEMS).map(|item| item.to_string()).collect();
-    let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, values });
+    let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values });
     Catalog::new(model, &items.collect::<Vec<_>>()).unwrap()
 }
 
@@ -165,7 +165,7 @@ fn an_item_has_the_same_bits_wherever_it_stands() {
         .map(|i| [("genres", genres[i % 3]), ("year", Value::Number(1900.0 + i as f32))])
         .collect();
     let items: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values }).collect();
     let single = vectors.catalog().unwrap().unwrap().extend(&items).unwrap();
     let vectors = single.convert(Precision::Half).unwrap();
     for catalog in [deep, vectors] {
@@ -194,7 +194,7 @@ fn an_extended_catalogue_keeps_its_precision() {
     for case in Case::all() {
         let model = Model::from_contents(case.contents.clone()).unwrap();
         let Some(catalog) = model.catalog().unwrap() else { continue };
-        let new = [NewItem { id: "brand new", values: &[] }];
+        let new = [NewItem { id: "brand new", title: None, values: &[] }];
         let half = catalog.convert(Precision::Half).unwrap();
         let extended = half.extend(&new).unwrap();
         assert_eq!(extended.precision(), Precision::Half);
@@ -234,7 +234,7 @@ fn the_file_chooses() {
             Precision::Half
         );
         use_all(&half);
-        let new = [NewItem { id: "new", values: &[] }];
+        let new = [NewItem { id: "new", title: None, values: &[] }];
         for (model, precision) in [(&single, Precision::Single), (&half, Precision::Half)] {
             let own = model.catalog().unwrap().unwrap();
             assert_eq!(own.precision(), precision);
@@ -301,8 +301,8 @@ fn numbers_beyond_half_precision_are_refused() {
         assert_eq!(single.convert(Precision::Half).is_ok(), fits);
         let model = change("f16");
         let values = [("kind", Value::Index(41))];
-        let found = Catalog::new(&model, &[NewItem { id: "large", values: &values }]);
-        let others = Catalog::new(&model, &[NewItem { id: "others", values: &[] }]);
+        let found = Catalog::new(&model, &[NewItem { id: "large", title: None, values: &values }]);
+        let others = Catalog::new(&model, &[NewItem { id: "others", title: None, values: &[] }]);
         assert!(fits || number.abs() > 1e8 || others.is_ok());
         match found {
             Ok(_) => assert!(fits),

@@ -102,7 +102,7 @@ fn numbers() -> Vec<f32> {
         .map(|item| [("kind", Value::Index(item)), ("year", Value::Index(item % 9))])
         .collect();
     let ids: Vec<String> = (0..300).map(|item| item.to_string()).collect();
-    let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, values });
+    let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values });
     let catalog = Catalog::new(&model, &items.collect::<Vec<_>>()).unwrap();
     let half = catalog.convert(Precision::Half).unwrap();
     [catalog, half].iter().flat_map(numbers_of).collect()

@@ -339,7 +339,11 @@ fn a_catalogue_of_some_items_scores_them_alike() {
         let new: Vec<melu::NewItem> = kept
             .iter()
             .zip(&values)
-            .map(|(&item, values)| melu::NewItem { id: whole.id(item).unwrap(), values })
+            .map(|(&item, values)| melu::NewItem {
+                id: whole.id(item).unwrap(),
+                title: None,
+                values,
+            })
             .collect();
         let part = Catalog::new(model, &new).unwrap();
         let (answered, values): (Vec<u32>, Vec<f32>) =
@@ -357,7 +361,8 @@ fn a_catalogue_of_some_items_scores_them_alike() {
             assert!((found - expected).abs() < 1e-5 * (1.0 + expected.abs()));
         }
         // Added to, it keeps what it had, and the new ones are new.
-        let more = part.extend(&[melu::NewItem { id: "brand new", values: &[] }]).unwrap();
+        let more =
+            part.extend(&[melu::NewItem { id: "brand new", title: None, values: &[] }]).unwrap();
         assert_eq!(more.raters(kept.len() as u32), Some(0));
         assert_eq!(
             more.item_vectors().unwrap().0[..found.len()],

@@ -384,7 +384,7 @@ fn there_is_an_end_to_questions() {
     for familiarity in [true, false] {
         let bench = Bench::new(bench.seed, 70, familiarity);
         let model = bench.catalog.model();
-        let new = [NewItem { id: "new", values: &[] }];
+        let new = [NewItem { id: "new", title: None, values: &[] }];
         for catalog in [Catalog::new(model, &[]).unwrap(), Catalog::new(model, &new).unwrap()] {
             let user = User::new(&catalog, &[]).unwrap();
             let next = user.next_question(&mut questions(&catalog), Asking::default());
@@ -392,7 +392,7 @@ fn there_is_an_end_to_questions() {
             assert!(greedy_evidence(&catalog, 5).unwrap().is_empty());
         }
         // An old item among new ones is known as it was.
-        let items = [new[0], NewItem { id: "5", values: &[] }];
+        let items = [new[0], NewItem { id: "5", title: None, values: &[] }];
         let catalog = Catalog::new(model, &items).unwrap();
         let user = User::new(&catalog, &[]).unwrap();
         let question = user.next_question(&mut questions(&catalog), Asking::default());

@@ -274,7 +274,7 @@ proptest! {
         });
         let item_width = case.head.len() - 1 - user.len();
         let network = Network::head(item_width, user.len(), &[]).unwrap();
-        let output = Output { loss: case.loss, scale: 1.0, offset: 0.0 };
+        let output = Output { loss: case.loss, scale: 1.0, offset: 0.0, range: None };
         let ridge =
             Ridge {
                 noise: case.noise as f32,

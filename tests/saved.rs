@@ -117,7 +117,7 @@ fn another_model_adapts_anew_and_says_so() {
 fn ratings_of_items_that_are_missing_are_counted_and_kept() {
     let model = Model::from_contents(sample()).unwrap();
     let mut user = sample_user(&model);
-    let item = |id| NewItem { id, values: &[] };
+    let item = |id| NewItem { id, title: None, values: &[] };
     let smaller = Catalog::new(&model, &[item("one"), item("four")]).unwrap();
     let loaded = load(&smaller, &user.save()).unwrap();
     assert!(!loaded.adapted_anew);
@@ -158,8 +158,12 @@ fn what_another_model_has_no_use_for_counts_as_unknown() {
 fn ratings_that_another_model_cannot_have_are_refused() {
     let user = sample_user(&Model::from_contents(sample()).unwrap());
     let mut contents = sample();
-    contents.config.output =
-        melu::model::loss::Output { loss: melu::model::loss::Loss::Bce, scale: 1.0, offset: 0.0 };
+    contents.config.output = melu::model::loss::Output {
+        loss: melu::model::loss::Loss::Bce,
+        scale: 1.0,
+        offset: 0.0,
+        range: None,
+    };
     let clicks = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
     let error = load(&clicks, &user.save()).unwrap_err();
     assert!(matches!(error, Error::Rating { position: 0, .. }), "{error}");

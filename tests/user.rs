@@ -40,7 +40,7 @@ fn bench() -> Bench {
         .collect();
     let ids: Vec<String> = (0..ITEMS).map(|item| format!("id {item}")).collect();
     let new: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values }).collect();
     let catalog = Catalog::new(&model, &new).unwrap();
     Bench { tensors, config, catalog, items }
 }
@@ -357,7 +357,7 @@ fn wrong_profiles_and_items_are_refused_by_name() {
     refused(&[("region", Value::Index(1)), ("region", Value::Index(2))], "more than one");
     refused(&[("region", Value::Number(1.0))], "numeric");
     refused(&[("region", Value::Name("north"))], "north");
-    let item = |id| NewItem { id, values: &[] };
+    let item = |id| NewItem { id, title: None, values: &[] };
     let error = Catalog::new(bench.catalog.model(), &[item("a"), item("a")]).unwrap_err();
     assert!(error.to_string().contains("\"a\""), "{error}");
     let empty = Catalog::new(bench.catalog.model(), &[]).unwrap();
@@ -372,7 +372,7 @@ fn wrong_profiles_and_items_are_refused_by_name() {
 fn a_new_item_scores_as_an_old_one_of_the_same_values() {
     let bench = bench();
     let values = [("genres", Value::Index(0)), ("genres", Value::Index(2))];
-    let new = [NewItem { id: "new", values: &values }];
+    let new = [NewItem { id: "new", title: None, values: &values }];
     let catalog = Catalog::new(bench.catalog.model(), &new).unwrap();
     let mut score = [0.0];
     let mut scratch = Scratch::new(&catalog).unwrap();

@@ -123,7 +123,7 @@ fn files_written_by_numpy_load_and_score() {
     let fields = &model.config().item_fields;
     let values: Vec<_> = rows.iter().map(|row| values(fields, row)).collect();
     let items: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values }).collect();
     check_users(&Catalog::new(&model, &items).unwrap(), &weights["users"]);
 
     for name in ["vectors", "clicks"] {
@@ -134,8 +134,9 @@ fn files_written_by_numpy_load_and_score() {
         let rows = expected["new_items"].as_array().unwrap();
         let values: Vec<_> = rows.iter().map(|row| self::values(fields, row)).collect();
         let ids = expected["new_ids"].as_array().unwrap().iter().zip(&values);
-        let items: Vec<NewItem> =
-            ids.map(|(id, values)| NewItem { id: id.as_str().unwrap(), values }).collect();
+        let items: Vec<NewItem> = ids
+            .map(|(id, values)| NewItem { id: id.as_str().unwrap(), title: None, values })
+            .collect();
         check_users(&Catalog::new(&model, &items).unwrap(), &expected["new_users"]);
     }
 }
@@ -161,7 +162,7 @@ fn the_documented_program_writes_a_model() {
     let status = Command::new(python).args(["-c", program]).current_dir(&folder).status().unwrap();
     assert!(status.success());
     let model = Model::open(folder.path().join("model.safetensors")).unwrap();
-    let item = |id, values| NewItem { id, values };
+    let item = |id, values| NewItem { id, title: None, values };
     let items = [item("a", &[("genre", Value::Name("drama"))]), item("b", &[])];
     let mut user = User::new(&Catalog::new(&model, &items).unwrap(), &[]).unwrap();
     let mut scores = [0.0; 2];

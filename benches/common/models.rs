@@ -54,7 +54,7 @@ fn generated(
         factors: 0,
         body: Vec::new(),
         hidden: hidden.to_vec(),
-        output: Output { loss: Loss::Mse, scale: 1.0, offset: 3.0 },
+        output: Output { loss: Loss::Mse, scale: 1.0, offset: 3.0, range: None },
         local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull: 0.0 }),
         medians: None,
         catalog: Precision::Single,

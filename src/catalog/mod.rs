@@ -42,6 +42,8 @@ struct Inner {
 pub struct NewItem<'a> {
     /// What programs call it; no two alike.
     pub id: &'a str,
+    /// What people call it; `None` if it has no title.
+    pub title: Option<&'a str>,
     /// Its values by field name; a multi-valued field's name is repeated, and
     /// fields of which nothing is known are left out.
     pub values: &'a [(&'a str, Value<'a>)],
@@ -127,6 +129,34 @@ impl Catalog {
             unknown_values: old.unknown_values + unknown_values,
         }));
         Ok(extended)
+    }
+
+    /// This catalogue without some of its items, in its precision; the others keep their order,
+    /// and move up.
+    ///
+    /// This catalogue stays as it is, and so do its users; a user moves to the new one by
+    /// [`User::save`](crate::User::save) and [`User::load`](crate::User::load). All items that
+    /// stay are embedded anew.
+    ///
+    /// # Errors
+    /// [`Error::ItemIndex`] if an item is not in the catalogue; [`Error::OutOfMemory`].
+    pub fn remove(&self, items: &[u32]) -> Result<Self> {
+        self.check(items)?;
+        let mut stays = vec![true; self.len()];
+        items.iter().for_each(|&item| stays[item as usize] = false);
+        let kept: Vec<usize> = (0..self.len()).filter(|&item| stays[item]).collect();
+        let table = self.table();
+        let select =
+            |strings: &Strings| kept.iter().filter_map(|&item| strings.get(item)).collect();
+        // What the head sees of them comes from the weight file again, or from their content.
+        let table = CatalogTable {
+            ids: select(&table.ids),
+            titles: table.titles.as_ref().map(select),
+            columns: table.columns.iter().map(|column| column.select(&kept)).collect(),
+            vectors: None,
+            choice: None,
+        };
+        Self::build(self.model(), table, self.precision(), self.unknown_values())
     }
 
     fn build(
@@ -291,7 +321,10 @@ fn read(model: &Model, items: &[NewItem]) -> Result<(CatalogTable, usize)> {
     }
     let table = CatalogTable {
         ids: items.iter().map(|item| item.id).collect(),
-        titles: None,
+        titles: items
+            .iter()
+            .any(|item| item.title.is_some())
+            .then(|| items.iter().map(|item| item.title.unwrap_or_default()).collect()),
         columns: columns.into_iter().map(ColumnBuilder::finish).collect(),
         vectors: None,
         choice: None,

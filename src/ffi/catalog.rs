@@ -380,7 +380,7 @@ impl<'a> GivenItems<'a> {
     ) -> Result<Catalog, Failure> {
         let mut items = Vec::new();
         items.try_reserve_exact(self.0.len()).map_err(|_| no_room(self.0.len()))?;
-        items.extend(self.0.iter().map(|(id, values)| NewItem { id, values }));
+        items.extend(self.0.iter().map(|(id, values)| NewItem { id, title: None, values }));
         make(&items).map_err(Failure::of("items"))
     }
 }

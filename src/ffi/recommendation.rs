@@ -177,6 +177,7 @@ pub(super) unsafe fn read_options<'a>(
         among: (!all).then_some(among),
         add_neighbours: given.add_neighbours != 0,
         leave_out,
+        filter: None,
         keep_rated: given.keep_rated != 0,
         order,
         exposure: 1.0 - discount,

@@ -114,7 +114,15 @@ pub struct Output {
     pub scale: f32,
     /// The rating at which the head is 0; 0 with [`Loss::Bce`].
     pub offset: f32,
+    /// The scale: the least and the greatest rating of the training data. Predicted ratings
+    /// are clipped to it, and ratings that lie beyond it by more than a tenth of its width
+    /// are refused. `None` with [`Loss::Bce`], or if the scale is not known.
+    pub range: Option<[f32; 2]>,
 }
+
+/// Ratings may lie beyond the scale by this share of its width: what somebody writes a little
+/// differently is no error, and what belongs to another scale (of 5, 10 or 100) is one.
+const TOLERANCE: f32 = 0.1;
 
 impl Output {
     /// The head's target for a rating.
@@ -133,6 +141,15 @@ impl Output {
         }
     }
 
+    /// A predicted rating, clipped to the scale.
+    pub fn clip(&self, rating: f32) -> f32 {
+        match self.range {
+            // Not `clamp`, which panics where the ends are not in order.
+            Some([lowest, highest]) => rating.max(lowest).min(highest),
+            None => rating,
+        }
+    }
+
     /// The standard deviation of a rating around its score, or of a probability,
     /// from the variance of the head's output and the noise's.
     pub fn deviation(&self, score: f32, variance: f32, noise: f32) -> f32 {
@@ -143,16 +160,31 @@ impl Output {
         }
     }
 
-    /// Checks that a rating can be learned from; if not, says what is expected.
-    pub fn check(&self, rating: f32) -> Result<(), &'static str> {
+    /// Checks that a rating can be learned from.
+    ///
+    /// # Errors
+    /// What is expected instead.
+    pub fn check(&self, rating: f32) -> Result<(), String> {
         match self.loss {
             Loss::Mse | Loss::SmoothL1 if !self.target(rating).is_finite() => {
-                Err("a finite number is expected")
+                Err("a finite number is expected".into())
             }
             Loss::Bce if rating != 0.0 && rating != 1.0 => {
-                Err("this model learns from clicks: 0 or 1 is expected")
+                Err("this model learns from clicks: 0 or 1 is expected".into())
             }
-            _ => Ok(()),
+            _ => match self.range {
+                Some([lowest, highest]) => {
+                    let beyond = TOLERANCE * (highest - lowest);
+                    match (lowest - beyond..=highest + beyond).contains(&rating) {
+                        true => Ok(()),
+                        false => Err(format!(
+                            "the model's ratings go from {lowest} to {highest}; one on that scale \
+                             is expected"
+                        )),
+                    }
+                }
+                None => Ok(()),
+            },
         }
     }
 }

@@ -75,6 +75,7 @@ impl TrainingSet {
         let ratings = || groups.iter().flat_map(|group| &group.ratings);
         let raters = raters(&groups, dataset.items.len());
         let output = output(options, ratings().map(|rated| rated.value))?;
+        let output = Output { range: range(dataset, output.loss), ..output };
         let is_new = |new: &[bool], row: usize| new.get(row).copied().unwrap_or(false);
         let existing_item = |row: usize| !is_new(&dataset.new_items, row);
         let existing_user = |row: usize| !is_new(&dataset.new_users, row);
@@ -400,6 +401,15 @@ pub fn raters(groups: &[UserRatings], items: usize) -> Vec<u32> {
     raters
 }
 
+/// The ends of the scale that ratings are on: of all ratings, since that a scale ends at 5 is
+/// nothing to find out of new users. None for clicks, and if all ratings are the same.
+fn range(dataset: &Dataset, loss: Loss) -> Option<[f32; 2]> {
+    let values = || dataset.ratings.iter().map(|rating| rating.value);
+    let (lowest, highest) =
+        (values().fold(f32::INFINITY, f32::min), values().fold(f32::NEG_INFINITY, f32::max));
+    (loss != Loss::Bce && lowest < highest).then_some([lowest, highest])
+}
+
 /// How the head's units meet the ratings'.
 fn output(options: &TrainOptions, ratings: impl Iterator<Item = f32> + Clone) -> Result<Output> {
     let mut values = ratings.clone();
@@ -407,7 +417,7 @@ fn output(options: &TrainOptions, ratings: impl Iterator<Item = f32> + Clone) ->
         true => Loss::Bce,
         false => Loss::SmoothL1,
     });
-    let plain = Output { loss, scale: 1.0, offset: 0.0 };
+    let plain = Output { loss, scale: 1.0, offset: 0.0, range: None };
     for (position, value) in ratings.clone().enumerate() {
         plain.check(value).map_err(|problem| Error::Rating { position, value, problem })?;
     }

@@ -19,7 +19,7 @@ use crate::catalog::blocks::{BLOCK, InputBuffers};
 use crate::kernels::add_scaled;
 use crate::model::config::Local;
 use crate::model::embedding::write_row;
-use crate::model::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
+use crate::model::schema::{Column, ColumnBuilder, Entity, FieldKind, Value, encode_row};
 use crate::user::adapt::{OwnHead, Posterior, Workspace};
 use crate::user::choice::ChoiceUser;
 use crate::user::profile::Profile;
@@ -161,9 +161,30 @@ impl User {
         &self.ratings
     }
 
-    /// How many of the profile's values the model's vocabularies lack.
+    /// How many of the profile's values the model does not know: those of
+    /// [`User::unknown_profile`].
     pub fn unknown_values(&self) -> usize {
         self.unknown_values
+    }
+
+    /// The profile's values that the model does not know, each with its field: names that its
+    /// vocabularies lack, and numbers far beyond those of the training data. Of a user that
+    /// another model saved, also what this model has no use for.
+    pub fn unknown_profile(&self) -> Vec<(&str, Value<'_>)> {
+        let fields = &self.model().config().user_fields;
+        let vocabularies = &self.model().contents().user_vocabularies;
+        let mut seen = Vec::new();
+        let is_unknown = |(name, value): &(&str, Value)| {
+            let Some(place) = fields.iter().position(|field| field.name == *name) else {
+                return true;
+            };
+            let again = fields[place].kind != FieldKind::Multi && seen.contains(&place);
+            let (field, vocabulary) = (&fields[place..=place], &vocabularies[place..=place]);
+            let known = encode_row(Entity::User, field, vocabulary, &[(name, *value)], &mut []);
+            seen.push(place);
+            again || known.map_or(true, |unknown| unknown > 0)
+        };
+        self.profile.values().filter(is_unknown).collect()
     }
 
     /// Adapts the head to these ratings, from where it started: what was adapted
@@ -181,18 +202,90 @@ impl User {
         self.check(items, ratings)?;
         scratch.check(&self.catalog)?;
         scratch.reserve(items.len())?;
-        let more = items.len().saturating_sub(self.rated.len());
-        let lists = Error::out_of_memory::<[f32; 2]>("a user's ratings", items.len());
-        self.rated
-            .try_reserve(more)
-            .and_then(|()| self.ratings.try_reserve(more))
-            .map_err(lists)?;
+        self.reserve(items.len().saturating_sub(self.rated.len()))?;
         self.forget_ratings();
+        self.adapt_to(items, ratings, scratch)?;
+        self.rated.extend_from_slice(items);
+        self.ratings.extend_from_slice(ratings);
+        Ok(())
+    }
+
+    /// Adds a rating to those that the head is adapted to, or changes the one that the user
+    /// gave of this item before, and adapts the head to all of them.
+    ///
+    /// # Errors
+    /// Those of [`User::adapt`].
+    pub fn rate(&mut self, item: u32, rating: f32, scratch: &mut Scratch) -> Result<()> {
+        self.check(&[item], &[rating])?;
+        scratch.check(&self.catalog)?;
+        scratch.reserve(self.rated.len() + 1)?;
+        self.reserve(1)?;
+        self.change_ratings(scratch, |items, ratings| {
+            match items.iter().rposition(|&rated| rated == item) {
+                Some(place) => ratings[place] = rating,
+                None => {
+                    items.push(item);
+                    ratings.push(rating);
+                }
+            }
+        })
+    }
+
+    /// Takes back what the user said of an item, and adapts the head to the other ratings;
+    /// whether there was such a rating.
+    ///
+    /// # Errors
+    /// Those of [`User::adapt`].
+    pub fn withdraw(&mut self, item: u32, scratch: &mut Scratch) -> Result<bool> {
+        self.catalog.check(&[item])?;
+        scratch.check(&self.catalog)?;
+        scratch.reserve(self.rated.len())?;
+        if !self.rated.contains(&item) {
+            return Ok(false);
+        }
+        self.change_ratings(scratch, |items, ratings| {
+            let mut stays = items.iter().map(|&rated| rated != item);
+            ratings.retain(|_| stays.next().unwrap_or(true));
+            items.retain(|&rated| rated != item);
+        })?;
+        Ok(true)
+    }
+
+    /// Changes the lists of ratings, for which there is memory, and adapts to them. Ratings of
+    /// items that the catalogue lacks stay.
+    fn change_ratings(
+        &mut self,
+        scratch: &mut Scratch,
+        change: impl FnOnce(&mut Vec<u32>, &mut Vec<f32>),
+    ) -> Result<()> {
+        let (mut items, mut ratings, absent) = (
+            std::mem::take(&mut self.rated),
+            std::mem::take(&mut self.ratings),
+            std::mem::take(&mut self.absent),
+        );
+        change(&mut items, &mut ratings);
+        self.state = new_state();
+        let adapted = self.adapt_to(&items, &ratings, scratch);
+        if adapted.is_err() {
+            items.clear();
+            ratings.clear();
+        }
+        (self.rated, self.ratings, self.absent) = (items, ratings, absent);
+        adapted
+    }
+
+    fn reserve(&mut self, more: usize) -> Result<()> {
+        let count = self.rated.len().saturating_add(more);
+        let refuse = Error::out_of_memory::<[f32; 2]>("a user's ratings", count);
+        self.rated.try_reserve(more).and_then(|()| self.ratings.try_reserve(more)).map_err(refuse)
+    }
+
+    /// Adapts to ratings that were checked, whose places are reserved; the user is reset if
+    /// the numbers are beyond what floats can hold.
+    fn adapt_to(&mut self, items: &[u32], ratings: &[f32], scratch: &mut Scratch) -> Result<()> {
         if self.adapt_choice(items, ratings, &mut scratch.choice)?
             && self.adapt_head(items, ratings, scratch)
         {
-            self.rated.extend_from_slice(items);
-            self.ratings.extend_from_slice(ratings);
             return Ok(());
         }
         self.reset();

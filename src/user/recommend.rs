@@ -1,6 +1,7 @@
 //! The best of a catalogue for a user.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::atomic::{self, AtomicUsize};
 
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
@@ -74,6 +75,33 @@ pub enum Order {
     Rating,
 }
 
+/// Decides which items may be recommended.
+///
+/// It is called for items that would come into the list otherwise, some hundred times for a
+/// list of 20, by all threads that make it; so it may look into a database or a list of what is
+/// in stock.
+///
+/// ```
+/// use melu::{Filter, RecommendOptions};
+///
+/// let stock = [3, 0, 7];
+/// let in_stock = |item: u32| stock[item as usize] > 0;
+/// let options =
+///     RecommendOptions { filter: Some(Filter(&in_stock)), ..RecommendOptions::default() };
+/// # assert!(options.filter.is_some_and(|filter| (filter.0)(2)));
+/// ```
+#[derive(Clone, Copy)]
+pub struct Filter<'a>(
+    /// Whether the item may be recommended.
+    pub &'a (dyn Fn(u32) -> bool + Sync),
+);
+
+impl fmt::Debug for Filter<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Filter")
+    }
+}
+
 /// Which items are recommended, and in what order.
 #[derive(Clone, Copy, Debug)]
 pub struct RecommendOptions<'a> {
@@ -87,6 +115,8 @@ pub struct RecommendOptions<'a> {
     pub add_neighbours: bool,
     /// Items to leave out, in any order.
     pub leave_out: &'a [u32],
+    /// Lets only some of the other items into the list; `None` lets all.
+    pub filter: Option<Filter<'a>>,
     /// What the user rated is left out too, unless this is set.
     pub keep_rated: bool,
     /// What the list is ordered by.
@@ -109,6 +139,7 @@ impl Default for RecommendOptions<'_> {
             among: None,
             add_neighbours: false,
             leave_out: &[],
+            filter: None,
             keep_rated: false,
             order: Order::Score,
             exposure: 1.0,
@@ -250,6 +281,7 @@ impl User {
             raters: raters(catalog, options.min_raters, kept),
             min_raters: options.min_raters,
             left_out,
+            filter: options.filter,
             is_listed: options.among.is_some(),
             step: (blocks / (16 * threads)).clamp(1, 16),
             next: AtomicUsize::new(0),
@@ -306,6 +338,7 @@ fn raters(catalog: &Catalog, min_raters: u32, new_items: usize) -> Option<&[u32]
 struct Search<'a> {
     scoring: Scoring<'a>,
     left_out: &'a ItemSet,
+    filter: Option<Filter<'a>>,
     /// Whether there are so few items besides those left out that they are looked for.
     is_listed: bool,
     /// How many raters each item has, if it matters; and the fewest of one that is found.
@@ -372,8 +405,18 @@ impl Search<'_> {
         if self.left_out.contains(candidate.item) {
             return;
         }
-        match self.raters.map(|raters| raters[candidate.item as usize]) {
-            Some(raters) if raters < self.min_raters => {}
+        let raters = self.raters.map(|raters| raters[candidate.item as usize]);
+        if raters.is_some_and(|raters| raters < self.min_raters) {
+            return;
+        }
+        let would_come_in =
+            found.all.would_take(candidate) || raters == Some(0) && found.new.would_take(candidate);
+        if let Some(Filter(may)) = self.filter
+            && !(would_come_in && may(candidate.item))
+        {
+            return;
+        }
+        match raters {
             Some(0) => {
                 found.new.offer(candidate);
                 found.all.offer(candidate);
@@ -470,11 +513,16 @@ impl<'a> Best<'a> {
         Self { room, found: 0, bar }
     }
 
+    /// Whether there is a free place, or a worse one.
+    fn would_take(&self, candidate: Recommendation) -> bool {
+        self.found < self.room.len() || self.room.first().is_some_and(|worst| candidate < *worst)
+    }
+
     fn offer(&mut self, candidate: Recommendation) {
+        if !self.would_take(candidate) {
+            return;
+        }
         if self.found == self.room.len() {
-            if self.room.is_empty() || candidate >= self.room[0] {
-                return;
-            }
             self.room[0] = candidate;
             sift_down(self.room, 0);
         } else {

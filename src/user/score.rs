@@ -9,7 +9,8 @@ use crate::{Catalog, Error, Result, Scratch, User};
 impl User {
     /// Scores some items: `scores[i]` is that of `items[i]`, by which recommendations are
     /// ordered. It tells how likely the user is to choose the item and to like it, in a unit
-    /// of its own; of a model without a head for choosing it is the predicted rating.
+    /// of its own; of a model without a head for choosing it is the predicted rating, before
+    /// it is clipped to the scale.
     ///
     /// # Errors
     /// [`Error::ItemIndex`]; [`Error::Argument`] if the slices differ in length, or for a
@@ -35,7 +36,8 @@ impl User {
     }
 
     /// Predicts what the user would rate some items if they tried them: `ratings[i]` is that
-    /// of `items[i]`, in the training data's unit, or with clicks a probability.
+    /// of `items[i]`, in the training data's unit, or with clicks a probability. Predictions are
+    /// clipped to the model's scale: see [`Output::range`](crate::model::loss::Output::range).
     ///
     /// # Errors
     /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
@@ -128,7 +130,8 @@ impl User {
         }
     }
 
-    /// Predicts ratings of items, all of which are in the catalogue.
+    /// Predicts ratings of items, all of which are in the catalogue, and clips them to the
+    /// model's scale.
     pub(super) fn predict_listed(&self, items: &[u32], ratings: &mut [f32], scratch: &mut Scratch) {
         let Scratch { inputs, workspace, packed, .. } = scratch;
         let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice: None };
@@ -136,6 +139,8 @@ impl User {
             let rows = Rows::Listed(items);
             scoring.predict_block(rows, inputs, &mut workspace.activations, ratings);
         }
+        let output = &self.model().config().output;
+        ratings.iter_mut().for_each(|rating| *rating = output.clip(*rating));
     }
 
     /// Scores blocks of items, all of which are in the catalogue.

@@ -157,7 +157,7 @@ pub fn use_all(model: &Model) {
             values.push((field.name.as_str(), value));
         }
     }
-    let item = |id, values| NewItem { id, values };
+    let item = |id, values| NewItem { id, title: None, values };
     let items = [item("one", &values), item("new", &values), item("unknown", &[])];
     let catalog = Catalog::new(model, &items).unwrap();
     use_catalog(&catalog);

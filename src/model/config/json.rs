@@ -39,6 +39,7 @@ impl Config {
                 loss: raw_rating.loss,
                 scale: raw_rating.output.scale,
                 offset: raw_rating.output.offset,
+                range: raw_rating.output.range,
             },
             // Kept until the head for which the rates are is known.
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
@@ -63,7 +64,7 @@ impl Config {
                 body: self.body.clone(),
                 hidden: self.hidden.clone(),
                 loss: self.output.loss,
-                output: RawOutput { scale: self.output.scale, offset: self.output.offset },
+                output: RawOutput::from(&self.output),
                 local: RawLocal::from_local(&self.local, self.head_network().ok()),
                 medians: self.medians.as_ref().map(RawMedians::from),
             }),
@@ -188,7 +189,11 @@ impl RawRating {
             body: json.maybe("body", Json::counts)?.unwrap_or_default(),
             hidden: json.need("hidden")?.counts("hidden")?,
             loss: json.need("loss")?.text("loss")?.parse()?,
-            output: json.maybe("output", RawOutput::read)?.unwrap_or(RawOutput { scale, offset }),
+            output: json.maybe("output", RawOutput::read)?.unwrap_or(RawOutput {
+                scale,
+                offset,
+                range: None,
+            }),
             local: RawLocal::read(local).map_err(|problem| format!("local: {problem}"))?,
             medians: json.maybe("medians", |json, name| {
                 RawMedians::read(json, name).map_err(|problem| format!("{name}: {problem}"))
@@ -212,10 +217,7 @@ impl RawField {
             size: json.maybe("size", Json::count)?,
             mean: json.maybe("mean", Json::number)?,
             std: json.maybe("std", Json::number)?,
-            range: json.maybe("range", |json, name| {
-                let numbers = json.numbers(name)?;
-                numbers.try_into().map_err(|_| format!("{name} is not a list of two numbers"))
-            })?,
+            range: json.maybe("range", pair)?,
             log_unit: json.maybe("log_unit", Json::number)?,
             embedded: json.maybe("embedded", Json::flag)?.unwrap_or(true),
         };
@@ -224,13 +226,26 @@ impl RawField {
     }
 }
 
+/// A list of two numbers.
+fn pair(json: Json, name: &str) -> Result<[f32; 2], String> {
+    let numbers = json.numbers(name)?;
+    numbers.try_into().map_err(|_| format!("{name} is not a list of two numbers"))
+}
+
+impl From<&Output> for RawOutput {
+    fn from(output: &Output) -> Self {
+        Self { scale: output.scale, offset: output.offset, range: output.range }
+    }
+}
+
 impl RawOutput {
     fn read(json: Json, name: &str) -> Result<Self, String> {
         let mut json = json.object(name)?;
         let scale = json.need("scale")?.number("output.scale")?;
         let offset = json.need("offset")?.number("output.offset")?;
+        let range = json.maybe("range", pair)?;
         json.finish()?;
-        Ok(Self { scale, offset })
+        Ok(Self { scale, offset, range })
     }
 }
 
@@ -298,6 +313,8 @@ enum RawKind {
 struct RawOutput {
     scale: f32,
     offset: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<[f32; 2]>,
 }
 
 #[derive(Serialize)]

@@ -156,7 +156,7 @@ impl Config {
             factors: 0,
             body: Vec::new(),
             hidden: Vec::new(),
-            output: Output { loss: Loss::Mse, scale: 1.0, offset: 0.0 },
+            output: Output { loss: Loss::Mse, scale: 1.0, offset: 0.0, range: None },
             local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
             medians: None,
             catalog,
@@ -233,16 +233,25 @@ impl Config {
         }
         self.body_network()?;
         self.check_vectors()?;
-        let Output { loss, scale, offset } = self.output;
+        let Output { loss, scale, offset, range } = self.output;
         if !(scale.is_finite() && scale > 0.0) {
             return Err(format!("output.scale is {scale}; a number above 0 is expected"));
         }
         if !offset.is_finite() {
             return Err(format!("output.offset is {offset}; a finite number is expected"));
         }
-        if loss == Loss::Bce && (scale, offset) != (1.0, 0.0) {
+        if loss == Loss::Bce && ((scale, offset) != (1.0, 0.0) || range.is_some()) {
             return Err(format!(
-                "output is scale {scale}, offset {offset}; with the loss \"bce\", 1 and 0 are expected"
+                "output is scale {scale}, offset {offset}; with the loss \"bce\", 1 and 0 are \
+                 expected, and no range"
+            ));
+        }
+        if let Some([lowest, highest]) = range
+            && !(lowest.is_finite() && highest.is_finite() && lowest < highest)
+        {
+            return Err(format!(
+                "output.range is {lowest} to {highest}; finite numbers are expected, the smaller \
+                 one first"
             ));
         }
         match &self.local {

@@ -113,10 +113,13 @@ impl CatalogTable {
     /// These items, followed by those of another table of the same model. Items without
     /// titles get empty ones if the others have titles.
     pub(crate) fn join(&self, others: &Self) -> Self {
-        let titles = self.titles.as_ref().map(|titles| match &others.titles {
-            Some(more) => titles.join(more),
-            None => titles.join(&others.ids.iter().map(|_| "").collect()),
-        });
+        let untitled = |ids: &Strings| ids.iter().map(|_| "").collect::<Strings>();
+        let titles = match (&self.titles, &others.titles) {
+            (None, None) => None,
+            (Some(titles), Some(more)) => Some(titles.join(more)),
+            (Some(titles), None) => Some(titles.join(&untitled(&others.ids))),
+            (None, Some(more)) => Some(untitled(&self.ids).join(more)),
+        };
         let columns = self.columns.iter().zip(&others.columns);
         let vectors = self.vectors.as_ref().zip(others.vectors.as_ref());
         let choice = self.choice.as_ref().zip(others.choice.as_ref());

@@ -100,13 +100,14 @@ impl Hash {
             self.number(widths.len());
             widths.iter().for_each(|width| self.number(*width));
         }
-        let Output { loss, scale, offset } = config.output;
+        let Output { loss, scale, offset, range } = config.output;
         self.number(match loss {
             Loss::Mse => 0,
             Loss::Bce => 1,
             Loss::SmoothL1 => 2,
         });
         self.list(&[scale, offset]);
+        range.iter().for_each(|range| self.list(range));
         match &config.local {
             Local::Gradient(GradientSteps { steps, rates, pull }) => {
                 self.number(0);

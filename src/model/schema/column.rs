@@ -72,6 +72,16 @@ impl Column {
         }
     }
 
+    /// Some of the rows, in the order of `rows`; those beyond the end are missing values.
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        let mut builder = ColumnBuilder::new(matches!(self, Self::Numbers(_)));
+        for &row in rows {
+            self.row(row).iter().for_each(|&value| builder.push_value(value));
+            builder.end_row(self.number(row));
+        }
+        builder.finish()
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         match self {

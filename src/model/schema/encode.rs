@@ -33,15 +33,13 @@ pub fn encode_row(
         EncodedValue::new(entity, field, vocabulary.as_ref(), given)
     });
     let rows = rows.collect::<Result<Vec<EncodedValue>>>()?;
-    let mut unknown = 0;
     for (row, column) in rows.iter().zip(columns) {
-        unknown += row.unknown;
         for &index in &row.indices {
             column.push_value(index);
         }
         column.end_row(row.number);
     }
-    Ok(unknown)
+    Ok(rows.iter().map(|row| row.unknown).sum())
 }
 
 #[derive(Default)]

@@ -90,7 +90,7 @@ impl Ratings {
         }
         for (position, value) in values.clone().enumerate() {
             if !value.is_finite() {
-                return Err(Error::Rating { position, value, problem: "it is not finite" });
+                return Err(Error::Rating { position, value, problem: "it is not finite".into() });
             }
         }
         let range = values

@@ -55,7 +55,7 @@ impl Factors {
         for (position, rated) in support.iter().enumerate() {
             let (vector, bias, uncertainty) = self.item(position, rated.item)?;
             if !rated.value.is_finite() {
-                let (value, problem) = (rated.value, "a finite number is expected");
+                let (value, problem) = (rated.value, "a finite number is expected".into());
                 return Err(Error::Rating { position, value, problem });
             }
             let rating = f64::from(rated.value - self.mean) / f64::from(self.scale);

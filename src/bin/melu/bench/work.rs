@@ -25,7 +25,7 @@ pub fn made_up(model: &Model, count: u32) -> Result<Catalog> {
         })
         .collect();
     let items: Vec<NewItem> =
-        ids.iter().zip(&values).map(|(id, values)| NewItem { id, values }).collect();
+        ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values }).collect();
     Catalog::new(model, &items)
 }
 
