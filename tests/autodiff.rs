@@ -10,7 +10,7 @@ use common::{Cell, Tensors, embed, shares};
 use melu::model::config::{Config, Local};
 use melu::model::network::Inputs;
 use melu::model::schema::Field;
-use melu::train::{MetaGradient, Order};
+use melu::train::{HeadTask, MetaGradient, Order};
 use melu::user::adapt::Set;
 use melu::{Catalog, Model, NewItem, User};
 use serde_json::Value as Json;
@@ -84,13 +84,15 @@ fn check_case(case: &Json) -> Report {
     let mut gradient = MetaGradient::default();
     for (order, name) in [(Order::Second, "second_order"), (Order::First, "first_order")] {
         gradient.compute(
-            &shape,
-            &config.output,
+            HeadTask {
+                network: &shape,
+                output: &config.output,
+                head: model.head(),
+                support: set(&support_items, &support_targets),
+                query: set(&query_items, &query_targets),
+            },
             local,
-            model.head(),
             order,
-            set(&support_items, &support_targets),
-            set(&query_items, &query_targets),
         );
         let expected = &answers[name];
         let query_loss = answers["query_loss"].as_f64().unwrap();

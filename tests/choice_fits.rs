@@ -43,8 +43,8 @@ fn users_by_item(groups: &[UserRatings], items: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-fn double(numbers: &[f32]) -> Vec<f64> {
-    numbers.iter().map(|x| f64::from(*x)).collect()
+fn double<'a>(numbers: impl IntoIterator<Item = &'a f32>) -> Vec<f64> {
+    numbers.into_iter().map(|x| f64::from(*x)).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -120,11 +120,11 @@ fn check_factors(
         ("item", &after.vectors, &after.users, &by_item),
     ];
     for (what, found, others, chosen) in sides {
-        prop_assert_eq!(found.len(), chosen.len() * width);
+        prop_assert_eq!(found.dim(), (chosen.len(), width));
         let others = double(others);
-        for (found, chosen) in found.chunks(width).zip(chosen) {
+        for (found, chosen) in found.rows().into_iter().zip(chosen) {
             let expected = least_squares(&settings, &others, chosen);
-            compare(what, found, &expected)?;
+            compare(what, &found.to_vec(), &expected)?;
         }
     }
     if settings.sweeps > 0 {
@@ -134,13 +134,13 @@ fn check_factors(
     for chosen in by_user.iter().take(3) {
         let listed: Vec<u32> = chosen.iter().map(|&item| item as u32).collect();
         let expected = least_squares(&settings, &double(&after.vectors), chosen);
-        compare("fold in", &after.fold_in(&listed), &expected)?;
+        compare("fold in", &after.fold_in(&listed).to_vec(), &expected)?;
     }
-    let (vectors, found) = (double(&after.vectors), gram(&after.vectors, width));
+    let (vectors, found) = (double(&after.vectors), gram(after.vectors.view()));
     for i in 0..width {
         for j in i..width {
             let sum: f64 = vectors.chunks(width).map(|row| row[i] * row[j]).sum();
-            prop_assert!((found[i * width + j] - sum).abs() < 1e-9 * (1.0 + sum.abs()));
+            prop_assert!((found[[i, j]] - sum).abs() < 1e-9 * (1.0 + sum.abs()));
         }
     }
     Ok(())
@@ -372,8 +372,8 @@ fn for_any_threads<T: PartialEq + Send>(what: &str, work: impl Fn() -> T + Sync)
     one
 }
 
-fn bits(numbers: &[f32]) -> Vec<u32> {
-    numbers.iter().map(|number| number.to_bits()).collect()
+fn bits<'a>(numbers: impl IntoIterator<Item = &'a f32>) -> Vec<u32> {
+    numbers.into_iter().map(|number| number.to_bits()).collect()
 }
 
 #[test]

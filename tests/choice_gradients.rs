@@ -9,7 +9,7 @@ mod common;
 
 use common::golden::{Report, double, numbers, singles};
 use common::{eliminate, unit};
-use melu::train::choice::{KnotPlace, MetaGradient, MetaParameters, MetaTask, meta_gradient};
+use melu::train::choice::{KnotPlace, ListGradient, MetaParameters, MetaTask, list_gradient};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
@@ -220,7 +220,7 @@ impl Case {
         places.iter().map(|&place| by(place)).collect()
     }
 
-    fn library_gradient(&self) -> MetaGradient {
+    fn library_gradient(&self) -> ListGradient {
         let parameters = MetaParameters {
             width: self.width,
             vectors: single(&self.vectors),
@@ -243,12 +243,12 @@ impl Case {
                 liked: user.liked.iter().map(|&item| item as u32).collect(),
             })
             .collect();
-        meta_gradient(&parameters, &bias, &tasks)
+        list_gradient(&parameters, &bias, &tasks)
     }
 
     /// Compares all gradients, by at most so many numbers of each kind.
     fn check(&self, most: usize) -> Result<(), TestCaseError> {
-        let MetaGradient { loss, by } = self.library_gradient();
+        let ListGradient { loss, by } = self.library_gradient();
         let expected: f64 = self.users.iter().map(|user| self.loss_of(user)).sum();
         prop_assert!((loss - expected).abs() <= 1e-5 * (1.0 + expected), "{loss} {expected}");
         let kinds: [(&str, Pick, &[f32]); 4] = [
@@ -332,7 +332,7 @@ fn users_who_liked_nothing_and_no_users_have_no_gradient() {
     let mut case = Case::new(shape, 3);
     case.users.iter_mut().for_each(|user| user.liked.clear());
     let nothing = |case: &Case| {
-        let MetaGradient { loss, by } = case.library_gradient();
+        let ListGradient { loss, by } = case.library_gradient();
         let mut numbers =
             [&by.vectors[..], &by.start, &by.targets, &by.scalars].concat().into_iter();
         assert!(loss == 0.0 && numbers.all(|number| number == 0.0));
@@ -382,7 +382,7 @@ fn check_golden(case: &Json) -> Report {
             liked: numbers(&user["liked"]).into_iter().map(|item| item as u32).collect(),
         })
         .collect();
-    let MetaGradient { loss, by } = meta_gradient(&parameters, &bias, &tasks);
+    let ListGradient { loss, by } = list_gradient(&parameters, &bias, &tasks);
     let mut report = Report::new(format!("case {seed}"));
     let expected = answers["loss"].as_f64().unwrap();
     report.check("loss", loss, expected, expected);

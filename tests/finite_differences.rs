@@ -11,7 +11,7 @@ use melu::model::config::{Config, GradientSteps, Local, Precision};
 use melu::model::loss::{Loss, Output};
 use melu::model::network::Inputs;
 use melu::model::schema::{Field, FieldKind, NumberScale};
-use melu::train::{MetaGradient, Order};
+use melu::train::{HeadTask, MetaGradient, Order};
 use melu::user::adapt::Set;
 use proptest::prelude::*;
 
@@ -231,13 +231,15 @@ proptest! {
         let head: Vec<f32> = tensors.head.iter().flat_map(|tensor| single(tensor)).collect();
         let mut gradient = MetaGradient::default();
         gradient.compute(
-            &shape,
-            &config.output,
+            HeadTask {
+                network: &shape,
+                output: &config.output,
+                head: &head,
+                support: set(&support, &support_targets),
+                query: set(&query, &query_targets),
+            },
             local,
-            &head,
             Order::Second,
-            set(&support, &support_targets),
-            set(&query, &query_targets),
         );
         let double = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
 

@@ -11,7 +11,7 @@ use melu::model::loss::{Loss, Output};
 use melu::model::network::{Inputs, Network};
 use melu::model::prior::{Input, Prior, Term};
 use melu::model::schema::{Column, ColumnBuilder, Field, FieldKind, NumberScale};
-use melu::train::RidgeGradient;
+use melu::train::{HeadTask, RidgeGradient};
 use melu::user::adapt::Set;
 use proptest::prelude::*;
 
@@ -287,8 +287,11 @@ proptest! {
         prior.write_row(&fields, &columns, 0, &mut head);
         let mut gradient = RidgeGradient::default();
         // Whatever was computed before must leave no trace.
-        gradient.compute(&network, &output, &ridge, &head, &scale, query, query);
-        gradient.compute(&network, &output, &ridge, &head, &scale, support, query);
+        let (network, output, head) = (&network, &output, &head[..]);
+        for support in [query, support] {
+            let task = HeadTask { network, output, head, support, query };
+            gradient.compute(task, &ridge, &scale);
+        }
 
         compare("loss", &[gradient.loss], &[loss])?;
         compare("head", &gradient.head, &case.differences(|case| &mut case.head))?;

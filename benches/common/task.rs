@@ -3,7 +3,7 @@
 use melu::Model;
 use melu::model::config::Local;
 use melu::model::network::Inputs;
-use melu::train::{MetaGradient, Order};
+use melu::train::{HeadTask, MetaGradient, Order};
 use melu::user::adapt::Set;
 
 use super::models::{FILMS, catalog, item_rows, paper, user_row};
@@ -49,13 +49,15 @@ impl Task {
         let (given, asked) = self.items.split_at(self.given * network.item_width());
         let (targets, asked_targets) = self.targets.split_at(self.given);
         self.gradient.compute(
-            network,
-            &config.output,
+            HeadTask {
+                network,
+                output: &config.output,
+                head: self.model.head(),
+                support: rows(given, targets, user),
+                query: rows(asked, asked_targets, user),
+            },
             local,
-            self.model.head(),
             self.order,
-            rows(given, targets, user),
-            rows(asked, asked_targets, user),
         );
     }
 }

@@ -20,7 +20,7 @@ use bytemuck::{Pod, cast_slice, pod_read_unaligned};
 use melu::model::config::Local;
 use melu::model::network::Inputs;
 use melu::model::schema::Value;
-use melu::train::{MetaGradient, Order};
+use melu::train::{HeadTask, MetaGradient, Order};
 use melu::user::adapt::Set;
 use melu::{Model, Scratch, User};
 use safetensors::SafeTensors;
@@ -120,8 +120,9 @@ impl<'a> Tasks<'a> {
         for (task, user) in user.chunks_exact(user_width).enumerate() {
             let support = part(support, support_ratings, task, support_rows, user);
             let query = part(query, query_ratings, task, query_rows, user);
-            let (output, order) = (&config.output, Order::Second);
-            scratch.compute(network, output, &local, model.head(), order, support, query);
+            let (output, at) = (&config.output, model.head());
+            let task = HeadTask { network, output, head: at, support, query };
+            scratch.compute(task, &local, Order::Second);
             loss += scratch.loss;
             head.iter_mut().zip(&scratch.head).for_each(|(sum, by)| *sum += by);
             by_support.extend_from_slice(&scratch.support_items);

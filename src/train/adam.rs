@@ -72,7 +72,7 @@ pub struct EmbeddingUpdate {
     gradient: Vec<f32>,
     touched: Vec<u32>,
     is_touched: Vec<bool>,
-    /// What all rows get, for rows of missing values: see [`EmbeddingUpdate::add_to_all`].
+    /// The gradient that all rows get, for rows of missing values: see [`EmbeddingUpdate::add_to_all`].
     common: Vec<f32>,
     has_common: bool,
 }

@@ -46,7 +46,7 @@ impl Optimiser {
     }
 }
 
-/// Room for the gradients of a batch.
+/// Memory for the gradients of a batch.
 #[derive(Debug)]
 pub struct Batch {
     tasks: Vec<TaskGradient>,

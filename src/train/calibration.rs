@@ -1,4 +1,4 @@
-//! How far ratings really lie from their scores, against what a model says.
+//! How far ratings really lie from their scores, against a model's standard deviations.
 
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ const SHARE: f64 = 0.8;
 /// The normal distribution's.
 const QUANTILE: f32 = 1.281_551_6;
 
-/// What a model's standard deviations are to be multiplied by, so that 80 % of
+/// The factor of a model's standard deviations with which 80 % of
 /// these tasks' queries lie within the intervals that are to hold 80 %.
 ///
 /// 1 for a model that knows no deviations, for clicks, whose probabilities

@@ -1,13 +1,13 @@
-//! What a weight file says of the training that it comes from.
+//! The record of its training in a weight file.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::choice::Chosen;
-use super::judge::Judged;
+use super::validation::Judged;
 use crate::Model;
 
-/// What an epoch came to.
+/// The results of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// The mean query loss of its tasks, in the head's units.
@@ -19,13 +19,13 @@ pub struct Epoch {
 
 /// How a model was trained: the weight file's `melu.training`.
 ///
-/// The same training says the same, so that it makes the same file: there is
+/// The same training has the same record, so that it makes the same file: there is
 /// nothing about when and where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRecord {
     /// The version of melu that trained it.
     pub version: String,
-    /// What was chosen: [`TrainOptions`](super::TrainOptions) as that version
+    /// The options: [`TrainOptions`](super::TrainOptions) as that version
     /// had them.
     pub options: Value,
     /// The seed of the split made inside a data folder's training part, if it
@@ -40,7 +40,7 @@ pub struct TrainingRecord {
     /// both could be had: the one with the least errors is the model.
     #[serde(default)]
     pub judged: Option<Judged>,
-    /// What was chosen of the head for choosing, where there is one.
+    /// The settings of the head for choosing, where there is one.
     #[serde(default)]
     pub choice: Option<Chosen>,
     /// All epochs, in their order.
@@ -49,7 +49,7 @@ pub struct TrainingRecord {
 }
 
 impl TrainingRecord {
-    /// What a model's weight file says; `None` of weights made elsewhere.
+    /// Reads it from a model's weight file; `None` of weights made elsewhere.
     pub fn of(model: &Model) -> Option<Self> {
         serde_json::from_str(model.contents().training.as_ref()?).ok()
     }

@@ -32,26 +32,26 @@ pub fn fit_medians(users: &[Vec<[f32; 2]>]) -> Option<Medians> {
 fn staircase(mut pairs: Vec<[f32; 2]>) -> Option<Medians> {
     pairs.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
     let size = pairs.len().div_ceil(PLACES).max(MIN_PAIRS);
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: Vec<Stair> = Vec::new();
     let mut rest = &pairs[..];
     while !rest.is_empty() {
         // What is predicted alike stays together.
         let last = rest[size.min(rest.len()) - 1][0];
         let (some, others) = rest.split_at(rest.partition_point(|pair| pair[0] <= last));
         rest = others;
-        let mut step = Step::new(some);
+        let mut step = Stair::new(some);
         while let Some(before) = steps.pop_if(|before| before.median() >= step.median()) {
             step = before.with(step);
         }
         steps.push(step);
     }
-    let cut = |pair: &[Step]| (pair[0].highest + pair[1].lowest) / 2.0;
+    let cut = |pair: &[Stair]| (pair[0].highest + pair[1].lowest) / 2.0;
     let cuts = steps.windows(2).map(cut).collect();
-    Medians::new(cuts, steps.iter().map(Step::median).collect()).ok()
+    Medians::new(cuts, steps.iter().map(Stair::median).collect()).ok()
 }
 
 /// Some ratings that share a median.
-struct Step {
+struct Stair {
     /// The least and the greatest predicted rating.
     lowest: f32,
     highest: f32,
@@ -59,7 +59,7 @@ struct Step {
     given: Vec<f32>,
 }
 
-impl Step {
+impl Stair {
     /// Of pairs that ascend by what is predicted, at least one.
     fn new(pairs: &[[f32; 2]]) -> Self {
         let mut given: Vec<f32> = pairs.iter().map(|pair| pair[1]).collect();

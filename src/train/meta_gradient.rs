@@ -20,6 +20,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::buffers::zero;
+use super::head_task::HeadTask;
 use crate::kernels::{
     Matrix, MatrixMut, Start, add_scaled, add_to_rows, dot, gemm, pull_towards, relu_mask, scale_by,
 };
@@ -38,7 +40,7 @@ pub enum Order {
     Second,
 }
 
-/// One task's gradients, and room to compute them in.
+/// One task's gradients, and memory to compute them in.
 ///
 /// Reuse one for many tasks: its buffers stay.
 #[derive(Clone, Debug, Default)]
@@ -57,18 +59,18 @@ pub struct MetaGradient {
     pub query_items: Vec<f32>,
     /// By the user's embedding, through both sets.
     pub user: Vec<f32>,
-    /// What goes straight to the start, past the local steps.
+    /// The part that goes straight to the start, past the local steps.
     start: Vec<f32>,
     /// The rates as a step applies them.
     effective_rates: Vec<f32>,
-    steps: Vec<Step>,
-    query: Step,
+    steps: Vec<LocalStep>,
+    query: LocalStep,
     tangents: Tangents,
 }
 
-/// What one step's gradient was computed from.
+/// The numbers that one step's gradient was computed from.
 #[derive(Clone, Debug, Default)]
-struct Step {
+struct LocalStep {
     /// Empty for the first step, which starts from the model's own.
     head: Vec<f32>,
     /// The user's part of the first layer's sums.
@@ -89,7 +91,7 @@ struct Tangents {
     deltas: LayerRows,
 }
 
-impl Step {
+impl LocalStep {
     /// Runs the head forward and the mean loss's derivatives back; returns the loss.
     fn run(&mut self, network: &Network, output: &Output, head: &[f32], set: Set) -> f32 {
         let rows = set.inputs.rows;
@@ -113,22 +115,12 @@ impl Step {
 impl MetaGradient {
     /// Computes one task's gradients; all of the public fields are replaced.
     ///
-    /// `head` is the model's own, of the given network, `local` its local
-    /// update. With an empty support set there is no local update; with an
-    /// empty query set all gradients are 0.
-    #[expect(clippy::too_many_arguments, reason = "a task is all of these")]
-    pub fn compute(
-        &mut self,
-        network: &Network,
-        output: &Output,
-        local: &GradientSteps,
-        head: &[f32],
-        order: Order,
-        support: Set,
-        query: Set,
-    ) {
+    /// `local` is the local update of the task's head. With an empty support set there is
+    /// none; with an empty query set all gradients are 0.
+    pub fn compute(&mut self, task: HeadTask, local: &GradientSteps, order: Order) {
+        let HeadTask { network, output, head, support, query } = task;
         let steps = if support.inputs.rows == 0 { 0 } else { local.steps };
-        self.steps.resize_with(steps.max(self.steps.len()), Step::default);
+        self.steps.resize_with(steps.max(self.steps.len()), LocalStep::default);
         zero(&mut self.rates, network.tensors());
         zero(&mut self.support_items, support.inputs.rows * network.item_width());
         zero(&mut self.query_items, query.inputs.rows * network.item_width());
@@ -162,7 +154,7 @@ impl MetaGradient {
             } else {
                 Begin::At(at)
             };
-            let Step { activations, deltas, scaled, .. } = step;
+            let LocalStep { activations, deltas, scaled, .. } = step;
             scaled.copy_from(deltas);
             let (inputs, rates) = (support.inputs, &local.rates);
             let layers = 0..network.layers().len();
@@ -173,7 +165,7 @@ impl MetaGradient {
         let adapted = std::mem::take(&mut self.query.head);
         let at = if steps == 0 { head } else { &*adapted };
         self.loss = self.query.run(network, output, at, query);
-        let Step { activations, deltas, .. } = &self.query;
+        let LocalStep { activations, deltas, .. } = &self.query;
         network.gradient(query.inputs, activations, deltas, Begin::Zero, &mut self.head);
         let rows = query.inputs.rows;
         network.add_input_gradient(at, deltas, rows, &mut self.query_items, &mut self.user);
@@ -224,7 +216,7 @@ impl Tangents {
     fn forward(
         &mut self,
         network: &Network,
-        step: &Step,
+        step: &LocalStep,
         head: &[f32],
         support: Set,
         v: &[f32],
@@ -276,7 +268,7 @@ impl Tangents {
         &mut self,
         network: &Network,
         output: &Output,
-        step: &Step,
+        step: &LocalStep,
         head: &[f32],
         support: Set,
         v: &[f32],
@@ -308,9 +300,4 @@ impl Tangents {
             relu_mask(previous, step.activations.layer(l - 1));
         }
     }
-}
-
-fn zero(vector: &mut Vec<f32>, len: usize) {
-    vector.clear();
-    vector.resize(len, 0.0);
 }

@@ -7,16 +7,18 @@
 
 mod adam;
 mod batch;
+mod buffers;
 mod calibration;
 mod checkpoint;
 pub mod choice;
+pub(crate) mod dense;
 mod drawing;
 mod evidence;
 mod factors;
 mod familiarity;
+mod head_task;
 mod held_back;
 mod history;
-mod judge;
 mod medians;
 mod meta_gradient;
 mod options;
@@ -26,15 +28,17 @@ mod ridge_gradient;
 mod task_gradient;
 mod trainer;
 mod training_set;
+mod validation;
 mod vectors;
 
 pub use evidence::rank_evidence;
 pub use factors::{Description, FactorOptions, Factors};
 pub use familiarity::fit_familiarity;
+pub use head_task::HeadTask;
 pub use history::{Epoch, TrainingRecord};
-pub use judge::{Errors, Judged, Judgement};
 pub use meta_gradient::{MetaGradient, Order};
 pub use options::{Solver, TaskSource, TrainOptions};
 pub use parameters::Parameters;
 pub use ridge_gradient::RidgeGradient;
 pub use trainer::{Outcome, Progress, Trainer};
+pub use validation::{Errors, Judged, Judgement};

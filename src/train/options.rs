@@ -1,4 +1,4 @@
-//! What can be chosen about a training.
+//! The options of a training.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ pub struct TrainOptions {
     pub choice: bool,
     /// Whether numeric fields are used.
     pub numeric_fields: bool,
-    /// What a prediction costs; `None` for [`Loss::Bce`] where all ratings are 0
+    /// The loss of a prediction; `None` for [`Loss::Bce`] where all ratings are 0
     /// or 1, and [`Loss::SmoothL1`] elsewhere.
     pub loss: Option<Loss>,
     /// Whether the head works in standard deviations from the mean rating,
@@ -94,7 +94,7 @@ pub struct TrainOptions {
     /// kept, of equal ones (within .2 %) the latest's, and the network only if it errs less
     /// than the factor model alone. At 0 all are trained on, and the last epoch's are kept.
     pub validation: f32,
-    /// What the model's catalogues are kept in; validation measures them so.
+    /// The precision that the model's catalogues are kept in; validation measures them so.
     pub catalog: Precision,
     /// The same seed and data give the same model, for any number of threads.
     pub seed: u64,

@@ -11,11 +11,11 @@ use super::calibration::calibration;
 use super::checkpoint::{Place, State};
 use super::evidence::rank;
 use super::history::{Epoch, TrainingRecord};
-use super::judge::{Best, Errors, Judged, Judgement, predict_all};
 use super::medians::fit_medians;
 use super::options::TrainOptions;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
+use super::validation::{Best, Errors, Judged, Judgement, predict_all};
 use crate::data::Dataset;
 use crate::model::config::Local;
 use crate::model::file::Contents;
@@ -308,7 +308,7 @@ pub fn catalog(contents: Contents) -> Result<Catalog> {
     catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
 }
 
-/// What a checkpoint is good for: the same data with the same options.
+/// Names the data and options that a checkpoint is good for.
 fn fingerprint(dataset: &Dataset, options: &TrainOptions) -> String {
     // FNV-1a, 64 bits: not a defence, only a guard against mistakes.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;

@@ -11,13 +11,15 @@
 //! All else is how rows and residuals come from features, scale, item variances
 //! and the head where it starts.
 
-use crate::kernels::cholesky;
+use ndarray::{Array1, Array2};
+
+use super::buffers::zero;
+use super::dense::{Cholesky, add_squares, add_weighted_rows, rows_of, solve};
+use super::head_task::HeadTask;
 use crate::model::config::Ridge;
 use crate::model::loss::Output;
-use crate::model::network::Network;
-use crate::user::adapt::Set;
 
-/// One task's gradients, and room to compute them in.
+/// One task's gradients, and memory to compute them in.
 ///
 /// Reuse one for many tasks: its buffers stay.
 #[derive(Clone, Debug, Default)]
@@ -38,30 +40,32 @@ pub struct RidgeGradient {
     pub user: Vec<f32>,
     /// The user's part of the head's sums.
     user_sums: Vec<f32>,
-    /// What the head says of each row.
-    said: Vec<f32>,
+    /// The head's prediction for each row.
+    predictions: Vec<f32>,
     /// The support set's rows in units of `scale`, [rows, width].
     rows: Vec<f64>,
     ratings: Vec<Rating>,
-    factor: Vec<f64>,
+    /// Of K. `None` where its numbers are beyond what floats can hold: then the loss is no
+    /// number, nor is what follows.
+    factor: Option<Cholesky>,
     /// The adapted weights less the start, in units of `scale`.
-    weights: Vec<f64>,
-    /// What both sets add to `head`, which may cancel.
-    by_head: Vec<f64>,
-    /// `u` above.
-    dual: Vec<f64>,
+    weights: Array1<f64>,
+    /// The sums of both sets for `head`, which may cancel.
+    by_head: Array1<f64>,
+    /// `v`, and then `u`.
+    dual: Array1<f64>,
 }
 
 /// A support rating.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rating {
-    /// How far the target lies above what the head says.
+    /// How far the target lies above the head's prediction.
     residual: f64,
-    /// The residual's derivative by what the head says.
+    /// The residual's derivative by the head's prediction.
     residual_slope: f64,
     /// 1 over the standard deviation.
     precision: f64,
-    /// The precision's derivative by what the head says.
+    /// The precision's derivative by the head's prediction.
     precision_slope: f64,
     /// The precision's derivative by the part that the item's variance counts.
     by_item_variance: f64,
@@ -70,98 +74,71 @@ struct Rating {
 impl RidgeGradient {
     /// Computes one task's gradients; all of the public fields are replaced.
     ///
-    /// `head` is where this user's head starts, of a network of one layer, and
-    /// `scale` how wide its prior is. With an empty support set there is no
-    /// local update; with an empty query set all gradients are 0.
-    #[expect(clippy::too_many_arguments, reason = "a task is all of these")]
-    pub fn compute(
-        &mut self,
-        network: &Network,
-        output: &Output,
-        ridge: &Ridge,
-        head: &[f32],
-        scale: &[f32],
-        support: Set,
-        query: Set,
-    ) {
+    /// The task's network is of one layer, and `scale` how wide its head's prior is. With
+    /// an empty support set there is no local update; with an empty query set all gradients
+    /// are 0.
+    pub fn compute(&mut self, task: HeadTask, ridge: &Ridge, scale: &[f32]) {
+        let HeadTask { network, support, query, .. } = task;
         let width = network.parameters();
-        zero(&mut self.by_head, width);
+        self.by_head = Array1::zeros(width);
         zero(&mut self.scale, width);
         zero(&mut self.support_items, support.inputs.items.len());
         zero(&mut self.query_items, query.inputs.items.len());
         zero(&mut self.user, network.user_width());
-        zero(&mut self.weights, width);
-        zero(&mut self.dual, width);
+        self.dual = Array1::zeros(width);
         self.item_variance = 0.0;
-        self.solve(network, output, ridge, head, scale, support);
-        self.query(network, output, head, scale, query);
-        cholesky::solve(&self.factor, width, &mut self.dual);
-        self.support(network, head, scale, support);
+        self.solve(&task, ridge, scale);
+        self.query(&task, scale);
+        solve(self.factor.as_ref(), &mut self.dual);
+        self.support(&task, scale);
         self.head.clear();
         self.head.extend(self.by_head.iter().map(|gradient| *gradient as f32));
     }
 
-    /// The adapted weights.
-    fn solve(
-        &mut self,
-        network: &Network,
-        output: &Output,
-        ridge: &Ridge,
-        head: &[f32],
-        scale: &[f32],
-        support: Set,
-    ) {
+    /// Solves for the adapted weights.
+    fn solve(&mut self, task: &HeadTask, ridge: &Ridge, scale: &[f32]) {
+        let &HeadTask { network, output, head, support, .. } = task;
         let width = head.len();
-        let Self { user_sums, said, rows, ratings, factor, weights, .. } = self;
-        network.sums_of_user(head, support.inputs.user, user_sums);
-        said.resize(support.inputs.rows, 0.0);
-        network.linear(head, user_sums[0], support.inputs, said);
-        ratings.clear();
-        ratings.extend(said.iter().zip(support.targets).enumerate().map(
-            |(row, (said, target))| {
-                let item_variance = support.item_variances.get(row).copied().unwrap_or(0.0);
-                Rating::new(output, ridge, *said, *target, item_variance)
-            },
-        ));
-        zero(rows, ratings.len() * width);
-        zero(factor, width * width);
-        for (index, (row, rating)) in rows.chunks_exact_mut(width).zip(&*ratings).enumerate() {
+        network.sums_of_user(head, support.inputs.user, &mut self.user_sums);
+        self.predictions.resize(support.inputs.rows, 0.0);
+        network.linear(head, self.user_sums[0], support.inputs, &mut self.predictions);
+        let predictions = self.predictions.iter().zip(support.targets).enumerate();
+        self.ratings.clear();
+        self.ratings.extend(predictions.map(|(row, (prediction, target))| {
+            let item_variance = support.item_variances.get(row).copied().unwrap_or(0.0);
+            Rating::new(output, ridge, *prediction, *target, item_variance)
+        }));
+        zero(&mut self.rows, self.ratings.len() * width);
+        for (index, (row, rating)) in
+            self.rows.chunks_exact_mut(width).zip(&self.ratings).enumerate()
+        {
             support.inputs.write_scaled(index, rating.precision, scale, row);
-            for (weight, element) in weights.iter_mut().zip(&*row) {
-                *weight += element * rating.precision * rating.residual;
-            }
         }
-        cholesky::add_squares(factor, width, rows);
-        factor.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
-        if cholesky::factorise(factor, width) {
-            cholesky::solve(factor, width, weights);
-        } else {
-            // Beyond what floats can hold: the loss says so.
-            weights.fill(f64::NAN);
-        }
+        let residuals = self.ratings.iter().map(|rating| rating.precision * rating.residual);
+        let rows = rows_of(&self.rows, width);
+        self.weights = Array1::zeros(width);
+        add_weighted_rows(&mut self.weights, residuals.collect::<Array1<f64>>().view(), rows);
+        let mut matrix = Array2::eye(width);
+        add_squares(&mut matrix, rows);
+        self.factor = Cholesky::new(matrix);
+        solve(self.factor.as_ref(), &mut self.weights);
     }
 
     /// The query loss, and its gradients by what it sees directly.
-    fn query(
-        &mut self,
-        network: &Network,
-        output: &Output,
-        head: &[f32],
-        scale: &[f32],
-        query: Set,
-    ) {
+    fn query(&mut self, task: &HeadTask, scale: &[f32]) {
+        let &HeadTask { network, output, head, query, .. } = task;
         let (count, item_width) = (query.inputs.rows, network.item_width());
         let share = 1.0 / count.max(1) as f64;
         let adapted: Vec<f32> = (head.iter().zip(scale).zip(&self.weights))
             .map(|((start, scale), weight)| (f64::from(*start) + f64::from(*scale) * weight) as f32)
             .collect();
         network.sums_of_user(&adapted, query.inputs.user, &mut self.user_sums);
-        self.said.resize(count, 0.0);
-        network.linear(&adapted, self.user_sums[0], query.inputs, &mut self.said);
+        self.predictions.resize(count, 0.0);
+        network.linear(&adapted, self.user_sums[0], query.inputs, &mut self.predictions);
         let mut loss = 0.0;
-        for (row, (said, target)) in self.said.iter().zip(query.targets).enumerate() {
-            loss += share * f64::from(output.loss.value(*said, *target));
-            let slope = share * f64::from(output.loss.derivative(*said, *target));
+        for (row, (prediction, target)) in self.predictions.iter().zip(query.targets).enumerate() {
+            loss += share * f64::from(output.loss.value(*prediction, *target));
+            let slope = share * f64::from(output.loss.derivative(*prediction, *target));
             for (i, feature) in query.inputs.row(row).chain([&1.0]).enumerate() {
                 self.by_head[i] += slope * f64::from(*feature);
                 self.dual[i] += slope * f64::from(*feature);
@@ -182,12 +159,13 @@ impl RidgeGradient {
     }
 
     /// The gradients by what the support set was made of.
-    fn support(&mut self, network: &Network, head: &[f32], scale: &[f32], support: Set) {
-        let (width, item_width) = (head.len(), network.item_width());
-        let rows = self.rows.chunks_exact(width).zip(&self.ratings).enumerate();
-        for (index, (row, rating)) in rows {
-            let dot = |other: &[f64]| row.iter().zip(other).map(|(a, b)| a * b).sum::<f64>();
-            let (by_residual, fitted) = (dot(&self.dual), dot(&self.weights));
+    fn support(&mut self, task: &HeadTask, scale: &[f32]) {
+        let &HeadTask { network, head, support, .. } = task;
+        let item_width = network.item_width();
+        let rows = rows_of(&self.rows, head.len());
+        let (by_residuals, fitted) = (rows.dot(&self.dual), rows.dot(&self.weights));
+        for (index, rating) in self.ratings.iter().enumerate() {
+            let (by_residual, fitted) = (by_residuals[index], fitted[index]);
             let left = rating.precision * rating.residual - fitted;
             let mut by_precision = by_residual * rating.residual;
             let features = || support.inputs.row(index).chain([&1.0]);
@@ -203,24 +181,30 @@ impl RidgeGradient {
                 }
             }
             self.item_variance += (by_precision * rating.by_item_variance) as f32;
-            // Both depend on what the head says where it starts.
-            let by_said = by_residual * rating.precision * rating.residual_slope
+            // Both depend on the head's prediction where it starts.
+            let by_prediction = by_residual * rating.precision * rating.residual_slope
                 + by_precision * rating.precision_slope;
             for (gradient, feature) in self.by_head.iter_mut().zip(features()) {
-                *gradient += by_said * f64::from(*feature);
+                *gradient += by_prediction * f64::from(*feature);
             }
             let gradients = self.support_items[items].iter_mut().chain(&mut self.user);
             for (gradient, weight) in gradients.zip(head) {
-                *gradient += (by_said * f64::from(*weight)) as f32;
+                *gradient += (by_prediction * f64::from(*weight)) as f32;
             }
         }
     }
 }
 
 impl Rating {
-    fn new(output: &Output, ridge: &Ridge, said: f32, target: f32, item_variance: f32) -> Self {
-        let working = output.loss.working_residual(said, target);
-        let slopes = output.loss.working_residual_slopes(said, target);
+    fn new(
+        output: &Output,
+        ridge: &Ridge,
+        prediction: f32,
+        target: f32,
+        item_variance: f32,
+    ) -> Self {
+        let working = output.loss.working_residual(prediction, target);
+        let slopes = output.loss.working_residual_slopes(prediction, target);
         let [residual, variance, residual_slope, variance_slope] =
             [working.0, working.1, slopes.0, slopes.1].map(f64::from);
         let [noise, share, item_variance] =
@@ -236,9 +220,4 @@ impl Rating {
             by_item_variance: by_variance * item_variance,
         }
     }
-}
-
-fn zero<T: Clone + Default>(vector: &mut Vec<T>, len: usize) {
-    vector.clear();
-    vector.resize(len, T::default());
 }

@@ -1,6 +1,8 @@
 //! One task's gradient by all that training learns: from the ratings through
 //! solver, head, body and embeddings.
 
+use super::buffers::zero;
+use super::head_task::HeadTask;
 use super::meta_gradient::{MetaGradient, Order};
 use super::parameters::Parameters;
 use super::ridge_gradient::RidgeGradient;
@@ -13,7 +15,7 @@ use crate::model::embedding::write_row;
 use crate::model::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
 use crate::user::adapt::Set;
 
-/// What all tasks of a batch share: the parameters as they stand.
+/// The parameters as they stand, which all tasks of a batch share.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared<'a> {
     pub set: &'a TrainingSet,
@@ -44,11 +46,11 @@ pub struct TaskGradient {
     start: Vec<f32>,
 }
 
-/// Room to compute one task after another in.
+/// Memory to compute one task after another in.
 #[derive(Debug, Default)]
 pub struct Scratch {
     packed_body: PackedNetwork,
-    /// What users add to the body's sums: nothing.
+    /// The users' part of the body's sums: zeros.
     nobody: Vec<f32>,
     steps: MetaGradient,
     ridge: RidgeGradient,
@@ -73,7 +75,7 @@ pub struct SetGradient {
 impl TaskGradient {
     /// Computes one task's gradients; all of the public fields are replaced.
     ///
-    /// `rows` says how training describes the task's items.
+    /// `rows` is how training describes the task's items.
     pub fn compute(&mut self, shared: Shared, task: &Task, rows: &TaskRows, scratch: &mut Scratch) {
         let Shared { set, parameters, .. } = shared;
         let item_fields = set.config.item_fields.len();
@@ -102,11 +104,12 @@ impl TaskGradient {
         let (start, user) = (&self.start, &*self.user_row);
         let (support, query) = (self.support.set(set, user), self.query.set(set, user));
         let (network, output) = (&set.head, &set.config.output);
+        let head_task = HeadTask { network, output, head: start, support, query };
         self.solver.clear();
         let (support_items, query_items) = match shared.local {
             Local::Gradient(local) => {
                 let steps = &mut scratch.steps;
-                steps.compute(network, output, local, start, shared.order, support, query);
+                steps.compute(head_task, local, shared.order);
                 self.loss = steps.loss;
                 self.head.clone_from(&steps.head);
                 self.solver.extend(steps.rates.iter().chain([&steps.pull]));
@@ -115,7 +118,7 @@ impl TaskGradient {
             }
             Local::Ridge(local) => {
                 let (ridge, scale) = (&mut scratch.ridge, shared.head_scale);
-                ridge.compute(network, output, local, start, scale, support, query);
+                ridge.compute(head_task, local, scale);
                 self.loss = ridge.loss;
                 self.head.clone_from(&ridge.head);
                 self.solver.extend(ridge.scale.iter().chain([&ridge.item_variance]));
@@ -180,7 +183,7 @@ impl SetGradient {
         self.targets.extend(rated.iter().map(|rated| set.config.output.target(rated.value)));
     }
 
-    /// What the head sees of items with vectors.
+    /// Computes the head's inputs for items with vectors.
     fn make_features(&mut self, set: &TrainingSet, packed_body: &PackedNetwork) {
         let Self { item_rows, activations, features, targets, .. } = self;
         let (rows, factors) = (targets.len(), set.config.factors);
@@ -230,9 +233,4 @@ impl SetGradient {
         zero(&mut self.items, rows * body.item_width());
         body.add_input_gradient(weights, &self.deltas, rows, &mut self.items, &mut []);
     }
-}
-
-fn zero(vector: &mut Vec<f32>, len: usize) {
-    vector.clear();
-    vector.resize(len, 0.0);
 }

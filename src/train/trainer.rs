@@ -17,7 +17,7 @@ use crate::model::file::{CatalogTable, Contents};
 use crate::model::schema::Entity;
 use crate::{Error, Result};
 
-/// What training says of itself while it runs.
+/// The progress of a training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
     /// The head for choosing is being fitted.

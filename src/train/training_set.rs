@@ -1,4 +1,4 @@
-//! What training sees of a data folder.
+//! The part of a data folder that training sees.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -272,7 +272,7 @@ impl TrainingSet {
         head[..factors].copy_from_slice(vectors.user_prior.intercept());
         let width = head.len();
         head[width - 1] = vectors.intercept;
-        // Of the body's features and the bias, the profile says nothing yet.
+        // Of the body's features and the bias, the profile predicts nothing yet.
         let widened = |term: &Term| {
             let mut weights = vec![0.0; term.weights.len() / factors * width];
             let rows = weights.chunks_exact_mut(width).zip(term.weights.chunks_exact(factors));
@@ -288,7 +288,7 @@ impl TrainingSet {
         self.vectors.as_ref().map(|vectors| if cold { &vectors.cold } else { &vectors.known })
     }
 
-    /// What the users' prior reads of a profile; nothing without vectors.
+    /// The terms of the users' prior; none without vectors.
     pub fn user_terms(&self) -> &[Term] {
         self.vectors.as_ref().map_or(&[], |vectors| vectors.user_prior.terms())
     }

@@ -10,7 +10,7 @@ use crate::model::loss::{Loss, Output};
 use crate::model::prior::{Input, Prior};
 use crate::model::schema::Field;
 
-/// What a factor model found out about items and users.
+/// A factor model's vectors of items and prior of users, in the head's units.
 #[derive(Debug)]
 pub struct TrainingVectors {
     /// Width of the items' vectors.
@@ -18,7 +18,7 @@ pub struct TrainingVectors {
     /// The variance of a rating of an item that is fully known: of clicks, as a
     /// multiple of what the logistic curve makes it.
     pub noise: f32,
-    /// What the head says where nothing else is known.
+    /// The head's output where nothing else is known.
     pub intercept: f32,
     /// The items by their ratings and content.
     pub known: ItemVectors,

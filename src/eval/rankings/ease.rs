@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Axis};
-use rayon::prelude::*;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array1, Array2, Axis};
 
 use super::baseline::{Baseline, Mixed, Popularity};
 use super::choices::{Choice, Choices, Counted, Lists};
@@ -13,7 +13,7 @@ use super::invert::invert;
 /// be inverted is too large: the cost grows with the third power, and 5,000 take 200 MB.
 pub const MAX_SIZE: usize = 5000;
 
-/// What EASE inverts for some users' interactions, but for the penalty.
+/// The matrix that EASE inverts for some users' interactions, but for the penalty.
 pub struct Gram {
     counted: Counted,
     lists: Arc<Lists>,
@@ -41,8 +41,8 @@ impl Gram {
         let (by_user, by_item) = (&lists.by_user, &lists.by_item);
         let mut places = vec![0; choices.items];
         items.iter().enumerate().for_each(|(place, &item)| places[item as usize] = place);
-        let rows: Vec<_> = both.axis_iter_mut(Axis(0)).collect();
-        rows.into_par_iter().enumerate().for_each(|(place, mut row)| match of_users {
+        let rows = both.axis_iter_mut(Axis(0)).into_par_iter();
+        rows.enumerate().for_each(|(place, mut row)| match of_users {
             true => by_user[place].iter().for_each(|&item| {
                 by_item[item as usize].iter().for_each(|&user| row[user as usize] += 1.0);
             }),
@@ -61,10 +61,10 @@ impl Gram {
 enum Weights {
     /// `B`: a row for each item that was chosen, and for each item of the data folder its
     /// row.
-    OfItems { items: Vec<u32>, places: Vec<Option<u32>>, rows: Vec<f32> },
+    OfItems { items: Vec<u32>, places: Vec<Option<u32>>, rows: Array2<f32> },
     /// The inverse of `X X' + penalty I`, and for each item its diagonal `x' inverse x`,
-    /// where x says who chose it.
-    OfUsers { lists: Arc<Lists>, inverse: Vec<f32>, diagonal: Vec<f32> },
+    /// where x has a 1 for each user who chose it.
+    OfUsers { lists: Arc<Lists>, inverse: Array2<f32>, diagonal: Vec<f32> },
 }
 
 /// Embarrassingly shallow autoencoders (Steck 2019): item-item weights B with a zero
@@ -72,7 +72,7 @@ enum Weights {
 /// form `B_ij = -P_ij / P_jj`, P the inverse of `X'X + penalty I`.
 ///
 /// Where there are fewer users than items, the inverse K of `X X' + penalty I` is the
-/// smaller one, and says the same: `B_ij = x_i' K x_j / (1 - x_j' K x_j)` (Woodbury).
+/// smaller one, and gives the same: `B_ij = x_i' K x_j / (1 - x_j' K x_j)` (Woodbury).
 #[derive(Clone, Debug)]
 pub struct Ease {
     counted: Counted,
@@ -100,17 +100,15 @@ impl Ease {
             Weights::OfUsers {
                 diagonal: diagonal.collect(),
                 lists: lists.clone(),
-                inverse: inverse.iter().map(|number| *number as f32).collect(),
+                inverse: inverse.mapv(|number| number as f32),
             }
         } else {
             let mut places = vec![None; lists.by_item.len()];
             (0..).zip(items).for_each(|(place, item)| places[*item as usize] = Some(place));
             let diagonal = inverse.diag().to_owned();
-            let weight = |((i, j), number): ((usize, usize), &f64)| match i == j {
-                true => 0.0,
-                false => (-number / diagonal[j]) as f32,
-            };
-            let rows = inverse.indexed_iter().map(weight).collect();
+            inverse /= &diagonal;
+            let mut rows = inverse.mapv(|number| -number as f32);
+            rows.diag_mut().fill(0.0);
             Weights::OfItems { items: items.clone(), places, rows }
         };
         let popularity = gram.popularity.clone();
@@ -134,28 +132,25 @@ impl Baseline for Ease {
         }
         match &*self.weights {
             Weights::OfItems { items, places, rows } => {
-                let size = items.len();
-                let mut sums = vec![0.0; size];
+                let mut sums = Array1::zeros(items.len());
                 for choice in answers() {
                     let Some(place) = places[choice.item as usize] else { continue };
-                    let row = &rows[place as usize * size..][..size];
-                    sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+                    sums += &rows.row(place as usize);
                 }
                 for (sum, &item) in sums.into_iter().zip(items) {
                     scores[item as usize] += sum;
                 }
             }
             Weights::OfUsers { lists, inverse, diagonal } => {
-                let size = lists.by_user.len();
-                let mut shared = vec![0.0; size];
+                let mut shared = vec![0.0; lists.by_user.len()];
                 for choice in answers() {
                     let users = &lists.by_item[choice.item as usize];
                     users.iter().for_each(|&user| shared[user as usize] += 1.0);
                 }
-                let mut sums = vec![0.0; size];
-                for (row, &shared) in inverse.chunks_exact(size).zip(&shared) {
+                let mut sums = Array1::zeros(shared.len());
+                for (row, &shared) in inverse.rows().into_iter().zip(&shared) {
                     if shared > 0.0 {
-                        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += shared * weight);
+                        sums.scaled_add(shared, &row);
                     }
                 }
                 // An item is no neighbour of its own.

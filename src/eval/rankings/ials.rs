@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::baseline::{Baseline, Mixed, Popularity};
 use super::choices::{Choice, Choices, Counted};
 use crate::data::{Rated, UserRatings};
-use crate::kernels::dot;
 use crate::train::choice::{FactorSettings, Interactions, ItemFactors};
 
 /// Numbers in a vector.
@@ -61,8 +60,8 @@ impl Baseline for Ials {
         let answers = answers.iter().filter(|choice| self.counted.counts(choice));
         let items: Vec<u32> = answers.map(|choice| choice.item).collect();
         let user = self.factors.fold_in(&items);
-        let vectors = self.factors.vectors.chunks_exact(WIDTH);
-        scores.iter_mut().zip(vectors).for_each(|(score, vector)| *score = dot(vector, &user));
+        let products = self.factors.vectors.dot(&user);
+        scores.iter_mut().zip(products).for_each(|(score, product)| *score = product);
         self.popularity.add(scores);
     }
 
@@ -93,7 +92,7 @@ mod tests {
         let user = ials.factors.fold_in(&liked);
         let counts = choices.counts(Counted::Liked);
         for (item, score) in scores.into_iter().enumerate() {
-            let vector = &ials.factors.vectors[item * WIDTH..][..WIDTH];
+            let vector = ials.factors.vectors.row(item);
             let product: f64 =
                 vector.iter().zip(&user).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
             let expected = product + 0.5 * f64::from(counts[item] + 1).ln();

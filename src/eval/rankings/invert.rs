@@ -1,10 +1,10 @@
 //! The inverse of a large symmetric positive definite matrix.
 
 use ndarray::linalg::general_mat_mul;
+use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Axis, s};
-use rayon::prelude::*;
 
-use crate::kernels::cholesky::{self, mirror_up};
+use crate::train::dense::Cholesky;
 
 /// The number of rows that are eliminated together.
 const BLOCK: usize = 128;
@@ -23,9 +23,8 @@ pub fn invert(matrix: &mut Array2<f64>) -> bool {
         general_mat_mul(1.0, &pivot, &matrix.slice(s![from..to, ..]), 0.0, &mut rows);
         rows.slice_mut(s![.., from..to]).assign(&pivot);
         // Eliminates the pivot's columns from the other rows.
-        let others = matrix.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate();
-        let others: Vec<_> = others.filter(|(block, _)| block * BLOCK != from).collect();
-        others.into_par_iter().for_each(|(_, mut other)| {
+        let others = matrix.axis_chunks_iter_mut(Axis(0), BLOCK).into_par_iter().enumerate();
+        others.filter(|(block, _)| block * BLOCK != from).for_each(|(_, mut other)| {
             let factor = other.slice(s![.., from..to]).to_owned();
             other.slice_mut(s![.., from..to]).fill(0.0);
             general_mat_mul(-1.0, &factor, &rows, 1.0, &mut other);
@@ -37,15 +36,8 @@ pub fn invert(matrix: &mut Array2<f64>) -> bool {
 
 /// The inverse of a block on the diagonal.
 fn inverse_of_block(matrix: &Array2<f64>, from: usize, to: usize) -> Option<Array2<f64>> {
-    let size = to - from;
-    let mut factor: Vec<f64> = matrix.slice(s![from..to, from..to]).iter().copied().collect();
-    if !cholesky::factorise(&mut factor, size) {
-        return None;
-    }
-    let mut inverse = vec![0.0; size * size];
-    cholesky::invert(&mut factor, size, &mut inverse);
-    mirror_up(&mut inverse, size);
-    Array2::from_shape_vec((size, size), inverse).ok()
+    let block = matrix.slice(s![from..to, from..to]).to_owned();
+    Cholesky::new(block).map(Cholesky::inverse)
 }
 
 #[cfg(test)]

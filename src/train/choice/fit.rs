@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::besides::{Judge, exposure};
 use super::item_factors::{FactorSettings, ItemFactors};
-use super::judge::{Case, cases, is_better};
+use super::lists::{Case, cases, is_better};
 use super::meta::{MetaOptions, TRIAL_EPOCHS};
 use super::neighbours::{CoCounts, Neighbours};
 use super::new_items::{item_prior, offset};
 use super::part::{Part, Trial};
+use super::rating_weight::{RatingTrial, exposure};
 use super::search::{Free, Mix, search};
 use crate::data::{Feedback, Task, UserRatings, ranking_tasks};
 use crate::model::prior::Prior;
@@ -39,7 +39,7 @@ const MAX_DRAWS: u64 = 4;
 const JUDGED: [usize; 6] = [1, 2, 3, 4, 5, 6];
 const JUDGED_NEW: [usize; 2] = [3, 6];
 
-/// The place that says how scores rise with popularity.
+/// The place at which it is measured how scores rise with popularity.
 const JUDGED_EXPOSURE: [usize; 1] = [4];
 
 /// Sweeps of alternating least squares while settings are compared, and at the end.
@@ -51,11 +51,11 @@ const SWEEPS: usize = 8;
 pub struct ChoiceData<'a> {
     /// Users and what they chose.
     pub groups: &'a [UserRatings],
-    /// What describes the items.
+    /// The items' fields and values.
     pub items: Description<'a>,
-    /// What describes the users.
+    /// The users' fields and values.
     pub users: Description<'a>,
-    /// What interactions say.
+    /// Whether interactions have values, and which are liked.
     pub feedback: Feedback,
     /// Users, by their rows in the data folder in ascending order, who are held back before
     /// others: those from whom predicted ratings have not learned.
@@ -77,7 +77,7 @@ impl Default for ChoiceOptions {
     }
 }
 
-/// What is being done.
+/// The stage of a fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Stage {
     /// Items are made vectors with other settings, for the so many-th time.
@@ -99,10 +99,10 @@ pub enum Stage {
     Whole,
 }
 
-/// What was chosen, and by how much.
+/// The settings that were chosen, and how good they are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chosen {
-    /// What each pair of a user and an item counts as not chosen.
+    /// The weight of each pair of a user and an item as not chosen.
     pub absence: f64,
     /// The regularisation of alternating least squares.
     pub penalty: f64,
@@ -130,16 +130,16 @@ pub struct Fit {
     pub neighbours: Neighbours,
     /// Where users start.
     pub user_prior: Prior,
-    /// What content says of an item that nobody chose: its bias, and then its vector.
+    /// Predicts the bias, and then the vector, of an item that nobody chose from its content.
     pub item_prior: Prior,
-    /// What was chosen.
+    /// The settings that were chosen.
     pub chosen: Chosen,
-    /// What tells how much predicted ratings are to count; `None` where nobody had enough
+    /// Decides the weight of predicted ratings; `None` where nobody had enough
     /// interactions.
-    pub judge: Option<Judge>,
+    pub rating_trial: Option<RatingTrial>,
 }
 
-/// What a search settled on.
+/// The settings that a search ended with.
 struct Settled {
     absence: f64,
     penalty: f64,
@@ -149,7 +149,7 @@ struct Settled {
     new_items: f32,
     exposure: f32,
     validation: [Option<f64>; 2],
-    judge: Option<Judge>,
+    rating_trial: Option<RatingTrial>,
 }
 
 impl ChoiceData<'_> {
@@ -190,9 +190,9 @@ impl ChoiceData<'_> {
                 let search = Search { part, options, judged: judged(&JUDGED), unanswered };
                 let besides = [&judged(&JUDGED_NEW)[..], &judged(&JUDGED_EXPOSURE)];
                 let mut settled = search.settle(self.items, besides, &mut observe)?;
-                if let Some(judge) = &mut settled.judge {
+                if let Some(trial) = &mut settled.rating_trial {
                     let is_unseen = |task: &Task| self.unseen.binary_search(&task.user).is_ok();
-                    judge.tasks = tasks.iter().filter(|task| is_unseen(task)).cloned().collect();
+                    trial.tasks = tasks.iter().filter(|task| is_unseen(task)).cloned().collect();
                 }
                 settled
             }
@@ -239,7 +239,7 @@ impl ChoiceData<'_> {
                 closed_form_ndcg20: validation[0],
                 validation_ndcg20: validation[1],
             },
-            judge: settled.judge,
+            rating_trial: settled.rating_trial,
         })
     }
 
@@ -259,7 +259,7 @@ impl ChoiceData<'_> {
 }
 
 impl Settled {
-    /// What is taken where nobody has enough interactions to compare settings.
+    /// The settings where nobody has enough interactions to compare any.
     fn unjudged() -> Self {
         Self {
             absence: 0.1,
@@ -270,7 +270,7 @@ impl Settled {
             new_items: 0.0,
             exposure: 0.0,
             validation: [None, None],
-            judge: None,
+            rating_trial: None,
         }
     }
 }
@@ -343,7 +343,7 @@ impl Search<'_> {
             new_items,
             exposure,
             validation: [Some(closed), Some(trained_worth.max(closed))],
-            judge: Some(Judge {
+            rating_trial: Some(RatingTrial {
                 head,
                 unit: low_rank.unit(),
                 rows: low_rank.rows,
@@ -355,7 +355,7 @@ impl Search<'_> {
         })
     }
 
-    /// What absence and penalty of alternating least squares make the best lists, as far
+    /// The absence and penalty of alternating least squares that make the best lists, as far
     /// as steps by a factor of 3 lead there. Vectors that vanish are worth nothing; if those
     /// that the search begins with do, it begins with a smaller penalty.
     fn best_factors(

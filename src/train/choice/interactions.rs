@@ -49,7 +49,7 @@ impl Interactions {
         self.item_starts.len() - 1
     }
 
-    /// What a user chose, by item in ascending order.
+    /// A user's interactions, by item in ascending order.
     pub fn of_user(&self, user: usize) -> &[Rated] {
         &self.rated[self.starts[user]..self.starts[user + 1]]
     }

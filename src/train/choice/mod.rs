@@ -1,27 +1,27 @@
 //! Training the head for choosing: what a user is likely to choose and to like of a
 //! whole catalogue.
 
-mod besides;
 mod coordinates;
 mod fit;
 mod interactions;
 mod item_factors;
-mod judge;
+mod lists;
 mod meta;
 mod neighbours;
 mod new_items;
 mod part;
+mod rating_weight;
 mod search;
 mod set;
 
-pub use besides::Judge;
 pub use fit::{ChoiceData, ChoiceOptions, Chosen, Fit, Stage};
 pub use interactions::Interactions;
 pub use item_factors::{FactorSettings, ItemFactors, gram};
-pub use judge::{ANSWERS, Case, Lists, cases, ndcg};
+pub use lists::{ANSWERS, Case, Lists, cases, ndcg};
 pub use meta::{
-    KnotPlace, MetaGradient, MetaOptions, MetaParameters, MetaTask, MetaUser, meta_gradient,
+    KnotPlace, ListGradient, MetaOptions, MetaParameters, MetaTask, MetaUser, list_gradient,
     meta_train,
 };
 pub use neighbours::{CoCounts, Neighbours};
+pub use rating_weight::RatingTrial;
 pub(super) use set::ChoiceSet;

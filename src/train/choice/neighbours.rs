@@ -1,14 +1,15 @@
-//! For each item, the others that its being chosen speaks for: what few dimensions
+//! For each item, the others that its being chosen makes more likely: what few dimensions
 //! cannot hold.
 //!
 //! Each item is predicted from those that it is chosen with most, by ridge regression
 //! among them alone: EASE (Steck 2019) looks at all items at once, which takes the
 //! square of their number in memory and its cube in time; this is linear in it.
 
+use ndarray::{Array1, Array2, ArrayViewMut1, s};
 use rayon::prelude::*;
 
 use super::interactions::Interactions;
-use crate::kernels::cholesky;
+use crate::train::dense::Cholesky;
 
 /// So many items each one is predicted from.
 const CANDIDATES: usize = 150;
@@ -33,7 +34,7 @@ const CHUNK: usize = 2048;
 pub struct Neighbours {
     /// Neighbours an item.
     pub kept: usize,
-    /// `[items, kept]`: what an item speaks for. Where it has fewer, itself.
+    /// `[items, kept]`: an item's neighbours. Where it has fewer, itself.
     pub items: Vec<u32>,
     /// `[items, kept]`: how much; 0 where it has fewer.
     pub weights: Vec<f32>,
@@ -100,18 +101,19 @@ impl Few {
 }
 
 impl Row {
-    /// Takes the counts out of `room`, which has one for each item; `others` are those that
-    /// are not 0.
-    fn take(room: &mut [u32], others: &mut [u32], item: usize) -> Self {
-        if 2 * others.len() > room.len() {
-            let row = room.to_vec();
-            room.fill(0);
+    /// Takes the counts out of `scratch`, which has one for each item; `others` are those
+    /// that are not 0.
+    fn take(scratch: &mut [u32], others: &mut [u32], item: usize) -> Self {
+        if 2 * others.len() > scratch.len() {
+            let row = scratch.to_vec();
+            scratch.fill(0);
             return Self::All(row);
         }
         others.sort_unstable();
-        let counts = others.iter().map(|&other| (other, std::mem::take(&mut room[other as usize])));
+        let counts =
+            others.iter().map(|&other| (other, std::mem::take(&mut scratch[other as usize])));
         let counts = counts.filter(|(other, _)| *other as usize != item).collect();
-        Self::Few(Few::new(counts, room.len()))
+        Self::Few(Few::new(counts, scratch.len()))
     }
 
     /// The others that are not 0, ascending, and how often the item was chosen with them.
@@ -130,12 +132,13 @@ impl Row {
 
     /// Writes how often the item was chosen with each of some ascending items from the
     /// `first` on; `places` has their places, counted from 1, and 0 for all others.
-    fn write(&self, items: &[u32], first: usize, places: &[u32], out: &mut [f64]) {
+    fn write(&self, items: &[u32], first: usize, places: &[u32], mut out: ArrayViewMut1<f64>) {
         let Some(&least) = items.get(first) else { return };
         let wanted = &items[first..];
+        let mut rest = out.slice_mut(s![first..]);
         match self {
             Self::All(row) => {
-                for (out, item) in out[first..].iter_mut().zip(wanted) {
+                for (out, item) in rest.iter_mut().zip(wanted) {
                     *out = f64::from(row[*item as usize]);
                 }
             }
@@ -143,12 +146,12 @@ impl Row {
                 let begin = row.find(least).unwrap_or_else(|place| place);
                 let counts = &row.counts[begin..];
                 if LOOKUP * wanted.len() < counts.len() {
-                    for (out, item) in out[first..].iter_mut().zip(wanted) {
+                    for (out, item) in rest.iter_mut().zip(wanted) {
                         *out = row.find(*item).map_or(0.0, |place| f64::from(row.counts[place].1));
                     }
                     return;
                 }
-                out[first..].fill(0.0);
+                rest.fill(0.0);
                 for &(other, count) in counts {
                     if let Some(place) = (places[other as usize] as usize).checked_sub(1) {
                         out[place] = f64::from(count);
@@ -168,18 +171,18 @@ impl CoCounts {
             .into_par_iter()
             .map_init(
                 || (vec![0u32; items], Vec::new()),
-                |(room, others), item| {
+                |(scratch, others), item| {
                     others.clear();
                     for &user in interactions.of_item(item) {
                         for rated in interactions.of_user(user as usize) {
-                            let count = &mut room[rated.item as usize];
+                            let count = &mut scratch[rated.item as usize];
                             if *count == 0 {
                                 others.push(rated.item);
                             }
                             *count += 1;
                         }
                     }
-                    Row::take(room, others, item)
+                    Row::take(scratch, others, item)
                 },
             )
             .collect();
@@ -187,8 +190,8 @@ impl CoCounts {
     }
 
     /// Finds the items that one is predicted from, ascending.
-    fn candidates(&self, item: usize, room: &mut Room) {
-        let Room { found, candidates, .. } = room;
+    fn candidates(&self, item: usize, scratch: &mut CandidateScratch) {
+        let CandidateScratch { found, candidates, .. } = scratch;
         let count = |item: usize| f64::from(self.counts[item]);
         found.clear();
         self.rows[item].for_each(item, |other, together| {
@@ -206,32 +209,18 @@ impl CoCounts {
     }
 }
 
-/// Room to solve for one item after another in.
-struct Room {
+/// Memory to find one item's candidates after another's in.
+struct CandidateScratch {
     /// Items and how often they were chosen with the one that is solved for, damped.
     found: Vec<(f64, u32)>,
     candidates: Vec<u32>,
     /// Where each item is among the candidates, counted from 1; 0 where it is not.
     places: Vec<u32>,
-    /// Co-counts of the candidates, upper triangle.
-    gram: Vec<f64>,
-    factor: Vec<f64>,
-    /// Co-counts of the candidates and the item.
-    together: Vec<f64>,
-    right: Vec<f64>,
 }
 
-impl Room {
+impl CandidateScratch {
     fn new(items: usize) -> Self {
-        Self {
-            found: Vec::new(),
-            candidates: Vec::new(),
-            places: vec![0; items],
-            gram: Vec::new(),
-            factor: Vec::new(),
-            together: Vec::new(),
-            right: Vec::new(),
-        }
+        Self { found: Vec::new(), candidates: Vec::new(), places: vec![0; items] }
     }
 }
 
@@ -249,7 +238,10 @@ impl Neighbours {
         for chunk in all.chunks(CHUNK) {
             let solved: Vec<Vec<Vec<(u32, f32)>>> = chunk
                 .par_iter()
-                .map_init(|| Room::new(items), |room, &item| solve(counts, item, penalties, room))
+                .map_init(
+                    || CandidateScratch::new(items),
+                    |scratch, &item| solve(counts, item, penalties, scratch),
+                )
                 .collect();
             for (item, by_penalty) in chunk.iter().zip(solved) {
                 for (kept, sources) in kept.iter_mut().zip(by_penalty) {
@@ -275,7 +267,7 @@ impl Neighbours {
         neighbours
     }
 
-    /// The same without any word for the items of which `is_left_out` says so.
+    /// The same with weights of 0 for the items that `is_left_out`.
     pub fn without(&self, is_left_out: &[bool]) -> Self {
         let weights = self
             .items
@@ -301,38 +293,36 @@ fn keep_largest(row: &mut Vec<(u32, f32)>) {
     }
 }
 
-/// What each of the item's candidates says of it, for each penalty.
+/// The weight of each of the item's candidates, for each penalty.
 fn solve(
     counts: &CoCounts,
     item: usize,
     penalties: &[f64],
-    room: &mut Room,
+    scratch: &mut CandidateScratch,
 ) -> Vec<Vec<(u32, f32)>> {
-    counts.candidates(item, room);
-    let Room { candidates, places, gram, factor, together, right, .. } = room;
+    counts.candidates(item, scratch);
+    let CandidateScratch { candidates, places, .. } = scratch;
     let n = candidates.len();
     for (place, candidate) in (1..).zip(&*candidates) {
         places[*candidate as usize] = place;
     }
-    gram.resize(n * n, 0.0);
-    for (place, (&source, row)) in
-        candidates.iter().zip(gram.chunks_exact_mut(n.max(1))).enumerate()
-    {
-        counts.rows[source as usize].write(candidates, place, places, row);
+    // Co-counts of the candidates, upper triangle.
+    let mut gram = Array2::zeros((n, n));
+    for (place, (&source, mut row)) in candidates.iter().zip(gram.rows_mut()).enumerate() {
+        counts.rows[source as usize].write(candidates, place, places, row.view_mut());
         row[place] = f64::from(counts.counts[source as usize]);
     }
-    together.resize(n, 0.0);
-    counts.rows[item].write(candidates, 0, places, together);
+    // Co-counts of the candidates and the item.
+    let mut together = Array1::zeros(n);
+    counts.rows[item].write(candidates, 0, places, together.view_mut());
     candidates.iter().for_each(|candidate| places[*candidate as usize] = 0);
     let solved = penalties.iter().map(|penalty| {
-        factor.clone_from(gram);
-        factor.iter_mut().step_by(n + 1).for_each(|element| *element += penalty);
-        right.clone_from(together);
-        if n == 0 || !cholesky::factorise(factor, n) {
-            return Vec::new();
-        }
-        cholesky::solve(factor, n, right);
-        let weights = right.iter().map(|weight| *weight as f32);
+        let mut matrix = gram.clone();
+        matrix.diag_mut().iter_mut().for_each(|element| *element += penalty);
+        let Some(factor) = Cholesky::new(matrix) else { return Vec::new() };
+        let mut weights = together.clone();
+        factor.solve(weights.view_mut());
+        let weights = weights.iter().map(|weight| *weight as f32);
         candidates.iter().copied().zip(weights).collect()
     });
     solved.collect()
@@ -383,8 +373,8 @@ mod tests {
                     expected.map(|other| (other, together(item, other))).collect();
                 prop_assert!(found.iter().eq(expected.iter().filter(|count| count.1 > 0)));
                 for first in 0..wanted.len() {
-                    let mut out = vec![-1.0; wanted.len()];
-                    row.write(&wanted, first, &places, &mut out);
+                    let mut out = Array1::from_elem(wanted.len(), -1.0);
+                    row.write(&wanted, first, &places, out.view_mut());
                     for (place, (&other, out)) in wanted.iter().zip(out).enumerate() {
                         let count = f64::from(together(item, other));
                         let known = if place < first { -1.0 } else { count };
@@ -405,9 +395,9 @@ mod tests {
         let wanted = [0, 1, 2, 3, 2000, 3000, 4998, 4999];
         let mut places = vec![0; items as usize];
         (1..).zip(wanted).for_each(|(place, item)| places[item as usize] = place);
-        let mut out = [-1.0; 8];
-        counts.rows[0].write(&wanted, 1, &places, &mut out);
-        assert_eq!(out, [-1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0, 1.0]);
+        let mut out = Array1::from_elem(8, -1.0);
+        counts.rows[0].write(&wanted, 1, &places, out.view_mut());
+        assert_eq!(out.to_vec(), [-1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0, 1.0]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Items that nobody chose yet: what their content says of them, and how they compete
+//! Items that nobody chose yet: vectors predicted from their content, and how they compete
 //! with those that are known.
 
+use ndarray::Array2;
 use rand::seq::SliceRandom;
 
-use super::judge::{Case, Lists, Rows};
+use super::lists::{Case, Lists, Rows};
 use super::neighbours::Neighbours;
 use super::part::{LowRank, Part};
 use super::search::Mix;
@@ -22,7 +23,7 @@ const ITEM_PENALTY: f64 = 1.0;
 /// The share of the known items that are taken for new to try offsets on.
 const FOLD: f64 = 0.15;
 
-/// What content says of an item: its bias, and then its vector; learned from these items.
+/// Predicts an item's bias, and then its vector, from its content; learned from these items.
 pub fn item_prior(
     part: &Part,
     items: Description,
@@ -34,26 +35,25 @@ pub fn item_prior(
         let raters = known.iter().map(|&item| part.interactions.raters(item) as f64);
         raters.map(|raters| raters / (raters + half)).collect::<Vec<f64>>()
     };
-    let mut targets = Vec::with_capacity(known.len() * (width + 1));
-    for &item in known {
-        let row = &rows[item * (width + BESIDES_VECTOR)..];
-        targets.push(f64::from(row[width]));
-        targets.extend(row[..width].iter().map(|number| f64::from(*number)));
+    let mut targets = Array2::zeros((known.len(), width + 1));
+    for (mut target, &item) in targets.rows_mut().into_iter().zip(known) {
+        let (vector, besides) = rows[item * (width + BESIDES_VECTOR)..].split_at(width);
+        let numbers = besides[..1].iter().chain(vector);
+        target.iter_mut().zip(numbers).for_each(|(to, number)| *to = f64::from(*number));
     }
     let (weights, confidences) = (share(HALF_WEIGHT), share(HALF_CONFIDENCE));
     let content = Content::new(items, known, weights, confidences, ITEM_PENALTY);
     let prior = content
-        .fit(&targets, width + 1)
+        .fit(targets.view())
         .and_then(|fitted| content.prior(&fitted, &Affine::identity(width + 1)).ok());
     prior.unwrap_or_else(|| {
         // Nothing known of it: chosen as rarely as any item, and like none.
-        let rarest = targets.chunks_exact(width + 1).map(|target| target[0] as f32);
-        let rarest = rarest.fold(0.0, f32::min);
+        let rarest = targets.column(0).iter().map(|bias| *bias as f32).fold(0.0, f32::min);
         Prior::constant([rarest].into_iter().chain(vec![0.0; width]).collect())
     })
 }
 
-/// What part of the worth of a list counts as nothing: new items get as many places as
+/// The part of the worth of a list that counts as nothing: new items get as many places as
 /// they can at that price.
 const FREE: f64 = 0.002;
 

@@ -1,10 +1,14 @@
 //! Some of the users, and the vectors and heads that are fitted to them.
 
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, s};
+
 use super::coordinates::Coordinates;
 use super::fit::ChoiceData;
 use super::interactions::Interactions;
 use super::item_factors::{FactorSettings, ItemFactors};
-use super::judge::{Case, Lists, Rows};
+use super::lists::{Case, Lists, Rows};
 use super::meta::{MetaOptions, MetaParameters, MetaUser, meta_train};
 use super::neighbours::Neighbours;
 use super::search::Mix;
@@ -12,6 +16,7 @@ use crate::Result;
 use crate::data::{Feedback, UserRatings};
 use crate::model::prior::{Input, Prior, Term};
 use crate::model::{BESIDES_VECTOR, ChoiceHead, Curve};
+use crate::train::dense::rows_of;
 use crate::train::factors::{Content, Description};
 
 /// How strongly users' vectors are smoothed where the profile predicts them, in users.
@@ -96,14 +101,14 @@ impl<'a> Part<'a> {
     /// by profile where there is one.
     pub fn closed_form(&self, factors: &ItemFactors) -> LowRank {
         let width = factors.settings.width;
-        let coordinates = Coordinates::of(&factors.vectors, width);
-        let users: Vec<f64> = factors.users.iter().map(|number| f64::from(*number)).collect();
+        let coordinates = Coordinates::of(factors.vectors.view());
+        let users = factors.users.mapv(f64::from);
         let content = self.content_of_users();
         let prior = content
-            .fit(&users, width)
+            .fit(users.view())
             .and_then(|fitted| content.prior(&fitted, &coordinates.map()).ok());
         let user_prior = prior.unwrap_or_else(|| Prior::constant(vec![0.0; width]));
-        let rows = self.rows(&coordinates.turn(&factors.vectors), width);
+        let rows = self.rows(coordinates.turn(factors.vectors.view()).view());
         let starts = self.starts(&user_prior);
         let kind = Kind::Factors(factors.settings);
         LowRank { width, rows, user_prior, starts, coordinates, kind }
@@ -115,16 +120,18 @@ impl<'a> Part<'a> {
     }
 
     /// Items' rows by their vectors; of items that nobody chose all is 0.
-    fn rows(&self, vectors: &[f32], width: usize) -> Rows {
-        let mut rows = vec![0.0; self.bias.len() * (width + BESIDES_VECTOR)];
-        let vectors = vectors.chunks_exact(width).zip(&self.bias);
-        for (row, (vector, bias)) in rows.chunks_exact_mut(width + BESIDES_VECTOR).zip(vectors) {
+    fn rows(&self, vectors: ArrayView2<f32>) -> Rows {
+        let (items, width) = vectors.dim();
+        let mut rows = Array2::zeros((items, width + BESIDES_VECTOR));
+        for ((mut row, vector), bias) in
+            rows.rows_mut().into_iter().zip(vectors.rows()).zip(&self.bias)
+        {
             if bias.is_finite() {
-                row[..width].copy_from_slice(vector);
+                row.slice_mut(s![..width]).assign(&vector);
                 row[width] = *bias;
             }
         }
-        Rows::new(rows, width + BESIDES_VECTOR)
+        Rows::new(rows.into_iter().collect(), width + BESIDES_VECTOR)
     }
 
     fn starts(&self, prior: &Prior) -> Vec<f32> {
@@ -178,19 +185,22 @@ impl<'a> Part<'a> {
         let is_liked = |value: f32| feedback.is_liked(value);
         meta_train(&mut parameters, &self.bias, &knots, &users, is_liked, options, observe)?;
 
-        let coordinates = Coordinates::of(&parameters.vectors, width);
-        let start = coordinates.turn(&parameters.start);
+        let vectors = rows_of(&parameters.vectors, width);
+        let coordinates = Coordinates::of(vectors);
+        let start = coordinates.turn(rows_of(&parameters.start, width));
+        let starts = |rows: Range<usize>| -> Vec<f32> {
+            start.slice(s![rows, ..]).iter().copied().collect()
+        };
         let terms = inputs.into_iter().zip(begins).map(|(input, begin)| {
             let rows = input.rows(fields).unwrap_or(0);
-            let weights = start[begin * width..][..rows * width].to_vec().into();
-            Term { input, weights }
+            Term { input, weights: starts(begin..begin + rows).into() }
         });
-        let user_prior = Prior::new(fields, start[..width].to_vec().into(), terms.collect());
+        let user_prior = Prior::new(fields, starts(0..1).into(), terms.collect());
         let user_prior = user_prior.unwrap_or_else(|_| Prior::constant(vec![0.0; width]));
         let points = knots.iter().zip(&parameters.targets).map(|(knot, target)| [*knot, *target]);
         Ok(LowRank {
             width,
-            rows: self.rows(&coordinates.turn(&parameters.vectors), width),
+            rows: self.rows(coordinates.turn(vectors).view()),
             starts: self.starts(&user_prior),
             user_prior,
             coordinates,
@@ -201,7 +211,7 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// What of a profile moves the start: pairs of fields would be learned by heart.
+    /// The inputs that move the start by profile: pairs of fields would be learned by heart.
     fn profile_inputs(&self) -> Vec<Input> {
         let content = self.content_of_users();
         let inputs = content.inputs().iter();
@@ -225,7 +235,8 @@ impl<'a> Part<'a> {
         knots
     }
 
-    /// What an answer tells by its value, by how much answers differ in that, 0 to 1.
+    /// How much an answer tells by its value; `contrast` is how much answers differ in that, 0
+    /// to 1.
     fn tells(&self, contrast: f32) -> Curve {
         match self.data.feedback {
             // A step: a value that is not liked lies below the first that is.
@@ -245,7 +256,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What mixes of some vectors with neighbours are worth.
+/// Measures the worth of mixes of some vectors with neighbours.
 pub struct Trial<'a> {
     part: &'a Part<'a>,
     low_rank: &'a LowRank,
@@ -327,8 +338,8 @@ impl LowRank {
         self.width
     }
 
-    /// What is much of a score: those of meta-trained vectors are logarithms of chances,
-    /// others lie between 0 and 1, and most of them near 0.
+    /// A large difference between scores: those of meta-trained vectors are logarithms of
+    /// chances, others lie between 0 and 1, and most of them near 0.
     pub fn unit(&self) -> f32 {
         match self.kind {
             Kind::Factors(_) => 0.04,

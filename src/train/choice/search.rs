@@ -28,13 +28,13 @@ impl Mix {
         self.0[0]
     }
 
-    /// What the neighbours' sum is multiplied by.
+    /// The factor of the neighbours' sum.
     pub fn neighbours(self) -> f32 {
         NEIGHBOURS[self.0[1]]
     }
 
     /// How much answers differ in what they tell: at 0 all tell the same, at 1 nothing
-    /// speaks for an item that was not liked.
+    /// is added for an item that was not liked.
     pub fn contrast(self) -> f32 {
         CONTRAST[self.0[2]]
     }
@@ -50,13 +50,13 @@ impl Mix {
         [self.0[2], self.0[3], self.0[4]]
     }
 
-    /// What all that was not chosen counts, as a multiple of what it counted when the
-    /// vectors were fitted.
+    /// The weight of all that was not chosen, as a multiple of that with which the vectors
+    /// were fitted.
     pub fn absence(self) -> f32 {
         ABSENCE[self.0[4]]
     }
 
-    /// What an item's bias is multiplied by, as long as the start counts whole.
+    /// The factor of an item's bias, as long as the start counts whole.
     pub fn popularity(self) -> f32 {
         POPULARITY[self.0[5]]
     }

@@ -1,9 +1,9 @@
-//! What the head for choosing is trained on, and how it comes into a model.
+//! The data that the head for choosing is trained on, and its way into a model.
 
 use rayon::prelude::*;
 
 use super::fit::{ChoiceData, ChoiceOptions, Fit, Stage};
-use super::judge::Case;
+use super::lists::Case;
 use crate::data::{Dataset, Feedback, Scenario, TaskRules, UserRatings, items_and_ratings};
 use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
 use crate::model::schema::{Column, Entity, Field, Vocabulary};
@@ -131,9 +131,17 @@ impl ChoiceSet {
     /// # Errors
     /// As [`Model::from_contents`](crate::Model::from_contents).
     pub fn add_to(&self, contents: &mut Contents, fit: Fit) -> Result<()> {
-        let Fit { mut head, mut rows, raters, neighbours, user_prior, item_prior, chosen, judge } =
-            fit;
-        if let (Feedback::Ratings { .. }, Some(judge)) = (self.feedback, judge) {
+        let Fit {
+            mut head,
+            mut rows,
+            raters,
+            neighbours,
+            user_prior,
+            item_prior,
+            chosen,
+            rating_trial,
+        } = fit;
+        if let (Feedback::Ratings { .. }, Some(trial)) = (self.feedback, rating_trial) {
             let predicting = catalog(contents.clone())?;
             let range = self.range();
             let items: Vec<u32> = (0..predicting.len() as u32).collect();
@@ -145,7 +153,7 @@ impl ChoiceSet {
                 user.adapt(&answered, &values, scratch)?;
                 user.predict(&items, ratings, scratch)
             };
-            head.rating = judge.rating_weight(self.feedback, range, scratch, predict)?;
+            head.rating = trial.rating_weight(self.feedback, range, scratch, predict)?;
             head.rating_range = if head.rating == 0.0 { [0.0, 0.0] } else { range };
         }
         let (width, items) = (head.row_width(), self.items());

@@ -1,8 +1,9 @@
 //! Priors learned from what is believed about users or items.
 
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, aview1, s};
+
 use super::design::{Description, Design};
-use super::posterior::add;
-use super::ridge::{Coefficients, Ridge, add_scaled};
+use super::regression::{Coefficients, Regression};
 use crate::model::prior::{Input, Prior, Term};
 use crate::model::schema::FieldKind;
 
@@ -20,46 +21,33 @@ pub struct Content<'a> {
     design: Design,
 }
 
-/// What a regression found.
+/// A fitted regression.
 #[derive(Clone, Debug)]
 pub struct Fitted {
     coefficients: Coefficients,
     /// For each shared field and value, the sum of the vectors of the rows that
     /// have it, each times its confidence: [size, D].
-    sums: Vec<Vec<f64>>,
-    /// What is predicted for each row from the others, [rows, D].
-    pub predictions: Vec<f64>,
+    sums: Vec<Array2<f64>>,
+    /// The prediction for each row from the others, [rows, D].
+    pub predictions: Array2<f64>,
 }
 
 /// An affine map: x becomes `offset + x matrix`.
 pub struct Affine {
     /// [W]
-    pub offset: Vec<f64>,
+    pub offset: Array1<f64>,
     /// [D, W]
-    pub matrix: Vec<f64>,
+    pub matrix: Array2<f64>,
 }
 
 impl Affine {
     /// The map that changes nothing.
     pub fn identity(width: usize) -> Self {
-        let one = |place: usize| if place.is_multiple_of(width + 1) { 1.0 } else { 0.0 };
-        Self { offset: vec![0.0; width], matrix: (0..width * width).map(one).collect() }
+        Self { offset: Array1::zeros(width), matrix: Array2::eye(width) }
     }
 
-    /// Without the offset.
-    fn linear(&self, x: &[f64]) -> Vec<f64> {
-        let width = self.offset.len();
-        let mut out = vec![0.0; width];
-        for (x, row) in x.iter().zip(self.matrix.chunks_exact(width)) {
-            add_scaled(&mut out, *x, row);
-        }
-        out
-    }
-
-    pub fn map(&self, x: &[f64]) -> Vec<f64> {
-        let mut out = self.linear(x);
-        add(&mut out, &self.offset);
-        out
+    pub fn map(&self, x: ArrayView1<f64>) -> Array1<f64> {
+        x.dot(&self.matrix) + &self.offset
     }
 }
 
@@ -75,7 +63,7 @@ impl<'a> Content<'a> {
         Self { description, rows, weights, confidences, penalty, design }
     }
 
-    /// What its terms with weights of their own read of a row.
+    /// The inputs of its terms that have weights of their own.
     pub fn inputs(&self) -> &[Input] {
         &self.design.inputs
     }
@@ -106,26 +94,26 @@ impl<'a> Content<'a> {
         sums
     }
 
-    /// Fits the regression to vectors that are `width` wide; `None` if it cannot
-    /// be solved.
-    pub fn fit(&self, vectors: &[f64], width: usize) -> Option<Fitted> {
+    /// Fits the regression to vectors, [rows, D]; `None` if it cannot be solved.
+    pub fn fit(&self, vectors: ArrayView2<f64>) -> Option<Fitted> {
+        let width = vectors.ncols();
         let mut rows = self.design.rows.clone();
         let shared = self.design.shared.iter().enumerate();
         let sums = shared
             .map(|(index, &field)| {
                 let first = self.first_shared_column(index, width);
-                self.share(field, vectors, width, first, &mut rows)
+                self.share(field, vectors, first, &mut rows)
             })
             .collect();
         let columns = self.first_shared_column(self.design.shared.len(), width);
-        let mut ridge = Ridge::new(columns, width);
-        let examples = || rows.iter().zip(vectors.chunks_exact(width)).zip(&self.weights);
+        let mut regression = Regression::new(columns, width);
+        let examples = || rows.iter().zip(vectors.rows()).zip(&self.weights);
         for ((row, vector), weight) in examples() {
-            ridge.add(row, vector, *weight);
+            regression.add(row, vector, *weight);
         }
-        let solution = ridge.solve(self.penalty)?;
-        let mut predictions = vec![0.0; vectors.len()];
-        for (((row, vector), weight), out) in examples().zip(predictions.chunks_exact_mut(width)) {
+        let solution = regression.solve(self.penalty)?;
+        let mut predictions = Array2::zeros(vectors.dim());
+        for (((row, vector), weight), out) in examples().zip(predictions.rows_mut()) {
             solution.predict_without(row, vector, *weight, out);
         }
         Some(Fitted { coefficients: solution.coefficients, sums, predictions })
@@ -137,36 +125,35 @@ impl<'a> Content<'a> {
         self.design.centres.len() + index * (width + 1)
     }
 
-    /// Adds to each row what the others say that share a value of the field with
-    /// it, from column `first` on; returns each value's sum of vectors.
+    /// Adds to each row the mean of the others' vectors that share a value of the field
+    /// with it, from column `first` on; returns each value's sum of vectors.
     fn share(
         &self,
         field: usize,
-        vectors: &[f64],
-        width: usize,
+        vectors: ArrayView2<f64>,
         first: usize,
         rows: &mut [Vec<(usize, f64)>],
-    ) -> Vec<f64> {
+    ) -> Array2<f64> {
+        let width = vectors.ncols();
         let confidences = self.confidence_sums(field);
-        let mut sums = vec![0.0; confidences.len() * width];
-        let each = || vectors.chunks_exact(width).zip(&self.confidences).enumerate();
+        let mut sums = Array2::zeros((confidences.len(), width));
+        let each = || vectors.rows().into_iter().zip(&self.confidences).enumerate();
         for (place, (vector, confidence)) in each() {
             for &value in self.values(field, place) {
-                add_scaled(&mut sums[value as usize * width..][..width], *confidence, vector);
+                sums.row_mut(value as usize).scaled_add(*confidence, &vector);
             }
         }
-        let mut sum = vec![0.0; width];
         for (place, (vector, confidence)) in each() {
             let values = self.values(field, place);
             if values.is_empty() {
                 continue;
             }
-            sum.fill(0.0);
+            let mut sum = Array1::zeros(width);
             let mut known = 0.0;
             for &value in values {
-                add(&mut sum, &sums[value as usize * width..][..width]);
+                sum += &sums.row(value as usize);
                 // A row's own vector must not predict itself.
-                add_scaled(&mut sum, -confidence, vector);
+                sum.scaled_add(-confidence, &vector);
                 known += confidences[value as usize] - confidence;
             }
             let known = 1.0 + known.max(0.0);
@@ -176,55 +163,44 @@ impl<'a> Content<'a> {
         sums
     }
 
-    /// What was found as a prior of mapped vectors. Each table is centred: what
-    /// is missing adds nothing, and means the average.
+    /// The fitted regression as a prior of mapped vectors. Each table is centred: a
+    /// missing value adds nothing, and means the average.
     pub fn prior(&self, fitted: &Fitted, map: &Affine) -> Result<Prior, String> {
         let Fitted { coefficients, sums, .. } = fitted;
         let width = coefficients.intercept.len();
         let mut intercept = coefficients.intercept.clone();
         let mut terms = Vec::new();
         for (input, range) in self.design.inputs.iter().zip(&self.design.ranges) {
-            let mut average = vec![0.0; width];
-            for column in range.clone() {
-                let row = coefficients.row(column);
-                add_scaled(&mut average, self.design.centres[column], row);
-            }
-            add(&mut intercept, &average);
-            let weights = range.clone().flat_map(|column| {
-                let mut row = coefficients.row(column).to_vec();
-                // Of a sum of rows, only the last is there just once.
-                if column + 1 == range.end || !self.is_sum(input) {
-                    add_scaled(&mut row, -1.0, &average);
-                }
-                single(&map.linear(&row))
-            });
-            terms.push(Term { input: input.clone(), weights: weights.collect() });
+            let mut rows = coefficients.weights.slice(s![range.clone(), ..]).to_owned();
+            let average = aview1(&self.design.centres[range.clone()]).dot(&rows);
+            intercept += &average;
+            // Of a sum of rows, only the last is there just once.
+            let first = if self.is_sum(input) { rows.nrows().saturating_sub(1) } else { 0 };
+            let mut centred = rows.slice_mut(s![first.., ..]);
+            centred -= &average;
+            let weights = single(rows.dot(&map.matrix)).into();
+            terms.push(Term { input: input.clone(), weights });
         }
         for (index, (&field, sums)) in self.design.shared.iter().zip(sums).enumerate() {
             let start = self.first_shared_column(index, width);
-            let slopes = &coefficients.weights[start * width..][..width * width];
-            let mut weights = Vec::new();
-            for sum in sums.chunks_exact(width) {
-                let mut row = vec![0.0; width];
-                for (sum, slopes) in sum.iter().zip(slopes.chunks_exact(width)) {
-                    add_scaled(&mut row, *sum, slopes);
-                }
-                weights.extend(single(&map.linear(&row)));
-            }
-            weights.extend(single(&map.linear(coefficients.row(start + width))));
-            let confidences = single(&self.confidence_sums(field)).into();
+            let slopes = coefficients.weights.slice(s![start..start + width, ..]);
+            let mut weights = single(sums.dot(&slopes).dot(&map.matrix));
+            let known = coefficients.weights.row(start + width);
+            weights.extend(single(known.dot(&map.matrix)));
+            let confidences = single(self.confidence_sums(field)).into();
             terms.push(Term {
                 input: Input::Shared { field, confidences },
                 weights: weights.into(),
             });
         }
-        let intercept = single(&map.map(&intercept));
+        let intercept = single(map.map(intercept.view()));
         Prior::new(self.description.fields, intercept.into(), terms)
     }
 }
 
-fn single(numbers: &[f64]) -> Vec<f32> {
-    numbers.iter().map(|number| *number as f32).collect()
+/// Numbers in single precision, row by row.
+fn single(numbers: impl IntoIterator<Item = f64>) -> Vec<f32> {
+    numbers.into_iter().map(|number| number as f32).collect()
 }
 
 #[cfg(test)]
@@ -249,10 +225,6 @@ mod tests {
     /// Numbers in [-1, 1).
     fn number(place: usize) -> f64 {
         (place * 7919 % 1000) as f64 / 500.0 - 1.0
-    }
-
-    fn same() -> Affine {
-        Affine { offset: vec![0.0; 2], matrix: vec![1.0, 0.0, 0.0, 1.0] }
     }
 
     #[test]
@@ -283,7 +255,7 @@ mod tests {
             Description { entity: Entity::User, fields: &fields, columns: &columns, rows: ROWS };
         let rows: Vec<usize> = (0..ROWS).filter(|row| row % 13 != 0).collect();
         let weights = rows.iter().map(|row| 1.0 + (row % 5) as f64).collect();
-        let vectors: Vec<f64> = (0..2 * rows.len()).map(number).collect();
+        let vectors = Array2::from_shape_fn((rows.len(), 2), |(i, j)| number(2 * i + j));
         let content = Content::new(description, &rows, weights, vec![1.0; rows.len()], 3.0);
         assert_eq!(
             content.design.inputs,
@@ -295,13 +267,13 @@ mod tests {
                 Input::Pair { fields: [0, 2] },
             ]
         );
-        let fitted = content.fit(&vectors, 2).unwrap();
-        let prior = content.prior(&fitted, &same()).unwrap();
+        let fitted = content.fit(vectors.view()).unwrap();
+        let prior = content.prior(&fitted, &Affine::identity(2)).unwrap();
         let mut totals = [0.0; 2];
         for (place, &row) in rows.iter().enumerate() {
-            let (mut found, mut expected) = ([0.0; 2], [0.0; 2]);
+            let (mut found, mut expected) = ([0.0; 2], Array1::zeros(2));
             prior.write_row(&fields, &columns, row, &mut found);
-            fitted.coefficients.predict(&content.design.rows[place], &mut expected);
+            fitted.coefficients.predict(&content.design.rows[place], expected.view_mut());
             for (found, expected) in found.iter().zip(&expected) {
                 assert!((f64::from(*found) - expected).abs() < 1e-5, "row {row}");
             }
@@ -326,20 +298,20 @@ mod tests {
             rows: ROWS + 1,
         };
         let rows: Vec<usize> = (0..ROWS).collect();
-        let vectors: Vec<f64> =
-            (0..ROWS).flat_map(|row| [number(row / 2), number(row / 2 + 50)]).collect();
+        let vectors =
+            Array2::from_shape_fn((ROWS, 2), |(row, column)| number(row / 2 + 50 * column));
         let content = Content::new(description, &rows, vec![1.0; ROWS], vec![0.5; ROWS], 1e-9);
         assert!(content.design.inputs.is_empty());
-        let fitted = content.fit(&vectors, 2).unwrap();
+        let fitted = content.fit(vectors.view()).unwrap();
         // The one other has a third of the weight: .5 / (1 + .5).
         for (vector, predicted) in vectors.iter().zip(&fitted.predictions) {
             assert!((vector - predicted).abs() < 1e-6, "{vector} {predicted}");
         }
         // A new row has two to learn from, .5 each: half the sum, times 3.
-        let prior = content.prior(&fitted, &same()).unwrap();
+        let prior = content.prior(&fitted, &Affine::identity(2)).unwrap();
         let mut found = [0.0; 2];
         prior.write_row(&fields, &columns, ROWS, &mut found);
-        let slope = &fitted.coefficients.weights[4..6];
+        let slope = fitted.coefficients.weights.row(2);
         let more = (2.0f64).ln();
         for ((found, vector), slope) in found.iter().zip(&vectors).zip(slope) {
             let intercept = &fitted.coefficients.intercept;

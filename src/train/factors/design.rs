@@ -29,7 +29,7 @@ const MAX_SHARED: usize = 8;
 /// A field is worth sharing if at least one row in this many has company.
 const MIN_SHARING: usize = 10;
 
-/// What describes the users or the items of a data folder.
+/// The fields and values of the users or the items of a data folder.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
     /// Of users or items.
@@ -57,8 +57,8 @@ impl Description<'_> {
     }
 }
 
-/// What the terms of a prior read, and the columns of its regression that are
-/// the same in every round.
+/// The inputs of a prior's terms, and the columns of its regression that are the
+/// same in every round.
 ///
 /// A missing value counts as the mean of its field, so that a term can be
 /// centred: then "nothing" means "average".
@@ -121,8 +121,8 @@ impl Design {
     }
 }
 
-/// What to read of these rows: tables for fields of few values, and pairs of
-/// them (users); numbers; and the fields of many values that are shared (items).
+/// Chooses the inputs: tables for fields of few values, and pairs of them (users);
+/// numbers; and the fields of many values that are shared (items).
 fn choose(description: &Description, rows: &[usize]) -> (Vec<Input>, Vec<usize>) {
     let Description { entity, fields, columns, .. } = *description;
     let occurrences =

@@ -10,21 +10,22 @@
 mod adjacency;
 mod content;
 mod design;
-mod options;
+mod factor_options;
 mod posterior;
 mod predict;
-mod ridge;
+mod regression;
 mod rounds;
 mod whiten;
 
 pub(crate) use content::{Affine, Content};
 pub use design::Description;
-pub use options::FactorOptions;
+pub use factor_options::FactorOptions;
 
+use ndarray::Array2;
 use rayon::ThreadPoolBuilder;
 
 use self::adjacency::Ratings;
-use self::rounds::{Fit, task_users};
+use self::rounds::{FactorFit, task_users};
 use self::whiten::{Whitening, uncertainty};
 use crate::data::{Dataset, Scenario, TaskRules, UserRatings};
 use crate::model::prior::Prior;
@@ -48,18 +49,18 @@ pub struct Factors {
     pub scale: f32,
     /// The least and the greatest training rating.
     pub range: (f32, f32),
-    /// The variance of what a user says of an item that is fully known.
+    /// The variance of a user's rating of an item that is fully known.
     pub noise: f32,
     /// Each item's vector, `[items, D]`.
     pub vectors: Vec<f32>,
     /// Each item's bias, `[items]`.
     pub biases: Vec<f32>,
-    /// What not knowing the item any better adds to the variance of a rating,
+    /// The part of a rating's variance that comes from not knowing the item any better,
     /// on average over users, `[items]`.
     pub uncertainties: Vec<f32>,
     /// How many training ratings each item has, `[items]`.
     pub raters: Vec<u32>,
-    /// What each item's vector would be if nobody had rated it, `[items, D]`: its
+    /// Each item's vector as if nobody had rated it, `[items, D]`: its
     /// own ratings play no part in it, not even by way of the prior.
     pub unrated_vectors: Vec<f32>,
     /// The same of its bias, `[items]`.
@@ -149,18 +150,18 @@ impl Factors {
 
     fn whitened(
         ratings: &Ratings,
-        fit: Fit,
+        fit: FactorFit,
         items: Description,
         users: Description,
     ) -> Option<Self> {
-        let width = fit.items.width;
-        let whitening = Whitening::new(&fit.user_prior.covariance, width)?;
+        let width = fit.items.width();
+        let whitening = Whitening::new(fit.user_prior.covariance.clone())?;
         let item_map = whitening.items();
         let item_prior = fit.item_prior.content.prior(&fit.item_prior.fitted, &item_map).ok()?;
         let user_prior =
             fit.user_prior.content.prior(&fit.user_prior.fitted, &whitening.users()).ok()?;
-        let second = second_moment(&fit, width);
-        let unrated = uncertainty(&fit.item_prior.covariance, &second, width) as f32;
+        let second = second_moment(&fit);
+        let unrated = uncertainty(fit.item_prior.covariance.view(), second.view()) as f32;
         let mut factors = Self {
             width,
             mean: ratings.mean as f32,
@@ -183,18 +184,17 @@ impl Factors {
             factors.item_prior.write_row(items.fields, items.columns, item, &mut predicted);
             factors.set(item, predicted.iter().copied());
         }
-        for (&item, predicted) in
-            ratings.items.iter().zip(fit.item_prior.fitted.predictions.chunks_exact(width))
+        for (&item, predicted) in ratings.items.iter().zip(fit.item_prior.fitted.predictions.rows())
         {
             factors.set(item, item_map.map(predicted).iter().map(|number| *number as f32));
         }
         factors.unrated_vectors.clone_from(&factors.vectors);
         factors.unrated_biases.clone_from(&factors.biases);
         for (index, &item) in ratings.items.iter().enumerate() {
-            let known = item_map.map(fit.items.mean(index));
+            let known = item_map.map(fit.items.means.row(index));
             factors.set(item, known.iter().map(|number| *number as f32));
             let covariance = fit.items.covariance(index);
-            factors.uncertainties[item] = uncertainty(&covariance, &second, width) as f32;
+            factors.uncertainties[item] = uncertainty(covariance.view(), second.view()) as f32;
             factors.raters[item] = ratings.by_item.degree(index) as u32;
         }
         for (user, start) in factors.starts.chunks_exact_mut(width).enumerate() {
@@ -212,25 +212,13 @@ impl Factors {
     }
 }
 
-/// The mean of z z^T over users who have said nothing, z = [1, factors]:
-/// [D, D], lower triangle.
-fn second_moment(fit: &Fit, width: usize) -> Vec<f64> {
-    let means = &fit.user_prior.fitted.predictions;
-    let mut second = vec![0.0; width * width];
-    for mean in means.chunks_exact(width) {
-        let z = |i: usize| if i == 0 { 1.0 } else { mean[i] };
-        for i in 0..width {
-            for j in 0..=i {
-                second[i * width + j] += z(i) * z(j);
-            }
-        }
-    }
-    let users = (means.len() / width) as f64;
-    for i in 0..width {
-        for j in 0..=i {
-            let spread = if j == 0 { 0.0 } else { fit.user_prior.covariance[i * width + j] };
-            second[i * width + j] = second[i * width + j] / users + spread;
-        }
-    }
-    second
+/// The mean of z z^T over users without answers, z = [1, factors]: [D, D].
+fn second_moment(fit: &FactorFit) -> Array2<f64> {
+    let mut z = fit.user_prior.fitted.predictions.clone();
+    z.column_mut(0).fill(1.0);
+    // The 1 does not vary.
+    let mut spread = fit.user_prior.covariance.clone();
+    spread.row_mut(0).fill(0.0);
+    spread.column_mut(0).fill(0.0);
+    z.t().dot(&z) / z.nrows() as f64 + spread
 }

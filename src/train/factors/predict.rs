@@ -1,10 +1,10 @@
 //! Ratings predicted in closed form.
 
+use ndarray::{Array1, Array2};
+
 use super::Factors;
-use super::posterior::{add, dot};
-use super::ridge::add_scaled;
 use crate::data::Rated;
-use crate::kernels::cholesky;
+use crate::train::dense::Cholesky;
 use crate::{Error, Result};
 
 impl Factors {
@@ -12,8 +12,8 @@ impl Factors {
     /// ratings that are known: the exact posterior mean, within the range of the
     /// training ratings.
     ///
-    /// `user` and items are rows of the data folder. Given nothing, it is the
-    /// profile that speaks. Any number of threads may call it at once.
+    /// `user` and items are rows of the data folder. Without support, the profile alone
+    /// decides. Any number of threads may call it at once.
     ///
     /// # Errors
     /// [`Error::ItemIndex`] for a row that the data folder does not have,
@@ -35,23 +35,20 @@ impl Factors {
             let problem = format!("{} places for {} items", out.len(), items.len());
             return Err(Error::argument("out", problem));
         }
-        let mut taste: Vec<f64> = start.iter().map(|&weight| weight.into()).collect();
-        let learned = self.learned(&taste, support)?;
-        add(&mut taste, &learned);
+        let start: Array1<f64> = start.iter().map(|&weight| f64::from(weight)).collect();
+        let weights = self.learned(&start, support)? + start;
         for (position, (&item, out)) in items.iter().zip(out).enumerate() {
             let (vector, bias, _) = self.item(position, item)?;
-            let score = self.mean + self.scale * (bias + dot(&vector, &taste)) as f32;
+            let score = self.mean + self.scale * (bias + vector.dot(&weights)) as f32;
             *out = score.max(self.range.0).min(self.range.1);
         }
         Ok(())
     }
 
     /// How far the user's ratings move the weights from the start.
-    fn learned(&self, start: &[f64], support: &[Rated]) -> Result<Vec<f64>> {
-        let width = self.width;
-        let mut precision = vec![0.0; width * width];
-        precision.iter_mut().step_by(width + 1).for_each(|element| *element = 1.0);
-        let mut moment = vec![0.0; width];
+    fn learned(&self, start: &Array1<f64>, support: &[Rated]) -> Result<Array1<f64>> {
+        let mut precision = Array2::eye(self.width);
+        let mut moment = Array1::zeros(self.width);
         for (position, rated) in support.iter().enumerate() {
             let (vector, bias, uncertainty) = self.item(position, rated.item)?;
             if !rated.value.is_finite() {
@@ -60,30 +57,29 @@ impl Factors {
             }
             let rating = f64::from(rated.value - self.mean) / f64::from(self.scale);
             let certainty = 1.0 / (f64::from(self.noise) + uncertainty);
-            let left = rating - bias - dot(&vector, start);
-            add_scaled(&mut moment, certainty * left, &vector);
-            for i in 0..width {
-                let row = &mut precision[i * width + i..][..width - i];
-                add_scaled(row, certainty * vector[i], &vector[i..]);
+            let left = rating - bias - vector.dot(start);
+            moment.scaled_add(certainty * left, &vector);
+            for (mut row, element) in precision.rows_mut().into_iter().zip(&vector) {
+                row.scaled_add(certainty * element, &vector);
             }
         }
-        if !cholesky::factorise(&mut precision, width) {
+        let Some(factor) = Cholesky::new(precision) else {
             let problem = "the ratings are too many or too large for these factors".into();
             return Err(Error::Diverged { work: "the factor model", problem });
-        }
-        cholesky::solve(&precision, width, &mut moment);
+        };
+        factor.solve(moment.view_mut());
         Ok(moment)
     }
 
     /// An item's vector, bias and uncertainty.
-    fn item(&self, position: usize, index: u32) -> Result<(Vec<f64>, f64, f64)> {
+    fn item(&self, position: usize, index: u32) -> Result<(Array1<f64>, f64, f64)> {
         let item = index as usize;
         let len = self.biases.len();
         if item >= len {
             return Err(Error::ItemIndex { position, index, len });
         }
         let vector = &self.vectors[item * self.width..][..self.width];
-        let vector = vector.iter().map(|&x| x.into()).collect();
+        let vector = vector.iter().map(|&x| f64::from(x)).collect();
         Ok((vector, self.biases[item].into(), self.uncertainties[item].into()))
     }
 }

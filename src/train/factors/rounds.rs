@@ -1,11 +1,12 @@
 //! The rounds in which users, items and priors are fitted in turn.
 
+use ndarray::{Array1, Array2, Axis, s};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::adjacency::{Adjacency, Ratings};
 use super::content::{Content, Fitted};
 use super::design::Description;
-use super::options::FactorOptions;
+use super::factor_options::FactorOptions;
 use super::posterior::{Beliefs, NormalPrior, Totals};
 use crate::data::TaskRules;
 use crate::random::{Purpose, generator};
@@ -59,12 +60,12 @@ const HALF_CONFIDENCE: f64 = 10.0;
 pub struct FittedPrior<'a> {
     pub content: Content<'a>,
     pub fitted: Fitted,
-    /// [D, D], lower triangle.
-    pub covariance: Vec<f64>,
+    /// [D, D]
+    pub covariance: Array2<f64>,
 }
 
-/// What the rounds come to.
-pub struct Fit<'a> {
+/// Beliefs, priors and noise after the last round.
+pub struct FactorFit<'a> {
     pub items: Beliefs,
     pub item_prior: FittedPrior<'a>,
     pub user_prior: FittedPrior<'a>,
@@ -90,7 +91,7 @@ pub fn fit<'a>(
     items: Description<'a>,
     users: Description<'a>,
     options: &FactorOptions,
-) -> Option<Fit<'a>> {
+) -> Option<FactorFit<'a>> {
     let width = options.factors + 1;
     let raters: Vec<f64> =
         (0..ratings.items.len()).map(|item| ratings.by_item.degree(item) as f64).collect();
@@ -109,11 +110,12 @@ pub fn fit<'a>(
     };
 
     let (item_biases, user_biases) = biases(ratings);
-    let mut item_beliefs =
-        Beliefs::certain(width, first_means(&item_biases, &ratings.items, width, options.seed));
-    let mut user_beliefs = Beliefs::certain(width, with_zeros(&user_biases, width));
-    let mut user_prior = State::new(user_content(&ratings.users), width, [FIRST_BIAS, FIRST_TASTE]);
-    let mut item_prior = State::new(item_content, width, [FIRST_ITEM; 2]);
+    let item_means = first_means(&item_biases, &ratings.items, width, options.seed);
+    let mut item_beliefs = Beliefs::certain(item_means);
+    let mut user_beliefs = Beliefs::certain(with_zeros(&user_biases, width));
+    let mut user_prior =
+        PriorState::new(user_content(&ratings.users), width, [FIRST_BIAS, FIRST_TASTE]);
+    let mut item_prior = PriorState::new(item_content, width, [FIRST_ITEM; 2]);
     let mut noise = FIRST_NOISE;
     for round in 0..options.rounds {
         let totals =
@@ -130,71 +132,52 @@ pub fn fit<'a>(
     }
 
     let tasks: Adjacency = ratings.by_user.select(task_users);
-    let mut task_prior = State {
-        means: task_users.iter().flat_map(|&user| user_prior.mean(user).to_vec()).collect(),
+    let mut task_prior = PriorState {
+        means: user_prior.means.select(Axis(0), task_users),
         content: user_content(task_rows),
         ..user_prior
     };
-    let mut task_beliefs = Beliefs::certain(width, task_prior.means.clone());
+    let mut task_beliefs = Beliefs::certain(task_prior.means.clone());
     for _ in 0..LAST_ROUNDS {
         let totals = task_beliefs.update(&tasks, &item_beliefs, &task_prior.normal(), noise)?;
         task_prior.refit(&task_beliefs, &totals)?;
     }
     // Options ask for enough rounds for both to have been fitted.
     let user_prior = task_prior.finish()?;
-    Some(Fit { items: item_beliefs, item_prior: item_prior.finish()?, user_prior, noise })
+    Some(FactorFit { items: item_beliefs, item_prior: item_prior.finish()?, user_prior, noise })
 }
 
 /// A prior between the rounds.
-struct State<'a> {
+struct PriorState<'a> {
     content: Content<'a>,
-    width: usize,
     fitted: Option<Fitted>,
     /// [rows, D]
-    means: Vec<f64>,
-    /// [D, D], lower triangle.
-    covariance: Vec<f64>,
+    means: Array2<f64>,
+    /// [D, D]
+    covariance: Array2<f64>,
 }
 
-impl<'a> State<'a> {
+impl<'a> PriorState<'a> {
     /// With variances of the bias and of each factor.
     fn new(content: Content<'a>, width: usize, [bias, factor]: [f64; 2]) -> Self {
-        let mut covariance = vec![0.0; width * width];
-        covariance.iter_mut().step_by(width + 1).for_each(|variance| *variance = factor);
-        covariance[0] = bias;
-        Self { means: vec![0.0; content.len() * width], content, width, fitted: None, covariance }
-    }
-
-    fn mean(&self, row: usize) -> &[f64] {
-        &self.means[row * self.width..][..self.width]
+        let mut variances = Array1::from_elem(width, factor);
+        variances[0] = bias;
+        let means = Array2::zeros((content.len(), width));
+        Self { content, fitted: None, means, covariance: Array2::from_diag(&variances) }
     }
 
     fn normal(&self) -> NormalPrior<'_> {
-        NormalPrior { means: &self.means, covariance: &self.covariance }
+        NormalPrior { means: self.means.view(), covariance: self.covariance.view() }
     }
 
     /// Fits means and covariance to what is believed.
     fn refit(&mut self, beliefs: &Beliefs, totals: &Totals) -> Option<()> {
-        let (width, rows) = (self.width, beliefs.len());
-        let fitted = self.content.fit(&beliefs.means, width)?;
-        self.means.copy_from_slice(&fitted.predictions);
+        let fitted = self.content.fit(beliefs.means.view())?;
+        let away = &beliefs.means - &fitted.predictions;
+        self.means.assign(&fitted.predictions);
         self.fitted = Some(fitted);
-        self.covariance.copy_from_slice(&totals.covariance);
-        let mut away = vec![0.0; width];
-        for row in 0..rows {
-            let (mean, prior) = (beliefs.mean(row), self.mean(row));
-            for ((away, mean), prior) in away.iter_mut().zip(mean).zip(prior) {
-                *away = mean - prior;
-            }
-            for i in 0..width {
-                for j in 0..=i {
-                    self.covariance[i * width + j] += away[i] * away[j];
-                }
-            }
-        }
-        self.covariance.iter_mut().for_each(|sum| *sum /= rows as f64);
-        let variances = self.covariance.iter_mut().step_by(width + 1);
-        variances.for_each(|variance| *variance += MIN_VARIANCE);
+        self.covariance = (away.t().dot(&away) + &totals.covariance) / beliefs.len() as f64;
+        self.covariance.diag_mut().iter_mut().for_each(|variance| *variance += MIN_VARIANCE);
         Some(())
     }
 
@@ -223,18 +206,18 @@ fn damped_means(adjacency: &Adjacency, others: &[f64]) -> Vec<f64> {
     (0..adjacency.len()).map(mean).collect()
 }
 
-fn with_zeros(biases: &[f64], width: usize) -> Vec<f64> {
-    let mut means = vec![0.0; biases.len() * width];
-    means.iter_mut().step_by(width).zip(biases).for_each(|(mean, bias)| *mean = *bias);
+fn with_zeros(biases: &[f64], width: usize) -> Array2<f64> {
+    let mut means = Array2::zeros((biases.len(), width));
+    means.column_mut(0).iter_mut().zip(biases).for_each(|(mean, bias)| *mean = *bias);
     means
 }
 
 /// An item's first factors depend on the seed and its own row alone.
-fn first_means(biases: &[f64], rows: &[usize], width: usize, seed: u64) -> Vec<f64> {
+fn first_means(biases: &[f64], rows: &[usize], width: usize, seed: u64) -> Array2<f64> {
     let mut means = with_zeros(biases, width);
-    for (mean, &row) in means.chunks_exact_mut(width).zip(rows) {
+    for (mut mean, &row) in means.rows_mut().into_iter().zip(rows) {
         let mut rng = generator(seed, Purpose::Factors, row as u64, 0);
-        for factor in &mut mean[1..] {
+        for factor in mean.slice_mut(s![1..]) {
             let normal: f64 = StandardNormal.sample(&mut rng);
             *factor = FIRST_FACTORS * normal;
         }

@@ -4,82 +4,62 @@
 //! m + L u with u ~ N(0, I), and what an item [b, v] adds to its bias is
 //! [1, v].(m + L u) = v'.(L^-1 m + u), where v' = [1, v] L.
 
+use ndarray::{Array1, Array2, ArrayView2, s};
+
 use super::content::Affine;
-use super::posterior::dot;
-use crate::kernels::cholesky;
+use crate::train::dense::Cholesky;
 
 /// The maps to whitened coordinates.
-pub struct Whitening {
-    width: usize,
-    /// L^T, [D, D], upper triangle.
-    factor: Vec<f64>,
-}
+pub struct Whitening(Cholesky);
 
 impl Whitening {
-    /// Of a covariance of users, [D, D], lower triangle; `None` if it is not
-    /// positive definite.
-    pub fn new(covariance: &[f64], width: usize) -> Option<Self> {
-        let mut factor = covariance.to_vec();
-        cholesky::mirror_up(&mut factor, width);
-        cholesky::factorise(&mut factor, width).then_some(Self { width, factor })
+    /// Of a covariance of users, [D, D]; `None` if it is not positive definite.
+    pub fn new(covariance: Array2<f64>) -> Option<Self> {
+        Cholesky::new(covariance).map(Self)
     }
 
     /// From an item [b, v] to its bias and whitened vector [b, v'].
     pub fn items(&self) -> Affine {
-        let (width, out) = (self.width, self.width + 1);
-        let mut offset = vec![0.0; out];
-        offset[1] = self.factor[0];
-        let mut matrix = vec![0.0; width * out];
-        matrix[0] = 1.0;
-        for i in 1..width {
-            for j in 0..=i {
-                matrix[i * out + 1 + j] = self.factor[j * width + i];
-            }
-        }
+        // L^T.
+        let upper = self.0.upper();
+        let width = upper.nrows();
+        let mut offset = Array1::zeros(width + 1);
+        offset.slice_mut(s![1..]).assign(&upper.column(0));
+        let mut matrix = Array2::zeros((width, width + 1));
+        matrix[[0, 0]] = 1.0;
+        matrix.slice_mut(s![1.., 1..]).assign(&upper.t().slice(s![1.., ..]));
         Affine { offset, matrix }
     }
 
     /// From a user [a, w] to L^-1 [a, w].
     pub fn users(&self) -> Affine {
-        let width = self.width;
-        let mut inverse = self.factor.clone();
-        cholesky::invert(&mut inverse, width, &mut vec![0.0; width * width]);
-        let mut matrix = vec![0.0; width * width];
-        for i in 0..width {
-            for j in 0..=i {
-                matrix[j * width + i] = inverse[i * width + j];
-            }
-        }
-        Affine { offset: vec![0.0; width], matrix }
+        let width = self.0.width();
+        // Each row is a column of L^-1.
+        let mut matrix = Array2::eye(width);
+        matrix.rows_mut().into_iter().for_each(|row| self.0.solve_lower(row));
+        Affine { offset: Array1::zeros(width), matrix }
     }
 }
 
-/// What not knowing an item [b, v] adds to the variance of a rating: the mean of
-/// [1, w] C [1, w]^T over users with these first and second moments of z = [1, w].
+/// The variance of a rating for want of knowing an item [b, v] better: the mean of
+/// [1, w] C [1, w]^T over users with these second moments of z = [1, w].
 ///
-/// `covariance` and `second` are [D, D], of which the lower triangles count.
-pub fn uncertainty(covariance: &[f64], second: &[f64], width: usize) -> f64 {
-    let mut sum = 0.0;
-    for i in 0..width {
-        let (c, z) = (&covariance[i * width..], &second[i * width..]);
-        sum += 2.0 * dot(&c[..i], &z[..i]) + c[i] * z[i];
-    }
-    sum
+/// `covariance` and `second` are [D, D].
+pub fn uncertainty(covariance: ArrayView2<f64>, second: ArrayView2<f64>) -> f64 {
+    covariance.iter().zip(second).map(|(covariance, second)| covariance * second).sum()
 }
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{ArrayView1, arr2, aview1};
     use proptest::prelude::*;
 
     use super::*;
 
-    /// B B^T + 0.1 I, all of it.
-    fn definite(b: &[f64], width: usize) -> Vec<f64> {
-        let element = |i: usize, j: usize| {
-            let row = |i: usize| &b[i * width..][..width];
-            dot(row(i), row(j)) + if i == j { 0.1 } else { 0.0 }
-        };
-        (0..width * width).map(|place| element(place / width, place % width)).collect()
+    /// B B^T + 0.1 I.
+    fn definite(b: &[f64], width: usize) -> Array2<f64> {
+        let b = ArrayView2::from_shape((width, width), &b[..width * width]).unwrap();
+        b.dot(&b.t()) + 0.1 * Array2::<f64>::eye(width)
     }
 
     proptest! {
@@ -91,16 +71,17 @@ mod tests {
             user in prop::collection::vec(-1.0..1.0, 6),
         ) {
             let covariance = definite(&b, width);
-            let (item, user) = (&item[..width], &user[..width]);
-            let whitening = Whitening::new(&covariance, width).unwrap();
+            let (item, user) = (aview1(&item[..width]), aview1(&user[..width]));
+            let after = |vector: ArrayView1<f64>| vector.slice(s![1..]).to_owned();
+            let whitening = Whitening::new(covariance.clone()).unwrap();
             let (mapped, start) = (whitening.items().map(item), whitening.users().map(user));
-            let rating = item[0] + user[0] + dot(&item[1..], &user[1..]);
-            prop_assert!((mapped[0] + dot(&mapped[1..], &start) - rating).abs() < 1e-9);
+            let vector = after(mapped.view());
+            let rating = item[0] + user[0] + after(item).dot(&after(user));
+            prop_assert!((mapped[0] + vector.dot(&start) - rating).abs() < 1e-9);
             // The variance of a rating over users.
-            let z: Vec<f64> = [1.0].iter().chain(&item[1..]).copied().collect();
-            let variance: f64 =
-                (0..width).map(|i| z[i] * dot(&covariance[i * width..][..width], &z)).sum();
-            prop_assert!((dot(&mapped[1..], &mapped[1..]) - variance).abs() < 1e-9);
+            let mut z = item.to_owned();
+            z[0] = 1.0;
+            prop_assert!((vector.dot(&vector) - z.dot(&covariance.dot(&z))).abs() < 1e-9);
         }
 
         #[test]
@@ -109,21 +90,21 @@ mod tests {
             users in prop::collection::vec((-1.0..1.0, -1.0..1.0), 1..8),
         ) {
             let covariance = definite(&b, 3);
-            let mut second = vec![0.0; 9];
+            let mut second = Array2::zeros((3, 3));
             let mut expected = 0.0;
             for (first, other) in &users {
                 let z = [1.0, *first, *other];
                 for (i, j) in (0..9).map(|place| (place / 3, place % 3)) {
-                    second[i * 3 + j] += z[i] * z[j] / users.len() as f64;
-                    expected += z[i] * z[j] * covariance[i * 3 + j] / users.len() as f64;
+                    second[[i, j]] += z[i] * z[j] / users.len() as f64;
+                    expected += z[i] * z[j] * covariance[[i, j]] / users.len() as f64;
                 }
             }
-            prop_assert!((uncertainty(&covariance, &second, 3) - expected).abs() < 1e-9);
+            prop_assert!((uncertainty(covariance.view(), second.view()) - expected).abs() < 1e-9);
         }
     }
 
     #[test]
     fn a_covariance_that_is_none_is_refused() {
-        assert!(Whitening::new(&[1.0, 0.0, 2.0, 1.0], 2).is_none());
+        assert!(Whitening::new(arr2(&[[1.0, 2.0], [2.0, 1.0]])).is_none());
     }
 }

@@ -17,17 +17,17 @@
 //! by G:  -(g + k n) (d h' + h d')     by l:  -d.h     by g:  -d'G h     by k:  -n d'G h
 //! ```
 
+use ndarray::{Array1, Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::super::item_factors::gram;
-use crate::kernels::{
-    Matrix, MatrixMut, Start, add_scaled, cholesky, exponentials_of_columns, gemm,
-};
+use crate::kernels::{Matrix, MatrixMut, Start, add_scaled, exponentials_of_columns, gemm};
+use crate::train::choice::item_factors::gram;
+use crate::train::dense::{Cholesky, add_squares, add_weighted_rows, rows_of, solve};
 
 /// Items whose scores are computed together: with a batch of users, what fits a core's cache.
 const CHUNK: usize = 512;
 
-/// What meta-training learns.
+/// The parameters of meta-training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetaParameters {
     /// Numbers a vector.
@@ -42,7 +42,7 @@ pub struct MetaParameters {
     pub scalars: [f32; 4],
 }
 
-/// One user's step: what is shown, and what is to be found.
+/// One user's step: the items shown, and those to be found.
 #[derive(Clone, Debug, Default)]
 pub struct MetaTask {
     /// Rows of `start` beside the first, and the shares taken of them.
@@ -85,7 +85,7 @@ impl KnotPlace {
 
 /// The loss of a batch and its gradient.
 #[derive(Clone, Debug)]
-pub struct MetaGradient {
+pub struct ListGradient {
     /// The sum over the batch's users.
     pub loss: f64,
     /// By each of the parameters.
@@ -113,55 +113,57 @@ impl MetaParameters {
     }
 }
 
-/// A user's vector, and what it was solved from.
+/// A user's vector, and the equations that it was solved from.
 struct Solved {
-    /// The answered items' vectors, one after another.
-    rows: Vec<f64>,
-    /// What multiplies the Gram matrix.
+    /// The answered items' vectors, `[answers, width]`.
+    rows: Array2<f64>,
+    /// The factor of the Gram matrix in A.
     weight: f64,
-    /// The factor of A.
-    factor: Vec<f64>,
+    /// A. `None` where its numbers are beyond what floats can hold: then nothing that
+    /// follows is a number, the loss neither.
+    factor: Option<Cholesky>,
     /// `h`.
-    moved: Vec<f64>,
+    moved: Array1<f64>,
     /// `w + h`.
-    vector: Vec<f64>,
-    /// What each answer's target lies above what is said after adapting.
-    left: Vec<f64>,
+    vector: Array1<f64>,
+    /// How far each answer's target lies above the prediction after adapting.
+    left: Array1<f64>,
 }
 
 impl Solved {
-    fn new(parameters: &MetaParameters, gram: &[f64], task: &MetaTask) -> Self {
+    fn new(parameters: &MetaParameters, gram: ArrayView2<f64>, task: &MetaTask) -> Self {
         let MetaParameters { width, start, targets, .. } = parameters;
         let (width, scalars) = (*width, parameters.scalars());
-        let mut vector = vec![0.0; width];
+        let mut vector = Array1::zeros(width);
+        let start = rows_of(start, width);
         for (place, share) in starts(task) {
-            for (sum, number) in vector.iter_mut().zip(&start[place as usize * width..]) {
+            vector.zip_mut_with(&start.row(place as usize), |sum, number| {
                 *sum += share * f64::from(*number);
-            }
+            });
         }
-        let rows: Vec<f64> =
-            task.answers.iter().flat_map(|answer| parameters.vector(answer.0)).map(wide).collect();
-        let mut left = vec![0.0; task.answers.len()];
-        cholesky::row_products(&rows, &vector, &mut left);
-        for (left, (_, place)) in left.iter_mut().zip(&task.answers) {
+        let mut rows = Array2::zeros((task.answers.len(), width));
+        let vectors = rows_of(&parameters.vectors, width);
+        for (mut row, (item, _)) in rows.rows_mut().into_iter().zip(&task.answers) {
+            row.zip_mut_with(&vectors.row(*item as usize), |wide, number| {
+                *wide = f64::from(*number);
+            });
+        }
+        let target = |place: KnotPlace| {
             let shares = place.shares().map(|(knot, share)| share * f64::from(targets[knot]));
-            *left = shares[0] + shares[1] - *left;
-        }
+            shares[0] + shares[1]
+        };
+        let target = task.answers.iter().map(|(_, place)| target(*place));
+        let mut left = target.collect::<Array1<f64>>() - rows.dot(&vector);
         let weight = scalars.gram + scalars.gram_per_answer * task.answers.len() as f64;
-        let mut factor: Vec<f64> = gram.iter().map(|element| weight * element).collect();
-        factor.iter_mut().step_by(width + 1).for_each(|element| *element += scalars.ridge);
-        cholesky::add_squares(&mut factor, width, &rows);
-        let mut moved = vec![0.0; width];
-        cholesky::add_weighted_rows(&mut moved, &left, &rows);
-        match cholesky::factorise(&mut factor, width) {
-            true => cholesky::solve(&factor, width, &mut moved),
-            // Beyond what floats can hold: the loss says so.
-            false => moved.fill(f64::NAN),
-        }
-        vector.iter_mut().zip(&moved).for_each(|(sum, moved)| *sum += moved);
-        let mut said = vec![0.0; left.len()];
-        cholesky::row_products(&rows, &moved, &mut said);
-        left.iter_mut().zip(said).for_each(|(left, said)| *left -= said);
+        let mut matrix = weight * &gram;
+        matrix.diag_mut().iter_mut().for_each(|element| *element += scalars.ridge);
+        add_squares(&mut matrix, rows.view());
+        let mut moved = Array1::zeros(width);
+        add_weighted_rows(&mut moved, left.view(), rows.view());
+        let factor = Cholesky::new(matrix);
+        solve(factor.as_ref(), &mut moved);
+        vector += &moved;
+        left -= &rows.dot(&moved);
         Self { rows, weight, factor, moved, vector, left }
     }
 }
@@ -172,7 +174,7 @@ fn starts(task: &MetaTask) -> impl Iterator<Item = (u32, f64)> {
     [(0, 1.0)].into_iter().chain(others)
 }
 
-/// What follows from the derivative by a user's vector.
+/// Derivatives that follow from the one by a user's vector.
 struct Derived {
     /// `d`.
     dual: Vec<f32>,
@@ -180,33 +182,32 @@ struct Derived {
     moved: Vec<f32>,
     /// `w + h`.
     vector: Vec<f32>,
-    /// Of each answer: what is left of the target, and `v.d`.
+    /// Of each answer: the rest of the target after adapting, and `v.d`.
     answers: Vec<[f64; 2]>,
-    by_start: Vec<f64>,
+    by_start: Array1<f64>,
     by_scalars: [f64; 4],
 }
 
 impl Derived {
-    fn new(solved: &Solved, scalars: Scalars, by_vector: &[f64]) -> Self {
+    fn new(solved: &Solved, scalars: Scalars, by_vector: Array1<f64>) -> Self {
         let Solved { rows, weight, factor, moved, vector, left } = solved;
-        let mut dual = by_vector.to_vec();
-        cholesky::solve(factor, dual.len(), &mut dual);
-        let mut along = vec![0.0; left.len()];
-        cholesky::row_products(rows, &dual, &mut along);
-        let towards: Vec<f64> = along.iter().map(|along| -along).collect();
-        let mut by_start = by_vector.to_vec();
-        cholesky::add_weighted_rows(&mut by_start, &towards, rows);
+        let mut dual = by_vector.clone();
+        solve(factor.as_ref(), &mut dual);
+        let along = rows.dot(&dual);
+        let by_scale = by_vector.dot(vector);
+        let mut by_start = by_vector;
+        add_weighted_rows(&mut by_start, (-&along).view(), rows.view());
         // d'A h is the sum of (t - v.w) (v.d), of which the answers' and the ridge's parts are
         // known: what is left is the Gram matrix's.
-        let by_ridge = scalars.ridge * dot(&dual, moved);
-        let by_gram = (dot(left, &along) - by_ridge) / weight;
+        let by_ridge = scalars.ridge * dual.dot(moved);
+        let by_gram = (left.dot(&along) - by_ridge) / weight;
         let by_slope = by_gram * left.len() as f64;
         Self {
             by_scalars: [
                 -by_ridge,
                 -by_gram * scalars.gram,
                 -by_slope * scalars.gram_per_answer,
-                dot(by_vector, vector),
+                by_scale,
             ],
             dual: dual.iter().map(single).collect(),
             moved: moved.iter().map(|number| (-weight * number) as f32).collect(),
@@ -217,8 +218,8 @@ impl Derived {
     }
 }
 
-/// A chunk of the items: what each user's softmax there comes to.
-struct Part {
+/// A chunk of the items: each user's part of the softmax.
+struct ChunkSums {
     /// The largest score.
     largest: Vec<f32>,
     /// The sum of the exponentials of scores less that.
@@ -231,11 +232,11 @@ struct Part {
 /// infinity for one that is no candidate.
 ///
 /// Runs on the threads of the current pool, with the same result for any number of them.
-pub fn meta_gradient(
+pub fn list_gradient(
     parameters: &MetaParameters,
     bias: &[f32],
     tasks: &[MetaTask],
-) -> MetaGradient {
+) -> ListGradient {
     let MetaParameters { width, vectors, .. } = parameters;
     let (width, count, scalars) = (*width, tasks.len(), parameters.scalars());
     let mut by = MetaParameters {
@@ -246,11 +247,11 @@ pub fn meta_gradient(
         scalars: [0.0; 4],
     };
     if tasks.is_empty() {
-        return MetaGradient { loss: 0.0, by };
+        return ListGradient { loss: 0.0, by };
     }
-    let gram = gram(vectors, width);
+    let gram = gram(rows_of(vectors, width));
     let solved: Vec<Solved> =
-        tasks.par_iter().map(|task| Solved::new(parameters, &gram, task)).collect();
+        tasks.par_iter().map(|task| Solved::new(parameters, gram.view(), task)).collect();
     let users: Vec<f32> = solved
         .iter()
         .flat_map(|solved| &solved.vector)
@@ -260,7 +261,7 @@ pub fn meta_gradient(
     // Of each item and user the exponential of the score, `[items, users]`: side by side the
     // users share what is read of the items.
     let mut shares = vec![0.0; bias.len() * count];
-    let parts: Vec<Part> = shares
+    let parts: Vec<ChunkSums> = shares
         .par_chunks_mut(CHUNK * count)
         .enumerate()
         .map(|(chunk, shares)| {
@@ -280,7 +281,7 @@ pub fn meta_gradient(
                     }
                 }
             }
-            let mut part = Part {
+            let mut part = ChunkSums {
                 largest: vec![0.0; count],
                 sums: vec![0.0; count],
                 vectors: vec![0.0; count * width],
@@ -306,10 +307,7 @@ pub fn meta_gradient(
     let derived: Vec<Derived> = solved
         .par_iter()
         .zip(&liked)
-        .map(|(solved, liked)| {
-            let by_vector: Vec<f64> = liked.by.iter().map(|by| scalars.scale * by).collect();
-            Derived::new(solved, scalars, &by_vector)
-        })
+        .map(|(solved, liked)| Derived::new(solved, scalars, scalars.scale * &liked.by))
         .collect();
     drop(solved);
 
@@ -356,17 +354,17 @@ pub fn meta_gradient(
             MatrixMut::dense(out, rows, width),
         );
     });
-    MetaGradient { loss: liked.iter().map(|liked| liked.loss).sum(), by }
+    ListGradient { loss: liked.iter().map(|liked| liked.loss).sum(), by }
 }
 
-/// A user's loss, and what it comes to at the scores.
+/// A user's loss, and its derivatives by the scores.
 struct Liked {
     loss: f64,
-    /// What the exponentials of each chunk are multiplied by: how many liked items there
-    /// are, divided by the sum of all exponentials.
+    /// The factors of each chunk's exponentials: how many liked items there are, divided by
+    /// the sum of all exponentials.
     weights: Vec<f32>,
     /// The derivative by the user's vector, in the scores' unit.
-    by: Vec<f64>,
+    by: Array1<f64>,
 }
 
 impl Liked {
@@ -375,16 +373,17 @@ impl Liked {
         bias: &[f32],
         task: &MetaTask,
         vector: &[f32],
-        parts: &[Part],
+        parts: &[ChunkSums],
         user: usize,
     ) -> Self {
         let width = vector.len();
-        let mut liked = Self { loss: 0.0, weights: vec![0.0; parts.len()], by: vec![0.0; width] };
+        let mut liked =
+            Self { loss: 0.0, weights: vec![0.0; parts.len()], by: Array1::zeros(width) };
         if task.liked.is_empty() {
             return liked;
         }
         let largest = parts.iter().map(|part| part.largest[user]).fold(f32::MIN, f32::max);
-        let share = |part: &Part| f64::from(part.largest[user] - largest).exp();
+        let share = |part: &ChunkSums| f64::from(part.largest[user] - largest).exp();
         let sum: f64 = parts.iter().map(|part| share(part) * f64::from(part.sums[user])).sum();
         let count = task.liked.len() as f64;
         liked.loss = count * (sum.ln() + f64::from(largest));
@@ -407,8 +406,8 @@ impl Liked {
     }
 }
 
-/// What the items' vectors are multiplied by in what follows from the Gram matrix: the
-/// derivative by it, and its transpose, `[width, width]`.
+/// The derivative by the Gram matrix plus its transpose, `[width, width]`: times the items'
+/// vectors, the part of their derivatives that comes by way of it.
 fn by_gram(derived: &[Derived], width: usize) -> Vec<f32> {
     let all = |numbers: fn(&Derived) -> &Vec<f32>| -> Vec<f32> {
         derived.iter().flat_map(numbers).copied().collect()
@@ -421,16 +420,8 @@ fn by_gram(derived: &[Derived], width: usize) -> Vec<f32> {
         Start::Zero,
         MatrixMut::dense(&mut half, width, width),
     );
-    let places = (0..width).flat_map(|i| (0..width).map(move |j| (i, j)));
-    places.map(|(i, j)| half[i * width + j] + half[j * width + i]).collect()
-}
-
-fn dot(left: &[f64], right: &[f64]) -> f64 {
-    left.iter().zip(right).map(|(left, right)| left * right).sum()
-}
-
-fn wide(number: &f32) -> f64 {
-    f64::from(*number)
+    let half = rows_of(&half, width);
+    (&half + &half.t()).into_iter().collect()
 }
 
 fn single(number: &f64) -> f32 {
@@ -471,6 +462,6 @@ mod tests {
         };
         let place = KnotPlace::default();
         let task = MetaTask { answers: vec![(0, place)], liked: vec![1], ..MetaTask::default() };
-        assert!(!meta_gradient(&parameters, &[0.0; 3], &[task]).loss.is_finite());
+        assert!(!list_gradient(&parameters, &[0.0; 3], &[task]).loss.is_finite());
     }
 }

@@ -3,5 +3,5 @@
 mod gradient;
 mod training;
 
-pub use gradient::{KnotPlace, MetaGradient, MetaParameters, MetaTask, meta_gradient};
+pub use gradient::{KnotPlace, ListGradient, MetaParameters, MetaTask, list_gradient};
 pub use training::{MetaOptions, MetaUser, TRIAL_EPOCHS, meta_train};

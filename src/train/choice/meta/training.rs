@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::gradient::{KnotPlace, MetaGradient, MetaParameters, MetaTask, meta_gradient};
+use super::gradient::{KnotPlace, ListGradient, MetaParameters, MetaTask, list_gradient};
 use crate::data::Rated;
 use crate::kernels::are_finite;
 use crate::random::{Purpose, generator};
@@ -85,9 +85,9 @@ fn users_an_epoch(users: usize, items: usize, batch: usize) -> usize {
 }
 
 /// Numbers and their moments, in parts that are updated side by side.
-struct Adam(Vec<Moments>);
+struct ChunkedMoments(Vec<Moments>);
 
-impl Adam {
+impl ChunkedMoments {
     fn new(len: usize) -> Self {
         let parts = (0..len).step_by(UPDATED);
         Self(parts.map(|first| Moments::new(UPDATED.min(len - first))).collect())
@@ -129,7 +129,7 @@ pub fn meta_train(
     let steps = epochs * an_epoch.div_ceil(batch);
     let MetaParameters { vectors, start, targets, scalars, .. } = &*parameters;
     let lens = [vectors.len(), start.len(), targets.len(), scalars.len()];
-    let mut adam = lens.map(Adam::new);
+    let mut adam = lens.map(ChunkedMoments::new);
     let mut done = 0;
     for epoch in 0..epochs {
         let at = |user| generator(seed, Purpose::ChoiceTasks, epoch as u64, user);
@@ -143,7 +143,7 @@ pub fn meta_train(
                     draw_task(rated, profile, knots, &is_liked, &mut at(user as u64))
                 })
                 .collect();
-            let MetaGradient { loss: more, by } = meta_gradient(parameters, bias, &tasks);
+            let ListGradient { loss: more, by } = list_gradient(parameters, bias, &tasks);
             loss += more;
             done += 1;
             let share = done as f64 / steps as f64;

@@ -1,9 +1,8 @@
-//! What else counts in a score: how much predicted ratings do, and how much of it is
-//! popularity.
+//! The weight of predicted ratings in a score, and the share of popularity in it.
 
 use rayon::prelude::*;
 
-use super::judge::{Case, Lists, Rows, cases, is_better, ndcg};
+use super::lists::{Case, Lists, Rows, cases, is_better, ndcg};
 use super::neighbours::Neighbours;
 use crate::data::{Feedback, Task};
 use crate::model::ChoiceHead;
@@ -12,8 +11,8 @@ use crate::{Result, Scratch};
 /// The places in [`ANSWERS`](super::ANSWERS) whose mean decides: all.
 const JUDGED: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
 
-/// What a star may count beside a score, in the unit of scores, and the steps of the scale
-/// that this is said of.
+/// The weights that a star is tried with beside a score, in the unit of scores, on a scale of
+/// so many steps.
 const WEIGHTS: [f32; 6] = [0.0, 0.1, 0.2, 0.35, 0.5, 1.0];
 const STEPS: f32 = 4.0;
 
@@ -22,7 +21,7 @@ const LISTS: usize = 100;
 
 /// A fit to some of the users, and tasks of others.
 #[derive(Clone, Debug)]
-pub struct Judge {
+pub struct RatingTrial {
     pub(super) head: ChoiceHead,
     pub(super) rows: Rows,
     pub(super) excluded: Vec<u32>,
@@ -30,12 +29,12 @@ pub struct Judge {
     pub(super) starts: Vec<f32>,
     /// Of users from whom predicted ratings have not learned.
     pub(super) tasks: Vec<Task>,
-    /// What is much of a score.
+    /// A large difference between scores.
     pub(super) unit: f32,
 }
 
-impl Judge {
-    /// What a predicted rating is to count beside a score: the least weight with which lists
+impl RatingTrial {
+    /// The weight of a predicted rating beside a score: the least with which lists
     /// are worth as much as with the best, as far as these users can tell; 0 where there is
     /// nobody to tell by.
     ///

@@ -1,4 +1,4 @@
-//! What a head for choosing is worth: lists for users whom it was not fitted to.
+//! The worth of a head for choosing: lists for users whom it was not fitted to.
 
 use rayon::prelude::*;
 

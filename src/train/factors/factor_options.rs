@@ -1,4 +1,4 @@
-//! What can be chosen about a factor model.
+//! The options of a factor model.
 
 use serde::{Deserialize, Serialize};
 

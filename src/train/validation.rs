@@ -94,7 +94,7 @@ impl Judgement {
     }
 }
 
-/// What training judged by.
+/// The errors that training chose the model by.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The head for ratings with its network, meta-trained.
