@@ -11,8 +11,8 @@ use melu::model::schema::Entity;
 use melu::model::{BESIDES_VECTOR, ChoiceHead, Curve};
 use melu::train::Description;
 use melu::train::choice::{
-    ChoiceData, ChoiceOptions, CoCounts, FactorSettings, Interactions, ItemFactors, MetaOptions,
-    MetaParameters, MetaUser, Neighbours, gram, meta_train,
+    ChoiceData, ChoiceOptions, CoCounts, FactorSettings, Interactions, ItemFactors, MetaData,
+    MetaOptions, MetaParameters, MetaUser, Neighbours, gram, meta_train,
 };
 use melu::user::VectorSolver;
 use proptest::prelude::*;
@@ -415,8 +415,9 @@ fn the_parts_are_the_same_for_any_number_of_threads() {
             losses.push(loss.to_bits());
             Ok(())
         };
-        let is_liked = |value| value >= 3.0;
-        meta_train(&mut parameters, &bias, &knots, &users, is_liked, &options, observe).unwrap();
+        let is_liked = &|value| value >= 3.0;
+        let data = MetaData { bias: &bias, knots: &knots, users: &users, is_liked };
+        meta_train(&mut parameters, &data, &options, observe).unwrap();
         let MetaParameters { vectors, start, targets, scalars, .. } = parameters;
         (bits(&vectors), bits(&start), bits(&targets), bits(&scalars), losses)
     });

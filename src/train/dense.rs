@@ -73,11 +73,15 @@ impl Cholesky {
 
     /// Replaces the right side of `U^T x = b` by x.
     pub fn solve_lower(&self, x: ArrayViewMut1<f64>) {
-        self.apply(|factor, width, x| cholesky::solve_lower(factor, width, x), x);
+        self.apply(cholesky::solve_lower, x);
     }
 
     /// Calls a kernel, which needs numbers without gaps: a column is copied out and back.
-    fn apply(&self, kernel: impl Fn(&[f64], usize, &mut [f64]), mut x: ArrayViewMut1<f64>) {
+    fn apply(
+        &self,
+        kernel: impl for<'a> Fn(&'a [f64], usize, &'a mut [f64]),
+        mut x: ArrayViewMut1<f64>,
+    ) {
         let width = self.width();
         let factor = self.factor.as_slice().unwrap_or_default();
         match x.as_slice_mut() {

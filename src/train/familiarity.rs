@@ -1,5 +1,6 @@
 //! Who knows what, from who rated what.
 
+use ndarray::{Array1, Array2, Zip};
 use rand::RngExt;
 
 use crate::data::{TaskRules, UserRatings};
@@ -41,14 +42,12 @@ pub fn fit_familiarity(
     }
     let mut rng = generator(seed, Purpose::Familiarity, 0, 0);
     let mut mixture = Mixture {
-        shares: vec![1.0 / kinds as f64; kinds],
-        known: popularity
-            .iter()
-            .flat_map(|&share| vec![share; kinds])
-            .map(|share| bounded(share * rng.random_range(0.5..1.5)))
-            .collect(),
+        shares: Array1::from_elem(kinds, 1.0 / kinds as f64),
+        known: Array2::from_shape_fn((items, kinds), |(item, _)| {
+            bounded(popularity[item] * rng.random_range(0.5..1.5))
+        }),
     };
-    let mut of_tasks = vec![0.0; kinds];
+    let mut of_tasks = Array1::zeros(kinds);
     for round in 0..ROUNDS {
         let trust = ((round + 1) as f64 / (SLOW_ROUNDS + 1) as f64).min(1.0);
         of_tasks = mixture.round(users, &popularity, rules, trust);
@@ -62,13 +61,13 @@ pub fn fit_familiarity(
 
 struct Mixture {
     /// [kinds].
-    shares: Vec<f64>,
+    shares: Array1<f64>,
     /// [items, kinds].
-    known: Vec<f64>,
+    known: Array2<f64>,
 }
 
 impl Mixture {
-    /// One round, in which what the ratings say of a user's kind counts `trust`;
+    /// One round, in which the evidence of the ratings for a user's kind counts `trust`;
     /// returns how many of the users with as many ratings as tasks have are of
     /// each kind.
     fn round(
@@ -77,49 +76,45 @@ impl Mixture {
         popularity: &[f64],
         rules: &TaskRules,
         trust: f64,
-    ) -> Vec<f64> {
+    ) -> Array1<f64> {
         let Self { shares, known } = self;
-        let kinds = shares.len();
-        let mut nobody: Vec<f64> = shares.iter().map(|share| share.ln()).collect();
+        let mut nobody = shares.mapv(f64::ln);
         let mut odds = known.clone();
-        for row in odds.chunks_exact_mut(kinds) {
-            for (odds, nobody) in row.iter_mut().zip(&mut nobody) {
+        for row in odds.rows_mut() {
+            Zip::from(row).and(&mut nobody).for_each(|odds, nobody| {
                 let unknown = (-*odds).ln_1p();
                 *nobody += unknown;
                 *odds = odds.ln() - unknown;
-            }
+            });
         }
-        let mut counts = vec![0.0; kinds];
-        let mut of_tasks = vec![0.0; kinds];
-        let sums = &mut *known;
+        let mut counts = Array1::zeros(shares.len());
+        let mut of_tasks = Array1::zeros(shares.len());
+        let sums = known;
         sums.fill(0.0);
         for user in users {
             let mut chances = nobody.clone();
             for rated in &user.ratings {
-                let odds = &odds[rated.item as usize * kinds..][..kinds];
-                chances.iter_mut().zip(odds).for_each(|(chance, odds)| *chance += odds);
+                chances += &odds.row(rated.item as usize);
             }
             let largest = chances.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            chances.iter_mut().for_each(|chance| *chance = (trust * (*chance - largest)).exp());
-            let sum: f64 = chances.iter().sum();
-            chances.iter_mut().for_each(|chance| *chance /= sum);
+            chances.mapv_inplace(|chance| (trust * (chance - largest)).exp());
+            chances /= chances.sum();
             for rated in &user.ratings {
-                let sums = &mut sums[rated.item as usize * kinds..][..kinds];
-                sums.iter_mut().zip(&chances).for_each(|(sum, chance)| *sum += chance);
+                let mut sums = sums.row_mut(rated.item as usize);
+                sums += &chances;
             }
-            counts.iter_mut().zip(&chances).for_each(|(count, chance)| *count += chance);
+            counts += &chances;
             if (rules.min_ratings..=rules.max_ratings).contains(&user.ratings.len()) {
-                of_tasks.iter_mut().zip(&chances).for_each(|(count, chance)| *count += chance);
+                of_tasks += &chances;
             }
         }
-        for (sums, popularity) in sums.chunks_exact_mut(kinds).zip(popularity) {
-            for (sum, count) in sums.iter_mut().zip(&counts) {
+        for (sums, popularity) in sums.rows_mut().into_iter().zip(popularity) {
+            Zip::from(sums).and(&counts).for_each(|sum, count| {
                 *sum = bounded((*sum + DAMPING * popularity) / (count + DAMPING));
-            }
+            });
         }
-        for (share, count) in shares.iter_mut().zip(&counts) {
-            *share = (count + 0.1) / (users.len() as f64 + 0.1 * kinds as f64);
-        }
+        let all = users.len() as f64 + 0.1 * shares.len() as f64;
+        shares.zip_mut_with(&counts, |share, count| *share = (count + 0.1) / all);
         of_tasks
     }
 }

@@ -122,25 +122,11 @@ impl TrainingSet {
             vectors: vectors.as_ref().map(|vectors| vectors.known.clone()),
             choice: None,
         };
-        let mut config = Config {
-            item_fields,
-            user_fields,
-            embedding_dim: options.embedding_dim,
-            factors: vectors.as_ref().map_or(0, |vectors| vectors.factors),
-            body: options.body.clone(),
-            hidden: options.hidden.clone(),
-            output,
-            // Until the head is known that the solver is for.
-            local: Local::Ridge(Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 }),
-            medians: None,
-            catalog: options.catalog,
-            choice: None,
-        };
-        let head = config.head_network().map_err(refuse)?;
-        config.local = match options.solver {
+        let local = match options.solver {
             Solver::Gradient => Local::Gradient(GradientSteps {
                 steps: options.local_steps,
-                rates: vec![options.local_rate_with(config.output.loss); head.tensors()],
+                // A weight and a bias of each layer, the last one's too.
+                rates: vec![options.local_rate_with(output.loss); 2 * (options.hidden.len() + 1)],
                 pull: options.local_pull,
             }),
             Solver::Ridge => Local::Ridge(match &vectors {
@@ -150,6 +136,20 @@ impl TrainingSet {
                 None => Ridge { noise: 1.0, item_variance: 0.0, calibration: 1.0 },
             }),
         };
+        let config = Config {
+            item_fields,
+            user_fields,
+            embedding_dim: options.embedding_dim,
+            factors: vectors.as_ref().map_or(0, |vectors| vectors.factors),
+            body: options.body.clone(),
+            hidden: options.hidden.clone(),
+            output,
+            local,
+            medians: None,
+            catalog: options.catalog,
+            choice: None,
+        };
+        let head = config.head_network().map_err(refuse)?;
         config.check().map_err(refuse)?;
         let validation = match options.tasks {
             TaskSource::Fixed => tasks(&held_back, &rules, options.seed, 0),

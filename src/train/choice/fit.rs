@@ -10,7 +10,7 @@ use super::item_factors::{FactorSettings, ItemFactors};
 use super::lists::{Case, cases, is_better};
 use super::meta::{MetaOptions, TRIAL_EPOCHS};
 use super::neighbours::{CoCounts, Neighbours};
-use super::new_items::{item_prior, offset};
+use super::new_items::{OffsetTrial, item_prior, offset};
 use super::part::{Part, Trial};
 use super::rating_weight::{RatingTrial, exposure};
 use super::search::{Free, Mix, search};
@@ -187,19 +187,25 @@ impl ChoiceData<'_> {
             none if none.is_empty() => Settled::unjudged(),
             unanswered => {
                 let part = Part::new(self, others.iter().copied());
-                let search = Search { part, options, judged: judged(&JUDGED), unanswered };
-                let besides = [&judged(&JUDGED_NEW)[..], &judged(&JUDGED_EXPOSURE)];
-                let mut settled = search.settle(self.items, besides, &mut observe)?;
-                if let Some(trial) = &mut settled.rating_trial {
-                    let is_unseen = |task: &Task| self.unseen.binary_search(&task.user).is_ok();
-                    trial.tasks = tasks.iter().filter(|task| is_unseen(task)).cloned().collect();
-                }
-                settled
+                let is_unseen = |task: &&Task| self.unseen.binary_search(&task.user).is_ok();
+                let search = Search {
+                    part,
+                    items: self.items,
+                    options,
+                    judged: judged(&JUDGED),
+                    unanswered,
+                    new: judged(&JUDGED_NEW),
+                    exposed: judged(&JUDGED_EXPOSURE),
+                    unseen: tasks.iter().filter(is_unseen).cloned().collect(),
+                };
+                search.settle(&mut observe)?
             }
         };
         observe(Stage::Whole)?;
         let whole = Part::new(self, self.groups.iter());
-        let factors = fit_factors(&whole, settled.absence, settled.penalty, width, SWEEPS, seed);
+        let Settled { absence, penalty, .. } = settled;
+        let settings = FactorSettings { width, absence, penalty, sweeps: SWEEPS, seed };
+        let factors = ItemFactors::fit(&whole.interactions, &settings);
         let neighbour_penalty = PENALTIES[settled.mix.penalty()];
         let counts = CoCounts::new(&whole.interactions);
         let neighbours = Neighbours::fit(&counts, &[neighbour_penalty]).pop();
@@ -275,37 +281,30 @@ impl Settled {
     }
 }
 
-fn fit_factors(
-    part: &Part,
-    absence: f64,
-    penalty: f64,
-    width: usize,
-    sweeps: usize,
-    seed: u64,
-) -> ItemFactors {
-    let settings = FactorSettings { width, absence, penalty, sweeps, seed };
-    ItemFactors::fit(&part.interactions, &settings)
-}
-
 /// The search for settings on a part of the users, by cases of the others.
 struct Search<'a> {
     part: Part<'a>,
+    items: Description<'a>,
     options: &'a ChoiceOptions,
+    /// The cases whose lists decide most settings.
     judged: Vec<Case>,
+    /// Those without answers, which decide where users start.
     unanswered: Vec<Case>,
+    /// Those that decide the offset of new items.
+    new: Vec<Case>,
+    /// Those by which it is measured how scores rise with popularity.
+    exposed: Vec<Case>,
+    /// Tasks of users from whom predicted ratings have not learned.
+    unseen: Vec<Task>,
 }
 
 impl Search<'_> {
-    fn settle(
-        &self,
-        items: Description,
-        [new, exposed]: [&[Case]; 2],
-        observe: &mut impl FnMut(Stage) -> Result<()>,
-    ) -> Result<Settled> {
-        let Self { part, options, judged, unanswered } = self;
+    fn settle(&self, observe: &mut impl FnMut(Stage) -> Result<()>) -> Result<Settled> {
+        let Self { part, options, judged, unanswered, .. } = self;
         let (width, seed) = (options.row_width - BESIDES_VECTOR, options.seed);
         let (absence, penalty) = self.best_factors(width, observe)?;
-        let factors = fit_factors(part, absence, penalty, width, SWEEPS, seed);
+        let settings = FactorSettings { width, absence, penalty, sweeps: SWEEPS, seed };
+        let factors = ItemFactors::fit(&part.interactions, &settings);
         observe(Stage::Neighbours)?;
         let neighbours = Neighbours::fit(&CoCounts::new(&part.interactions), &PENALTIES);
         observe(Stage::Mix)?;
@@ -332,8 +331,9 @@ impl Search<'_> {
             part.lists(&low_rank, &head, neighbours).gains(unanswered)
         });
         let head = low_rank.head(part, mix);
-        let exposure = exposure(&part.lists(&low_rank, &head, neighbours), exposed);
-        let new_items = offset(part, items, &low_rank, mix, neighbours, new, seed);
+        let exposure = exposure(&part.lists(&low_rank, &head, neighbours), &self.exposed);
+        let trial = OffsetTrial { part, items: self.items, low_rank: &low_rank, mix, neighbours };
+        let new_items = offset(&trial, &self.new, seed);
         Ok(Settled {
             absence,
             penalty,
@@ -350,7 +350,7 @@ impl Search<'_> {
                 excluded: part.unknown.clone(),
                 neighbours: neighbours.clone(),
                 starts: low_rank.starts,
-                tasks: Vec::new(),
+                tasks: self.unseen.clone(),
             }),
         })
     }
@@ -373,7 +373,8 @@ impl Search<'_> {
             observe(Stage::Vectors(known.len() + 1))?;
             let (absence, penalty) = numbers(place);
             let seed = self.options.seed;
-            let factors = fit_factors(&self.part, absence, penalty, width, FEW_SWEEPS, seed);
+            let settings = FactorSettings { width, absence, penalty, sweeps: FEW_SWEEPS, seed };
+            let factors = ItemFactors::fit(&self.part.interactions, &settings);
             if factors.have_vanished() {
                 known.insert(place, f64::NEG_INFINITY);
                 return Ok(f64::NEG_INFINITY);

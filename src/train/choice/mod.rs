@@ -19,8 +19,8 @@ pub use interactions::Interactions;
 pub use item_factors::{FactorSettings, ItemFactors, gram};
 pub use lists::{ANSWERS, Case, Lists, cases, ndcg};
 pub use meta::{
-    KnotPlace, ListGradient, MetaOptions, MetaParameters, MetaTask, MetaUser, list_gradient,
-    meta_train,
+    KnotPlace, ListGradient, MetaData, MetaOptions, MetaParameters, MetaTask, MetaUser,
+    list_gradient, meta_train,
 };
 pub use neighbours::{CoCounts, Neighbours};
 pub use rating_weight::RatingTrial;

@@ -57,17 +57,19 @@ pub fn item_prior(
 /// they can at that price.
 const FREE: f64 = 0.002;
 
+/// A fit to some of the users, with which offsets of new items are tried.
+pub struct OffsetTrial<'a> {
+    pub part: &'a Part<'a>,
+    pub items: Description<'a>,
+    pub low_rank: &'a LowRank,
+    pub mix: Mix,
+    pub neighbours: &'a Neighbours,
+}
+
 /// The most that can be added to new items' scores without making lists from all items
 /// worse: some known ones are taken for new.
-pub fn offset(
-    part: &Part,
-    items: Description,
-    low_rank: &LowRank,
-    mix: Mix,
-    neighbours: &Neighbours,
-    cases: &[Case],
-    seed: u64,
-) -> f32 {
+pub fn offset(trial: &OffsetTrial, cases: &[Case], seed: u64) -> f32 {
+    let &OffsetTrial { part, items, low_rank, mix, neighbours } = trial;
     let width = low_rank.width();
     let mut order: Vec<usize> =
         (0..part.bias.len()).filter(|&item| part.bias[item].is_finite()).collect();

@@ -9,7 +9,7 @@ use super::fit::ChoiceData;
 use super::interactions::Interactions;
 use super::item_factors::{FactorSettings, ItemFactors};
 use super::lists::{Case, Lists, Rows};
-use super::meta::{MetaOptions, MetaParameters, MetaUser, meta_train};
+use super::meta::{MetaData, MetaOptions, MetaParameters, MetaUser, meta_train};
 use super::neighbours::Neighbours;
 use super::search::Mix;
 use crate::Result;
@@ -182,8 +182,9 @@ impl<'a> Part<'a> {
         };
         let users: Vec<MetaUser> = self.users.iter().enumerate().map(of_user).collect();
         let feedback = self.data.feedback;
-        let is_liked = |value: f32| feedback.is_liked(value);
-        meta_train(&mut parameters, &self.bias, &knots, &users, is_liked, options, observe)?;
+        let is_liked = &|value: f32| feedback.is_liked(value);
+        let data = MetaData { bias: &self.bias, knots: &knots, users: &users, is_liked };
+        meta_train(&mut parameters, &data, options, observe)?;
 
         let vectors = rows_of(&parameters.vectors, width);
         let coordinates = Coordinates::of(vectors);
@@ -297,9 +298,9 @@ impl LowRank {
         let of_axes = |number: &dyn Fn(f64) -> f64| {
             squares.iter().map(|square| number(*square) as f32).collect::<Vec<f32>>()
         };
-        let head = ChoiceHead {
-            precision: Vec::new(),
-            precision_per_answer: Vec::new(),
+        let head = |precision: Vec<f32>, precision_per_answer: Vec<f32>| ChoiceHead {
+            precision,
+            precision_per_answer,
             half_start: f32::INFINITY,
             scale: 1.0,
             popularity: mix.popularity(),
@@ -315,20 +316,18 @@ impl LowRank {
         match &self.kind {
             Kind::Factors(FactorSettings { absence, penalty, .. }) => {
                 let weight = f64::from(mix.absence()) * absence;
-                ChoiceHead {
-                    precision: of_axes(&|square| weight * square + penalty * absence * known),
-                    precision_per_answer: of_axes(&|_| *penalty),
-                    half_start: mix.half_start(),
-                    ..head
-                }
+                let precision = of_axes(&|square| weight * square + penalty * absence * known);
+                let half_start = mix.half_start();
+                ChoiceHead { half_start, ..head(precision, of_axes(&|_| *penalty)) }
             }
             Kind::Meta { scalars: [ridge, weight, slope, scale], targets } => ChoiceHead {
-                precision: of_axes(&|square| ridge + weight * square),
-                precision_per_answer: of_axes(&|square| slope * square),
                 scale: *scale as f32,
                 popularity: 1.0,
                 targets: targets.clone(),
-                ..head
+                ..head(
+                    of_axes(&|square| ridge + weight * square),
+                    of_axes(&|square| slope * square),
+                )
             },
         }
     }

@@ -81,19 +81,18 @@ impl Design {
     /// For regressions over `rows` of the data folder, with their `weights`.
     pub fn new(description: &Description, rows: &[usize], weights: &[f64]) -> Self {
         let (inputs, shared) = choose(description, rows);
-        let mut design =
-            Self { inputs, shared, ranges: Vec::new(), centres: Vec::new(), rows: Vec::new() };
-        design.rows = vec![Vec::new(); rows.len()];
-        for input in &design.inputs {
-            let start = design.centres.len();
+        let (mut ranges, mut centres) = (Vec::new(), Vec::new());
+        let mut sparse = vec![Vec::new(); rows.len()];
+        for input in &inputs {
+            let start = centres.len();
             // The inputs were made for these fields.
             let count = input.rows(description.fields).unwrap_or(0);
-            design.ranges.push(start..start + count);
+            ranges.push(start..start + count);
             let mut centre = vec![0.0; count];
             let mut present = 0.0;
             let mut missing = Vec::new();
             for (place, &row) in rows.iter().enumerate() {
-                let entries = &mut design.rows[place];
+                let entries: &mut Vec<(usize, f64)> = &mut sparse[place];
                 let before = entries.len();
                 input.shares(description.fields, description.columns, row, |column, share| {
                     entries.push((start + column, f64::from(share)));
@@ -113,11 +112,11 @@ impl Design {
             centre.iter_mut().for_each(|sum| *sum /= f64::max(present, f64::MIN_POSITIVE));
             for place in missing {
                 let means = centre.iter().enumerate().filter(|(_, mean)| **mean != 0.0);
-                design.rows[place].extend(means.map(|(column, mean)| (start + column, *mean)));
+                sparse[place].extend(means.map(|(column, mean)| (start + column, *mean)));
             }
-            design.centres.extend(centre);
+            centres.extend(centre);
         }
-        design
+        Self { inputs, ranges, shared, centres, rows: sparse }
     }
 }
 

@@ -4,4 +4,4 @@ mod gradient;
 mod training;
 
 pub use gradient::{KnotPlace, ListGradient, MetaParameters, MetaTask, list_gradient};
-pub use training::{MetaOptions, MetaUser, TRIAL_EPOCHS, meta_train};
+pub use training::{MetaData, MetaOptions, MetaUser, TRIAL_EPOCHS, meta_train};

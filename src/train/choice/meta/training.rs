@@ -104,9 +104,19 @@ impl ChunkedMoments {
 /// A user's interactions, and the rows of `start` that the profile takes shares of.
 pub type MetaUser<'a> = (&'a [Rated], &'a [(u32, f32)]);
 
-/// Trains the parameters on users' interactions, each with its profile as [`MetaTask`] has
-/// it; `bias` is that of each item, minus infinity for one that is no candidate, and `knots`
-/// are the values of `parameters.targets`. `observe` is told of each epoch its number,
+/// The data that vectors are meta-trained on.
+pub struct MetaData<'a> {
+    /// Each item's bias; minus infinity for one that is no candidate.
+    pub bias: &'a [f32],
+    /// The values between which targets are on a line, ascending.
+    pub knots: &'a [f32],
+    /// The users' interactions, each with its profile as [`MetaTask`] has it.
+    pub users: &'a [MetaUser<'a>],
+    /// Whether an interaction with this value is liked.
+    pub is_liked: &'a (dyn Fn(f32) -> bool + Sync),
+}
+
+/// Trains the parameters, whose targets are those at the data's knots. `observe` is told of each epoch its number,
 /// counted from 1, how many there are and its mean loss of a user, and may stop.
 ///
 /// Runs on the threads of the current pool, with the same result for any number of them.
@@ -115,14 +125,12 @@ pub type MetaUser<'a> = (&'a [Rated], &'a [(u32, f32)]);
 /// [`Error::Diverged`] if a loss or a vector is not finite, and those of `observe`.
 pub fn meta_train(
     parameters: &mut MetaParameters,
-    bias: &[f32],
-    knots: &[f32],
-    users: &[MetaUser],
-    is_liked: impl Fn(f32) -> bool + Sync,
+    data: &MetaData,
     options: &MetaOptions,
     mut observe: impl FnMut(usize, usize, f64) -> Result<()>,
 ) -> Result<()> {
     let &MetaOptions { epochs, batch, rates, seed } = options;
+    let &MetaData { bias, knots, users, is_liked } = data;
     let mut order: Vec<usize> =
         (0..users.len()).filter(|&user| users[user].0.len() >= MIN_INTERACTIONS).collect();
     let an_epoch = users_an_epoch(order.len(), bias.len(), batch);
@@ -140,7 +148,7 @@ pub fn meta_train(
                 .par_iter()
                 .map(|&user| {
                     let (rated, profile) = users[user];
-                    draw_task(rated, profile, knots, &is_liked, &mut at(user as u64))
+                    draw_task(rated, profile, knots, is_liked, &mut at(user as u64))
                 })
                 .collect();
             let ListGradient { loss: more, by } = list_gradient(parameters, bias, &tasks);
@@ -240,10 +248,8 @@ mod tests {
         let options = MetaOptions::default();
         let users: &[MetaUser] = &[(&rated, &[])];
         let observe = |_, _, _| Ok(());
-        let error =
-            meta_train(&mut parameters, &zeros, &[1.0, 2.0], users, |_| true, &options, observe)
-                .unwrap_err()
-                .to_string();
+        let data = MetaData { bias: &zeros, knots: &[1.0, 2.0], users, is_liked: &|_| true };
+        let error = meta_train(&mut parameters, &data, &options, observe).unwrap_err().to_string();
         assert!(error.contains("epoch 1"), "{error}");
     }
 }
