@@ -82,7 +82,7 @@ pub use error::{Error, Result};
 pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
-pub use user::questions::{Asking, EvidenceRanking, Question, Questions, greedy_evidence};
+pub use user::questions::{EvidenceRanking, Question, QuestionOptions, Questions, greedy_evidence};
 pub use user::recommend::{Filter, Order, RecommendOptions, Recommendation};
 pub use user::saved::Loaded;
 pub use user::{Scratch, User};

@@ -11,7 +11,7 @@ use c::handles::{Handles, fails, ok};
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
-use melu::{Asking, Model, Questions, Scratch, User};
+use melu::{Model, QuestionOptions, Questions, Scratch, User};
 
 #[test]
 fn questions_are_those_of_rust() {
@@ -44,11 +44,11 @@ fn questions_are_those_of_rust() {
             (&[0, 1, 2], &[], None),
             (&[], &[], Some(&[])),
         ] {
-            let asking = Asking { unknown, leave_out, known };
+            let rust_options = QuestionOptions { unknown, leave_out, known };
             let options = options(unknown, leave_out, known);
             let mut ask =
                 |e| melu_user_next_question(handles.user, questions, &options, &mut found, e);
-            match user.next_question(&mut rust, asking).unwrap() {
+            match user.next_question(&mut rust, rust_options).unwrap() {
                 None => fails(NotFound, "left to ask", ask),
                 Some(expected) => {
                     ok(&mut ask);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use melu::{Asking, Catalog, Model, Question, Questions, Scratch, User, greedy_evidence};
+use melu::{Catalog, Model, Question, QuestionOptions, Questions, Scratch, User, greedy_evidence};
 use serde_json::{Value as Json, json};
 
 fn melu(folder: &Path, line: &str) -> Output {
@@ -68,7 +68,7 @@ fn the_program_asks_what_the_library_asks() {
     let mut questions = Questions::new(&catalog).unwrap();
 
     let mut user = User::new(&catalog, &[]).unwrap();
-    let first = user.next_question(&mut questions, Asking::default()).unwrap().unwrap();
+    let first = user.next_question(&mut questions, QuestionOptions::default()).unwrap().unwrap();
     let found = json_of(folder, "ask model.melu");
     assert_eq!(found, json!({ "question": read(&told(&catalog, first)) }));
     let printed = succeeds(folder, "ask model.melu");
@@ -76,7 +76,7 @@ fn the_program_asks_what_the_library_asks() {
 
     user.adapt(&[first.item], &[4.5], &mut Scratch::new(user.catalog()).unwrap()).unwrap();
     let (unknown, leave_out) = ([3, 8], [7]);
-    let asking = Asking { unknown: &unknown, leave_out: &leave_out, known: None };
+    let options = QuestionOptions { unknown: &unknown, leave_out: &leave_out, known: None };
     let line = format!(
         "ask model.melu --rate {}=4.5 --unknown {} --unknown {} --leave-out {}",
         id(first.item),
@@ -84,7 +84,7 @@ fn the_program_asks_what_the_library_asks() {
         id(8),
         id(7)
     );
-    let second = user.next_question(&mut questions, asking).unwrap().unwrap();
+    let second = user.next_question(&mut questions, options).unwrap().unwrap();
     assert_eq!(json_of(folder, &line)["question"], read(&told(&catalog, second)));
 
     // Where everything was asked, nothing is left, which is no failure.

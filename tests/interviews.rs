@@ -11,7 +11,7 @@ use melu::eval::{
 };
 use melu::model::schema::Column;
 use melu::train::{TrainOptions, Trainer};
-use melu::{Asking, Model, Questions, Scratch, User, greedy_evidence};
+use melu::{Model, QuestionOptions, Questions, Scratch, User, greedy_evidence};
 
 fn world() -> (Dataset, Model) {
     let options = SynthOptions {
@@ -179,9 +179,12 @@ fn figures_agree_with_a_plain_simulation() {
                                     left.by_ref().filter(|i| !may(i)).collect();
                                 let known =
                                     (world == Interviewees::KnowAllAsked).then_some(&known[..]);
-                                let asking =
-                                    Asking { unknown: &passed, leave_out: &leave_out, known };
-                                let next = user.next_question(&mut room, asking).unwrap();
+                                let options = QuestionOptions {
+                                    unknown: &passed,
+                                    leave_out: &leave_out,
+                                    known,
+                                };
+                                let next = user.next_question(&mut room, options).unwrap();
                                 next.map(|question| question.item)
                             });
                         answers += n;

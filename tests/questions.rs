@@ -8,7 +8,9 @@ use melu::model::config::Config;
 use melu::model::familiarity::Familiarity;
 use melu::model::file::{CatalogTable, Contents, ItemPrior, ItemVectors};
 use melu::model::prior::Prior;
-use melu::{Asking, Catalog, Error, Model, NewItem, Question, Questions, User, greedy_evidence};
+use melu::{
+    Catalog, Error, Model, NewItem, Question, QuestionOptions, Questions, User, greedy_evidence,
+};
 use proptest::prelude::*;
 
 const FACTORS: usize = 3;
@@ -208,12 +210,14 @@ proptest! {
         let bench = Bench::new(seed, 150, familiarity);
         let mut user = bench.user();
         user.adapt(&rated, &vec![1.0; rated.len()], &mut common::scratch(&user)).unwrap();
-        let asking = Asking { unknown: &unknown, leave_out: &leave_out, known: own.as_deref() };
+        let known = own.as_deref();
+        let options = QuestionOptions { unknown: &unknown, leave_out: &leave_out, known };
         let mut room = questions(&bench.catalog);
         // Another user's questions leave nothing behind.
-        bench.user().next_question(&mut room, Asking { leave_out: &[3], ..asking }).unwrap();
-        let question = user.next_question(&mut room, asking).unwrap().unwrap();
-        let again = user.next_question(&mut room, asking).unwrap();
+        let others = QuestionOptions { leave_out: &[3], ..options };
+        bench.user().next_question(&mut room, others).unwrap();
+        let question = user.next_question(&mut room, options).unwrap().unwrap();
+        let again = user.next_question(&mut room, options).unwrap();
         prop_assert_eq!(again, Some(question), "asked again");
 
         let weights = bench.known(&rated, &unknown);
@@ -311,7 +315,8 @@ fn items_without_a_description_can_be_asked_about() {
     user.predict_with_deviations(&[3, 9], &mut scores, &mut after, &mut common::scratch(&user))
         .unwrap();
     assert!(scores[0] == scores[1] && after[0] == after[1] && after[0] < before[0]);
-    let question = user.next_question(&mut questions(&catalog), Asking::default()).unwrap();
+    let question =
+        user.next_question(&mut questions(&catalog), QuestionOptions::default()).unwrap();
     assert!(question.is_some_and(|question| question.reduction > 0.0));
     assert_eq!(greedy_evidence(&catalog, 3).unwrap().len(), 3);
 
@@ -355,9 +360,11 @@ fn there_is_an_end_to_questions() {
     let bench = Bench::new(7, 70, true);
     let user = bench.user();
     let mut room = questions(&bench.catalog);
-    let mut next = |asking: Asking| user.next_question(&mut room, asking);
+    let mut next = |options: QuestionOptions| user.next_question(&mut room, options);
     let mut unknown = Vec::new();
-    while let Some(question) = next(Asking { unknown: &unknown, ..Asking::default() }).unwrap() {
+    while let Some(question) =
+        next(QuestionOptions { unknown: &unknown, ..QuestionOptions::default() }).unwrap()
+    {
         assert!(!unknown.contains(&question.item) && question.known > 0.0);
         unknown.push(question.item);
     }
@@ -366,19 +373,19 @@ fn there_is_an_end_to_questions() {
         roots[*item as usize * 3..][..3].iter().all(|root| *root == 0)
     };
     assert_eq!(unknown.len() + (0..70).filter(nobody_knows).count(), 70);
-    let none = Asking { known: Some(&[]), ..Asking::default() };
+    let none = QuestionOptions { known: Some(&[]), ..QuestionOptions::default() };
     assert_eq!(next(none).unwrap(), None);
     assert!(greedy_evidence(&bench.catalog, 1000).unwrap().len() <= 70);
     assert!(greedy_evidence(&bench.catalog, 0).unwrap().is_empty());
     for wrong in [
-        Asking { unknown: &[70], ..Asking::default() },
-        Asking { leave_out: &[3, 70], ..Asking::default() },
-        Asking { known: Some(&[70]), ..Asking::default() },
+        QuestionOptions { unknown: &[70], ..QuestionOptions::default() },
+        QuestionOptions { leave_out: &[3, 70], ..QuestionOptions::default() },
+        QuestionOptions { known: Some(&[70]), ..QuestionOptions::default() },
     ] {
         assert!(matches!(next(wrong), Err(Error::ItemIndex { index: 70, .. })));
     }
     let other = bench.catalog.model().catalog().unwrap().unwrap();
-    let refused = bench.user().next_question(&mut questions(&other), Asking::default());
+    let refused = bench.user().next_question(&mut questions(&other), QuestionOptions::default());
     assert!(matches!(refused, Err(Error::Argument { argument: "questions", .. })));
 
     for familiarity in [true, false] {
@@ -387,7 +394,7 @@ fn there_is_an_end_to_questions() {
         let new = [NewItem { id: "new", title: None, values: &[] }];
         for catalog in [Catalog::new(model, &[]).unwrap(), Catalog::new(model, &new).unwrap()] {
             let user = User::new(&catalog, &[]).unwrap();
-            let next = user.next_question(&mut questions(&catalog), Asking::default());
+            let next = user.next_question(&mut questions(&catalog), QuestionOptions::default());
             assert_eq!(next.unwrap(), None, "nobody knows it");
             assert!(greedy_evidence(&catalog, 5).unwrap().is_empty());
         }
@@ -395,7 +402,7 @@ fn there_is_an_end_to_questions() {
         let items = [new[0], NewItem { id: "5", title: None, values: &[] }];
         let catalog = Catalog::new(model, &items).unwrap();
         let user = User::new(&catalog, &[]).unwrap();
-        let question = user.next_question(&mut questions(&catalog), Asking::default());
+        let question = user.next_question(&mut questions(&catalog), QuestionOptions::default());
         assert_eq!(question.unwrap().unwrap().item, 1);
     }
 }

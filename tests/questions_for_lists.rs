@@ -9,7 +9,7 @@ use common::{choosing, unit};
 use melu::model::ChoiceHead;
 use melu::model::familiarity::Familiarity;
 use melu::model::file::Contents;
-use melu::{Asking, Catalog, Model, Questions, User, greedy_evidence};
+use melu::{Catalog, Model, QuestionOptions, Questions, User, greedy_evidence};
 use proptest::prelude::*;
 
 const ITEMS: usize = 90;
@@ -140,9 +140,9 @@ proptest! {
         let values: Vec<f32> = answered.iter().map(value).collect();
         user.adapt(&answered, &values, &mut common::scratch(&user)).unwrap();
         let mut room = Questions::new(&catalog).unwrap();
-        let asking = Asking { unknown: &unknown, ..Asking::default() };
-        let question = user.next_question(&mut room, asking).unwrap().unwrap();
-        prop_assert_eq!(user.next_question(&mut room, asking).unwrap(), Some(question));
+        let options = QuestionOptions { unknown: &unknown, ..QuestionOptions::default() };
+        let question = user.next_question(&mut room, options).unwrap().unwrap();
+        prop_assert_eq!(user.next_question(&mut room, options).unwrap(), Some(question));
 
         let mut known = known(&catalog, &answered, &unknown);
         [&answered[..], &unknown].concat().iter().for_each(|item| known[*item as usize] = 0.0);

@@ -6,7 +6,7 @@ use super::metrics::mean_absolute_error;
 use super::rankings::{ANSWERED, List, RELEVANT};
 use crate::data::{Rated, Task};
 use crate::model::schema::Column;
-use crate::{Asking, Catalog, Questions, Result, Scratch, User};
+use crate::{Catalog, QuestionOptions, Questions, Result, Scratch, User};
 
 /// One interview's figures after one number of questions, or their sum.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,8 +111,8 @@ impl<'a> Interview<'a> {
         self.interview(figures, |interview| {
             let Self { user, world, unknown, known, .. } = interview;
             let known = (*world == Interviewees::KnowAllAsked).then_some(&known[..]);
-            let asking = Asking { unknown, known, ..Asking::default() };
-            let next = user.next_question(questions, asking)?;
+            let options = QuestionOptions { unknown, known, ..QuestionOptions::default() };
+            let next = user.next_question(questions, options)?;
             Ok(next.map(|question| question.item))
         })
     }

@@ -8,7 +8,7 @@ use super::handle::{Guarded, Handle, handle};
 use super::model::unavailable;
 use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_status};
-use crate::{Asking, Questions};
+use crate::{QuestionOptions, Questions};
 
 /// What questions to users of one catalogue are chosen in, and nothing that is known of a
 /// user.
@@ -121,18 +121,18 @@ pub unsafe extern "C" fn melu_user_next_question(
     unsafe {
         call(error, || {
             let out = output(question, "question")?;
-            let asking = asking(options)?;
+            let options = read_options(options)?;
             melu_user::with(user, "user", |PooledUser { user, .. }| {
                 let lists = [
-                    ("unknown", asking.unknown),
-                    ("leave_out", asking.leave_out),
-                    ("known", asking.known.unwrap_or_default()),
+                    ("unknown", options.unknown),
+                    ("leave_out", options.leave_out),
+                    ("known", options.known.unwrap_or_default()),
                 ];
                 for (name, items) in lists {
                     user.catalog().check(items).map_err(Failure::of(name))?;
                 }
                 melu_questions::with_mut(questions, "questions", |questions| {
-                    let next = user.next_question(questions, asking);
+                    let next = user.next_question(questions, options);
                     let next = next.map_err(Failure::of("questions"))?.ok_or_else(|| {
                         let problem = "there is no item left to ask about";
                         Failure::new(melu_status::NotFound, problem)
@@ -153,15 +153,17 @@ pub unsafe extern "C" fn melu_user_next_question(
 ///
 /// # Safety
 /// As [`arguments::options`] and [`slice`] ask.
-unsafe fn asking<'a>(given: *const melu_question_options) -> Result<Asking<'a>, Failure> {
+unsafe fn read_options<'a>(
+    given: *const melu_question_options,
+) -> Result<QuestionOptions<'a>, Failure> {
     // SAFETY: the caller says so.
     let given = unsafe { arguments::options(given) }?;
-    let Some(given) = given else { return Ok(Asking::default()) };
+    let Some(given) = given else { return Ok(QuestionOptions::default()) };
     let melu_question_options { unknown, unknown_len, leave_out, leave_out_len, .. } = given;
     let all = given.known.is_null() && given.known_len == 0;
     // SAFETY: the caller says so.
     unsafe {
-        Ok(Asking {
+        Ok(QuestionOptions {
             unknown: slice(unknown, unknown_len, "unknown")?,
             leave_out: slice(leave_out, leave_out_len, "leave_out")?,
             known: match all {

@@ -7,7 +7,9 @@ use melu::model::familiarity::Familiarity;
 use melu::model::file::{self, CatalogTable, Contents, EvidenceTable, ItemPrior, ItemVectors};
 use melu::model::prior::{Input, Prior, Term};
 use melu::model::schema::{Column, Entity, Strings, Value, Vocabulary};
-use melu::{Asking, Catalog, Error, Model, NewItem, Questions, Scratch, User, greedy_evidence};
+use melu::{
+    Catalog, Error, Model, NewItem, QuestionOptions, Questions, Scratch, User, greedy_evidence,
+};
 use serde_json::Value as Json;
 
 use super::{Tensors, unit};
@@ -177,7 +179,7 @@ fn use_catalog(catalog: &Catalog) {
     user.recommend(2, &Default::default(), &mut Vec::new(), &mut scratch).unwrap();
     user.reset();
     if let Ok(mut questions) = Questions::new(catalog) {
-        user.next_question(&mut questions, Asking::default()).unwrap();
+        user.next_question(&mut questions, QuestionOptions::default()).unwrap();
     }
     let _ = greedy_evidence(catalog, 3);
     for &item in &items {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use melu::{Asking, Model, Questions, Scratch};
+use melu::{Model, QuestionOptions, Questions, Scratch};
 use serde_json::json;
 
 use crate::person::{Person, find};
@@ -44,12 +44,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (unknown, leave_out) =
         (find(&catalog, &arguments.unknown)?, find(&catalog, &arguments.leave_out)?);
     let known = find(&catalog, &arguments.known)?;
-    let asking = Asking {
+    let options = QuestionOptions {
         unknown: &unknown,
         leave_out: &leave_out,
         known: (!known.is_empty()).then_some(&known),
     };
-    let next = user.next_question(&mut Questions::new(&catalog)?, asking)?;
+    let next = user.next_question(&mut Questions::new(&catalog)?, options)?;
     if arguments.json {
         let question = next.map(|question| {
             json!({

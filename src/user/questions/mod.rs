@@ -8,4 +8,4 @@ mod question;
 
 pub use evidence::EvidenceRanking;
 pub use greedy::greedy_evidence;
-pub use question::{Asking, Question, Questions};
+pub use question::{Question, QuestionOptions, Questions};

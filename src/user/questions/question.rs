@@ -6,7 +6,7 @@ use crate::{Catalog, Error, Result, Scratch, User};
 
 /// What is known besides the ratings when a question is chosen.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asking<'a> {
+pub struct QuestionOptions<'a> {
     /// Items that the user was asked about and did not know, in any order; they
     /// are not asked again, and tell what else the user may not know.
     pub unknown: &'a [u32],
@@ -54,7 +54,7 @@ impl Question {
 /// between threads.
 ///
 /// ```no_run
-/// use melu::{Asking, Model, Questions, Scratch, User};
+/// use melu::{QuestionOptions, Model, Questions, Scratch, User};
 ///
 /// # fn answer(_item: u32) -> Option<f32> { None }
 /// # fn main() -> melu::Result<()> {
@@ -64,8 +64,8 @@ impl Question {
 /// let mut user = User::new(&catalog, &[])?;
 /// let (mut items, mut ratings, mut unknown) = (vec![], vec![], vec![]);
 /// for _ in 0..10 {
-///     let asking = Asking { unknown: &unknown, ..Asking::default() };
-///     let Some(question) = user.next_question(&mut questions, asking)? else { break };
+///     let options = QuestionOptions { unknown: &unknown, ..QuestionOptions::default() };
+///     let Some(question) = user.next_question(&mut questions, options)? else { break };
 ///     match answer(question.item) {
 ///         Some(rating) => {
 ///             items.push(question.item);
@@ -120,28 +120,28 @@ impl User {
     pub fn next_question(
         &self,
         questions: &mut Questions,
-        asking: Asking,
+        options: QuestionOptions,
     ) -> Result<Option<Question>> {
         let Questions { scratch, information, kinds, known } = questions;
         if scratch.check(&self.catalog).is_err() {
             return Err(Error::argument("questions", "they are of another catalogue"));
         }
-        for items in [asking.unknown, asking.leave_out, asking.known.unwrap_or_default()] {
+        for items in [options.unknown, options.leave_out, options.known.unwrap_or_default()] {
             self.catalog.check(items)?;
         }
         match self.catalog.familiarity() {
             Some(familiarity) => {
-                familiarity.kinds_given(&self.rated, asking.unknown, kinds);
+                familiarity.kinds_given(&self.rated, options.unknown, kinds);
                 familiarity.known(kinds, known);
             }
             None => self.catalog.popularity(known),
         }
         information.update(self, known, scratch)?;
-        if let Some(items) = asking.known {
+        if let Some(items) = options.known {
             known.fill(0.0);
             items.iter().for_each(|&item| known[item as usize] = 1.0);
         }
-        for items in [&self.rated, asking.unknown, asking.leave_out] {
+        for items in [&self.rated, options.unknown, options.leave_out] {
             items.iter().for_each(|&item| known[item as usize] = 0.0);
         }
         Ok(best(information, self, known, scratch))
