@@ -46,92 +46,100 @@ pub unsafe extern "C" fn melu_recommend_batch(
     best_lens: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let lens = slice_mut(best_lens, users_len, "best_lens")?;
-            let users = slice(users, users_len, "users")?;
-            let items = slice(items, ratings_len, "items")?;
-            let ratings = slice(ratings, ratings_len, "ratings")?;
-            let offsets = match offsets.is_null() {
-                true => None,
-                false => Some(check_offsets(offsets, users_len, ratings_len)?),
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for `users_len` elements to write at `best_lens`, or NULL; an
+        // `AtomicUsize` lies in memory as a `usize` does.
+        let lens = unsafe { slice_mut(best_lens.cast::<AtomicUsize>(), users_len, "best_lens") }?;
+        let lens = &*lens;
+        // SAFETY: the header asks for `users_len` elements at `users`, or NULL; a `Shared` is
+        // the pointer in it.
+        let users = unsafe { slice(users.cast::<Shared<melu_user>>(), users_len, "users") }?;
+        // SAFETY: the header asks for `ratings_len` elements at `items`, or NULL.
+        let items = unsafe { slice(items, ratings_len, "items") }?;
+        // SAFETY: the header asks for `ratings_len` elements at `ratings`, or NULL.
+        let ratings = unsafe { slice(ratings, ratings_len, "ratings") }?;
+        let offsets = match offsets.is_null() {
+            true => None,
+            // SAFETY: the header asks for `users_len` + 1 elements at `offsets`, or NULL.
+            false => Some(unsafe { check_offsets(offsets, users_len, ratings_len) }?),
+        };
+        // SAFETY: the header asks for options at `options`, with their lists, or NULL.
+        let (options, threads) = unsafe { read_options(options) }?;
+        let capacity_of_all = users_len.checked_mul(best_capacity).ok_or_else(|| {
+            let problem = format!("best: {users_len} times {best_capacity} is too many");
+            Failure::new(melu_status::InvalidArgument, problem)
+        })?;
+        if capacity_of_all > 0 && best.is_null() {
+            let problem = format!("best is NULL; {capacity_of_all} elements are expected");
+            return Err(Failure::new(melu_status::InvalidArgument, problem));
+        }
+        let threads_of_users = threads.min(users_len).max(1);
+        let threads_of_each = threads / threads_of_users;
+        if threads_of_users > 1 && offsets.is_some() {
+            check_distinct(users)?;
+        }
+        let best = Shared(best);
+        let serve = |place: usize| {
+            let recommend = |user: &User, scratch: &mut Scratch| {
+                let capacity = best_capacity.min(user.catalog().len());
+                let best = best.get().wrapping_add(place * best_capacity);
+                // SAFETY: the header asks for `users_len` times `best_capacity` elements to
+                // write at `best`. This user's are a part of them that ends before the next
+                // user's, and `in_turn` gives each place to one thread alone.
+                let best = unsafe { recommendations(best, capacity) }?;
+                let found = recommend(user, &options, threads_of_each, best, scratch)?;
+                lens[place].store(found, Ordering::Relaxed);
+                Ok(())
             };
-            let (options, threads) = read_options(options)?;
-            let room = users_len.checked_mul(best_capacity).ok_or_else(|| {
-                let problem = format!("best: {users_len} times {best_capacity} is too many");
-                Failure::new(melu_status::InvalidArgument, problem)
-            })?;
-            if room > 0 && best.is_null() {
-                let problem = format!("best is NULL; room for {room} elements is expected");
-                return Err(Failure::new(melu_status::InvalidArgument, problem));
-            }
-            let threads_of_users = threads.min(users_len).max(1);
-            let threads_of_each = threads / threads_of_users;
-            if threads_of_users > 1 && offsets.is_some() {
-                check_distinct(users)?;
-            }
-            let shared = Shared { users, best, lens: lens.as_mut_ptr() };
-            let serve = |place: usize| {
-                let Shared { users, best, lens } = shared.of_all();
-                let recommend = |user: &User, scratch: &mut Scratch| {
-                    let capacity = best_capacity.min(user.catalog().len());
-                    let best = best.wrapping_add(place * best_capacity);
-                    let best = recommendations(best, capacity)?;
-                    let found = recommend(user, &options, threads_of_each, best, scratch)?;
-                    lens.add(place).write(found);
-                    Ok(())
-                };
-                let Some(offsets) = offsets else {
-                    return melu_user::with(users[place], "user", |PooledUser { user, pool }| {
-                        pool.with(|scratch| recommend(user, scratch))
-                    });
-                };
-                let answers = offsets[place]..offsets[place + 1];
-                let (items, ratings) = (&items[answers.clone()], &ratings[answers]);
-                melu_user::with_mut(users[place], "user", |PooledUser { user, pool }| {
-                    pool.with(|scratch| {
-                        let adapted = user.adapt(items, ratings, scratch);
-                        adapted.map_err(Failure::of("items"))?;
-                        recommend(user, scratch)
-                    })
+            let user = users[place].get();
+            let Some(offsets) = offsets else {
+                // SAFETY: the header asks for live handles in `users`, unchanged meanwhile, or
+                // NULL; without `offsets` this call changes none either.
+                let user = unsafe { melu_user::shared(user, "user") }?;
+                return user.with(|PooledUser { user, pool }| {
+                    pool.with(|scratch| recommend(user, scratch))
+                });
+            };
+            let answers = offsets[place]..offsets[place + 1];
+            let (items, ratings) = (&items[answers.clone()], &ratings[answers]);
+            // SAFETY: the header asks for live handles in `users`, used by nobody else, or NULL.
+            // `in_turn` gives each place to one thread, and if there are several,
+            // `check_distinct` found each user in one place alone.
+            let user = unsafe { melu_user::exclusive(user, "user") }?;
+            user.with(|PooledUser { user, pool }| {
+                pool.with(|scratch| {
+                    let adapted = user.adapt(items, ratings, scratch);
+                    adapted.map_err(Failure::of("items"))?;
+                    recommend(user, scratch)
                 })
-            };
-            in_turn(threads_of_users, users_len, serve).map_err(|(place, failure)| {
-                lens[place..].fill(0);
-                failure.of_user(place)
             })
+        };
+        in_turn(threads_of_users, users_len, serve).map_err(|(place, failure)| {
+            lens[place..].iter().for_each(|len| len.store(0, Ordering::Relaxed));
+            failure.of_user(place)
         })
+    })
+}
+
+/// A pointer that several threads copy.
+#[repr(transparent)]
+struct Shared<T>(*mut T);
+
+// SAFETY: to copy an address is no access. Each block that uses the pointer says why no other
+// thread is in its way.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// The pointer. A closure that took the field itself would not be `Sync`.
+    fn get(&self) -> *mut T {
+        self.0
     }
 }
 
-/// What threads share.
-#[derive(Clone, Copy)]
-struct Shared<'a> {
-    users: &'a [*mut melu_user],
-    best: *mut melu_recommendation,
-    lens: *mut usize,
-}
-
-// SAFETY: a place is taken by one thread alone, which writes what lies apart for each place.
-// Users are read by any number of threads, or each is changed by the one that took their only
-// place; they may be read by threads and move between them, as the lines below say.
-unsafe impl Sync for Shared<'_> {}
-
-const _: fn() = || {
-    fn may_be_shared<T: Send + Sync>() {}
-    may_be_shared::<PooledUser>();
-};
-
-impl Shared<'_> {
-    /// All of it: a closure that took the members themselves would not be shared.
-    fn of_all(&self) -> &Self {
-        self
-    }
-}
-
-/// Serves so many places, by threads that take one after another. The first place that
-/// fails is returned.
+/// Serves `places` places by threads that take one after another, each place once. Returns
+/// the first place that fails.
 ///
 /// No more are taken then; those before it were taken earlier, and are served.
 fn in_turn(
@@ -161,13 +169,14 @@ fn in_turn(
 }
 
 /// Refuses users of whom one is there twice: two threads would use that one at once.
-fn check_distinct(users: &[*mut melu_user]) -> Result<(), Failure> {
+fn check_distinct(users: &[Shared<melu_user>]) -> Result<(), Failure> {
     let mut places = Vec::new();
     if places.try_reserve_exact(users.len()).is_err() {
         let problem = format!("there is no memory to compare {} users", users.len());
         return Err(Failure::new(melu_status::OutOfMemory, problem));
     }
-    places.extend(users.iter().zip(0usize..).filter(|(user, _)| !user.is_null()));
+    let pointers = users.iter().map(Shared::get).zip(0usize..);
+    places.extend(pointers.filter(|(user, _)| !user.is_null()));
     places.sort_unstable();
     let twice = places.windows(2).filter(|pair| pair[0].0 == pair[1].0);
     match twice.map(|pair| (pair[1].1, pair[0].1)).min() {
@@ -179,14 +188,16 @@ fn check_distinct(users: &[*mut melu_user]) -> Result<(), Failure> {
     }
 }
 
+/// The users' offsets into the ratings, if they fit them.
+///
 /// # Safety
-/// `offsets` points to `users_len` + 1 numbers, which may be read for `'a`.
+/// `offsets` is NULL or points to `users_len` + 1 numbers, not changed during `'a`.
 unsafe fn check_offsets<'a>(
     offsets: *const usize,
     users_len: usize,
     ratings_len: usize,
 ) -> Result<&'a [usize], Failure> {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller promises `users_len` + 1 elements; any bits are a `usize`.
     let offsets = unsafe { slice(offsets, users_len.saturating_add(1), "offsets") }?;
     let falls = offsets.windows(2).position(|ends| ends[0] > ends[1]);
     let problem = match (falls, offsets.first(), offsets.last()) {

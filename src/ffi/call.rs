@@ -1,7 +1,8 @@
-//! What all functions have in common: no panic leaves, and the error is written.
+//! The frame of all functions: no panic leaves, and the error is written.
 
 use std::any::Any;
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 use std::thread;
@@ -10,21 +11,19 @@ use super::error::Failure;
 use super::{melu_error, melu_status};
 use crate::threads;
 
-/// Runs the body of a function, and says in `error` and status what became of it.
-///
-/// # Safety
-/// `error` is NULL, or may be written.
-pub unsafe fn call(
-    error: *mut melu_error,
+/// Runs the body of a function, writes its outcome to `error` and returns the status.
+pub fn call(
+    error: Option<&mut MaybeUninit<melu_error>>,
     body: impl FnOnce() -> Result<(), Failure>,
 ) -> melu_status {
     let outcome = catch(body).err().unwrap_or(Failure::new(melu_status::Ok, ""));
-    // SAFETY: the caller says so.
-    unsafe { melu_error::write(error, &outcome) };
+    if let Some(error) = error {
+        melu_error::write(error, &outcome);
+    }
     outcome.status
 }
 
-/// Runs a body of which nothing is to be said.
+/// Runs a body; a panic inside it becomes a failure, and is not printed.
 pub fn catch(body: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     silence_own_panics();
     INSIDE.with(|inside| {
@@ -48,8 +47,8 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The library does not print: a panic inside it is told by its status alone.
-/// Others, of a Rust program around it, are printed as ever.
+/// Keeps panics inside the library from being printed: its status reports them. Other
+/// panics, of a Rust program around it, are printed as before.
 fn silence_own_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -64,19 +64,24 @@ pub unsafe extern "C" fn melu_catalog_new(
     unknown_values: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(catalog, "catalog")?;
-            let unknown = optional_output(unknown_values, "unknown_values")?;
-            let given = GivenItems::read(items, items_len)?;
-            melu_model::with(model, "model", |model| {
-                let made = given.refer(|items| Catalog::new(model, items))?;
-                give(made, 0, out, unknown);
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_catalog` to write at `catalog`, or NULL.
+        let out = unsafe { output(catalog, "catalog") }?;
+        // SAFETY: the header asks for a `usize` to write at `unknown_values`, or NULL.
+        let unknown = unsafe { optional_output(unknown_values, "unknown_values") }?;
+        // SAFETY: the header asks for `items_len` items at `items`, or NULL, and for texts and
+        // values of the lengths that they give.
+        let given = unsafe { GivenItems::read(items, items_len) }?;
+        // SAFETY: the header asks for a live handle at `model`, unchanged meanwhile, or NULL.
+        let model = unsafe { melu_model::shared(model, "model") }?;
+        model.with(|model| {
+            let made = given.refer(|items| Catalog::new(model, items))?;
+            give(made, 0, out, unknown);
+            Ok(())
         })
-    }
+    })
 }
 
 /// Makes a catalogue of another one's items, at their indices, and after them more, in
@@ -98,19 +103,24 @@ pub unsafe extern "C" fn melu_catalog_extend(
     unknown_values: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(extended, "extended")?;
-            let unknown = optional_output(unknown_values, "unknown_values")?;
-            let given = GivenItems::read(items, items_len)?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                let made = given.refer(|items| catalog.extend(items))?;
-                give(made, catalog.unknown_values(), out, unknown);
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_catalog` to write at `extended`, or NULL.
+        let out = unsafe { output(extended, "extended") }?;
+        // SAFETY: the header asks for a `usize` to write at `unknown_values`, or NULL.
+        let unknown = unsafe { optional_output(unknown_values, "unknown_values") }?;
+        // SAFETY: the header asks for `items_len` items at `items`, or NULL, and for texts and
+        // values of the lengths that they give.
+        let given = unsafe { GivenItems::read(items, items_len) }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            let made = given.refer(|items| catalog.extend(items))?;
+            give(made, catalog.unknown_values(), out, unknown);
+            Ok(())
         })
-    }
+    })
 }
 
 /// Makes a catalogue of another one's items in another precision.
@@ -131,35 +141,37 @@ pub unsafe extern "C" fn melu_catalog_convert(
     converted: *mut *mut melu_catalog,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(converted, "converted")?;
-            let precision = match precision {
-                MELU_PRECISION_F32 => Precision::Single,
-                MELU_PRECISION_F16 => Precision::Half,
-                _ => {
-                    let problem = format!(
-                        "precision: {precision} is none; MELU_PRECISION_F32 or \
-                         MELU_PRECISION_F16 is expected"
-                    );
-                    return Err(Failure::new(melu_status::InvalidArgument, problem));
-                }
-            };
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                let made = catalog.convert(precision).map_err(Failure::of("catalog"))?;
-                *out = melu_catalog::into_raw(Pool::new(made));
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_catalog` to write at `converted`, or NULL.
+        let out = unsafe { output(converted, "converted") }?;
+        let precision = match precision {
+            MELU_PRECISION_F32 => Precision::Single,
+            MELU_PRECISION_F16 => Precision::Half,
+            _ => {
+                let problem = format!(
+                    "precision: {precision} is none; MELU_PRECISION_F32 or \
+                     MELU_PRECISION_F16 is expected"
+                );
+                return Err(Failure::new(melu_status::InvalidArgument, problem));
+            }
+        };
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            let made = catalog.convert(precision).map_err(Failure::of("catalog"))?;
+            *out = melu_catalog::into_raw(Pool::new(made));
+            Ok(())
         })
-    }
+    })
 }
 
 /// Frees a catalogue; nothing if it is NULL. Nobody may use it meanwhile or after; its
 /// users go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_free(catalog: *mut melu_catalog) {
-    // SAFETY: as `crate::ffi` asks of the caller.
+    // SAFETY: the header asks for a live handle at `catalog`, not used meanwhile or after, or NULL.
     unsafe { Handle::free(catalog) }
 }
 
@@ -168,8 +180,9 @@ pub unsafe extern "C" fn melu_catalog_free(catalog: *mut melu_catalog) {
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_len(catalog: *const melu_catalog) -> usize {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    let len = unsafe { melu_catalog::with(catalog, "catalog", |catalog| Ok(catalog.len())) };
+    // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+    let catalog = unsafe { melu_catalog::shared(catalog, "catalog") };
+    let len = catalog.and_then(|catalog| catalog.with(|catalog| Ok(catalog.len())));
     len.unwrap_or(0)
 }
 
@@ -186,20 +199,23 @@ pub unsafe extern "C" fn melu_catalog_find(
     item: *mut u32,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(item, "item")?;
-            let id = id.text("id")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                *out = catalog.find(id).ok_or_else(|| {
-                    let problem = format!("id: the catalogue has no item \"{id}\"");
-                    Failure::new(melu_status::NotFound, problem)
-                })?;
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `u32` to write at `item`, or NULL.
+        let out = unsafe { output(item, "item") }?;
+        // SAFETY: the header asks for `id.len` bytes at `id.data`, or NULL.
+        let id = unsafe { id.text("id") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            *out = catalog.find(id).ok_or_else(|| {
+                let problem = format!("id: the catalogue has no item \"{id}\"");
+                Failure::new(melu_status::NotFound, problem)
+            })?;
+            Ok(())
         })
-    }
+    })
 }
 
 /// The id of the item at an index.
@@ -214,16 +230,18 @@ pub unsafe extern "C" fn melu_catalog_id(
     id: *mut melu_str,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(id, "id")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                *out = melu_str::new(catalog.id(item).ok_or_else(|| beyond(catalog, item))?);
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `melu_str` to write at `id`, or NULL.
+        let out = unsafe { output(id, "id") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            *out = melu_str::new(catalog.id(item).ok_or_else(|| beyond(catalog, item))?);
+            Ok(())
         })
-    }
+    })
 }
 
 /// The title of the item at an index; empty where there is none, as of items that were
@@ -239,17 +257,19 @@ pub unsafe extern "C" fn melu_catalog_title(
     title: *mut melu_str,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(title, "title")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                catalog.id(item).ok_or_else(|| beyond(catalog, item))?;
-                *out = melu_str::new(catalog.title(item).unwrap_or_default());
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `melu_str` to write at `title`, or NULL.
+        let out = unsafe { output(title, "title") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            catalog.id(item).ok_or_else(|| beyond(catalog, item))?;
+            *out = melu_str::new(catalog.title(item).unwrap_or_default());
+            Ok(())
         })
-    }
+    })
 }
 
 /// How many people chose or rated an item in training; 0 for one that was new then or
@@ -266,18 +286,20 @@ pub unsafe extern "C" fn melu_catalog_raters(
     raters: *mut u32,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(raters, "raters")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                catalog.id(item).ok_or_else(|| beyond(catalog, item))?;
-                let raters = catalog.raters(item);
-                *out = raters.ok_or_else(|| unavailable("it does not know its items' raters"))?;
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `u32` to write at `raters`, or NULL.
+        let out = unsafe { output(raters, "raters") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            catalog.id(item).ok_or_else(|| beyond(catalog, item))?;
+            let raters = catalog.raters(item);
+            *out = raters.ok_or_else(|| unavailable("it does not know its items' raters"))?;
+            Ok(())
         })
-    }
+    })
 }
 
 /// Vectors as they lie in memory, one after another: to be read, and not to be freed.
@@ -314,19 +336,21 @@ pub unsafe extern "C" fn melu_catalog_item_vectors(
     vectors: *mut melu_vectors,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(vectors, "vectors")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                let (numbers, width) = catalog.item_vectors().ok_or_else(no_vectors)?;
-                let rows = catalog.len();
-                let data = if rows == 0 { ptr::null() } else { numbers.as_ptr() };
-                *out = melu_vectors { data, rows, width, stride: width };
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `melu_vectors` to write at `vectors`, or NULL.
+        let out = unsafe { output(vectors, "vectors") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            let (numbers, width) = catalog.item_vectors().ok_or_else(no_vectors)?;
+            let rows = catalog.len();
+            let data = if rows == 0 { ptr::null() } else { numbers.as_ptr() };
+            *out = melu_vectors { data, rows, width, stride: width };
+            Ok(())
         })
-    }
+    })
 }
 
 /// Why there are no vectors.
@@ -357,18 +381,18 @@ struct GivenItems<'a>(Vec<(&'a str, Vec<(&'a str, Value<'a>)>)>);
 
 impl<'a> GivenItems<'a> {
     /// # Safety
-    /// `items` may be NULL or points to `len` items; what they point to may be read
-    /// for `'a`.
+    /// `items` is NULL or points to `len` items, and each item's `id` and `values` to as
+    /// many bytes and values as it says; none of them change during `'a`.
     unsafe fn read(items: *const melu_item, len: usize) -> Result<Self, Failure> {
-        // SAFETY: the caller says so; all of an item's fields are plain data.
+        // SAFETY: the caller promises `len` items; numbers and pointers have no invalid bits.
         let items: &[melu_item] = unsafe { slice(items, len, "items") }?;
         let mut given = Vec::new();
         given.try_reserve_exact(len).map_err(|_| no_room(len))?;
         for (place, item) in items.iter().enumerate() {
-            // SAFETY: the caller says so.
+            // SAFETY: the caller promises `id.len` bytes at `id.data`.
             let id = unsafe { item.id.text(format_args!("items[{place}].id")) }?;
             let name = format_args!("items[{place}].values");
-            // SAFETY: the caller says so.
+            // SAFETY: the caller promises `values_len` values at `values`, and their texts.
             given.push((id, unsafe { values(item.values, item.values_len, name) }?));
         }
         Ok(Self(given))

@@ -1,6 +1,7 @@
-//! What went wrong, in the caller's memory.
+//! An error in the caller's memory.
 
 use std::ffi::c_char;
+use std::mem::MaybeUninit;
 
 use super::melu_status;
 use crate::Error;
@@ -78,23 +79,29 @@ impl From<Error> for Failure {
 }
 
 impl melu_error {
-    /// Writes what became of a call; the message is cut between characters if it is
-    /// too long.
+    /// The caller's struct, which need not be initialised; `None` for NULL.
     ///
     /// # Safety
-    /// `error` is NULL, or may be written.
-    pub(super) unsafe fn write(error: *mut Self, outcome: &Failure) {
-        if error.is_null() {
-            return;
-        }
+    /// `error` is NULL or points to an aligned struct, which may be written and which
+    /// nobody else uses during `'a`.
+    pub(super) unsafe fn destination<'a>(error: *mut Self) -> Option<&'a mut MaybeUninit<Self>> {
+        // SAFETY: the caller promises a struct that is not shared; any bytes are a
+        // `MaybeUninit`.
+        unsafe { error.cast::<MaybeUninit<Self>>().as_mut() }
+    }
+
+    /// Writes an outcome; the message is cut between characters if it is too long, and
+    /// nothing is written behind its NUL.
+    pub(super) fn write(error: &mut MaybeUninit<Self>, outcome: &Failure) {
         let Failure { status, user, message } = outcome;
+        let error = error.as_mut_ptr();
         let mut cut = message.len().min(MELU_ERROR_MESSAGE_SIZE - 1);
         while !message.is_char_boundary(cut) {
             cut -= 1;
         }
-        // SAFETY: the caller says that it may be written; the fields are written
-        // through the pointer, as the struct need not be initialised. The message
-        // and its NUL fit by the lines above.
+        // SAFETY: `error` comes from an exclusive reference, so its fields may be written;
+        // none is read or borrowed, as they need not be initialised. The message and its
+        // NUL fit: `cut` is below the size of `message` by the lines above.
         unsafe {
             (&raw mut (*error).status).write(*status);
             (&raw mut (*error).user).write(*user);
@@ -112,15 +119,14 @@ mod tests {
 
     #[test]
     fn long_messages_are_cut_between_characters() {
-        let mut error = std::mem::MaybeUninit::<melu_error>::zeroed();
+        let mut error = MaybeUninit::<melu_error>::zeroed();
         for len in [0, 1, 247, 248, 300] {
             let message = "ä".repeat(len);
-            // SAFETY: it is memory of the right size, and zero is `MELU_STATUS_OK`.
-            let error = unsafe {
-                let failure = Failure { user: 7, ..Failure::new(melu_status::Io, message) };
-                melu_error::write(error.as_mut_ptr(), &failure);
-                error.assume_init_ref()
-            };
+            let failure = Failure { user: 7, ..Failure::new(melu_status::Io, message) };
+            melu_error::write(&mut error, &failure);
+            // SAFETY: all was zero before, which is a value of each field, and `write` only
+            // writes values of the fields' types.
+            let error = unsafe { error.assume_init_ref() };
             assert_eq!((error.status, error.user), (melu_status::Io, 7));
             assert_eq!(error.length, 2 * len);
             let bytes: Vec<u8> =

@@ -1,4 +1,4 @@
-//! What a handle points to, and what becomes of it when the library panics.
+//! Handles: things behind a pointer, which a panic poisons.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,8 +6,7 @@ use super::call::catch;
 use super::error::Failure;
 use super::melu_status;
 
-/// A thing, and whether a panic came through it; what that left behind is not
-/// to be used.
+/// A thing, and whether a panic came through it and may have left it half changed.
 #[derive(Debug)]
 pub struct Guarded<T> {
     inner: T,
@@ -24,12 +23,12 @@ pub trait Handle: Sized {
     fn new(guarded: Guarded<Self::Inner>) -> Self;
 
     /// The thing.
-    fn guarded(&mut self) -> &mut Guarded<Self::Inner>;
+    fn guarded(&self) -> &Guarded<Self::Inner>;
 
-    /// The thing, among others that use it.
-    fn shared(&self) -> &Guarded<Self::Inner>;
+    /// The thing, to change it.
+    fn guarded_mut(&mut self) -> &mut Guarded<Self::Inner>;
 
-    /// For C to hold, until [`Handle::free`].
+    /// A new handle for C to hold, until [`Handle::free`].
     fn into_raw(inner: Self::Inner) -> *mut Self {
         Box::into_raw(Box::new(Self::new(Guarded { inner, poisoned: AtomicBool::new(false) })))
     }
@@ -37,50 +36,78 @@ pub trait Handle: Sized {
     /// Frees it; nothing if it is NULL.
     ///
     /// # Safety
-    /// It is NULL, or came from [`Handle::into_raw`], and nobody uses it any more.
+    /// `handle` is NULL, or came from [`Handle::into_raw`], was not freed, and is not used
+    /// by anybody meanwhile or after.
     unsafe fn free(handle: *mut Self) {
         if handle.is_null() {
             return;
         }
-        // What runs now may be the caller's: an allocator, or what takes borrowed
-        // bytes back. A panic must not leave the library all the same.
+        // Code of the caller's may run now: an allocator, or the function that takes
+        // borrowed bytes back. A panic must not leave the library all the same.
         let _ = catch(|| {
-            // SAFETY: the caller says so.
+            // SAFETY: `handle` is not NULL, so it came from `Box::into_raw` by the caller's
+            // promise, and this is the last use of it.
             drop(unsafe { Box::from_raw(handle) });
             Ok(())
         });
     }
 
-    /// Uses it beside others that do.
+    /// Borrows a const handle, which others may borrow too.
     ///
     /// # Safety
-    /// It is NULL, or came from [`Handle::into_raw`], was not freed, and nobody
-    /// changes it meanwhile.
-    unsafe fn with<R>(
+    /// `handle` is NULL, or came from [`Handle::into_raw`], and is neither freed nor
+    /// borrowed by [`Handle::exclusive`] during `'a`.
+    unsafe fn shared<'a>(
         handle: *const Self,
-        name: &str,
-        work: impl FnOnce(&Self::Inner) -> Result<R, Failure>,
-    ) -> Result<R, Failure> {
-        // SAFETY: the caller says so.
+        name: &'static str,
+    ) -> Result<Borrowed<'a, &'a Self::Inner>, Failure>
+    where
+        Self: 'a,
+    {
+        // SAFETY: the caller promises a live handle that nobody changes, or NULL.
         let handle = unsafe { handle.as_ref() }.ok_or_else(|| null(name))?;
-        let Guarded { inner, poisoned } = handle.shared();
-        guard(poisoned, name, || work(inner))
+        let Guarded { inner, poisoned } = handle.guarded();
+        Ok(Borrowed { inner, poisoned, name })
     }
 
-    /// Uses it alone.
+    /// Borrows a handle that is not const, for one call alone.
     ///
     /// # Safety
-    /// It is NULL, or came from [`Handle::into_raw`], was not freed, and nobody
-    /// uses it meanwhile.
-    unsafe fn with_mut<R>(
+    /// `handle` is NULL, or came from [`Handle::into_raw`], and is neither freed nor
+    /// borrowed by anybody else during `'a`.
+    unsafe fn exclusive<'a>(
         handle: *mut Self,
-        name: &str,
-        work: impl FnOnce(&mut Self::Inner) -> Result<R, Failure>,
-    ) -> Result<R, Failure> {
-        // SAFETY: the caller says so.
+        name: &'static str,
+    ) -> Result<Borrowed<'a, &'a mut Self::Inner>, Failure>
+    where
+        Self: 'a,
+    {
+        // SAFETY: the caller promises a live handle that nobody else uses, or NULL.
         let handle = unsafe { handle.as_mut() }.ok_or_else(|| null(name))?;
-        let Guarded { inner, poisoned } = handle.guarded();
-        guard(poisoned, name, || work(inner))
+        let Guarded { inner, poisoned } = handle.guarded_mut();
+        Ok(Borrowed { inner, poisoned, name })
+    }
+}
+
+/// A borrowed handle: a reference to the thing, by which it is used once.
+pub struct Borrowed<'a, T> {
+    inner: T,
+    poisoned: &'a AtomicBool,
+    name: &'static str,
+}
+
+impl<T> Borrowed<'_, T> {
+    /// Runs `work` on the thing. A panic poisons the handle, and a poisoned one is refused.
+    pub fn with<R>(self, work: impl FnOnce(T) -> Result<R, Failure>) -> Result<R, Failure> {
+        let Self { inner, poisoned, name } = self;
+        if poisoned.load(Ordering::Relaxed) {
+            let problem = "the library panicked while it was used; it can only be freed";
+            return Err(Failure::new(melu_status::Panic, format!("{name}: {problem}")));
+        }
+        let bomb = Bomb(poisoned);
+        let result = work(inner);
+        std::mem::forget(bomb);
+        result
     }
 }
 
@@ -94,35 +121,18 @@ macro_rules! handle {
                 Self(guarded)
             }
 
-            fn guarded(&mut self) -> &mut $crate::ffi::handle::Guarded<$inner> {
-                &mut self.0
+            fn guarded(&self) -> &$crate::ffi::handle::Guarded<$inner> {
+                &self.0
             }
 
-            fn shared(&self) -> &$crate::ffi::handle::Guarded<$inner> {
-                &self.0
+            fn guarded_mut(&mut self) -> &mut $crate::ffi::handle::Guarded<$inner> {
+                &mut self.0
             }
         }
     };
 }
 
 pub(super) use handle;
-
-/// Runs `work`, which poisons its handle if it panics, and does not run if the
-/// handle is poisoned.
-fn guard<R>(
-    poisoned: &AtomicBool,
-    name: &str,
-    work: impl FnOnce() -> Result<R, Failure>,
-) -> Result<R, Failure> {
-    if poisoned.load(Ordering::Relaxed) {
-        let problem = "the library panicked while it was used; it can only be freed";
-        return Err(Failure::new(melu_status::Panic, format!("{name}: {problem}")));
-    }
-    let bomb = Bomb(poisoned);
-    let result = work();
-    std::mem::forget(bomb);
-    result
-}
 
 fn null(name: &str) -> Failure {
     Failure::new(melu_status::InvalidArgument, format!("{name} is NULL; a handle is expected"))
@@ -139,78 +149,88 @@ impl Drop for Bomb<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
+
     use super::super::call::call;
     use super::*;
+    use crate::ffi::melu_error;
 
     struct Seven(Guarded<i32>);
     handle!(Seven, i32);
 
+    /// A handle to 7, which is freed when the test is done with it.
+    struct Owned(*mut Seven);
+
+    impl Owned {
+        fn new() -> Self {
+            Self(Seven::into_raw(7))
+        }
+
+        fn shared(&self) -> Result<Borrowed<'_, &i32>, Failure> {
+            // SAFETY: it is not freed before `self`, which is borrowed for as long.
+            unsafe { Seven::shared(self.0, "seven") }
+        }
+
+        fn exclusive(&mut self) -> Result<Borrowed<'_, &mut i32>, Failure> {
+            // SAFETY: it is not freed before `self`, which nobody else borrows for as long.
+            unsafe { Seven::exclusive(self.0, "seven") }
+        }
+    }
+
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            // SAFETY: `new` made it, and nobody can use it any more.
+            unsafe { Seven::free(self.0) };
+        }
+    }
+
     #[test]
     fn a_panic_becomes_a_status_and_poisons_the_handle() {
-        let handle = Seven::into_raw(7);
-        let number = |handle: *mut Seven| {
-            // SAFETY: it was made above and is freed at the end.
-            unsafe { Seven::with(handle, "seven", |&number| Ok(number)) }
-        };
-        assert_eq!(number(handle).unwrap(), 7);
-        let mut error = std::mem::MaybeUninit::<crate::ffi::melu_error>::uninit();
-        // SAFETY: as above, and the error may be written.
-        let status = unsafe {
-            call(error.as_mut_ptr(), || {
-                Seven::with_mut(handle, "seven", |_| panic!("{} is not {}", 7, 8))
-            })
-        };
+        let mut handle = Owned::new();
+        let number = |handle: &Owned| handle.shared()?.with(|&number| Ok(number));
+        assert_eq!(number(&handle).unwrap(), 7);
+        let mut error = MaybeUninit::<melu_error>::zeroed();
+        let status =
+            call(Some(&mut error), || handle.exclusive()?.with(|_| panic!("{} is not {}", 7, 8)));
         assert_eq!(status, melu_status::Panic);
-        // SAFETY: `call` has written it.
+        // SAFETY: all was zero before, which is a value of each field, and `call` has written
+        // values of the fields' types.
         let error = unsafe { error.assume_init() };
         let message: String =
             error.message[..error.length].iter().map(|&c| c as u8 as char).collect();
         assert!(message.contains("7 is not 8"), "{message}");
 
-        let refused = number(handle).unwrap_err();
+        let refused = number(&handle).unwrap_err();
         assert_eq!(refused.status, melu_status::Panic);
         assert!(refused.message.contains("seven"), "{}", refused.message);
-        // SAFETY: as above.
-        let refused = unsafe { Seven::with_mut(handle, "seven", |_| Ok(())) }.unwrap_err();
+        let refused = handle.exclusive().unwrap().with(|_| Ok(())).unwrap_err();
         assert_eq!(refused.status, melu_status::Panic);
-        // SAFETY: as above.
-        unsafe { Seven::free(handle) };
     }
 
     #[test]
     fn a_panic_on_another_thread_poisons_the_handle_too() {
-        let handle = Seven::into_raw(7);
+        let mut handle = Owned::new();
         let outcome = catch(|| {
-            // SAFETY: it was made above and is freed at the end.
-            unsafe {
-                Seven::with_mut(handle, "seven", |seven| {
-                    crate::threads::share(&mut [0], |_| panic!("helper"), || *seven += 1);
-                    Ok(())
-                })
-            }
+            handle.exclusive()?.with(|seven| {
+                crate::threads::share(&mut [0], |_| panic!("helper"), || *seven += 1);
+                Ok(())
+            })
         });
         let failure = outcome.unwrap_err();
         assert_eq!(failure.status, melu_status::Panic);
         assert!(failure.message.contains("helper"), "{}", failure.message);
-        // SAFETY: as above.
-        let refused = unsafe { Seven::with(handle, "seven", |_| Ok(())) }.unwrap_err();
+        let refused = handle.shared().unwrap().with(|_| Ok(())).unwrap_err();
         assert_eq!(refused.status, melu_status::Panic);
-        // SAFETY: as above.
-        unsafe { Seven::free(handle) };
     }
 
     #[test]
     fn a_failure_does_not_poison_the_handle() {
-        let handle = Seven::into_raw(7);
+        let handle = Owned::new();
         for _ in 0..2 {
-            // SAFETY: it was made above and is freed at the end.
-            let failed = unsafe {
-                Seven::with::<()>(handle, "seven", |_| Err(Failure::new(melu_status::Io, "")))
-            };
+            let failed =
+                handle.shared().unwrap().with::<()>(|_| Err(Failure::new(melu_status::Io, "")));
             assert_eq!(failed.unwrap_err().status, melu_status::Io);
         }
-        // SAFETY: as above.
-        unsafe { Seven::free(handle) };
     }
 
     #[test]

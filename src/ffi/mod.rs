@@ -9,11 +9,17 @@
 //! statuses. `call` keeps panics inside and writes the error, and a handle that
 //! a panic came through refuses further use.
 //!
-//! What every function here asks of its caller, as the header says it: a
-//! pointer is NULL where that is allowed, or points to as many elements as the
-//! count beside it says, which stay as they are during the call; a handle was
-//! made by this library and not freed; a handle that is not const is used by
-//! one thread at a time.
+//! The header asks the following of callers, and the `SAFETY` notes refer to it:
+//!
+//! - A pointer is NULL, or points to as many elements as the count or capacity
+//!   beside it says, or to one if there is none. They are of the declared type,
+//!   and nobody changes them during the call.
+//! - Elements to be written need not be initialised. Nobody else uses them
+//!   during the call: lists do not overlap.
+//! - A handle is live: a function of this library made it, and it is not freed
+//!   before the call has returned. A const one is not changed during the call;
+//!   one that is not const is used by nobody else.
+//! - A struct that begins with `struct_size` has as many bytes as that says.
 
 // The names are C's, so that a concept has one name on both sides.
 #![allow(non_camel_case_types)]

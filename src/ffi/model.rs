@@ -45,7 +45,7 @@ pub struct melu_bytes_options {
     pub context: *mut c_void,
 }
 
-impl arguments::Sized for melu_bytes_options {
+impl arguments::SizedStruct for melu_bytes_options {
     const NAME: &'static str = "melu_bytes_options";
 }
 
@@ -82,7 +82,7 @@ pub struct melu_model_details {
     pub deviations: u32,
 }
 
-impl arguments::Sized for melu_model_details {
+impl arguments::SizedStruct for melu_model_details {
     const NAME: &'static str = "melu_model_details";
 }
 
@@ -115,15 +115,16 @@ pub unsafe extern "C" fn melu_model_open(
     model: *mut *mut melu_model,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(model, "model")?;
-            let path = path.text("path")?;
-            *out = melu_model::into_raw(Model::open(Path::new(path))?);
-            Ok(())
-        })
-    }
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_model` to write at `model`, or NULL.
+        let out = unsafe { output(model, "model") }?;
+        // SAFETY: the header asks for `path.len` bytes at `path.data`, or NULL.
+        let path = unsafe { path.text("path") }?;
+        *out = melu_model::into_raw(Model::open(Path::new(path))?);
+        Ok(())
+    })
 }
 
 /// Opens a weight file that lies in memory, and checks all of it.
@@ -141,34 +142,39 @@ pub unsafe extern "C" fn melu_model_open_bytes(
     model: *mut *mut melu_model,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(model, "model")?;
-            let bytes = slice(bytes.cast::<u8>(), bytes_len, "bytes")?;
-            let options = arguments::options(options)?;
-            let opened = match options.filter(|options| options.borrow != 0) {
-                None => {
-                    let mut copy = Vec::new();
-                    copy.try_reserve_exact(bytes_len).map_err(|_| {
-                        let problem = format!("there is no memory for a copy of {bytes_len} bytes");
-                        Failure::new(melu_status::OutOfMemory, problem)
-                    })?;
-                    copy.extend_from_slice(bytes);
-                    Model::from_bytes(copy)
-                }
-                Some(options) => open_borrowed(bytes, options),
-            };
-            *out = melu_model::into_raw(opened.map_err(Failure::of("bytes"))?);
-            Ok(())
-        })
-    }
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_model` to write at `model`, or NULL.
+        let out = unsafe { output(model, "model") }?;
+        // SAFETY: the header asks for `bytes_len` elements at `bytes`, or NULL.
+        let bytes = unsafe { slice(bytes.cast::<u8>(), bytes_len, "bytes") }?;
+        // SAFETY: the header asks for options at `options`, as long as their `struct_size`
+        // says, or NULL.
+        let options = unsafe { arguments::options(options) }?;
+        let opened = match options.filter(|options| options.borrow != 0) {
+            None => {
+                let mut copy = Vec::new();
+                copy.try_reserve_exact(bytes_len).map_err(|_| {
+                    let problem = format!("there is no memory for a copy of {bytes_len} bytes");
+                    Failure::new(melu_status::OutOfMemory, problem)
+                })?;
+                copy.extend_from_slice(bytes);
+                Model::from_bytes(copy)
+            }
+            // SAFETY: the header asks who sets `borrow` to keep the bytes there, unchanged, until
+            // the model and all that was made from it is freed.
+            Some(options) => unsafe { open_borrowed(bytes, options) },
+        };
+        *out = melu_model::into_raw(opened.map_err(Failure::of("bytes"))?);
+        Ok(())
+    })
 }
 
 /// Frees a model; nothing if it is NULL. Nobody may use it meanwhile or after.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_model_free(model: *mut melu_model) {
-    // SAFETY: as `crate::ffi` asks of the caller.
+    // SAFETY: the header asks for a live handle at `model`, not used meanwhile or after, or NULL.
     unsafe { Handle::free(model) }
 }
 
@@ -184,30 +190,33 @@ pub unsafe extern "C" fn melu_model_info(
     details: *mut melu_model_details,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            melu_model::with(model, "model", |model| {
-                let contents = model.contents();
-                let config = &contents.config;
-                let value = melu_model_details {
-                    struct_size: size_of::<melu_model_details>(),
-                    fingerprint: model.fingerprint(),
-                    user_fields: config.user_fields.len(),
-                    item_fields: config.item_fields.len(),
-                    items: contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len()),
-                    evidence: model.evidence().map_or(0, |evidence| evidence.items.len()),
-                    head_parameters: if model.has_ratings() { model.head().len() } else { 0 },
-                    vector_width: model.choice().map_or(0, ChoiceHead::row_width),
-                    choice: u32::from(model.choice().is_some()),
-                    ratings: u32::from(model.has_ratings()),
-                    clicks: u32::from(config.output.loss == Loss::Bce),
-                    deviations: u32::from(model.has_deviations()),
-                };
-                write_sized(details, value)
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a live handle at `model`, unchanged meanwhile, or NULL.
+        let model = unsafe { melu_model::shared(model, "model") }?;
+        model.with(|model| {
+            let contents = model.contents();
+            let config = &contents.config;
+            let value = melu_model_details {
+                struct_size: size_of::<melu_model_details>(),
+                fingerprint: model.fingerprint(),
+                user_fields: config.user_fields.len(),
+                item_fields: config.item_fields.len(),
+                items: contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len()),
+                evidence: model.evidence().map_or(0, |evidence| evidence.items.len()),
+                head_parameters: if model.has_ratings() { model.head().len() } else { 0 },
+                vector_width: model.choice().map_or(0, ChoiceHead::row_width),
+                choice: u32::from(model.choice().is_some()),
+                ratings: u32::from(model.has_ratings()),
+                clicks: u32::from(config.output.loss == Loss::Bce),
+                deviations: u32::from(model.has_deviations()),
+            };
+            // SAFETY: the header asks for a struct to write at `details`, as long as its
+            // `struct_size` says, or NULL.
+            unsafe { write_sized(details, value) }
         })
-    }
+    })
 }
 
 /// Makes a catalogue of the weight file's own items, in the precision that it says.
@@ -222,18 +231,20 @@ pub unsafe extern "C" fn melu_model_catalog(
     catalog: *mut *mut melu_catalog,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(catalog, "catalog")?;
-            melu_model::with(model, "model", |model| {
-                let catalog = model.catalog().map_err(Failure::of("model"))?;
-                let catalog = catalog.ok_or_else(|| unavailable("the weight file has no items"))?;
-                *out = melu_catalog::into_raw(Pool::new(catalog));
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_catalog` to write at `catalog`, or NULL.
+        let out = unsafe { output(catalog, "catalog") }?;
+        // SAFETY: the header asks for a live handle at `model`, unchanged meanwhile, or NULL.
+        let model = unsafe { melu_model::shared(model, "model") }?;
+        model.with(|model| {
+            let catalog = model.catalog().map_err(Failure::of("model"))?;
+            let catalog = catalog.ok_or_else(|| unavailable("the weight file has no items"))?;
+            *out = melu_catalog::into_raw(Pool::new(catalog));
+            Ok(())
         })
-    }
+    })
 }
 
 /// The items that a new user is best asked about, best first: as many of the weight
@@ -252,27 +263,32 @@ pub unsafe extern "C" fn melu_model_evidence(
     best_len: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let len = output(best_len, "best_len")?;
-            melu_model::with(model, "model", |model| {
-                let problem = "the weight file has no evidence candidates";
-                let table = model.evidence().ok_or_else(|| unavailable(problem))?;
-                let count = table.items.len().min(best_capacity);
-                for (place, out) in slice_mut(best, count, "best")?.iter_mut().enumerate() {
-                    *out = melu_evidence {
-                        item: table.items[place],
-                        score: table.scores[place],
-                        gradient_norm: table.gradient_norm[place],
-                        popularity: table.popularity[place],
-                    };
-                }
-                *len = count;
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `usize` to write at `best_len`, or NULL.
+        let len = unsafe { output(best_len, "best_len") }?;
+        // SAFETY: the header asks for a live handle at `model`, unchanged meanwhile, or NULL.
+        let model = unsafe { melu_model::shared(model, "model") }?;
+        model.with(|model| {
+            let problem = "the weight file has no evidence candidates";
+            let table = model.evidence().ok_or_else(|| unavailable(problem))?;
+            let count = table.items.len().min(best_capacity);
+            // SAFETY: the header asks for `best_capacity` elements to write at `best`, or NULL;
+            // `count` is no more.
+            let best = unsafe { slice_mut(best, count, "best") }?;
+            for (place, out) in best.iter_mut().enumerate() {
+                *out = melu_evidence {
+                    item: table.items[place],
+                    score: table.scores[place],
+                    gradient_norm: table.gradient_norm[place],
+                    popularity: table.popularity[place],
+                };
+            }
+            *len = count;
+            Ok(())
         })
-    }
+    })
 }
 
 pub(super) fn unavailable(problem: &str) -> Failure {
@@ -287,10 +303,11 @@ struct Borrowed {
     opened: AtomicBool,
 }
 
-// SAFETY: the bytes are only read, and stay as they are by the caller's word; the
-// context is only handed to `release`, which the header says any thread may call.
+// SAFETY: the bytes may be read by any thread; `context` is only passed to `release`, which any
+// thread may call, as the header says.
 unsafe impl Send for Borrowed {}
-// SAFETY: as above; `opened` is atomic.
+// SAFETY: by a shared reference the bytes are read and `opened`, an atomic, is set; `context`
+// is used by `drop` alone.
 unsafe impl Sync for Borrowed {}
 
 impl AsRef<[u8]> for Borrowed {
@@ -304,16 +321,21 @@ impl Drop for Borrowed {
         if let Some(release) = self.options.release
             && *self.opened.get_mut()
         {
-            // SAFETY: the caller gave it for this call, which is the only one.
+            // SAFETY: the header says that `release` is called once with `context`, by any
+            // thread, when the bytes are no longer needed: now.
             unsafe { release(self.options.context) };
         }
     }
 }
 
+/// Opens bytes where they lie.
+///
 /// # Safety
-/// The bytes outlive the model and all that is made from it.
+/// The bytes stay where they are, unchanged, until the model and all that is made from it
+/// are freed; `release` may be called once with `context` then, by any thread.
 unsafe fn open_borrowed(bytes: &[u8], options: melu_bytes_options) -> crate::Result<Model> {
-    // SAFETY: the caller says that they live as long as this is used.
+    // SAFETY: pointer and length are a slice's; the caller promises that the bytes outlive
+    // `Borrowed`, which alone keeps this reference.
     let bytes = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
     let borrowed = Arc::new(Borrowed { bytes, options, opened: AtomicBool::new(false) });
     let model = Model::from_shared(borrowed.clone())?;

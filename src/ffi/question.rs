@@ -46,7 +46,7 @@ pub struct melu_question_options {
     pub known_len: usize,
 }
 
-impl arguments::Sized for melu_question_options {
+impl arguments::SizedStruct for melu_question_options {
     const NAME: &'static str = "melu_question_options";
 }
 
@@ -77,27 +77,29 @@ pub unsafe extern "C" fn melu_questions_new(
     questions: *mut *mut melu_questions,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(questions, "questions")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                if !catalog.model().has_questions() {
-                    return Err(unavailable("it does not know how sure it is of a user"));
-                }
-                let made = Questions::new(catalog).map_err(Failure::of("catalog"))?;
-                *out = melu_questions::into_raw(made);
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_questions` to write at `questions`, or NULL.
+        let out = unsafe { output(questions, "questions") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            if !catalog.model().has_questions() {
+                return Err(unavailable("it does not know how sure it is of a user"));
+            }
+            let made = Questions::new(catalog).map_err(Failure::of("catalog"))?;
+            *out = melu_questions::into_raw(made);
+            Ok(())
         })
-    }
+    })
 }
 
 /// Frees what questions are chosen with; nothing if it is NULL. Nobody may use it
 /// meanwhile or after.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_questions_free(questions: *mut melu_questions) {
-    // SAFETY: as `crate::ffi` asks of the caller.
+    // SAFETY: the header asks for a live handle at `questions`, not used meanwhile or after, or NULL.
     unsafe { Handle::free(questions) }
 }
 
@@ -117,59 +119,58 @@ pub unsafe extern "C" fn melu_user_next_question(
     question: *mut melu_question,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(question, "question")?;
-            let options = read_options(options)?;
-            melu_user::with(user, "user", |PooledUser { user, .. }| {
-                let lists = [
-                    ("unknown", options.unknown),
-                    ("leave_out", options.leave_out),
-                    ("known", options.known.unwrap_or_default()),
-                ];
-                for (name, items) in lists {
-                    user.catalog().check(items).map_err(Failure::of(name))?;
-                }
-                melu_questions::with_mut(questions, "questions", |questions| {
-                    let next = user.next_question(questions, options);
-                    let next = next.map_err(Failure::of("questions"))?.ok_or_else(|| {
-                        let problem = "there is no item left to ask about";
-                        Failure::new(melu_status::NotFound, problem)
-                    })?;
-                    *out = melu_question {
-                        item: next.item,
-                        known: next.known,
-                        reduction: next.reduction,
-                    };
-                    Ok(())
-                })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `melu_question` to write at `question`, or NULL.
+        let out = unsafe { output(question, "question") }?;
+        // SAFETY: the header asks for options at `options`, with their lists, or NULL.
+        let options = unsafe { read_options(options) }?;
+        // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
+        let user = unsafe { melu_user::shared(user, "user") }?;
+        user.with(|PooledUser { user, .. }| {
+            let lists = [
+                ("unknown", options.unknown),
+                ("leave_out", options.leave_out),
+                ("known", options.known.unwrap_or_default()),
+            ];
+            for (name, items) in lists {
+                user.catalog().check(items).map_err(Failure::of(name))?;
+            }
+            // SAFETY: the header asks for a live handle at `questions`, used by nobody else, or NULL.
+            let questions = unsafe { melu_questions::exclusive(questions, "questions") }?;
+            questions.with(|questions| {
+                let next = user.next_question(questions, options);
+                let next = next.map_err(Failure::of("questions"))?.ok_or_else(|| {
+                    let problem = "there is no item left to ask about";
+                    Failure::new(melu_status::NotFound, problem)
+                })?;
+                *out =
+                    melu_question { item: next.item, known: next.known, reduction: next.reduction };
+                Ok(())
             })
         })
-    }
+    })
 }
 
-/// What the options say.
+/// The options as the core takes them.
 ///
 /// # Safety
-/// As [`arguments::options`] and [`slice`] ask.
+/// `given` is NULL or points to a struct of the size that it begins with. Each list in it is
+/// NULL or has as many elements as the count behind it says, not changed during `'a`.
 unsafe fn read_options<'a>(
     given: *const melu_question_options,
 ) -> Result<QuestionOptions<'a>, Failure> {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller promises such a struct, or NULL; pointers and integers have no invalid
+    // bits.
     let given = unsafe { arguments::options(given) }?;
     let Some(given) = given else { return Ok(QuestionOptions::default()) };
-    let melu_question_options { unknown, unknown_len, leave_out, leave_out_len, .. } = given;
-    let all = given.known.is_null() && given.known_len == 0;
-    // SAFETY: the caller says so.
-    unsafe {
-        Ok(QuestionOptions {
-            unknown: slice(unknown, unknown_len, "unknown")?,
-            leave_out: slice(leave_out, leave_out_len, "leave_out")?,
-            known: match all {
-                true => None,
-                false => Some(slice(given.known, given.known_len, "known")?),
-            },
-        })
-    }
+    // SAFETY: the caller promises `unknown_len` elements at `unknown`, or NULL.
+    let unknown = unsafe { slice(given.unknown, given.unknown_len, "unknown") }?;
+    // SAFETY: the caller promises `leave_out_len` elements at `leave_out`, or NULL.
+    let leave_out = unsafe { slice(given.leave_out, given.leave_out_len, "leave_out") }?;
+    // SAFETY: the caller promises `known_len` elements at `known`, or NULL.
+    let known = unsafe { slice(given.known, given.known_len, "known") }?;
+    let any_item = given.known.is_null();
+    Ok(QuestionOptions { unknown, leave_out, known: (!any_item).then_some(known) })
 }

@@ -96,7 +96,7 @@ impl Default for melu_recommend_options {
     }
 }
 
-impl arguments::Sized for melu_recommend_options {
+impl arguments::SizedStruct for melu_recommend_options {
     const NAME: &'static str = "melu_recommend_options";
 }
 
@@ -126,40 +126,44 @@ pub unsafe extern "C" fn melu_user_recommend(
     best_len: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let len = output(best_len, "best_len")?;
-            let (options, threads) = read_options(options)?;
-            melu_user::with(user, "user", |PooledUser { user, pool }| {
-                // More places than there are items need not be touched.
-                let capacity = best_capacity.min(user.catalog().len());
-                let best = recommendations(best, capacity)?;
-                *len = pool.with(|scratch| recommend(user, &options, threads, best, scratch))?;
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `usize` to write at `best_len`, or NULL.
+        let len = unsafe { output(best_len, "best_len") }?;
+        // SAFETY: the header asks for options at `options`, with their lists, or NULL.
+        let (options, threads) = unsafe { read_options(options) }?;
+        // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
+        let user = unsafe { melu_user::shared(user, "user") }?;
+        user.with(|PooledUser { user, pool }| {
+            // More places than there are items need not be touched.
+            let capacity = best_capacity.min(user.catalog().len());
+            // SAFETY: the header asks for `best_capacity` elements to write at `best`, or NULL;
+            // `capacity` is no more.
+            let best = unsafe { recommendations(best, capacity) }?;
+            *len = pool.with(|scratch| recommend(user, &options, threads, best, scratch))?;
+            Ok(())
         })
-    }
+    })
 }
 
-/// What the options say, and how many threads there are to be.
+/// The options as the core takes them, and the number of threads.
 ///
 /// # Safety
-/// As [`options`] and [`slice`] ask.
+/// `given` is NULL or points to a struct of the size that it begins with. Each list in it is
+/// NULL or has as many elements as the count behind it says, not changed during `'a`.
 pub(super) unsafe fn read_options<'a>(
     given: *const melu_recommend_options,
 ) -> Result<(RecommendOptions<'a>, usize), Failure> {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller promises such a struct, or NULL; pointers and numbers have no invalid
+    // bits.
     let given = unsafe { options(given) }?.unwrap_or_default();
     let refuse = |problem: String| Failure::new(melu_status::InvalidArgument, problem);
     let all = given.among.is_null() && given.among_len == 0;
-    // SAFETY: the caller says so.
-    let (leave_out, among) = unsafe {
-        (
-            slice(given.leave_out, given.leave_out_len, "leave_out")?,
-            slice(given.among, given.among_len, "among")?,
-        )
-    };
+    // SAFETY: the caller promises `leave_out_len` elements at `leave_out`, or NULL.
+    let leave_out = unsafe { slice(given.leave_out, given.leave_out_len, "leave_out") }?;
+    // SAFETY: the caller promises `among_len` elements at `among`, or NULL.
+    let among = unsafe { slice(given.among, given.among_len, "among") }?;
     let order = match given.order {
         MELU_ORDER_SCORE => Order::Score,
         MELU_ORDER_RATING => Order::Rating,
@@ -205,16 +209,16 @@ pub(super) fn recommend(
     Ok(user.recommend_by_threads(threads, options, best, scratch)?)
 }
 
-/// Room for recommendations.
+/// A list of recommendations to write, zeroed.
 ///
 /// # Safety
-/// As [`slice_mut`] asks.
+/// `best` is NULL or points to memory for `len` elements, which nobody else uses during `'a`.
 pub(super) unsafe fn recommendations<'a>(
     best: *mut melu_recommendation,
     len: usize,
 ) -> Result<&'a mut [Recommendation], Failure> {
-    // The core's own type: `layout` says that they are laid out alike.
-    // SAFETY: the caller says so.
+    // SAFETY: the caller promises `len` elements of the C type, which the assertions below find
+    // laid out as the core's; all zeros are one.
     unsafe { slice_mut(best.cast::<Recommendation>(), len, "best") }
 }
 

@@ -30,9 +30,9 @@ impl melu_str {
     /// The text, if it is UTF-8.
     ///
     /// # Safety
-    /// The bytes that it points to may be read for `'a`.
+    /// `data` is NULL or points to `len` bytes, which are not changed during `'a`.
     pub(super) unsafe fn text<'a>(self, name: impl Display + Copy) -> Result<&'a str, Failure> {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller promises `len` bytes at `data`; every byte is a `u8`.
         let bytes = unsafe { slice(self.data.cast::<u8>(), self.len, name) }?;
         std::str::from_utf8(bytes).map_err(|error| {
             let problem = format!("{name} is not UTF-8 from byte {} on", error.valid_up_to());

@@ -51,7 +51,7 @@ pub struct melu_load_report {
     pub unknown_values: usize,
 }
 
-impl arguments::Sized for melu_load_report {
+impl arguments::SizedStruct for melu_load_report {
     const NAME: &'static str = "melu_load_report";
 }
 
@@ -72,28 +72,33 @@ pub unsafe extern "C" fn melu_user_new(
     unknown_values: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(user, "user")?;
-            let unknown = optional_output(unknown_values, "unknown_values")?;
-            let profile = values(profile, profile_len, format_args!("profile"))?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                let user = User::new(catalog, &profile).map_err(Failure::of("profile"))?;
-                if let Some(unknown) = unknown {
-                    *unknown = user.unknown_values();
-                }
-                *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_user` to write at `user`, or NULL.
+        let out = unsafe { output(user, "user") }?;
+        // SAFETY: the header asks for a `usize` to write at `unknown_values`, or NULL.
+        let unknown = unsafe { optional_output(unknown_values, "unknown_values") }?;
+        // SAFETY: the header asks for `profile_len` values at `profile`, or NULL, and for texts
+        // of the lengths that they give.
+        let profile = unsafe { values(profile, profile_len, format_args!("profile")) }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            let user = User::new(catalog, &profile).map_err(Failure::of("profile"))?;
+            if let Some(unknown) = unknown {
+                *unknown = user.unknown_values();
+            }
+            *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
+            Ok(())
         })
-    }
+    })
 }
 
 /// Frees a user; nothing if it is NULL. Nobody may use it meanwhile or after.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_free(user: *mut melu_user) {
-    // SAFETY: as `crate::ffi` asks of the caller.
+    // SAFETY: the header asks for a live handle at `user`, not used meanwhile or after, or NULL.
     unsafe { Handle::free(user) }
 }
 
@@ -117,17 +122,20 @@ pub unsafe extern "C" fn melu_user_adapt(
     ratings_len: usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let items = slice(items, ratings_len, "items")?;
-            let ratings = slice(ratings, ratings_len, "ratings")?;
-            melu_user::with_mut(user, "user", |PooledUser { user, pool }| {
-                let adapt = |scratch: &mut Scratch| user.adapt(items, ratings, scratch);
-                pool.with(adapt).map_err(Failure::of("items"))
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for `ratings_len` elements at `items`, or NULL.
+        let items = unsafe { slice(items, ratings_len, "items") }?;
+        // SAFETY: the header asks for `ratings_len` elements at `ratings`, or NULL.
+        let ratings = unsafe { slice(ratings, ratings_len, "ratings") }?;
+        // SAFETY: the header asks for a live handle at `user`, used by nobody else, or NULL.
+        let user = unsafe { melu_user::exclusive(user, "user") }?;
+        user.with(|PooledUser { user, pool }| {
+            let adapt = |scratch: &mut Scratch| user.adapt(items, ratings, scratch);
+            pool.with(adapt).map_err(Failure::of("items"))
         })
-    }
+    })
 }
 
 /// Forgets the user's ratings, but not the profile.
@@ -138,15 +146,16 @@ pub unsafe extern "C" fn melu_user_reset(
     user: *mut melu_user,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            melu_user::with_mut(user, "user", |PooledUser { user, .. }| {
-                user.reset();
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a live handle at `user`, used by nobody else, or NULL.
+        let user = unsafe { melu_user::exclusive(user, "user") }?;
+        user.with(|PooledUser { user, .. }| {
+            user.reset();
+            Ok(())
         })
-    }
+    })
 }
 
 /// Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
@@ -173,22 +182,28 @@ pub unsafe extern "C" fn melu_user_score(
     needed: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let needed = optional_output(needed, "needed")?;
-            melu_user::with(user, "user", |PooledUser { user, pool }| {
-                let items = Items::read(user, items, items_len, needed)?;
-                check_capacity("scores", capacity, items.len)?;
-                let scores = slice_mut(scores, items.len, "scores")?;
-                let score = |scratch: &mut Scratch| match items.listed {
-                    Some(items) => user.score(items, scores, scratch),
-                    None => user.score_all(scores, scratch),
-                };
-                pool.with(score).map_err(Failure::of("items"))
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `usize` to write at `needed`, or NULL.
+        let needed = unsafe { optional_output(needed, "needed") }?;
+        // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
+        let user = unsafe { melu_user::shared(user, "user") }?;
+        user.with(|PooledUser { user, pool }| {
+            // SAFETY: the header asks for `items_len` elements at `items`, or NULL, unless that
+            // is `MELU_ALL_ITEMS`.
+            let items = unsafe { Items::read(user, items, items_len, needed) }?;
+            check_capacity("scores", capacity, items.len)?;
+            // SAFETY: the header asks for `capacity` elements to write at `scores`, or NULL;
+            // `items.len` is no more, as was checked.
+            let scores = unsafe { slice_mut(scores, items.len, "scores") }?;
+            let score = |scratch: &mut Scratch| match items.listed {
+                Some(items) => user.score(items, scores, scratch),
+                None => user.score_all(scores, scratch),
+            };
+            pool.with(score).map_err(Failure::of("items"))
         })
-    }
+    })
 }
 
 /// Predicts what the user would rate items if they tried them: `ratings[i]` is that of
@@ -215,35 +230,43 @@ pub unsafe extern "C" fn melu_user_predict(
     needed: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let needed = optional_output(needed, "needed")?;
-            melu_user::with(user, "user", |PooledUser { user, pool }| {
-                let items = Items::read(user, items, items_len, needed)?;
-                if !user.model().has_ratings() {
-                    return Err(unavailable("it was trained without ratings, and predicts none"));
-                }
-                if !deviations.is_null() && !user.model().has_deviations() {
-                    return Err(unavailable("it knows no deviations; pass NULL for them"));
-                }
-                check_capacity("ratings", capacity, items.len)?;
-                let ratings = slice_mut(ratings, items.len, "ratings")?;
-                let with_deviations = !deviations.is_null();
-                let len = if with_deviations { items.len } else { 0 };
-                let deviations = slice_mut(deviations, len, "deviations")?;
-                let mut of_blocks = deviations.chunks_mut(BLOCK);
-                pool.with(|scratch| {
-                    items.in_blocks(ratings, |items, ratings| match of_blocks.next() {
-                        Some(deviations) => {
-                            user.predict_with_deviations(items, ratings, deviations, scratch)
-                        }
-                        None => user.predict(items, ratings, scratch),
-                    })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `usize` to write at `needed`, or NULL.
+        let needed = unsafe { optional_output(needed, "needed") }?;
+        // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
+        let user = unsafe { melu_user::shared(user, "user") }?;
+        user.with(|PooledUser { user, pool }| {
+            // SAFETY: the header asks for `items_len` elements at `items`, or NULL, unless that
+            // is `MELU_ALL_ITEMS`.
+            let items = unsafe { Items::read(user, items, items_len, needed) }?;
+            if !user.model().has_ratings() {
+                return Err(unavailable("it was trained without ratings, and predicts none"));
+            }
+            if !deviations.is_null() && !user.model().has_deviations() {
+                return Err(unavailable("it knows no deviations; pass NULL for them"));
+            }
+            check_capacity("ratings", capacity, items.len)?;
+            // SAFETY: the header asks for `capacity` elements to write at `ratings`, or NULL;
+            // `items.len` is no more, as was checked.
+            let ratings = unsafe { slice_mut(ratings, items.len, "ratings") }?;
+            let with_deviations = !deviations.is_null();
+            let len = if with_deviations { items.len } else { 0 };
+            // SAFETY: the header asks for `capacity` elements to write at `deviations`, or NULL;
+            // `len` is no more, as `items.len` is not.
+            let deviations = unsafe { slice_mut(deviations, len, "deviations") }?;
+            let mut of_blocks = deviations.chunks_mut(BLOCK);
+            pool.with(|scratch| {
+                items.in_blocks(ratings, |items, ratings| match of_blocks.next() {
+                    Some(deviations) => {
+                        user.predict_with_deviations(items, ratings, deviations, scratch)
+                    }
+                    None => user.predict(items, ratings, scratch),
                 })
             })
         })
-    }
+    })
 }
 
 /// The user as a vector: what those of `melu_catalog_item_vectors` are multiplied with.
@@ -262,21 +285,26 @@ pub unsafe extern "C" fn melu_user_vector(
     needed: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let needed = optional_output(needed, "needed")?;
-            melu_user::with(user, "user", |PooledUser { user, .. }| {
-                let numbers = user.vector().ok_or_else(no_vectors)?;
-                if let Some(needed) = needed {
-                    *needed = numbers.len();
-                }
-                check_capacity("vector", capacity, numbers.len())?;
-                slice_mut(vector, numbers.len(), "vector")?.copy_from_slice(numbers);
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `usize` to write at `needed`, or NULL.
+        let needed = unsafe { optional_output(needed, "needed") }?;
+        // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
+        let user = unsafe { melu_user::shared(user, "user") }?;
+        user.with(|PooledUser { user, .. }| {
+            let numbers = user.vector().ok_or_else(no_vectors)?;
+            if let Some(needed) = needed {
+                *needed = numbers.len();
+            }
+            check_capacity("vector", capacity, numbers.len())?;
+            // SAFETY: the header asks for `capacity` elements to write at `vector`, or NULL; as
+            // many numbers are no more, as was checked.
+            let vector = unsafe { slice_mut(vector, numbers.len(), "vector") }?;
+            vector.copy_from_slice(numbers);
+            Ok(())
         })
-    }
+    })
 }
 
 /// Items that a call is about.
@@ -290,7 +318,8 @@ impl<'a> Items<'a> {
     /// Items of a user's catalogue; how many there are is written to `needed`.
     ///
     /// # Safety
-    /// As [`slice`] asks, unless `len` is [`MELU_ALL_ITEMS`].
+    /// Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len` elements, which
+    /// are not changed during `'a`.
     unsafe fn read(
         user: &User,
         items: *const u32,
@@ -302,7 +331,7 @@ impl<'a> Items<'a> {
         if let Some(needed) = needed {
             *needed = len;
         }
-        // SAFETY: the caller says so.
+        // SAFETY: the caller promises `len` elements where not all items are meant.
         let items = if all { &[] } else { unsafe { slice(items, len, "items") }? };
         user.catalog().check(items).map_err(Failure::of("items"))?;
         Ok(Self { listed: (!all).then_some(items), len })
@@ -343,19 +372,24 @@ pub unsafe extern "C" fn melu_user_save(
     bytes_len: *mut usize,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let len = output(bytes_len, "bytes_len")?;
-            melu_user::with(user, "user", |PooledUser { user, .. }| {
-                let saved = user.save();
-                *len = saved.len();
-                check_capacity("bytes", bytes_capacity, saved.len())?;
-                slice_mut(bytes, saved.len(), "bytes")?.copy_from_slice(&saved);
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `usize` to write at `bytes_len`, or NULL.
+        let len = unsafe { output(bytes_len, "bytes_len") }?;
+        // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
+        let user = unsafe { melu_user::shared(user, "user") }?;
+        user.with(|PooledUser { user, .. }| {
+            let saved = user.save();
+            *len = saved.len();
+            check_capacity("bytes", bytes_capacity, saved.len())?;
+            // SAFETY: the header asks for `bytes_capacity` bytes to write at `bytes`, or NULL; as
+            // many as were saved are no more, as was checked.
+            let bytes = unsafe { slice_mut(bytes, saved.len(), "bytes") }?;
+            bytes.copy_from_slice(&saved);
+            Ok(())
         })
-    }
+    })
 }
 
 /// Loads a user into a catalogue of the model that saved them, or of another.
@@ -377,29 +411,34 @@ pub unsafe extern "C" fn melu_user_load(
     report: *mut melu_load_report,
     error: *mut melu_error,
 ) -> melu_status {
-    // SAFETY: as `crate::ffi` asks of the caller.
-    unsafe {
-        call(error, || {
-            let out = output(user, "user")?;
-            let bytes = slice(bytes, bytes_len, "bytes")?;
-            melu_catalog::with(catalog, "catalog", |catalog| {
-                let load = |scratch: &mut Scratch| User::load(catalog, bytes, scratch);
-                let loaded = catalog.with(load).map_err(Failure::of("bytes"))?;
-                let Loaded { user, adapted_anew, missing_items } = loaded;
-                if !report.is_null() {
-                    let value = melu_load_report {
-                        struct_size: size_of::<melu_load_report>(),
-                        adapted_anew: u32::from(adapted_anew),
-                        missing_items,
-                        unknown_values: user.unknown_values(),
-                    };
-                    write_sized(report, value)?;
-                }
-                *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
-                Ok(())
-            })
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_user` to write at `user`, or NULL.
+        let out = unsafe { output(user, "user") }?;
+        // SAFETY: the header asks for `bytes_len` elements at `bytes`, or NULL.
+        let bytes = unsafe { slice(bytes, bytes_len, "bytes") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            let load = |scratch: &mut Scratch| User::load(catalog, bytes, scratch);
+            let loaded = catalog.with(load).map_err(Failure::of("bytes"))?;
+            let Loaded { user, adapted_anew, missing_items } = loaded;
+            if !report.is_null() {
+                let value = melu_load_report {
+                    struct_size: size_of::<melu_load_report>(),
+                    adapted_anew: u32::from(adapted_anew),
+                    missing_items,
+                    unknown_values: user.unknown_values(),
+                };
+                // SAFETY: the header asks for a struct to write at `report`, as long as its
+                // `struct_size` says, or NULL.
+                unsafe { write_sized(report, value) }?;
+            }
+            *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
+            Ok(())
         })
-    }
+    })
 }
 
 fn check_capacity(name: &str, capacity: usize, needed: usize) -> Result<(), Failure> {

@@ -37,14 +37,14 @@ pub struct melu_value {
 /// The values of a user or of one item.
 ///
 /// # Safety
-/// `values` may be NULL or points to `len` values; what they point to may be
-/// read for `'a`.
+/// `values` is NULL or points to `len` values, and each value's `field` to as many bytes as
+/// it says, and so its `name` if its kind is a name; none of them change during `'a`.
 pub unsafe fn values<'a>(
     values: *const melu_value,
     len: usize,
     name: Arguments,
 ) -> Result<Vec<(&'a str, Value<'a>)>, Failure> {
-    // SAFETY: the caller says so; all of a value's fields are plain data.
+    // SAFETY: the caller promises `len` values; numbers and pointers have no invalid bits.
     let values = unsafe { slice(values, len, name) }?;
     let mut named = Vec::new();
     named.try_reserve_exact(len).map_err(|_| {
@@ -54,11 +54,11 @@ pub unsafe fn values<'a>(
         )
     })?;
     for (place, value) in values.iter().enumerate() {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller promises `field.len` bytes at `field.data`.
         let field = unsafe { value.field.text(format_args!("{name}[{place}].field")) }?;
         let value = match value.kind {
             MELU_VALUE_NAME => {
-                // SAFETY: the caller says so.
+                // SAFETY: the caller promises `name.len` bytes at `name.data` for this kind.
                 let name = unsafe { value.name.text(format_args!("{name}[{place}].name")) }?;
                 Value::Name(name)
             }
