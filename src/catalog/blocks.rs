@@ -1,24 +1,24 @@
-//! Items by blocks: which rows, and the head's inputs of them.
+//! Blocks of items: their rows, and the head's inputs for them.
 
 use crate::kernels::gather_rows;
 use crate::model::network::Inputs;
 use crate::{Catalog, Model};
 
-/// Rows that are computed together: a support set or catalogue of any size
+/// The number of rows that are computed together: a support set or catalogue of any size
 /// passes through the same few buffers, block by block.
 pub const BLOCK: usize = 96;
 
-/// Which rows of the catalogue.
+/// A selection of a catalogue's rows.
 #[derive(Clone, Copy, Debug)]
 pub enum Rows<'a> {
-    /// So many from this one on.
+    /// Consecutive rows: the first, and their number.
     From(usize, usize),
-    /// These, all of which are in the catalogue.
+    /// A list of rows, all of which are in the catalogue.
     Listed(&'a [u32]),
 }
 
 impl Rows<'_> {
-    /// How many.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         match self {
             Self::From(_, count) => *count,
@@ -26,7 +26,7 @@ impl Rows<'_> {
         }
     }
 
-    /// The catalogue's row at a place among them.
+    /// The catalogue's row at a place in the selection.
     pub fn row(&self, place: usize) -> u32 {
         match self {
             Self::From(first, _) => (first + place) as u32,
@@ -35,18 +35,18 @@ impl Rows<'_> {
     }
 }
 
-/// Room for the head's inputs of a block of items; made once, so that nothing
-/// is allocated while adapting or scoring.
+/// Buffers for the head's inputs of a block of items; allocated once, so that adapting and
+/// scoring allocate nothing.
 #[derive(Clone, Debug)]
 pub struct InputBuffers {
-    /// The items' rows, [BLOCK, item width], unless they are used where they lie.
+    /// The items' rows, [BLOCK, item width], unless they can be used in place.
     items: Vec<f32>,
     offsets: Vec<f32>,
     item_variances: Vec<f32>,
 }
 
 impl InputBuffers {
-    /// Room for a model's users.
+    /// Buffers for the heads of a model's users.
     pub fn new(model: &Model) -> Self {
         Self {
             items: vec![0.0; BLOCK * model.head_network().item_width()],
@@ -55,7 +55,7 @@ impl InputBuffers {
         }
     }
 
-    /// The inputs of a user's own head of at most [`BLOCK`] rows, and their items'
+    /// The inputs of a user's own head for at most [`BLOCK`] rows, and their items'
     /// variances.
     pub fn fill<'a>(&'a mut self, catalog: &'a Catalog, rows: Rows) -> (Inputs<'a>, &'a [f32]) {
         let count = rows.len();
@@ -64,12 +64,12 @@ impl InputBuffers {
         let items = catalog.rows().get(rows, &mut items[..count * width]);
         let offsets = numbers(catalog.offsets(), rows, offsets);
         let item_variances = numbers(catalog.item_variances(), rows, item_variances);
-        // What describes the user counts in the own head's bias.
+        // The user's inputs count in the own head's bias.
         (Inputs { items, user: &[], offsets, rows: count }, item_variances)
     }
 }
 
-/// One number for each row, from one for each item; none of an empty list.
+/// The numbers of some rows, from a list of one number for each item or from an empty one.
 fn numbers<'a>(list: &'a [f32], rows: Rows, buffer: &'a mut [f32]) -> &'a [f32] {
     match rows {
         _ if list.is_empty() => &[],

@@ -1,4 +1,4 @@
-//! What the head for choosing sees of a catalogue's items.
+//! The catalogue's items as the head for choosing takes them.
 
 use super::places;
 use crate::model::buffer::Buffer;
@@ -6,8 +6,8 @@ use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors};
 use crate::model::write_new_row;
 use crate::{Error, Model, Result};
 
-/// The weight file's own rows and neighbours of the items that it has, and what content
-/// says of the others. `None` for a model without a head for choosing.
+/// Rows and neighbours of a table's items: from the weight file for its own items, and
+/// predicted from content for others. `None` for a model without a head for choosing.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -45,7 +45,8 @@ pub fn items(model: &Model, table: &CatalogTable) -> Result<Option<ChoiceItems>>
     Ok(Some(ChoiceItems { rows, raters, neighbours, weights }))
 }
 
-/// The neighbours of items, of each its place among the file's own, by their places here.
+/// The neighbours of items, as indices into the table; `known` has each item's index in the
+/// weight file.
 fn neighbours(own: &ChoiceItems, known: &[Option<usize>]) -> Result<(Buffer<u32>, Buffer<f32>)> {
     let mut here = vec![None; own.raters.len()];
     for (item, place) in (0u32..).zip(known) {
@@ -59,7 +60,7 @@ fn neighbours(own: &ChoiceItems, known: &[Option<usize>]) -> Result<(Buffer<u32>
     let mut weights = reserve("the neighbours' weights", size)?;
     for (item, place) in (0u32..).zip(known) {
         for (other, weight) in place.iter().flat_map(|place| own.neighbours_of(*place as u32)) {
-            // Where the neighbour is not here, it is the item itself, with no weight.
+            // A neighbour that the table lacks becomes the item itself, with no weight.
             let other = here[other as usize];
             neighbours.push(other.unwrap_or(item));
             weights.push(if other.is_some() { weight } else { 0.0 });

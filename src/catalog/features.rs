@@ -1,4 +1,4 @@
-//! From what describes items to what the head sees of them.
+//! Items' features, computed from their vectors and fields.
 
 use std::ops::Range;
 
@@ -10,22 +10,23 @@ use crate::model::file::{CatalogTable, ItemVectors};
 use crate::model::network::{Inputs, LayerRows, Network, PackedNetwork};
 use crate::model::schema::Entity;
 
-/// Computes items' features, a block at a time: they do not depend on the user, so that
-/// this is done once, when a catalogue is made.
+/// Computes items' features, a block at a time. They do not depend on the user, so this is
+/// done once, when a catalogue is made.
 pub struct Features<'a> {
     model: &'a Model,
     table: &'a CatalogTable,
-    /// How much of what describes an item is its vector's.
+    /// The numbers of a description that come from the item's vector.
     vector_width: usize,
-    /// What describes each item of a block, [BLOCK, item width].
+    /// The description of each item of a block: its vector's numbers and its fields'
+    /// embeddings, [BLOCK, item width].
     described: Vec<f32>,
     body: Option<(&'a Network, PackedNetwork, LayerRows)>,
-    /// The features, where they are not the description itself.
+    /// The features, unless they are the description itself.
     features: Vec<f32>,
 }
 
 impl<'a> Features<'a> {
-    /// For the items of a table, which has the vectors that the model calls for.
+    /// For the items of a table, which must have vectors if the model needs them.
     pub fn new(model: &'a Model, table: &'a CatalogTable) -> Self {
         let config = model.config();
         let packed = |body: &Network| {
@@ -47,7 +48,7 @@ impl<'a> Features<'a> {
         }
     }
 
-    /// Those of at most [`BLOCK`] items.
+    /// The features of at most [`BLOCK`] items.
     pub fn of(&mut self, items: Range<usize>) -> &[f32] {
         let Self { model, table, vector_width, described, body, features } = self;
         let (contents, means) = (model.contents(), model.means(Entity::Item));
@@ -81,8 +82,8 @@ impl<'a> Features<'a> {
     }
 }
 
-/// Writes the features of so many items with vectors: the vector, which what describes an
-/// item begins with, and what the body made of it all.
+/// Writes the features of items with vectors: the vector, with which `described` begins for
+/// each item, and the body's outputs `made`.
 pub fn write_features(
     factors: usize,
     described: &[f32],
@@ -100,9 +101,9 @@ pub fn write_features(
 }
 
 impl ItemVectors {
-    /// Writes what an item's vector gives to its row: the vector, and
-    /// [`VECTOR_NUMBERS`] that say what else is known: bias, whether and by how
-    /// many the item was rated, and variance, each brought to about unit size.
+    /// Writes the part of an item's description that comes from its vector: the vector, and
+    /// [`VECTOR_NUMBERS`] more: bias, whether the item has raters, how many, and variance,
+    /// each scaled to about unit size.
     pub(crate) fn write_row(&self, item: usize, out: &mut [f32]) {
         let (vector, numbers) = out.split_at_mut(out.len() - VECTOR_NUMBERS);
         vector.copy_from_slice(&self.vectors[item * vector.len()..][..vector.len()]);

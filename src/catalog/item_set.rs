@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use crate::{Error, Result};
 
-/// A bit for each item; made once, so that nothing is allocated later.
+/// A set with a bit for each item; only [`ItemSet::new`] allocates.
 #[derive(Clone, Debug)]
 pub struct ItemSet(Vec<u64>);
 
 impl ItemSet {
-    /// An empty set of a catalogue of so many items.
+    /// An empty set for a catalogue of `items` items.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -23,28 +23,28 @@ impl ItemSet {
         Ok(Self(bits))
     }
 
-    /// Takes all items out.
+    /// Removes all items.
     pub fn clear(&mut self) {
         self.0.fill(0);
     }
 
-    /// Puts all items in.
+    /// Inserts all items.
     pub fn fill(&mut self) {
         self.0.fill(u64::MAX);
     }
 
-    /// Puts an item in, which must be of the catalogue.
+    /// Inserts an item, which must be in the catalogue.
     pub fn insert(&mut self, item: u32) {
         self.0[item as usize / 64] |= 1 << (item % 64);
     }
 
-    /// Takes an item out, which must be of the catalogue.
+    /// Removes an item, which must be in the catalogue.
     pub fn remove(&mut self, item: u32) {
         self.0[item as usize / 64] &= !(1 << (item % 64));
     }
 
-    /// The items of a range that are not in, in ascending order; the range must be of the
-    /// catalogue.
+    /// The items of a range that are not in the set, in ascending order; the range must be in
+    /// the catalogue.
     pub fn missing(&self, range: Range<usize>) -> impl Iterator<Item = u32> {
         let words = range.start / 64..range.end.div_ceil(64);
         words.flat_map(move |word| {
@@ -61,7 +61,7 @@ impl ItemSet {
         })
     }
 
-    /// Whether the item, which must be of the catalogue, is in.
+    /// Whether the set contains an item, which must be in the catalogue.
     pub fn contains(&self, item: u32) -> bool {
         self.0[item as usize / 64] >> (item % 64) & 1 == 1
     }

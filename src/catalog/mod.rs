@@ -20,8 +20,8 @@ use crate::{Error, Model, Result};
 
 /// Items with their features, known by index from 0.
 ///
-/// Cloning is cheap: clones share one catalogue, which keeps its model alive.
-/// May be used from any number of threads at once.
+/// Cloning is cheap: clones share one catalogue, which keeps its model alive. It may be used
+/// from any number of threads at once.
 #[derive(Clone, Debug)]
 pub struct Catalog(Arc<Inner>);
 
@@ -32,30 +32,30 @@ struct Inner {
     /// Item indices in the order of their ids, for [`Catalog::find`].
     by_id: Vec<u32>,
     rows: ItemRows,
-    /// Who knows which of them, where the model can tell.
+    /// The chance that people know each item, if the model has it.
     familiarity: Option<Familiarity>,
     unknown_values: usize,
 }
 
-/// An item given by its field values: nobody need have rated it.
+/// An item given by its field values; it needs no ratings.
 #[derive(Clone, Copy, Debug)]
 pub struct NewItem<'a> {
-    /// What programs call it; no two alike.
+    /// The program's own name for it, unique in the catalogue.
     pub id: &'a str,
     /// What people call it; `None` if it has no title.
     pub title: Option<&'a str>,
-    /// Its values by field name; a multi-valued field's name is repeated, and
-    /// fields of which nothing is known are left out.
+    /// Its values by field name; a multi-valued field's name is repeated, and unknown fields
+    /// are left out.
     pub values: &'a [(&'a str, Value<'a>)],
 }
 
 impl Model {
     /// The weight file's own items, ready to be scored; `None` if it has none.
     ///
-    /// Computes every item's features: make it once and share it.
+    /// This computes every item's features: make a catalogue once and share it.
     ///
     /// # Errors
-    /// As [`Catalog::from_table`].
+    /// Those of [`Catalog::from_table`].
     pub fn catalog(&self) -> Result<Option<Catalog>> {
         let table = self.contents().catalog.clone();
         table.map(|table| Catalog::from_table(self, table)).transpose()
@@ -63,8 +63,8 @@ impl Model {
 }
 
 impl Catalog {
-    /// Items given by their field values, in the precision that the model's
-    /// [`Config::catalog`](crate::model::config::Config::catalog) says.
+    /// Items given by their field values, in the precision of the model's
+    /// [`Config::catalog`](crate::model::config::Config::catalog).
     ///
     /// # Errors
     /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::Argument`] for an
@@ -74,9 +74,9 @@ impl Catalog {
         Self::build(model, table, model.config().catalog, unknown_values)
     }
 
-    /// Items whose values were looked up before: the weight file's own, or a
-    /// data folder's. In the precision that the model's
-    /// [`Config::catalog`](crate::model::config::Config::catalog) says.
+    /// Items whose values are encoded already: the weight file's own, or a data folder's. In
+    /// the precision of the model's
+    /// [`Config::catalog`](crate::model::config::Config::catalog).
     ///
     /// # Errors
     /// [`Error::Argument`] if the columns do not fit the model's fields, an id
@@ -85,8 +85,8 @@ impl Catalog {
         Self::build(model, table, model.config().catalog, 0)
     }
 
-    /// The same items in a precision of the caller's choice: in half precision they
-    /// take half the memory, and scores differ by some thousandth of their spread.
+    /// The same items in another precision. In half precision they take half the memory, and
+    /// scores change by about a thousandth of their spread.
     ///
     /// This catalogue stays as it is. All items are embedded anew.
     ///
@@ -100,13 +100,13 @@ impl Catalog {
         Self::build(self.model(), table, precision, self.unknown_values())
     }
 
-    /// This catalogue's items, at their indices, and after them more, in its precision.
+    /// This catalogue's items, at their indices, followed by more, in the same precision.
     ///
     /// This catalogue stays as it is, and so do its users. Only the added items
     /// are embedded; the others' rows are copied.
     ///
     /// # Errors
-    /// As [`Catalog::new`], also for an id that this catalogue has.
+    /// Those of [`Catalog::new`], also for an id that this catalogue has.
     pub fn extend(&self, items: &[NewItem]) -> Result<Self> {
         let old = &*self.0;
         let refuse = |problem: String| Error::argument("items", problem);
@@ -181,43 +181,43 @@ impl Catalog {
         &self.0.table
     }
 
-    /// How many items there are.
+    /// The number of items.
     pub fn len(&self) -> usize {
         self.0.table.ids.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The item's index: a binary search.
+    /// The index of the item with an id, by binary search.
     pub fn find(&self, id: &str) -> Option<u32> {
         self.0.table.ids.find(&self.0.by_id, id)
     }
 
-    /// The item's id; `None` beyond the end.
+    /// An item's id; `None` beyond the end.
     pub fn id(&self, item: u32) -> Option<&str> {
         self.0.table.ids.get(item as usize)
     }
 
-    /// The item's title, where the catalogue has titles.
+    /// An item's title; `None` beyond the end, or if the catalogue has no titles.
     pub fn title(&self, item: u32) -> Option<&str> {
         self.0.table.titles.as_ref()?.get(item as usize)
     }
 
-    /// How many of the items' values the model's vocabularies lack.
+    /// The number of items' values that the model's vocabularies lack.
     pub fn unknown_values(&self) -> usize {
         self.0.unknown_values
     }
 
-    /// What the rows are kept in.
+    /// The precision of the rows.
     pub fn precision(&self) -> Precision {
         self.0.rows.precision()
     }
 
-    /// What tells its model from others as [`Model::fingerprint`] does, in this
-    /// catalogue's precision.
+    /// The fingerprint of the model and this catalogue's precision; see
+    /// [`Model::fingerprint`].
     pub(crate) fn fingerprint(&self) -> u64 {
         self.model().fingerprint_in(self.precision())
     }
@@ -227,41 +227,41 @@ impl Catalog {
         &self.0.rows
     }
 
-    /// What is added to the head's output for each item; empty without vectors.
+    /// The offset of the head's output for each item; empty without vectors.
     pub(crate) fn offsets(&self) -> &[f32] {
         self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.bias)
     }
 
-    /// See [`ItemVectors::variance`]; empty without vectors.
+    /// Each item's [`ItemVectors::variance`]; empty without vectors.
     pub(crate) fn item_variances(&self) -> &[f32] {
         self.0.table.vectors.as_ref().map_or(&[], |vectors| &vectors.variance)
     }
 
-    /// What the head for choosing sees of the items, where the model has one.
+    /// The items for the head for choosing; `None` for a model without one.
     pub(crate) fn choice(&self) -> Option<&ChoiceItems> {
         self.0.table.choice.as_ref()
     }
 
-    /// The items as vectors: a row of so many numbers for each, one after another; `None`
+    /// The items as vectors: their rows, one after another, and the width of a row; `None`
     /// for a model that orders by predicted rating.
     ///
-    /// The product of a row and [`User::vector`](crate::User::vector) is an item's score,
-    /// without what the neighbours of the answers add and without the predicted rating: an
-    /// index of these rows finds candidates by their inner product with a user's vector, and
-    /// [`User::score`](crate::User::score) says their scores. A row is the item's vector, its
-    /// bias, and 1 if nobody chose it in training.
+    /// The inner product of a row and [`User::vector`](crate::User::vector) is the item's
+    /// score, but for the parts from neighbours of the user's answers and from the predicted
+    /// rating. So an index of these rows finds candidates by inner product, and
+    /// [`User::score`](crate::User::score) computes their scores. A row is the item's vector,
+    /// its bias, and 1 if nobody chose it in training.
     pub fn item_vectors(&self) -> Option<(&[f32], usize)> {
         let width = self.model().choice()?.row_width();
         Some((&self.choice()?.rows, width))
     }
 
-    /// How many people chose or rated an item in training; `None` beyond the end, or for a
-    /// model that does not know.
+    /// The number of people who chose or rated an item in training; `None` beyond the end, or
+    /// if the model does not have it.
     pub fn raters(&self, item: u32) -> Option<u32> {
         self.all_raters()?.get(item as usize).copied()
     }
 
-    /// The same of all items.
+    /// The number of raters of each item, if the model has it.
     pub(crate) fn all_raters(&self) -> Option<&[u32]> {
         let table = &self.0.table;
         match (&table.choice, &table.vectors) {
@@ -271,15 +271,15 @@ impl Catalog {
         }
     }
 
-    /// Who knows which of the items, where the model can tell.
+    /// The chance that people know each item, if the model has it.
     pub(crate) fn familiarity(&self) -> Option<&Familiarity> {
         self.0.familiarity.as_ref()
     }
 
-    /// Writes the chance that a person of whom nothing is known knows each item.
+    /// Writes the chance that an unknown person knows each item.
     ///
-    /// Where the model cannot tell, it is the item's number of raters, divided by
-    /// the largest; without any all are 1, since nothing tells the items apart.
+    /// If the model does not have it, the item's number of raters, divided by the largest,
+    /// takes its place; without these, all are 1.
     pub(crate) fn popularity(&self, popularity: &mut [f32]) {
         match (&self.0.familiarity, self.all_raters()) {
             (Some(familiarity), _) => familiarity.known(familiarity.shares(), popularity),
@@ -293,12 +293,12 @@ impl Catalog {
         }
     }
 
-    /// Whether the other is this one, or a clone of it.
+    /// Whether both are the same catalogue, or clones of it.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether all items are below the length.
+    /// Refuses items that are not in the catalogue.
     pub(crate) fn check(&self, items: &[u32]) -> Result<()> {
         let len = self.len();
         match items.iter().position(|&item| item as usize >= len) {
@@ -308,7 +308,7 @@ impl Catalog {
     }
 }
 
-/// The items by their field values, and how many values the vocabularies lack.
+/// Encodes items given by their field values, and counts values that the vocabularies lack.
 fn read(model: &Model, items: &[NewItem]) -> Result<(CatalogTable, usize)> {
     let fields = &model.config().item_fields;
     let mut columns: Vec<ColumnBuilder> =
@@ -332,12 +332,13 @@ fn read(model: &Model, items: &[NewItem]) -> Result<(CatalogTable, usize)> {
     Ok((table, unknown_values))
 }
 
-/// What a catalogue has of items that were added to those before.
+/// The parts of a catalogue to which items were added.
 struct Added {
+    /// The added items.
     table: CatalogTable,
-    /// Their indices among themselves, in the order of their ids.
+    /// Their indices in this table, in the order of their ids.
     by_id: Vec<u32>,
-    /// The rows before, and then theirs.
+    /// The rows of the items before, followed by theirs.
     rows: ItemRows,
 }
 
@@ -350,7 +351,7 @@ impl Added {
         let by_id = ids.sorted().map_err(refuse)?;
         // Both numbers may be large in a small file, but their product is memory.
         let width = config.feature_width().unwrap_or(0);
-        let mut rows = before.with_room(ids.len().saturating_mul(width))?;
+        let mut rows = before.copy_with_capacity(ids.len().saturating_mul(width))?;
         if table.vectors.is_none() {
             table.vectors = vectors(model, &table);
         }
@@ -375,7 +376,8 @@ impl Added {
     }
 }
 
-/// Two lists of items by their ids as one; those of the second begin at `start`.
+/// Merges two lists of items in the order of their ids; the second list's indices begin at
+/// `start`.
 fn merge(ids: &Strings, first: &[u32], second: &[u32], start: u32) -> Vec<u32> {
     let id = |item: u32| ids.get(item as usize);
     let mut merged = Vec::with_capacity(first.len() + second.len());
@@ -390,8 +392,8 @@ fn merge(ids: &Strings, first: &[u32], second: &[u32], start: u32) -> Vec<u32> {
     merged
 }
 
-/// The vectors of the items: the weight file's own of those that it has, and
-/// what the content foretells of the others. `None` for a model without vectors.
+/// The items' vectors: from the weight file for its own items, and predicted from content
+/// for others. `None` for a model without vectors.
 fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
     let ItemPrior { prior, variance } = model.contents().item_prior.as_ref()?;
     let (fields, factors) = (&model.config().item_fields, model.config().factors);
@@ -425,7 +427,7 @@ fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
     })
 }
 
-/// Who knows which of the items: nobody knows those that the weight file lacks.
+/// The chance that people know each item: 0 for those that the weight file lacks.
 fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
     let contents = model.contents();
     let (familiarity, own) = (contents.familiarity.as_ref()?, contents.catalog.as_ref()?);
@@ -435,7 +437,7 @@ fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
     Some(familiarity.select(table.ids.iter().map(places(&own.ids))))
 }
 
-/// The place of an id among the weight file's own, which differ.
+/// A look-up of an id's place in a list of different ids.
 pub(crate) fn places(own: &Strings) -> impl Fn(&str) -> Option<usize> {
     let sorted = own.sorted().unwrap_or_default();
     move |id| Some(own.find(&sorted, id)? as usize)

@@ -1,4 +1,4 @@
-//! The catalogue's rows, in the precision that they are kept in.
+//! The catalogue's rows in single or half precision.
 
 use crate::catalog::blocks::Rows;
 use crate::kernels::{gather_rows, narrow, prefer_large_pages, widen, widen_rows};
@@ -9,14 +9,14 @@ use crate::{Error, Result};
 /// [`Config::feature_width`](crate::model::config::Config::feature_width)].
 #[derive(Debug)]
 pub enum ItemRows {
-    /// The numbers themselves.
+    /// Single precision.
     Single(Vec<f32>),
-    /// The halves nearest to them, as their bits.
+    /// Half precision: the bits of the halves nearest to the numbers.
     Half(Vec<u16>),
 }
 
 impl ItemRows {
-    /// No row as yet.
+    /// No rows.
     pub fn new(precision: Precision) -> Self {
         match precision {
             Precision::Single => Self::Single(Vec::new()),
@@ -24,7 +24,7 @@ impl ItemRows {
         }
     }
 
-    /// What the numbers are kept in.
+    /// The precision of the numbers.
     pub fn precision(&self) -> Precision {
         match self {
             Self::Single(_) => Precision::Single,
@@ -32,16 +32,16 @@ impl ItemRows {
         }
     }
 
-    /// A copy with room for so many more numbers.
-    pub fn with_room(&self, numbers: usize) -> Result<Self> {
+    /// A copy with capacity for so many more numbers.
+    pub fn copy_with_capacity(&self, numbers: usize) -> Result<Self> {
         Ok(match self {
             Self::Single(rows) => Self::Single(longer(rows, numbers)?),
             Self::Half(rows) => Self::Half(longer(rows, numbers)?),
         })
     }
 
-    /// Adds a row; or returns the first of its numbers that is beyond the precision,
-    /// and leaves the rows unusable.
+    /// Adds a row. Fails with the first of its numbers that exceeds the precision's range,
+    /// and then leaves the rows unusable.
     pub fn push(&mut self, row: &[f32]) -> Result<(), f32> {
         match self {
             Self::Single(rows) => rows.extend_from_slice(row),
@@ -54,8 +54,8 @@ impl ItemRows {
         Ok(())
     }
 
-    /// Some rows in single precision, each as wide as `buffer` has room for so many:
-    /// where they lie, or in the buffer.
+    /// Some rows in single precision, either in place or copied to `buffer`, whose length is
+    /// the rows' number times their width.
     pub fn get<'a>(&'a self, rows: Rows, buffer: &'a mut [f32]) -> &'a [f32] {
         let width = buffer.len() / rows.len().max(1);
         match (self, rows) {
@@ -100,9 +100,9 @@ mod tests {
         for (precision, size, error) in
             [(Precision::Single, 4, 0.0), (Precision::Half, 2, 1.0 / 2048.0)]
         {
-            let mut rows = ItemRows::new(precision).with_room(30).unwrap();
+            let mut rows = ItemRows::new(precision).copy_with_capacity(30).unwrap();
             (0..10).for_each(|item| rows.push(&row(item)).unwrap());
-            let mut rows = rows.with_room(15).unwrap();
+            let mut rows = rows.copy_with_capacity(15).unwrap();
             (10..15).for_each(|item| rows.push(&row(item)).unwrap());
             assert_eq!(rows.precision(), precision);
             assert_eq!(bytes(&rows), 45 * size);

@@ -8,26 +8,26 @@ use crate::model::schema::Column;
 use crate::user::adapt::RidgeSolver;
 use crate::{Catalog, Error, Result, User};
 
-/// Solves for one user's vector after another; nothing is allocated after it was made.
+/// Solves for one user's vector at a time; only [`VectorSolver::new`] allocates.
 #[derive(Clone, Debug)]
 pub struct VectorSolver {
     /// 1 over the root of the prior precision, `[width]`.
     scale: Vec<f64>,
-    /// Where the user starts, `[width]`.
+    /// The user's prior mean, `[width]`.
     start: Vec<f64>,
     solver: RidgeSolver,
 }
 
 impl VectorSolver {
-    /// For vectors of so many numbers.
+    /// A solver for vectors of `width` numbers.
     pub fn new(width: usize) -> Self {
         Self { scale: vec![0.0; width], start: vec![0.0; width], solver: RidgeSolver::new(width) }
     }
 
-    /// Writes the vector of a user who starts at `start` and gave these answers: items'
-    /// places among `rows`, [items, row width], and targets.
+    /// Writes the vector of a user with the prior mean `start` and these answers: indices of
+    /// items in `rows`, [items, row width], and targets.
     ///
-    /// `false` if the numbers are beyond what floats can hold.
+    /// Returns `false` if the numbers exceed the range of floats.
     pub fn solve(
         &mut self,
         head: &ChoiceHead,
@@ -49,9 +49,9 @@ impl VectorSolver {
         solved && are_finite(vector)
     }
 
-    /// Writes the covariance of a user's vector with answers on these items, by their places
-    /// among `rows`, [width, width], in units of an answer's variance; `work` is as large.
-    /// All is 0 if the numbers are beyond what floats can hold.
+    /// Writes the covariance of a user's vector given answers on these items, which are
+    /// indices in `rows`: [width, width], in units of an answer's variance; `work` is as
+    /// large. All is 0 if the numbers exceed the range of floats.
     pub fn covariance(
         &mut self,
         head: &ChoiceHead,
@@ -71,7 +71,7 @@ impl VectorSolver {
         }
     }
 
-    /// Gives the answers to the solver, as far as they lie from what the start says.
+    /// Gives the answers to the solver, less their predictions from the prior mean.
     fn take(
         &mut self,
         head: &ChoiceHead,
@@ -106,27 +106,28 @@ impl VectorSolver {
 /// A user's vector for choosing.
 #[derive(Clone, Debug)]
 pub struct ChoiceUser {
-    /// Where the user starts, `[width]`.
+    /// The user's prior mean, `[width]`.
     start: Vec<f32>,
-    /// What rows are multiplied by, `[row width]`.
+    /// The vector that rows are multiplied by, `[row width]`.
     vector: Vec<f32>,
 }
 
-/// What a user's vector is found in, and their items are scored in.
+/// The scratch memory for a user's vector and the scores that follow from it.
 #[derive(Clone, Debug)]
 pub struct ChoiceScratch {
     solver: VectorSolver,
-    /// What the neighbours of the answers add to items' scores, by item in ascending
+    /// The sums that neighbours of the answers add to items' scores, by item in ascending
     /// order.
     sums: Vec<(u32, f32)>,
     /// The state of the user whose answers these are.
     sums_of: Option<u64>,
-    /// A user's vector with another exposure, while a list is made.
+    /// The user's vector with the exposure of the list that is being made.
     exposed: Vec<f32>,
 }
 
 impl ChoiceScratch {
-    /// For a catalogue's users; `None` for a model without a head for choosing.
+    /// Scratch memory for a catalogue's users; `None` for a model without a head for
+    /// choosing.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -144,7 +145,7 @@ impl ChoiceScratch {
         Ok(Some(scratch))
     }
 
-    /// Makes sure that what the neighbours of so many answers add has a place.
+    /// Reserves capacity for the sums of the neighbours of so many answers.
     pub(super) fn reserve(&mut self, answers: usize, items: &ChoiceItems) -> Result<()> {
         let size = answers.saturating_mul(items.neighbours_each());
         let more = size.saturating_sub(self.sums.len());
@@ -152,8 +153,7 @@ impl ChoiceScratch {
         self.sums.try_reserve_exact(more).map_err(refuse)
     }
 
-    /// Adds up what the neighbours of a user's answers add to items' scores, unless these
-    /// are the last user's still; the user's state is `state`.
+    /// Computes the sums for a user in this state, unless they are there already.
     fn add_up(
         &mut self,
         head: &ChoiceHead,
@@ -189,7 +189,7 @@ impl ChoiceScratch {
 }
 
 impl ChoiceUser {
-    /// A user who gave no answers; `None` for a model without a head for choosing.
+    /// A user without answers; `None` for a model without a head for choosing.
     pub fn new(catalog: &Catalog, columns: &[Column], row: usize) -> Option<Self> {
         let model = catalog.model();
         let (head, priors) = (model.choice()?, model.contents().choice.as_ref()?);
@@ -209,14 +209,14 @@ impl ChoiceUser {
         head.finish(&mut self.vector, 0);
     }
 
-    /// What rows are multiplied by, `[row width]`.
+    /// The vector that rows are multiplied by, `[row width]`.
     pub fn vector(&self) -> &[f32] {
         &self.vector
     }
 }
 
 impl User {
-    /// Adapts the vector for choosing; whether it is finite.
+    /// Adapts the vector for choosing, and returns whether it is finite.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -244,8 +244,8 @@ impl User {
         Ok(are_finite(&choice.vector) && sums.all(|sum| sum.is_finite()))
     }
 
-    /// What scores the items of the user's catalogue for choosing, with an exposure of 1 as
-    /// it was trained; `None` if they are ordered by predicted rating.
+    /// The scoring of the user's catalogue by the head for choosing; an exposure of 1 is as
+    /// trained. `None` if items are ordered by predicted rating.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -265,9 +265,9 @@ impl User {
         Ok(Some(ChoiceScoring { head, items, vector: &scratch.exposed, sums: &scratch.sums }))
     }
 
-    /// Writes the covariance of the vector for choosing, before [`ChoiceHead::finish`],
-    /// `[width, width]`, in units of an answer's variance, and whether there is one; `work`
-    /// is as large.
+    /// Writes the covariance of the vector for choosing, before [`ChoiceHead::finish`]:
+    /// `[width, width]`, in units of an answer's variance; `work` is as large. Returns
+    /// whether there is one.
     pub(super) fn choice_covariance(
         &self,
         scratch: &mut Option<ChoiceScratch>,
@@ -284,13 +284,13 @@ impl User {
     }
 }
 
-/// What decides the scores for choosing, but for predicted ratings: several threads may
-/// read it at once.
+/// A user's scoring by the head for choosing, without predicted ratings; several threads
+/// may read it at once.
 #[derive(Clone, Copy, Debug)]
 pub struct ChoiceScoring<'a> {
     /// The head.
     pub head: &'a ChoiceHead,
-    /// What it sees of the items.
+    /// The items' rows and neighbours.
     pub items: &'a ChoiceItems,
     vector: &'a [f32],
     sums: &'a [(u32, f32)],
@@ -302,7 +302,7 @@ impl<'a> ChoiceScoring<'a> {
         self.sums.iter().filter(|(_, sum)| *sum != 0.0).map(|(item, _)| *item)
     }
 
-    /// Scores some rows, all of which are in the catalogue, without predicted ratings.
+    /// Scores rows of the catalogue, without predicted ratings.
     pub fn score(&self, rows: Rows, scores: &mut [f32]) {
         let width = self.vector.len();
         match rows {
@@ -330,13 +330,13 @@ impl<'a> ChoiceScoring<'a> {
         }
     }
 
-    /// What a predicted rating adds to a score.
+    /// The part of a score that comes from a predicted rating.
     pub fn of_rating(&self, rating: f32) -> f32 {
         let [lowest, highest] = self.head.rating_range;
         self.head.rating * rating.max(lowest).min(highest)
     }
 
-    /// The most that any predicted rating may add.
+    /// The largest part that can come from a predicted rating.
     pub fn most_of_rating(&self) -> f32 {
         let [lowest, highest] = self.head.rating_range;
         self.of_rating(lowest).max(self.of_rating(highest))

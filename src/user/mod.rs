@@ -26,16 +26,16 @@ use crate::user::profile::Profile;
 use crate::user::scratch::{LocalSolver, rated_set};
 use crate::{Catalog, Error, Model, Result};
 
-/// A user has a place for so many ratings from the beginning.
+/// The capacity of a new user's lists of ratings.
 const FIRST_RATINGS: usize = 64;
 
 /// A user of one catalogue, whose head adapts to their ratings.
 ///
-/// A user is what is known of them: profile, ratings, and adapted head, some 3 KB with the
-/// default recipe. What a call computes in is a [`Scratch`] of the caller's: with one that has
-/// served as many ratings before, [`User::adapt`] allocates nothing up to 64 ratings or as
-/// many as the user had before, and [`User::score`] and [`User::recommend_into`] allocate
-/// nothing. Keeps its catalogue alive. May be read from any number of threads at once.
+/// A user holds a profile, ratings and the adapted head, some 3 KB with the default recipe.
+/// Calls compute in a [`Scratch`] of the caller's. With one that has served as many ratings
+/// before, [`User::adapt`] allocates nothing for up to 64 ratings, or as many as the user
+/// had before; [`User::score`] and [`User::recommend_into`] never allocate. A user keeps its
+/// catalogue alive, and may be read from any number of threads at once.
 #[derive(Clone, Debug)]
 pub struct User {
     catalog: Catalog,
@@ -45,13 +45,13 @@ pub struct User {
     unknown_values: usize,
     rated: Vec<u32>,
     ratings: Vec<f32>,
-    /// Ratings that the user was loaded with, of items that the catalogue lacks.
+    /// Ratings of items that the catalogue lacks, from when the user was loaded.
     absent: Vec<(Box<str>, f32)>,
     own_head: OwnHead,
     /// The vector for choosing, where the model has a head for it.
     choice: Option<ChoiceUser>,
-    /// Tells what this user is adapted to from all that this or others are or were: by it a
-    /// scratch knows the last user again. Clones share it until they change.
+    /// A number of this user as adapted now, which no other user and no other state has: by
+    /// it a scratch recognises its last user. Clones share it until they change.
     state: u64,
 }
 
@@ -62,8 +62,8 @@ fn new_state() -> u64 {
 }
 
 impl User {
-    /// A user of whom a profile is known: values by field name, in any order;
-    /// fields of which nothing is known are left out.
+    /// A user with a profile: values by field name, in any order; unknown fields are
+    /// left out.
     ///
     /// # Errors
     /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::OutOfMemory`].
@@ -79,8 +79,8 @@ impl User {
         Ok(Self { unknown_values, profile: Profile::new(profile), ..user })
     }
 
-    /// A user whose values were looked up before: a row of a data folder's
-    /// users, one column for each of the model's user fields.
+    /// A user whose values are encoded already: a row of a data folder's users, with one
+    /// column for each of the model's user fields.
     ///
     /// # Errors
     /// [`Error::Argument`] if the columns do not fit the model's fields or end
@@ -134,11 +134,11 @@ impl User {
         self.catalog.model()
     }
 
-    /// The head as it stands, where it started or adapted, as [`Model::head`] has it.
+    /// The head in its current state, in the order of [`Model::head`].
     ///
-    /// What describes the user is the same for all items, and a user keeps what its
-    /// weights learn in the first layer's bias; here it is with the weights again, as
-    /// exactly as a float tells two biases apart.
+    /// The user's own inputs are the same for all items, so a user keeps what their weights
+    /// learn in the first layer's bias. Here it is moved back to the weights, as exactly as
+    /// floats tell two biases apart.
     pub fn head(&self) -> Vec<f32> {
         let (model, own) = (self.model(), &self.own_head);
         model.head_network().parameters_with_user(
@@ -187,16 +187,15 @@ impl User {
         self.profile.values().filter(is_unknown).collect()
     }
 
-    /// Adapts the head to these ratings, from where it started: what was adapted
-    /// before is replaced.
+    /// Adapts the head to these ratings, from its start; they replace all ratings before.
     ///
     /// Ratings are in the training data's unit; with clicks, 0 or 1. An item
     /// that is listed twice counts twice.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is not one rating an item, or for a scratch of another
+    /// [`Error::Argument`] if the slices differ in length, or for a scratch of another
     /// catalogue, [`Error::ItemIndex`], [`Error::Rating`], and [`Error::OutOfMemory`]: the
-    /// user is as before. [`Error::Diverged`] if the learning rate is too large for these
+    /// user is unchanged. [`Error::Diverged`] if the learning rate is too large for these
     /// ratings: the user is reset.
     pub fn adapt(&mut self, items: &[u32], ratings: &[f32], scratch: &mut Scratch) -> Result<()> {
         self.check(items, ratings)?;
@@ -299,7 +298,7 @@ impl User {
         Err(Error::Diverged { work: "the local update", problem })
     }
 
-    /// Adapts the head for ratings; whether it is finite.
+    /// Adapts the head for ratings, and returns whether it is finite.
     fn adapt_head(&mut self, items: &[u32], ratings: &[f32], scratch: &mut Scratch) -> bool {
         if !self.model().has_ratings() {
             return true;
@@ -330,8 +329,8 @@ impl User {
         }
     }
 
-    /// The posterior of the user's head for ratings, which is the last user's still or is
-    /// computed anew; `None` with gradient steps.
+    /// The posterior of the user's head for ratings, computed anew unless the scratch holds
+    /// it already; `None` with gradient steps.
     fn posterior<'a>(
         &self,
         local: &'a mut LocalSolver,
@@ -341,14 +340,14 @@ impl User {
         let LocalSolver::Ridge { posterior, of } = local else { return None };
         if *of != Some(self.state) {
             let Self { catalog, rated, ratings, .. } = self;
-            // It was solved before, when the user adapted.
+            // This cannot fail: it was solved before, when the user adapted.
             self.own_head.solve(catalog, rated, ratings, posterior, inputs, workspace);
             *of = Some(self.state);
         }
         Some(posterior)
     }
 
-    /// Forgets the ratings: the head is where it started.
+    /// Forgets the ratings, and returns the head to its start.
     pub fn reset(&mut self) {
         self.forget_ratings();
         self.own_head.reset();
@@ -357,8 +356,8 @@ impl User {
         }
     }
 
-    /// The user's vector: what the rows of [`Catalog::item_vectors`] are multiplied by, and
-    /// as long; `None` for a model that orders by predicted rating.
+    /// The user's vector, by which the rows of [`Catalog::item_vectors`] are multiplied and
+    /// which is as long; `None` for a model that orders by predicted rating.
     pub fn vector(&self) -> Option<&[f32]> {
         self.choice.as_ref().map(ChoiceUser::vector)
     }
@@ -389,8 +388,8 @@ impl User {
     }
 }
 
-/// How fast each of the head's parameters learns: by its rate, or by its variance before
-/// any rating. Of the first layer's alone, where there are rates.
+/// How fast each of the head's parameters learns: its learning rate, or its prior variance.
+/// With rates, of the first layer's parameters alone.
 fn speed(model: &Model) -> impl Fn(usize) -> f64 + use<'_> {
     let bias = model.head_network().layers()[0].bias.start;
     move |place| match &model.config().local {

@@ -14,7 +14,7 @@ enum OwnedValue {
 }
 
 impl Profile {
-    /// Of these values.
+    /// A copy of these values.
     pub fn new(values: &[(&str, Value)]) -> Self {
         let owned = values.iter().map(|(field, value)| {
             let value = match *value {
@@ -27,7 +27,7 @@ impl Profile {
         Self(owned.collect())
     }
 
-    /// Of one row of the fields' columns, by name where there are names.
+    /// The values of one row of the fields' columns, by name where there are names.
     pub fn of_row(
         fields: &[Field],
         vocabularies: &[Option<Vocabulary>],

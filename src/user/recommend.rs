@@ -1,4 +1,4 @@
-//! The best of a catalogue for a user.
+//! The best items of a catalogue for a user.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::user::ChoiceScoring;
 use crate::user::score::Scoring;
 use crate::{Catalog, Error, Result, Scratch, User, threads};
 
-/// An item, its score, and what the user would rate it.
+/// An item with its score and its predicted rating.
 ///
 /// Ordered best first: by falling score, then by index. A score that is not a
 /// number is worse than any other.
@@ -20,32 +20,32 @@ use crate::{Catalog, Error, Result, Scratch, User, threads};
 pub struct Recommendation {
     /// The item's index in the catalogue.
     pub item: u32,
-    /// What it was ordered by: see [`User::score`], or with [`Order::Rating`] the predicted
-    /// rating.
+    /// The score, by which items are ordered: see [`User::score`]. With [`Order::Rating`] it
+    /// is the predicted rating.
     pub score: f32,
-    /// The predicted rating: see [`User::predict`]. NaN of a model that was trained without
+    /// The predicted rating: see [`User::predict`]. NaN for a model that was trained without
     /// ratings.
     pub rating: f32,
-    /// Its standard deviation: see [`User::predict_with_deviations`]. NaN where the model
-    /// knows none.
+    /// The rating's standard deviation: see [`User::predict_with_deviations`]. NaN for a
+    /// model that knows none.
     pub deviation: f32,
 }
 
 impl Recommendation {
-    /// Of an item with this score, before its rating is predicted.
+    /// An item with this score, before its rating is predicted.
     pub const fn new(item: u32, score: f32) -> Self {
         Self { item, score, rating: f32::NAN, deviation: f32::NAN }
     }
 }
 
-/// What a score is worth: what is not a number is worth least.
+/// The score as it is compared: NaN ranks last.
 fn rank(score: f32) -> f32 {
     if score.is_nan() { f32::NEG_INFINITY } else { score }
 }
 
 impl Ord for Recommendation {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Adding 0 makes the two zeros one.
+        // Adding 0 makes -0 and 0 equal.
         let falling = (rank(other.score) + 0.0).total_cmp(&(rank(self.score) + 0.0));
         falling.then(self.item.cmp(&other.item))
     }
@@ -65,13 +65,13 @@ impl PartialEq for Recommendation {
 
 impl Eq for Recommendation {}
 
-/// What recommendations are ordered by.
+/// The order of recommendations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// How likely the user is to choose the item and to like it: see [`User::score`].
+    /// By how likely the user is to choose the item and to like it: see [`User::score`].
     #[default]
     Score,
-    /// What the user would rate the item: see [`User::predict`].
+    /// By predicted rating: see [`User::predict`].
     Rating,
 }
 
@@ -105,31 +105,31 @@ impl fmt::Debug for Filter<'_> {
 /// Which items are recommended, and in what order.
 #[derive(Clone, Copy, Debug)]
 pub struct RecommendOptions<'a> {
-    /// The only items to recommend, in any order, as a search or an index of
-    /// [`Catalog::item_vectors`] found them; `None` for the whole catalogue. An item that
-    /// is listed twice counts once.
+    /// The only items to recommend, in any order, such as the results of a search or of an
+    /// index of [`Catalog::item_vectors`]; `None` for the whole catalogue. An item that is
+    /// listed twice counts once.
     pub among: Option<&'a [u32]>,
-    /// Items that neighbours of the user's answers speak for or against may be recommended
-    /// too where `among` lacks them: an index of vectors does not find them all. With them,
-    /// the best of enough candidates are the best of the whole catalogue.
+    /// Adds the neighbours of the user's answers to `among`: an index of vectors does not
+    /// find them all. With them, the best of enough candidates are the best of the whole
+    /// catalogue.
     pub add_neighbours: bool,
     /// Items to leave out, in any order.
     pub leave_out: &'a [u32],
     /// Lets only some of the other items into the list; `None` lets all.
     pub filter: Option<Filter<'a>>,
-    /// What the user rated is left out too, unless this is set.
+    /// Keeps items that the user rated; they are left out otherwise.
     pub keep_rated: bool,
-    /// What the list is ordered by.
+    /// The order of the list.
     pub order: Order,
-    /// How much it counts that an item is much chosen: 1 as trained, 0 not at all, and in
-    /// between in part. For services that want less popular items. It changes the order by
+    /// The weight of an item's exposure, that is, of how often it was chosen: 1 as trained,
+    /// 0 for none. A lower weight brings up less popular items. It changes the order by
     /// score alone.
     pub exposure: f32,
-    /// Items with fewer raters in training are left out. Of a model that does not know
-    /// them, none is.
+    /// Leaves out items with fewer raters in training; none, if the model does not know its
+    /// items' raters.
     pub min_raters: u32,
-    /// At least so many places go to items that nobody chose in training, if there are as
-    /// many: the best of them take the last places of others.
+    /// The least number of places for items that nobody chose in training, if there are as
+    /// many: the best of them replace the last of the others.
     pub new_items: usize,
 }
 
@@ -163,7 +163,7 @@ impl RecommendOptions<'_> {
         user.catalog.check(self.leave_out)
     }
 
-    /// Puts all that is not to be recommended to a user into a set.
+    /// Collects all items that must not be recommended to a user.
     fn leave_out(&self, rated: &[u32], choice: Option<ChoiceScoring>, left_out: &mut ItemSet) {
         match self.among {
             None => left_out.clear(),
@@ -183,13 +183,13 @@ impl User {
     /// The `k` best items of the catalogue, or of a list, best first; of equal ones the one
     /// with the lower index first. Fewer if there are no more.
     ///
-    /// What `best` held is replaced; nothing is allocated where its capacity
-    /// is enough.
+    /// The contents of `best` are replaced; nothing is allocated if its capacity is large
+    /// enough.
     ///
     /// # Errors
     /// [`Error::ItemIndex`] if a listed item is not in the catalogue; [`Error::Argument`] for
-    /// an exposure that is not finite, an order by ratings of a model that was trained
-    /// without, or a scratch of another catalogue; [`Error::OutOfMemory`].
+    /// an exposure that is not finite, an order by ratings with a model that was trained
+    /// without them, or a scratch of another catalogue; [`Error::OutOfMemory`].
     pub fn recommend(
         &self,
         k: usize,
@@ -204,8 +204,8 @@ impl User {
         Ok(())
     }
 
-    /// [`User::recommend`] into a slice, as many as there is room for. Returns how
-    /// many it found; what comes after them is not touched.
+    /// [`User::recommend`] into a slice, at most as many as it holds. Returns how many it
+    /// found; elements after them are not touched.
     ///
     /// # Errors
     /// Those of [`User::recommend`].
@@ -218,14 +218,14 @@ impl User {
         self.recommend_by_threads(1, options, best, scratch)
     }
 
-    /// [`User::recommend_into`], by so many threads: the calling one and others that
-    /// end with the call, at most 256 and one for each 96 items of the catalogue or of the
-    /// list. 0 is as good as 1.
+    /// [`User::recommend_into`] with several threads: the calling one and others that end
+    /// with the call, at most 256 and one for each 96 items of the catalogue or of the list.
+    /// 0 means 1.
     ///
-    /// The result is the same for any number, to the last bit. Each thread beyond
-    /// the first takes some 50 microseconds to start, a block's buffers, and as much room as
-    /// `best` is long; one for which there is no memory, or that the system does not
-    /// start, is done without.
+    /// The result is the same for any number, to the last bit. Each thread beyond the first
+    /// takes some 50 microseconds to start, and the memory of a block's buffers and of a list
+    /// as long as `best`. Threads that cannot be started, or for which memory is short, are
+    /// left out.
     ///
     /// # Errors
     /// Those of [`User::recommend`].
@@ -243,7 +243,7 @@ impl User {
         Ok(count)
     }
 
-    /// Finds the best items, and says how many; their ratings are not predicted yet.
+    /// Finds the best items, and returns how many; their ratings are not predicted yet.
     fn search(
         &self,
         threads: usize,
@@ -308,7 +308,7 @@ impl User {
         Ok(found.finish(is_new))
     }
 
-    /// Predicts the ratings of what was recommended.
+    /// Predicts the ratings of recommended items.
     fn add_ratings(&self, best: &mut [Recommendation], scratch: &mut Scratch) {
         if !self.model().has_ratings() {
             return;
@@ -329,24 +329,25 @@ impl User {
     }
 }
 
-/// How many raters each item has, if it matters and is known.
+/// Each item's number of raters, if it matters and is known.
 fn raters(catalog: &Catalog, min_raters: u32, new_items: usize) -> Option<&[u32]> {
     if min_raters == 0 && new_items == 0 { None } else { catalog.all_raters() }
 }
 
-/// A pass over the catalogue, in which threads take one step after another.
+/// A pass over the catalogue, which threads share step by step.
 struct Search<'a> {
     scoring: Scoring<'a>,
     left_out: &'a ItemSet,
     filter: Option<Filter<'a>>,
-    /// Whether there are so few items besides those left out that they are looked for.
+    /// Whether items are given as a list, so that few are not left out.
     is_listed: bool,
-    /// How many raters each item has, if it matters; and the fewest of one that is found.
+    /// Each item's number of raters, if it matters.
     raters: Option<&'a [u32]>,
+    /// The smallest number of raters of an item that is found.
     min_raters: u32,
-    /// So many blocks are taken at once.
+    /// The number of blocks that a thread takes at once.
     step: usize,
-    /// The first block that nobody has taken.
+    /// The first step that no thread has taken.
     next: AtomicUsize,
 }
 
@@ -384,7 +385,8 @@ impl Search<'_> {
                     score(block, found);
                     continue;
                 };
-                // Ratings are predicted only of items that any rating could bring up.
+                // Ratings are predicted only for items that the highest rating could lift
+                // into the list.
                 let mut without = [0.0; BLOCK];
                 let without = &mut without[..block.len()];
                 choice.score(block, without);
@@ -400,7 +402,7 @@ impl Search<'_> {
         listed.finish(|items| score(items, found));
     }
 
-    /// Offers an item that may be recommended.
+    /// Offers an item, unless it must not be recommended.
     fn offer(&self, candidate: Recommendation, found: &mut Found) {
         if self.left_out.contains(candidate.item) {
             return;
@@ -426,14 +428,14 @@ impl Search<'_> {
     }
 }
 
-/// Items that are yet to be scored.
+/// Items that wait to be scored as a block.
 struct Listed {
     items: [u32; BLOCK],
     count: usize,
 }
 
 impl Listed {
-    /// Takes up an item; a whole block is scored.
+    /// Adds an item; a full block is scored.
     fn push(&mut self, item: u32, score: impl FnOnce(Rows)) {
         self.items[self.count] = item;
         self.count += 1;
@@ -442,6 +444,7 @@ impl Listed {
         }
     }
 
+    /// Scores the last items.
     fn finish(&mut self, score: impl FnOnce(Rows)) {
         if self.count > 0 {
             score(Rows::Listed(&self.items[..self.count]));
@@ -453,7 +456,7 @@ impl Listed {
 /// The best of all items, and the best of those that nobody chose.
 struct Found<'a> {
     all: Best<'a>,
-    /// As many as there are places for.
+    /// No more than the places reserved for them.
     new: Best<'a>,
 }
 
@@ -462,27 +465,27 @@ impl<'a> Found<'a> {
         Self { all: Best::new(all), new: Best::new(new) }
     }
 
-    /// What is below it in [`rank`] need not be offered.
+    /// The lowest [`rank`] that need be offered.
     fn bar(&self) -> f32 {
         self.all.bar.min(self.new.bar)
     }
 
-    /// Takes what another thread found.
+    /// Adds the items that another thread found.
     fn take(&mut self, others: &Self) {
         let Self { all, new } = others;
-        all.room[..all.found].iter().for_each(|found| self.all.offer(*found));
-        new.room[..new.found].iter().for_each(|found| self.new.offer(*found));
+        all.heap[..all.found].iter().for_each(|found| self.all.offer(*found));
+        new.heap[..new.found].iter().for_each(|found| self.new.offer(*found));
     }
 
-    /// Puts them in order, and says how many there are: new items that have places kept
-    /// for them are put in place of the last others.
+    /// Sorts them, and returns how many there are; new items replace the last of the others
+    /// in the places reserved for them.
     fn finish(self, is_new: impl Fn(u32) -> bool) -> usize {
         let Self { all, new } = self;
         let (best, count) = all.finish();
         let (new, places) = new.finish();
         let best = &mut best[..count];
         let there = best.iter().filter(|found| is_new(found.item)).count();
-        // Those that are there already are the best of the new ones.
+        // New items that are in the list already are the best of all new ones.
         let (mut place, missing) = (count, places.saturating_sub(there));
         for candidate in new[..places].iter().skip(there).take(missing).rev() {
             while place > 0 && is_new(best[place - 1].item) {
@@ -497,67 +500,67 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The best of what was offered, as many as there is room for.
+/// The best of the items offered, in a heap of fixed capacity.
 struct Best<'a> {
-    /// Once it is full, a heap with the worst on top.
-    room: &'a mut [Recommendation],
+    /// Once it is full, a heap with the worst item on top.
+    heap: &'a mut [Recommendation],
     found: usize,
-    /// What is below it in [`rank`] need not be offered.
+    /// The lowest [`rank`] that need be offered.
     bar: f32,
 }
 
 impl<'a> Best<'a> {
-    /// Without room, nothing is worth an offer.
-    fn new(room: &'a mut [Recommendation]) -> Self {
-        let bar = if room.is_empty() { f32::INFINITY } else { f32::NEG_INFINITY };
-        Self { room, found: 0, bar }
+    /// An empty heap. With a capacity of 0, no item need be offered.
+    fn new(heap: &'a mut [Recommendation]) -> Self {
+        let bar = if heap.is_empty() { f32::INFINITY } else { f32::NEG_INFINITY };
+        Self { heap, found: 0, bar }
     }
 
     /// Whether there is a free place, or a worse one.
     fn would_take(&self, candidate: Recommendation) -> bool {
-        self.found < self.room.len() || self.room.first().is_some_and(|worst| candidate < *worst)
+        self.found < self.heap.len() || self.heap.first().is_some_and(|worst| candidate < *worst)
     }
 
     fn offer(&mut self, candidate: Recommendation) {
         if !self.would_take(candidate) {
             return;
         }
-        if self.found == self.room.len() {
-            self.room[0] = candidate;
-            sift_down(self.room, 0);
+        if self.found == self.heap.len() {
+            self.heap[0] = candidate;
+            sift_down(self.heap, 0);
         } else {
-            self.room[self.found] = candidate;
+            self.heap[self.found] = candidate;
             self.found += 1;
-            if self.found < self.room.len() {
+            if self.found < self.heap.len() {
                 return;
             }
-            heapify(self.room);
+            heapify(self.heap);
         }
-        self.bar = rank(self.room[0].score);
+        self.bar = rank(self.heap[0].score);
     }
 
-    /// Puts them in order, and says how many there are.
+    /// Sorts them, and returns them with their number.
     fn finish(self) -> (&'a mut [Recommendation], usize) {
-        let full = self.found == self.room.len();
-        let best = &mut self.room[..self.found];
+        let full = self.found == self.heap.len();
+        let best = &mut self.heap[..self.found];
         if !full {
             heapify(best);
         }
-        // What is worst goes to the end, until the heap is used up.
+        // The worst item of the heap goes to its end, until the heap is empty.
         for last in (1..best.len()).rev() {
             best.swap(0, last);
             sift_down(&mut best[..last], 0);
         }
-        (self.room, self.found)
+        (self.heap, self.found)
     }
 }
 
-/// Puts the worst on top, and so on below.
+/// Makes a heap with the worst item on top.
 fn heapify(best: &mut [Recommendation]) {
     (0..best.len() / 2).rev().for_each(|parent| sift_down(best, parent));
 }
 
-/// Lets an element of a heap, whose children are heaps, sink to its place.
+/// Moves an element down to its place; both its children are heaps.
 fn sift_down(heap: &mut [Recommendation], mut parent: usize) {
     while let Some(child) =
         (2 * parent + 1..heap.len().min(2 * parent + 3)).max_by_key(|&child| heap[child])

@@ -1,4 +1,4 @@
-//! Users as bytes, to be kept until they come back.
+//! Users as bytes, to be stored between sessions.
 //!
 //! Numbers are little endian; a *string* is its length in bytes (`u32`), and
 //! then its UTF-8.
@@ -7,10 +7,10 @@
 //! | --- | --- |
 //! | mark | the eight bytes `melu-usr` |
 //! | version | `u32`, 1 |
-//! | fingerprint | `u64`, of the model with a catalogue in the user's one's precision: see [`Model::fingerprint`] |
+//! | fingerprint | `u64`, of the model and the precision of the user's catalogue: see [`Model::fingerprint`] |
 //! | profile | `u32` count, and for each value: the field, a string; a byte 0, 1 or 2; and a name (string), an index (`u32`) or a number (`f32`) |
 //! | ratings | `u32` count, and for each: the item's id, a string; the rating, `f32` |
-//! | head | `u32` count, and its numbers, `f32`: the model's tensors in their order, without the first layer's weights for what describes the user; what those learned is in its bias |
+//! | head | `u32` count, and its numbers, `f32`: the model's tensors in their order, without the first layer's weights of the user's inputs, whose updates are in its bias |
 //! | checksum | `u64`, XXH64 with the seed 0 of all bytes before it |
 
 use xxhash_rust::xxh64::xxh64;
@@ -23,15 +23,15 @@ use crate::{Catalog, Error, Model, Result, Scratch, User};
 const MARK: &[u8; 8] = b"melu-usr";
 const VERSION: u32 = 1;
 
-/// A user that was loaded, and what became of them.
+/// A loaded user, with what changed on the way.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The user.
     pub user: User,
-    /// The user was saved by another model, or with a catalogue in another precision;
-    /// the head was adapted anew from the ratings.
+    /// Whether the head was adapted anew from the ratings, as the user was saved with another
+    /// model or a catalogue in another precision.
     pub adapted_anew: bool,
-    /// How many of the ratings are of items that the catalogue lacks.
+    /// The number of ratings of items that the catalogue lacks.
     pub missing_items: usize,
 }
 
@@ -78,13 +78,13 @@ impl User {
 
     /// A user from the bytes of [`User::save`], into any catalogue.
     ///
-    /// Of the model that saved them, and with a catalogue in the same precision, the
-    /// user scores the same bits as before. Else the head is adapted anew; values of the
-    /// profile that it has no use for count as unknown. Ratings of items that the catalogue lacks
-    /// are kept and saved again, until the user is adapted or reset.
+    /// With the same model and a catalogue in the same precision, the user's scores are
+    /// the same bits as before. Otherwise the head is adapted anew, and profile values that
+    /// the model cannot use count as unknown. Ratings of items that the catalogue lacks are
+    /// kept and saved again, until the user is adapted or reset.
     ///
     /// # Errors
-    /// [`Error::SavedUser`] if the bytes are no saved user, or not whole;
+    /// [`Error::SavedUser`] if the bytes are not a complete saved user;
     /// [`Error::Rating`] and [`Error::Diverged`] if another model cannot learn
     /// from the ratings; [`Error::Argument`] for a scratch of another catalogue.
     pub fn load(catalog: &Catalog, bytes: &[u8], scratch: &mut Scratch) -> Result<Loaded> {
@@ -120,7 +120,7 @@ impl User {
     }
 }
 
-/// The values that a model can use, and how many it cannot.
+/// The values that a model can use, and the number of those that it cannot.
 fn usable<'a>(
     model: &Model,
     values: &[(&'a str, Value<'a>)],
@@ -156,7 +156,7 @@ fn refuse(problem: impl Into<String>) -> Error {
     Error::SavedUser { problem: problem.into() }
 }
 
-/// What the bytes say.
+/// The contents of a saved user.
 struct Saved<'a> {
     fingerprint: u64,
     profile: Vec<(&'a str, Value<'a>)>,
@@ -181,7 +181,7 @@ impl<'a> Saved<'a> {
         let (content, _) = checksum.ok_or_else(|| refuse("the bytes are cut or were changed"))?;
         let mut rest = Bytes(content);
         let fingerprint = u64::from(rest.number()?) | u64::from(rest.number()?) << 32;
-        // The counts are not believed: every element is there before it is kept.
+        // Counts are not trusted: nothing is allocated before its bytes were read.
         let mut profile = Vec::new();
         for _ in 0..rest.number()? {
             let field = rest.string()?;
@@ -211,7 +211,7 @@ impl<'a> Saved<'a> {
     }
 }
 
-/// Bytes that are still to be read.
+/// The bytes not yet read.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -227,7 +227,7 @@ impl<'a> Bytes<'a> {
         Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte)))
     }
 
-    /// A number that can be reckoned with.
+    /// A finite number.
     fn float(&mut self) -> Result<f32> {
         let number = f32::from_bits(self.number()?);
         match number.is_finite() {

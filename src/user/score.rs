@@ -1,4 +1,4 @@
-//! Scores of items, predicted ratings, and how far ratings may lie from them.
+//! Scores of items, predicted ratings and their deviations.
 
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::model::network::LayerRows;
@@ -7,10 +7,10 @@ use crate::user::adapt::{Forward, PackedHead};
 use crate::{Catalog, Error, Result, Scratch, User};
 
 impl User {
-    /// Scores some items: `scores[i]` is that of `items[i]`, by which recommendations are
-    /// ordered. It tells how likely the user is to choose the item and to like it, in a unit
-    /// of its own; of a model without a head for choosing it is the predicted rating, before
-    /// it is clipped to the scale.
+    /// Scores items: `scores[i]` is the score of `items[i]`, by which recommendations are
+    /// ordered. It measures how likely the user is to choose the item and to like it, in a
+    /// unit of its own. For a model without a head for choosing it is the predicted
+    /// rating before it is clipped to the scale.
     ///
     /// # Errors
     /// [`Error::ItemIndex`]; [`Error::Argument`] if the slices differ in length, or for a
@@ -22,10 +22,10 @@ impl User {
         self.score_blocks(blocks, scores, scratch)
     }
 
-    /// Scores the whole catalogue: `scores[i]` is that of item `i`, as [`User::score`] has it.
+    /// Scores the whole catalogue: `scores[i]` is the score of item `i`; see [`User::score`].
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is not one score an item, or for a scratch of another
+    /// [`Error::Argument`] if there is not one score for each item, or for a scratch of another
     /// catalogue; and [`Error::OutOfMemory`].
     pub fn score_all(&self, scores: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         let len = self.catalog.len();
@@ -35,8 +35,8 @@ impl User {
         self.score_blocks(blocks, scores, scratch)
     }
 
-    /// Predicts what the user would rate some items if they tried them: `ratings[i]` is that
-    /// of `items[i]`, in the training data's unit, or with clicks a probability. Predictions are
+    /// Predicts ratings: `ratings[i]` is what the user would rate `items[i]` if they tried
+    /// it, in the training data's unit, or with clicks a probability. Predictions are
     /// clipped to the model's scale: see [`Output::range`](crate::model::loss::Output::range).
     ///
     /// # Errors
@@ -54,11 +54,11 @@ impl User {
         Ok(())
     }
 
-    /// Predicts what half of the ratings would be at most, that the user might give to some
-    /// items: the errors of these medians are least where they count by their size, and not
-    /// by their square. On a grid of ratings a median is one of them.
+    /// Predicts the medians of the ratings that the user might give: they minimise the mean
+    /// absolute error, and [`User::predict`] the mean squared error. If ratings are on a
+    /// grid, so are the medians.
     ///
-    /// Of a model that knows no better, and with clicks, they are the predicted ratings.
+    /// For a model without medians, and with clicks, they are the predicted ratings.
     ///
     /// # Errors
     /// Those of [`User::predict`].
@@ -75,12 +75,12 @@ impl User {
         Ok(())
     }
 
-    /// Predicts ratings, and says how far each may lie from what the user would say:
-    /// `deviations[i]` is the standard deviation of that of `items[i]`, in the ratings'
-    /// unit. With clicks it is that of the probability.
+    /// Predicts ratings with their deviations: `deviations[i]` is the standard deviation of
+    /// the user's rating of `items[i]` around the prediction, in the ratings' unit. With
+    /// clicks it is that of the probability.
     ///
-    /// It counts how little is known of the user, how little of the item, and
-    /// what nobody can know. See [`Model::has_deviations`](crate::Model::has_deviations).
+    /// It takes in the uncertainty about the user and about the item, and the noise of
+    /// ratings. See [`Model::has_deviations`](crate::Model::has_deviations).
     ///
     /// # Errors
     /// Those of [`User::predict`], and [`Error::Argument`] if the model knows no
@@ -102,8 +102,8 @@ impl User {
         Ok(())
     }
 
-    /// Writes the deviations of predicted ratings of items, all of which are in the
-    /// catalogue; NaN of a model that knows none.
+    /// Writes the deviations of predicted ratings of items in the catalogue; NaN for a model
+    /// that knows none.
     pub(super) fn deviate_listed(
         &self,
         items: &[u32],
@@ -130,8 +130,7 @@ impl User {
         }
     }
 
-    /// Predicts ratings of items, all of which are in the catalogue, and clips them to the
-    /// model's scale.
+    /// Predicts ratings of items in the catalogue, clipped to the model's scale.
     pub(super) fn predict_listed(&self, items: &[u32], ratings: &mut [f32], scratch: &mut Scratch) {
         let Scratch { inputs, workspace, packed, .. } = scratch;
         let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice: None };
@@ -143,7 +142,7 @@ impl User {
         ratings.iter_mut().for_each(|rating| *rating = output.clip(*rating));
     }
 
-    /// Scores blocks of items, all of which are in the catalogue.
+    /// Scores blocks of items in the catalogue.
     fn score_blocks<'a>(
         &self,
         blocks: impl Iterator<Item = Rows<'a>>,
@@ -160,7 +159,7 @@ impl User {
         Ok(())
     }
 
-    /// The head for ratings on the way forward.
+    /// The head for ratings, ready for the forward pass.
     pub(super) fn forward<'a>(&'a self, packed: &'a mut PackedHead) -> Forward<'a> {
         let network = self.model().user_head_network();
         packed.pack(network, &self.own_head, self.state);
@@ -168,28 +167,29 @@ impl User {
     }
 }
 
-fn check_length(argument: &'static str, items: usize, room: usize) -> Result<()> {
-    match room == items {
-        true => Ok(()),
-        false => {
-            Err(Error::argument(argument, format!("there is room for {room} of {items} items")))
-        }
+/// Refuses an output that has not one element for each item.
+pub(super) fn check_length(argument: &'static str, items: usize, len: usize) -> Result<()> {
+    if len == items {
+        return Ok(());
     }
+    Err(Error::argument(
+        argument,
+        format!("its length is {len}; {items}, one an item, is expected"),
+    ))
 }
 
-/// What decides the scores: several threads may read it at once.
+/// All that a user's scores depend on; several threads may read it at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
     pub catalog: &'a Catalog,
-    /// The user's own head for ratings as it stands.
+    /// The user's own head for ratings.
     pub head: Forward<'a>,
-    /// The user's vector for choosing; predicted ratings are the scores without.
+    /// The user's scoring by the head for choosing; without it, scores are predicted ratings.
     pub choice: Option<ChoiceScoring<'a>>,
 }
 
 impl Scoring<'_> {
-    /// Scores one block of items, all of which are in the catalogue, in buffers of
-    /// this user.
+    /// Scores one block of items in the catalogue.
     pub fn score_block(
         &self,
         rows: Rows,

@@ -1,4 +1,4 @@
-//! What a call computes in.
+//! Scratch memory for calls.
 
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
@@ -7,37 +7,38 @@ use crate::user::adapt::{GradientSolver, OwnHead, PackedHead, Posterior, Set, Wo
 use crate::user::choice::ChoiceScratch;
 use crate::{Catalog, Error, Recommendation, Result};
 
-/// What [`User`](crate::User) computes in: no part of a user, so that users weigh little.
+/// Scratch memory for the calls of a [`User`](crate::User), apart from users so that these
+/// stay small.
 ///
-/// One serves any number of users of its catalogue, one call at a time: make one for each
-/// thread, and nothing is allocated while users adapt and are served, up to as many ratings
-/// as it has served at once. It remembers what it computed of the last user, so that a call
-/// after another for one user is faster in the same scratch; results do not depend on it.
+/// A scratch serves any number of users of its catalogue, one call at a time. With one for
+/// each thread, users adapt and are served without allocations, for up to as many ratings as
+/// the scratch has served before. It remembers intermediate results of the last user, which
+/// makes several calls for one user faster; results do not depend on it.
 ///
-/// With a model of the default recipe it takes some 400 KB, and a bit for each item.
+/// With a model of the default recipe it takes some 400 KB, and one bit for each item.
 #[derive(Clone, Debug)]
 pub struct Scratch {
     pub(super) catalog: Catalog,
     pub(super) inputs: InputBuffers,
     pub(super) workspace: Workspace,
-    /// The last deep head.
+    /// The last deep head, packed.
     pub(super) packed: PackedHead,
     pub(super) local: LocalSolver,
-    /// For the head for choosing, where the model has one.
+    /// Scratch memory of the head for choosing, where the model has one.
     pub(super) choice: Option<ChoiceScratch>,
     /// Items to leave out of a recommendation.
     pub(super) left_out: ItemSet,
-    /// New items that have places kept for them.
+    /// The new items found for the places that are reserved for them.
     pub(super) new_items: Vec<Recommendation>,
 }
 
-/// How a head for ratings adapts.
+/// The solver by which a head for ratings adapts.
 #[derive(Clone, Debug)]
 pub(super) enum LocalSolver {
     Gradient(GradientSolver),
     Ridge {
         posterior: Posterior,
-        /// The state of the user of whom it is.
+        /// The state of the user whose posterior it is.
         of: Option<u64>,
     },
 }
@@ -71,7 +72,7 @@ impl Scratch {
         })
     }
 
-    /// Makes sure that there is a place for all that adapting to so many ratings needs.
+    /// Reserves all memory that adapting to so many ratings needs.
     pub(super) fn reserve(&mut self, ratings: usize) -> Result<()> {
         let model = self.catalog.model();
         if let (Some(choice), Some(items)) = (&mut self.choice, self.catalog.choice()) {
@@ -86,7 +87,7 @@ impl Scratch {
         }
     }
 
-    /// Whether it is for the users of a catalogue.
+    /// Refuses a scratch of another catalogue.
     pub(super) fn check(&self, catalog: &Catalog) -> Result<()> {
         if self.catalog.is(catalog) {
             return Ok(());
@@ -96,8 +97,8 @@ impl Scratch {
     }
 }
 
-/// Items as a user's own head sees them with a rating for each, at most [`BLOCK`] of them;
-/// `targets` holds the ratings in the head's units.
+/// At most [`BLOCK`] items with a rating each, as inputs of a user's own head; the ratings
+/// are written to `targets` in the head's units.
 pub(super) fn rated_set<'a>(
     buffers: &'a mut InputBuffers,
     catalog: &'a Catalog,
@@ -115,8 +116,8 @@ pub(super) fn rated_set<'a>(
 }
 
 impl OwnHead {
-    /// Solves for a linear head that is adapted to these ratings, from where it starts;
-    /// `false` if the numbers are beyond what floats can hold.
+    /// Solves for a linear head that is adapted to these ratings. Returns `false` if the
+    /// numbers exceed the range of floats.
     pub(super) fn solve(
         &self,
         catalog: &Catalog,

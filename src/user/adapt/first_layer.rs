@@ -11,20 +11,19 @@ use crate::kernels::{
 };
 use crate::model::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
 
-/// What the first layer has become, in terms of the support set's rows.
+/// The first layer's updates, in terms of the support set's rows.
 #[derive(Clone, Debug, Default)]
 pub struct FirstLayer {
     /// Products of the rows with each other, and a 1 for the bias, [rows, rows + 1].
     products: Vec<f32>,
     /// The sums at the start, [rows, outputs].
     start: Vec<f32>,
-    /// How much of each row the weights have, and what was added to the bias,
-    /// [rows + 1, outputs].
+    /// C: the coefficients of each row, and the update of the bias, [rows + 1, outputs].
     coefficients: Vec<f32>,
 }
 
 impl FirstLayer {
-    /// Room for support sets of up to [`BLOCK`] rows.
+    /// Memory for support sets of up to [`BLOCK`] rows.
     pub fn new(network: &Network) -> Self {
         let outputs = network.layers()[0].outputs;
         Self {
@@ -40,7 +39,7 @@ impl FirstLayer {
         steps > 1 && rows <= BLOCK && rows < 2 * network.item_width()
     }
 
-    /// Begins where the user's local updates start.
+    /// Begins at the start of the user's local updates.
     pub fn begin(&mut self, network: &Network, start: &PackedNetwork, inputs: Inputs) {
         let (rows, width) = (inputs.rows, inputs.rows + 1);
         let items = Matrix::dense(inputs.items, rows, network.item_width());
@@ -67,9 +66,9 @@ impl FirstLayer {
         }
     }
 
-    /// Goes back to where it started by the share `back`, and then against the
-    /// gradient: `deltas` are the loss's derivatives by the layer's sums, and the
-    /// rates those of weights and bias.
+    /// Moves by the share `back` towards the start, and then takes a gradient step: `deltas`
+    /// are the loss's derivatives by the layer's sums, and `rates` the learning rates of
+    /// weights and bias.
     pub fn step(&mut self, rows: usize, deltas: &[f32], rates: [f32; 2], back: f32) {
         let outputs = deltas.len() / rows;
         let coefficients = &mut self.coefficients[..(rows + 1) * outputs];
@@ -82,8 +81,8 @@ impl FirstLayer {
         add_scaled_rows(bias, -bias_rate, Matrix::dense(deltas, rows, outputs));
     }
 
-    /// Writes the layer's weights and bias into `head`; whether they are known to be
-    /// finite, as of [`Network::step`].
+    /// Writes the layer's weights and bias into `head`. Returns whether they are known to be
+    /// finite, like [`Network::step`].
     pub fn finish(
         &self,
         network: &Network,

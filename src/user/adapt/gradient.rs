@@ -9,17 +9,17 @@ use crate::model::config::GradientSteps;
 use crate::model::loss::Output;
 use crate::model::network::{Begin, LayerRows, Network};
 
-/// What gradient steps are computed in, besides the layers' rows.
+/// The solver by gradient steps, with its memory besides the layers' rows.
 #[derive(Clone, Debug)]
 pub struct GradientSolver {
     settings: GradientSteps,
     /// The first layer while several steps are taken.
     first_layer: FirstLayer,
-    /// Ratings that are more than a block: a step is over all of them.
+    /// The support set, if it is larger than a block: each step takes all of it.
     pub support: SupportSet,
 }
 
-/// Every layer's outputs, and the loss's derivatives by every layer's sums.
+/// The memory of forward and backward passes through a head.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     /// Every layer's output.
@@ -29,7 +29,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// A block of rows on its way through heads of these layers.
+    /// Memory for a block of rows and heads of these layers.
     pub fn new(network: &Network) -> Self {
         let rows = || LayerRows::new(network, BLOCK);
         Self { activations: rows(), deltas: rows() }
@@ -37,7 +37,7 @@ impl Workspace {
 }
 
 impl GradientSolver {
-    /// For heads of these layers.
+    /// A solver for heads of these layers.
     pub fn new(network: &Network, settings: GradientSteps) -> Self {
         let first_layer = match settings.steps {
             2.. => FirstLayer::new(network),
@@ -46,15 +46,15 @@ impl GradientSolver {
         Self { settings, first_layer, support: SupportSet::default() }
     }
 
-    /// Takes steps from where the head starts on: `support`, or where there is none, the
+    /// Takes gradient steps from the head's start on `support`, or if that is `None`, on the
     /// solver's own set.
     ///
-    /// A step is `parameter -= rate * gradient` of the mean loss over the support
-    /// set, for all of the head at once. With a pull, that step counts `n / (n +
-    /// pull)` for `n` ratings, and the way back to the start the rest. An empty
-    /// support set changes nothing. `network` is that of users' own heads.
+    /// A step is `parameter -= rate * gradient` of the mean loss over the support set, for
+    /// all of the head at once. With a pull and `n` ratings, the step is weighted by `n / (n
+    /// + pull)`, and the step back to the start by the rest. An empty support set changes
+    /// nothing. `network` is that of users' own heads.
     ///
-    /// `false` if the head is beyond what floats can hold.
+    /// Returns `false` if the head exceeds the range of floats.
     pub fn adapt(
         &mut self,
         network: &Network,
@@ -78,10 +78,10 @@ impl GradientSolver {
         deltas.resize(network, rows);
         let share = 1.0 / rows as f32;
         let (step_share, back) = settings.shares(rows);
-        // Whether the first layer is left for the end.
+        // Whether the first layer's weights are written only at the end.
         let apart = FirstLayer::pays(network, rows, settings.steps);
         let layers = usize::from(apart)..network.layers().len();
-        // Where the parameters begin that every step writes.
+        // The first of the parameters that every step writes.
         let stepped = if apart { network.layers()[0].bias.end } else { 0 };
         if apart {
             first_layer.begin(network, own.packed_start(), inputs);
@@ -113,7 +113,7 @@ impl GradientSolver {
                 first_layer.step(rows, deltas, rates, back);
             }
             let (head, start) = own.change();
-            // The first step need not copy the start: it goes on from there.
+            // The first step reads the start itself instead of a copy.
             let begin = if step == 0 { Begin::At(start) } else { Begin::Kept };
             if step > 0 && back > 0.0 {
                 pull_towards(&mut head[stepped..], back, &start[stepped..]);
@@ -133,13 +133,13 @@ impl GradientSolver {
         if apart {
             finite &= first_layer.finish(network, inputs, start, head);
         }
-        // No step was so large that a number could be beyond floats, or it must be seen.
+        // Only if a step was so large that a number may have overflowed, all are checked.
         finite || are_finite(head)
     }
 }
 
 impl GradientSteps {
-    /// What a gradient step and the way back to the start count, with so many
+    /// The weights of a gradient step and of the step back to the start, with so many
     /// ratings.
     pub(crate) fn shares(&self, ratings: usize) -> (f32, f32) {
         let ratings = ratings as f32;

@@ -1,36 +1,36 @@
-//! A user's own head, and how it is read.
+//! A user's own head, and its forward pass.
 
 use std::sync::Arc;
 
 use crate::kernels::Aligned;
 use crate::model::network::{Inputs, LayerRows, Network, PackedNetwork};
 
-/// A user's own head: the model's without weights for what describes the user, whose part
-/// of the first layer counts in its bias.
+/// A user's own head: the model's without the weights of the user's inputs, whose updates
+/// are in the first layer's bias.
 #[derive(Clone, Debug)]
 pub struct OwnHead {
-    /// The head as it stands.
+    /// The head's current parameters.
     numbers: Aligned,
-    /// Where local updates start: most users share it.
+    /// The parameters at the start of local updates; most users share them.
     start: Arc<Vec<f32>>,
-    /// The same for the way forward; without layers where nothing reads it. Users share its
-    /// weights.
+    /// The start packed for the forward pass, or without layers if nothing reads it. Users
+    /// share its weights.
     packed_start: PackedNetwork,
-    /// Whether the head stands where it starts.
+    /// Whether the head is at its start.
     at_start: bool,
     /// The user's part of the first layer's sums.
     user_sums: Vec<f32>,
-    /// How fast the first layer's bias learns for all that describes the user: by its rate
-    /// in gradient steps, or by its variance before any rating.
+    /// How fast the first layer's bias learns for all of the user's inputs: its learning rate
+    /// in gradient steps, or its prior variance.
     bias_speed: f64,
 }
 
-/// A head on the way forward, which several threads may go at once.
+/// A head for the forward pass, which several threads may take at once.
 #[derive(Clone, Copy, Debug)]
 pub enum Forward<'a> {
     /// A linear head's numbers, and the user's part of its output.
     Linear(&'a [f32], f32),
-    /// The layers of a deep one.
+    /// A deep head's packed layers.
     Deep(&'a PackedNetwork),
 }
 
@@ -54,8 +54,8 @@ impl Forward<'_> {
 }
 
 impl OwnHead {
-    /// A head that starts at `start`, and is packed so, unless it is linear and takes no
-    /// gradient steps.
+    /// A head at its start; `packed_start` is `start` packed, and has no layers if the head
+    /// is linear and takes no gradient steps.
     pub fn new(
         start: Arc<Vec<f32>>,
         packed_start: PackedNetwork,
@@ -66,23 +66,23 @@ impl OwnHead {
         Self { numbers, start, packed_start, at_start: true, user_sums, bias_speed }
     }
 
-    /// The head as it stands.
+    /// The head's current parameters.
     pub fn numbers(&self) -> &[f32] {
         &self.numbers
     }
 
-    /// The head as it stands, to be changed, and where it starts.
+    /// The head's parameters, to be changed, and its start.
     pub fn change(&mut self) -> (&mut [f32], &[f32]) {
         self.at_start = false;
         (&mut self.numbers, &self.start)
     }
 
-    /// Where local updates start.
+    /// The parameters at the start of local updates.
     pub fn start(&self) -> &[f32] {
         &self.start
     }
 
-    /// The same as the way forward reads it.
+    /// The start packed for the forward pass.
     pub fn packed_start(&self) -> &PackedNetwork {
         &self.packed_start
     }
@@ -97,19 +97,19 @@ impl OwnHead {
         self.bias_speed
     }
 
-    /// Goes back to where local updates start.
+    /// Returns to the start of local updates.
     pub fn reset(&mut self) {
         self.at_start = true;
         self.numbers.copy_from_slice(&self.start);
     }
 
-    /// The head where it starts, on the way forward.
+    /// The head at its start, for the forward pass.
     pub fn start_forward(&self, network: &Network) -> Forward<'_> {
         self.forward_from(network, &self.start, &self.packed_start)
     }
 
-    /// The head as it stands, on the way forward; a deep one that moved is packed in
-    /// `packed`.
+    /// The current head, for the forward pass; `packed` holds it if it is deep and not at its
+    /// start.
     pub fn forward<'a>(&'a self, network: &Network, packed: &'a PackedHead) -> Forward<'a> {
         let packed = if self.at_start { &self.packed_start } else { &packed.network };
         self.forward_from(network, &self.numbers, packed)
@@ -128,17 +128,17 @@ impl OwnHead {
     }
 }
 
-/// A deep head that moved, as the way forward reads it.
+/// A deep head that is not at its start, packed for the forward pass.
 #[derive(Clone, Debug)]
 pub struct PackedHead {
-    /// The head; while it takes gradient steps, as it is at each.
+    /// The packed layers; during gradient steps, those of the current step.
     pub network: PackedNetwork,
-    /// The state of the user whose head it is; none while it takes steps.
+    /// The state of the user whose head it is; `None` during gradient steps.
     pub of: Option<u64>,
 }
 
 impl PackedHead {
-    /// For heads of these layers that are packed as `start` is.
+    /// Memory for heads of these layers; none if `start` has no layers.
     pub fn new(network: &Network, start: &PackedNetwork) -> Self {
         let network = match start.is_empty() {
             true => PackedNetwork::default(),
@@ -147,8 +147,8 @@ impl PackedHead {
         Self { network, of: None }
     }
 
-    /// Packs the head of a user in this state, unless it is linear, packed, or where it
-    /// starts.
+    /// Packs the head of a user in this state, unless it is linear, at its start, or packed
+    /// already.
     pub fn pack(&mut self, network: &Network, head: &OwnHead, state: u64) {
         if network.is_linear() || head.at_start || self.of == Some(state) {
             return;

@@ -1,4 +1,4 @@
-//! A linear head in closed form.
+//! The posterior of a linear head, in closed form.
 
 use super::own_head::OwnHead;
 use super::ridge::RidgeSolver;
@@ -8,38 +8,39 @@ use crate::model::config::Ridge;
 use crate::model::loss::Output;
 use crate::model::network::{LayerRows, Network};
 
-/// What is known of one user's linear head after another: its weights are independent and
-/// normal around where it starts, and a rating is normal around the head's output, with the
-/// noise's variance and a part of its item's own.
+/// The posterior of a user's linear head. A priori its weights are independent and normal
+/// around its start; a rating is normal around the head's output, with the noise's variance
+/// and a part of its item's own. It serves one user after another.
 ///
-/// With clicks, one Newton step is taken from the start: each click counts as a rating of the
-/// logit that the linearised loss is least at.
+/// With clicks, one Newton step is taken from the start: each click counts as a rating, with
+/// the logit that minimises the linearised loss.
 #[derive(Clone, Debug)]
 pub struct Posterior {
     settings: Ridge,
-    /// The prior's standard deviations of each of the head's numbers; the last is the bias's,
-    /// which is the user's own.
+    /// The prior standard deviation of each of the head's parameters; the last is the bias's,
+    /// which depends on the user.
     scale: Vec<f32>,
     solver: RidgeSolver,
 }
 
 impl Posterior {
-    /// For heads with these prior standard deviations, of all but the bias.
+    /// For heads with these prior standard deviations; the bias's is set by
+    /// [`Posterior::begin`].
     pub fn new(settings: Ridge, scale: &[f32]) -> Self {
         Self { settings, scale: scale.to_vec(), solver: RidgeSolver::new(scale.len()) }
     }
 
-    /// The noise's variance and what else a rating's depends on.
+    /// The variance of the noise, and the other settings of a rating's variance.
     pub fn settings(&self) -> &Ridge {
         &self.settings
     }
 
-    /// The prior's standard deviations.
+    /// The prior standard deviations.
     pub fn scale(&self) -> &[f32] {
         &self.scale
     }
 
-    /// Forgets the last user, and begins with one whose bias varies so much and who gave so
+    /// Forgets the last user, and begins with one with this prior variance of the bias and so
     /// many ratings.
     pub fn begin(&mut self, bias_variance: f64, ratings: usize) {
         if let Some(bias) = self.scale.last_mut() {
@@ -48,8 +49,7 @@ impl Posterior {
         self.solver.begin(ratings);
     }
 
-    /// Takes over the next block of the user's ratings; `network` is that of users' own
-    /// heads.
+    /// Adds the next block of the user's ratings; `network` is that of users' own heads.
     pub fn take(
         &mut self,
         network: &Network,
@@ -73,12 +73,12 @@ impl Posterior {
         self.solver.take(inputs.rows);
     }
 
-    /// Finds the mean; `false` if the numbers are beyond what floats can hold.
+    /// Finds the mean. Returns `false` if the numbers exceed the range of floats.
     pub fn solve(&mut self) -> bool {
         self.solver.solve()
     }
 
-    /// Writes the mean into a head; `false` if it is beyond what floats can hold.
+    /// Writes the mean into a head. Returns `false` if it exceeds the range of floats.
     pub fn write(&self, head: &mut OwnHead) -> bool {
         let (numbers, start) = head.change();
         let moved = self.scale.iter().zip(self.solver.mean());
@@ -88,9 +88,8 @@ impl Posterior {
         are_finite(numbers)
     }
 
-    /// The variance of the head's output for an item, in its own units.
-    ///
-    /// `features` are the item's, one less than the head has numbers.
+    /// The variance of the head's output for an item, in its own units. There is one feature
+    /// less than the head has parameters.
     pub fn variance(&mut self, features: &[f32]) -> f64 {
         let row = features.iter().chain([&1.0]).zip(&self.scale);
         self.solver.variance(row.map(|(feature, scale)| f64::from(*scale) * f64::from(*feature)))

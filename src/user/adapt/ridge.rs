@@ -10,27 +10,28 @@
 use crate::catalog::blocks::BLOCK;
 use crate::kernels::cholesky;
 
-/// The regression of one user at a time. Nothing is allocated after it was made.
+/// The regression of one user at a time; only [`RidgeSolver::new`] allocates.
 ///
-/// [`RidgeSolver::begin`], then for each block of answers [`RidgeSolver::rows_mut`] and
+/// Call [`RidgeSolver::begin`], then for each block of answers [`RidgeSolver::rows_mut`] and
 /// [`RidgeSolver::take`], then [`RidgeSolver::solve`].
 #[derive(Clone, Debug)]
 pub struct RidgeSolver {
     /// The answers' rows, [BLOCK, width]: all of them while `few`, else those of a block.
     rows: Vec<f64>,
-    /// How far each answer lies from what is expected without any.
+    /// The difference of each answer from its prior mean.
     residuals: Vec<f64>,
-    /// How many rows were taken.
+    /// The number of rows taken.
     taken: usize,
-    /// Whether the answers are so few that the mean is found among them.
+    /// Whether the mean is found among the answers, as they are few.
     few: bool,
-    /// The matrix that `factor` says, in its upper triangle; [width, width].
+    /// The matrix named by `factor`, factorised, in its upper triangle; [width, width].
     matrix: Vec<f64>,
     factor: Factor,
     /// The posterior mean.
     mean: Vec<f64>,
-    /// A row whose variance is asked for, and its products with the answers' rows.
+    /// The row whose variance is computed.
     row: Vec<f64>,
+    /// Its products with the answers' rows.
     products: Vec<f64>,
 }
 
@@ -45,7 +46,7 @@ enum Factor {
 }
 
 impl RidgeSolver {
-    /// A solver for so many weights.
+    /// A solver for `width` weights.
     pub fn new(width: usize) -> Self {
         let mut solver = Self {
             rows: vec![0.0; BLOCK * width],
@@ -62,7 +63,7 @@ impl RidgeSolver {
         solver
     }
 
-    /// Forgets the last user, and begins with one who gave so many answers.
+    /// Forgets the last user, and begins with one with so many answers.
     pub fn begin(&mut self, answers: usize) {
         let width = self.mean.len();
         self.taken = 0;
@@ -80,8 +81,7 @@ impl RidgeSolver {
         (&mut self.rows, &mut self.residuals)
     }
 
-    /// Takes over so many rows that were written. The answers announced at the beginning
-    /// fit one block, or all blocks but the last are full.
+    /// Adds the first `rows` rows of the block. All blocks but the last must be full.
     pub fn take(&mut self, rows: usize) {
         self.taken = if self.few { rows } else { self.taken + rows };
         if !self.few {
@@ -92,7 +92,7 @@ impl RidgeSolver {
         }
     }
 
-    /// Finds the posterior mean; `false` if the numbers are beyond what floats can hold.
+    /// Finds the posterior mean. Returns `false` if the numbers exceed the range of floats.
     pub fn solve(&mut self) -> bool {
         if !self.few {
             let solved = self.factorise_precision();
@@ -120,14 +120,14 @@ impl RidgeSolver {
         &self.mean
     }
 
-    /// The posterior variance of the product of a row and the weights, once solved; NaN if
-    /// the numbers are beyond what floats can hold.
+    /// The posterior variance of the product of a row and the weights, after
+    /// [`RidgeSolver::solve`]; NaN if the numbers exceed the range of floats.
     pub fn variance(&mut self, row: impl Iterator<Item = f64>) -> f64 {
         let (width, answers) = (self.mean.len(), self.taken);
         self.row.iter_mut().zip(row).for_each(|(to, element)| *to = element);
-        // Among the answers a row takes `answers * (width + answers / 2)` steps, by the
-        // precision `width^2 / 2` once it is factorised, which takes as many as some 2 * width
-        // / 3 rows. So few rows are asked for at once that few answers need no precision.
+        // A row takes `answers * (width + answers / 2)` steps among the answers, and `width^2 /
+        // 2` by the precision, whose factorisation costs as much as some 2 * width / 3 rows.
+        // With few answers it does not pay, as callers ask for few rows at once.
         if self.factor != Factor::OfPrecision && 2 * answers > width && !self.factorise_precision()
         {
             return f64::NAN;
@@ -143,8 +143,8 @@ impl RidgeSolver {
         (sum_of_squares(&self.row) - sum_of_squares(products)).max(0.0)
     }
 
-    /// Writes the posterior covariance, [width, width]; `work` is as large. It need not be
-    /// solved. All is NaN if the numbers are beyond what floats can hold.
+    /// Writes the posterior covariance, [width, width]; `work` is as large. It does not need
+    /// [`RidgeSolver::solve`]. All is NaN if the numbers exceed the range of floats.
     pub fn covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
         let width = self.mean.len();
         if self.factor != Factor::OfPrecision && !self.factorise_precision() {
@@ -155,7 +155,7 @@ impl RidgeSolver {
         cholesky::mirror_up(covariance, width);
     }
 
-    /// Factorises the precision: of few answers from their rows, of others once.
+    /// Factorises the precision. With few answers it is first computed from their rows.
     fn factorise_precision(&mut self) -> bool {
         let width = self.mean.len();
         if self.few {
@@ -166,7 +166,7 @@ impl RidgeSolver {
         let done = cholesky::factorise(&mut self.matrix, width);
         self.factor = if done { Factor::OfPrecision } else { Factor::None };
         if !done {
-            // So that it is not found to be better the next time.
+            // A later attempt must not succeed with what is left here.
             self.matrix.fill(f64::NAN);
         }
         done

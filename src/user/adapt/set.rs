@@ -1,4 +1,4 @@
-//! Rated items as a head sees them.
+//! Rated items as inputs of a head.
 
 use std::ops::Range;
 
@@ -9,9 +9,9 @@ use crate::{Error, Result};
 /// A support or query set, or a part of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Set<'a> {
-    /// What describes the items and the user.
+    /// The inputs of the items and of the user.
     pub inputs: Inputs<'a>,
-    /// The ratings in the head's units, one a row.
+    /// The ratings in the head's units, one for each row.
     pub targets: &'a [f32],
     /// The variance that each item's uncertain vector adds to its rating, in
     /// the head's units; empty for models without vectors.
@@ -41,7 +41,7 @@ impl<'a> Set<'a> {
     }
 }
 
-/// Some rows' numbers of a list that may be left out as a whole.
+/// The numbers of some rows; none of an empty list.
 pub fn part<'a, T>(list: &'a [T], rows: &Range<usize>) -> &'a [T] {
     if list.is_empty() { list } else { &list[rows.clone()] }
 }
@@ -64,8 +64,8 @@ impl SupportSet {
         self.item_variances.clear();
     }
 
-    /// Makes room for so many rows of this width in all, with offsets and
-    /// variances or without.
+    /// Reserves capacity for so many rows of this width in all; `vectors` says whether there
+    /// are offsets and variances.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; no row is lost.

@@ -5,19 +5,20 @@ use crate::catalog::blocks::{BLOCK, Rows};
 use crate::model::file::EvidenceTable;
 use crate::model::network::Inputs;
 use crate::user::adapt::Workspace;
-use crate::{Error, Result, Scratch, User};
+use crate::user::score::check_length;
+use crate::{Result, Scratch, User};
 
 impl User {
-    /// How far one rating alone would move the head: for each pair of item
-    /// and rating, the norm over all of the head's tensors of the gradient of
-    /// that rating's loss where the head starts, divided by the loss.
+    /// How far one rating alone would move the head: for each pair of item and rating, the
+    /// norm of the gradient of its loss by all of the head's tensors, at the head's start,
+    /// divided by the loss.
     ///
-    /// What the user was adapted to does not matter. A rating that is
-    /// predicted exactly has no such norm: `norms` gets a NaN there.
+    /// The user's own ratings do not matter. The norm of a rating that is predicted exactly
+    /// is undefined: `norms` gets a NaN.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is not one rating and one norm an item, or for a scratch
-    /// of another catalogue; [`Error::ItemIndex`], and [`Error::Rating`].
+    /// [`Error::Argument`] if the slices differ in length, or for a scratch of another
+    /// catalogue; [`Error::ItemIndex`], and [`Error::Rating`].
     pub fn gradient_norms(
         &self,
         items: &[u32],
@@ -27,16 +28,13 @@ impl User {
     ) -> Result<()> {
         self.check(items, ratings)?;
         scratch.check(&self.catalog)?;
-        if norms.len() != items.len() {
-            let problem = format!("there is room for {} of {} items", norms.len(), items.len());
-            return Err(Error::argument("norms", problem));
-        }
+        check_length("norms", items.len(), norms.len())?;
         let Self { catalog, embedding, own_head, .. } = self;
         let Scratch { inputs: buffers, workspace, .. } = scratch;
         let model = catalog.model();
         let start = own_head.start();
         let (network, output) = (model.user_head_network(), model.config().output);
-        // All of the head's tensors count, the weights for the user's part too.
+        // All of the head's tensors count, and the weights of the user's inputs too.
         let Workspace { activations, deltas } = workspace;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK)).zip(norms.chunks_mut(BLOCK));
         for ((items, ratings), norms) in blocks {
@@ -71,13 +69,13 @@ pub struct EvidenceRanking {
 }
 
 impl EvidenceRanking {
-    /// For a catalogue of `items` items.
+    /// An empty ranking for a catalogue of `items` items.
     pub fn new(items: usize) -> Self {
         Self { sums: vec![0.0; items], pairs: vec![0; items] }
     }
 
-    /// Adds one user's norms, from [`User::gradient_norms`]; those that are
-    /// not a number, and items beyond the catalogue, do not count.
+    /// Adds one user's norms, from [`User::gradient_norms`]; NaNs and items beyond the
+    /// catalogue do not count.
     pub fn add(&mut self, items: &[u32], norms: &[f32]) {
         for (&item, norm) in items.iter().zip(norms) {
             if let Some(sum) = self.sums.get_mut(item as usize).filter(|_| norm.is_finite()) {
@@ -87,9 +85,9 @@ impl EvidenceRanking {
         }
     }
 
-    /// The items that a pair was added for, best first: mean norm, divided by
-    /// the largest, times number of raters, divided by the largest. Of equal
-    /// ones the lower index stands first.
+    /// The items with at least one norm, best first: ranked by mean norm, divided by the
+    /// largest, times number of raters, divided by the largest. Of equal ones the one with
+    /// the lower index comes first.
     ///
     /// `raters` holds how many users rated each item of the catalogue.
     pub fn finish(&self, raters: &[u32]) -> EvidenceTable {

@@ -4,10 +4,9 @@ use crate::user::questions::information::Information;
 use crate::user::questions::question::{Question, best};
 use crate::{Catalog, Result, Scratch, User};
 
-/// The `count` items worth asking a user about of whom nothing is known, best
-/// first: each is the one of the greatest [`Question::worth`] after those before
-/// it were asked about, and answered by as many as know them. Fewer if nobody
-/// knows more.
+/// The `count` items most worth asking an unknown user about, best first: each has the
+/// greatest [`Question::worth`] after those before it were asked about, and answered by as
+/// many as know them. Fewer if nobody knows more.
 ///
 /// # Errors
 /// [`Error::Argument`](crate::Error::Argument) if the model has no head for choosing and

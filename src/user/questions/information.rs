@@ -1,12 +1,11 @@
-//! What an answer would tell of a user: by how much what matters of the catalogue would
-//! become surer.
+//! The information in an answer: by how much it would lower the variance of scores, of the
+//! items that matter.
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm, scale_by};
 use crate::{Catalog, Error, Result, Scratch, User};
 
-/// A user's features of the catalogue, how unsure the head is of them, and room
-/// to compute with both.
+/// The uncertainty of a user's head over the catalogue, with the memory to compute it in.
 ///
 /// With S the head's covariance and M the mean of `phi phi^T` over the
 /// catalogue's features, each item counting by how much it matters, the mean variance of
@@ -16,9 +15,9 @@ use crate::{Catalog, Error, Result, Scratch, User};
 ///
 /// With a head for choosing, it is that head: features are items' vectors, and an item
 /// matters by the chance that the user chooses it, a softmax of the scores. So questions
-/// are about what stands between the items that could come into a list. Without one, it is
-/// the head for ratings, and an item matters by the chance that the user knows it. All is
-/// in units of the head's scale.
+/// help to tell apart the items that could come into a list. Without one, it is the head
+/// for ratings, and an item matters by the chance that the user knows it. All is in units
+/// of the head's scale.
 #[derive(Clone, Debug)]
 pub struct Information {
     width: usize,
@@ -26,13 +25,15 @@ pub struct Information {
     weights: Vec<f32>,
     /// M, [width, width].
     moment: Vec<f32>,
-    /// S, [width, width], in both precisions.
+    /// S, [width, width].
     covariance: Vec<f64>,
-    single: Vec<f32>,
+    /// S in floats.
+    covariance_f32: Vec<f32>,
     /// S and S M S side by side, [width, 2 width].
     sides: Vec<f32>,
-    /// Room for [width, width].
+    /// A workspace, [width, width].
     work: Vec<f64>,
+    /// M S, [width, width].
     product: Vec<f32>,
     /// Features of a block's items, [BLOCK, width], and their answers' variances.
     rows: Vec<f32>,
@@ -40,12 +41,12 @@ pub struct Information {
     /// The rows times the sides, [BLOCK, 2 width].
     products: Vec<f32>,
     reductions: Vec<f32>,
-    /// The trace of M S: no answer can lower it by more.
+    /// The trace of M S, the most by which an answer can lower it.
     pub uncertainty: f32,
 }
 
 impl Information {
-    /// Room for the users of a catalogue; [`Information::update`] fills it.
+    /// Memory for the users of a catalogue; [`Information::update`] fills it.
     ///
     /// # Errors
     /// [`Error::Argument`] for a model without a head for choosing that adapts by gradient
@@ -66,7 +67,7 @@ impl Information {
             weights: vec![0.0; catalog.len()],
             moment: vec![0.0; width * width],
             covariance: vec![0.0; width * width],
-            single: vec![0.0; width * width],
+            covariance_f32: vec![0.0; width * width],
             sides: vec![0.0; 2 * width * width],
             work: vec![0.0; width * width],
             product: vec![0.0; width * width],
@@ -78,8 +79,8 @@ impl Information {
         })
     }
 
-    /// Takes over what is known of the user by now, who knows each item of the
-    /// catalogue with the chance in `known`.
+    /// Computes all for a user in their current state, who knows each item of the catalogue
+    /// with the chance in `known`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -131,8 +132,8 @@ impl Information {
         &reductions[..count]
     }
 
-    /// Goes on as if an item had been asked about that is known with this
-    /// probability: its answer counts by so much.
+    /// Continues as if an item had been asked about, whose answer counts by the probability
+    /// that the user knows it.
     pub fn expect(&mut self, user: &User, item: u32, probability: f32, scratch: &mut Scratch) {
         self.reductions(user, Rows::Listed(&[item]), scratch);
         let Self { width, covariance, rows, noises, products, .. } = self;
@@ -148,15 +149,16 @@ impl Information {
     }
 
     fn covariance_changed(&mut self) {
-        let Self { width, moment, covariance, single, sides, product, .. } = self;
+        let Self { width, moment, covariance, covariance_f32, sides, product, .. } = self;
         let width = *width;
-        for (single, element) in single.iter_mut().zip(covariance.iter()) {
+        for (single, element) in covariance_f32.iter_mut().zip(covariance.iter()) {
             *single = *element as f32;
         }
-        for (side, row) in sides.chunks_exact_mut(2 * width).zip(single.chunks_exact(width)) {
+        for (side, row) in sides.chunks_exact_mut(2 * width).zip(covariance_f32.chunks_exact(width))
+        {
             side[..width].copy_from_slice(row);
         }
-        let single = Matrix::dense(single, width, width);
+        let single = Matrix::dense(covariance_f32, width, width);
         let moment = Matrix::dense(moment, width, width);
         gemm(moment, single, Start::Zero, MatrixMut::dense(product, width, width));
         self.uncertainty = product.iter().step_by(width + 1).sum();
@@ -171,8 +173,8 @@ impl Information {
 }
 
 impl User {
-    /// Writes how likely the user is to choose each item, up to a factor, and whether the
-    /// model can tell.
+    /// Writes how likely the user is to choose each item, up to a factor. Returns `false` for
+    /// a model without a head for choosing.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -189,8 +191,8 @@ impl User {
         Ok(true)
     }
 
-    /// Writes how unsure the head is of its parameters, [width, width]; `work` is as large.
-    /// Of numbers beyond what floats can hold all is 0, and no answer tells more.
+    /// Writes the covariance of the head's parameters, [width, width]; `work` is as large. If
+    /// the numbers exceed the range of floats, all is 0, and no answer tells more.
     fn write_covariance(&self, work: &mut [f64], covariance: &mut [f64], scratch: &mut Scratch) {
         let Scratch { inputs, workspace, local, choice, .. } = scratch;
         if self.choice_covariance(choice, work, covariance) {
@@ -205,9 +207,9 @@ impl User {
         }
     }
 
-    /// Writes the features of at most [`BLOCK`] items, in units of the head's
-    /// scale, [BLOCK, the head's width], and the variance of an answer on each
-    /// around what the best head says; returns how many.
+    /// Writes the features of at most [`BLOCK`] items, in units of the head's scale, [BLOCK,
+    /// the head's width], and the variance of an answer on each around the best head's
+    /// prediction. Returns how many.
     fn features(
         &self,
         rows: Rows,

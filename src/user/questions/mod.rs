@@ -1,5 +1,4 @@
-//! What to ask a user: the item worth asking about now, and lists for users of whom nothing
-//! is known.
+//! Questions to users: the item most worth asking about now, and lists for unknown users.
 
 mod evidence;
 mod greedy;

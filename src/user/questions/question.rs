@@ -4,16 +4,16 @@ use crate::catalog::blocks::{BLOCK, Rows};
 use crate::user::questions::information::Information;
 use crate::{Catalog, Error, Result, Scratch, User};
 
-/// What is known besides the ratings when a question is chosen.
+/// Options for choosing a question: what is known of the user besides their ratings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QuestionOptions<'a> {
-    /// Items that the user was asked about and did not know, in any order; they
-    /// are not asked again, and tell what else the user may not know.
+    /// Items that the user was asked about and did not know, in any order. They are not
+    /// asked about again, and make similar items less likely to be known.
     pub unknown: &'a [u32],
-    /// Items that are not to be asked about, in any order.
+    /// Items to leave out, in any order.
     pub leave_out: &'a [u32],
-    /// The only items to ask about, where the caller knows that the user knows
-    /// them: what they bought, for one.
+    /// The only items to ask about, if the caller knows that the user knows them: for
+    /// example, the items that they bought.
     pub known: Option<&'a [u32]>,
 }
 
@@ -24,37 +24,36 @@ pub struct Question {
     pub item: u32,
     /// The chance that the user knows it.
     pub known: f32,
-    /// By how much an answer would lower the mean variance of what the user's vector says
-    /// of items, each counting by the chance that the user chooses it. For a model without
-    /// a head for choosing, of predicted ratings, each counting by the chance that the user
-    /// knows the item. In the head's units, squared.
+    /// By how much an answer would lower the mean variance of scores, weighted by the chance
+    /// that the user chooses the item. For a model without a head for choosing: of predicted
+    /// ratings, weighted by the chance that the user knows the item. In the head's units,
+    /// squared.
     pub reduction: f32,
 }
 
 impl Question {
-    /// What the question is worth: what it is expected to tell, once more times
-    /// the chance of an answer.
+    /// The worth of the question: the expected reduction, multiplied once more by the chance
+    /// of an answer.
     ///
-    /// The expectation alone asks too early for what is rarely known: it does not
-    /// count that an answer also makes the questions after it better ones.
+    /// The expectation alone asks too early about rarely known items: it ignores that an
+    /// answer also improves the questions after it.
     pub fn worth(&self) -> f32 {
         self.known * self.known * self.reduction
     }
 
-    /// Whether it is worth more than another, or than none at all.
+    /// Whether it is worth more than another, or than no question.
     pub(crate) fn beats(&self, other: Option<Self>) -> bool {
         self.worth() > other.map_or(0.0, |other| other.worth())
     }
 }
 
-/// What questions to users of one catalogue are chosen with.
+/// The workspace in which questions to users of one catalogue are chosen.
 ///
-/// Holds all that [`User::next_question`] computes in, a [`Scratch`] among it, and nothing
-/// that is known of a user: one serves any number of users, one call at a time. May move
-/// between threads.
+/// It holds the memory of [`User::next_question`], with a [`Scratch`], and nothing about a
+/// user: one serves any number of users, one call at a time. It may move between threads.
 ///
 /// ```no_run
-/// use melu::{QuestionOptions, Model, Questions, Scratch, User};
+/// use melu::{Model, QuestionOptions, Questions, Scratch, User};
 ///
 /// # fn answer(_item: u32) -> Option<f32> { None }
 /// # fn main() -> melu::Result<()> {
@@ -84,16 +83,16 @@ pub struct Questions {
     information: Information,
     /// The chance that the user is of each kind, [kinds].
     kinds: Vec<f32>,
-    /// The chance that the user knows each item; 0 for those not to be asked.
+    /// The chance that the user knows each item; 0 for items to leave out.
     known: Vec<f32>,
 }
 
 impl Questions {
-    /// For questions about a catalogue's items.
+    /// A workspace for questions about a catalogue's items.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], and [`Error::Argument`] if the model has no head for choosing and adapts by gradient
-    /// steps: it does not know how sure it is.
+    /// [`Error::OutOfMemory`], and [`Error::Argument`] if the model has no head for choosing
+    /// and adapts by gradient steps: it does not know how sure it is.
     pub fn new(catalog: &Catalog) -> Result<Self> {
         let kinds = catalog.familiarity().map_or(0, |familiarity| familiarity.kinds());
         Ok(Self {
@@ -106,13 +105,13 @@ impl Questions {
 }
 
 impl User {
-    /// The item that it is best to ask about next: the one of the greatest
-    /// [`Question::worth`], which weighs the chance that the user knows it, given
-    /// what they rated and what they did not know, and by how much an answer would make
-    /// surer what could come into a list. Of equal ones the one with the lower index.
+    /// The best item to ask about next: the one of the greatest [`Question::worth`], which
+    /// weighs how likely the user is to know it, given the items that they rated and did not
+    /// know, and by how much an answer would lower the variance of the scores that decide a
+    /// list. Of equal ones the one with the lower index.
     ///
-    /// `None` if there is nothing left to ask: no item that was not asked about
-    /// and that anybody knows. Takes two passes over the catalogue.
+    /// `None` if no item is left that was not asked about and that anybody knows. Takes two
+    /// passes over the catalogue.
     ///
     /// # Errors
     /// [`Error::Argument`] if `questions` are of another catalogue than the
@@ -148,7 +147,7 @@ impl User {
     }
 }
 
-/// The best question about an item that is known with some chance.
+/// The best question, given the chance that the user knows each item.
 pub(crate) fn best(
     information: &mut Information,
     user: &User,
@@ -160,7 +159,7 @@ pub(crate) fn best(
     let mut block = [0; BLOCK];
     let mut count = 0;
     for (item, &chance) in (0u32..).zip(known) {
-        // What could not beat the best, or nobody knows, is passed over.
+        // Items that nobody knows or that could not beat the best are passed over.
         if (Question { item, known: chance, reduction: most }).beats(best) {
             block[count] = item;
             count += 1;
