@@ -321,7 +321,7 @@ fn user_vector(user: *const melu_user) -> Vec<f32> {
     let mut needed = 99;
     // SAFETY: there is room for what is written.
     unsafe {
-        fails(Capacity, "vector: there is room for 0", |e| {
+        fails(Capacity, "vector: the capacity is 0", |e| {
             melu_user_vector(user, null_mut(), 0, &mut needed, e)
         });
         let mut vector = vec![9.0; needed + 1];

@@ -233,7 +233,7 @@ fn wrong_scoring_is_refused_and_the_need_is_told() {
             let items = [0, 1, 2].as_ptr();
             for (items, len) in [(items, 3), (null(), MELU_ALL_ITEMS)] {
                 needed = 99;
-                fails(Capacity, &format!("{name}: there is room for 2 of 3"), |e| {
+                fails(Capacity, &format!("{name}: the capacity is 2; 3"), |e| {
                     call(user, items, len, out, 2, &mut needed, e)
                 });
                 assert_eq!(needed, 3);
@@ -475,7 +475,7 @@ fn saved_users_come_back() {
     // SAFETY: the lists are as long as they say.
     unsafe {
         ok(|e| melu_user_adapt(handles.user, [2, 0].as_ptr(), [1.0, 5.0].as_ptr(), 2, e));
-        fails(Capacity, "bytes: there is room for 0", |e| {
+        fails(Capacity, "bytes: the capacity is 0", |e| {
             melu_user_save(handles.user, null_mut(), 0, &mut len, e)
         });
         let mut saved = vec![0u8; len + 1];

@@ -12,25 +12,26 @@ use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status
 use crate::{Scratch, User, threads};
 
 /// Adapts and recommends for many users in one call: for programs whose calls into C are
-/// dear, and for those that let several threads work on one call.
+/// expensive, and to let several threads work on one call.
 ///
-/// `users` are `users_len` users, of one catalogue or of several. With `offsets` NULL
-/// they keep what they are adapted to. Else `offsets` are `users_len` + 1 numbers, from 0
-/// to `ratings_len` and never falling: user `u` is adapted to the items and ratings from
-/// `offsets[u]` to `offsets[u + 1]`, as `melu_user_adapt` does.
+/// `users` are `users_len` users, of one catalogue or of several. If `offsets` is NULL,
+/// the users are not adapted. Otherwise `offsets` are `users_len` + 1 numbers from 0 to
+/// `ratings_len` that never fall: user `u` is adapted to the items and ratings from
+/// `offsets[u]` to `offsets[u + 1]`, like by `melu_user_adapt`.
 ///
-/// `best` has room for `users_len` times `best_capacity`: those of user `u` begin at `u`
-/// times `best_capacity`, as `melu_user_recommend` writes them, with the same `options`
-/// for all. `best_lens` are `users_len` numbers, all of which are written.
+/// `best` has a capacity of `users_len` times `best_capacity`: the recommendations of
+/// user `u` begin at `u` times `best_capacity`, like those of `melu_user_recommend`, with
+/// the same `options` for all. `best_lens` are `users_len` numbers, all of which are
+/// written.
 ///
-/// Statuses: those of the two functions. The first user with whom something is wrong is
-/// named by the message and by `error->user`. The users before are done; for that user
-/// and those after, `best_lens` is 0. With one thread those after are as before; with
+/// Statuses: those of the two functions. After a failure, `error->user` and the message
+/// name the first user that failed. The users before it are done; for that user and those
+/// after it, `best_lens` is 0. With one thread, the users after it are unchanged; with
 /// more, some may be adapted already.
 ///
 /// Threads: with `offsets`, one at a time for each of the users. With `options->threads`
-/// above 1, the threads take one user after another, none of whom may be there twice if
-/// they are adapted; those beyond the number of users share the users' catalogues, as in
+/// above 1, the threads take one user after another; users that are adapted must differ.
+/// Threads beyond the number of users share the users' catalogues, like in
 /// `melu_user_recommend`. Cost: that of the two functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_recommend_batch(
@@ -138,8 +139,8 @@ impl<T> Shared<T> {
     }
 }
 
-/// Serves `places` places by threads that take one after another, each place once. Returns
-/// the first place that fails.
+/// Serves `places` places by threads that take one after another, each place once.
+/// Returns the first place that fails.
 ///
 /// No more are taken then; those before it were taken earlier, and are served.
 fn in_turn(

@@ -28,7 +28,7 @@ pub fn catch(body: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> 
     silence_own_panics();
     INSIDE.with(|inside| {
         let outside = inside.replace(true);
-        // What a panic leaves half done is not seen again: it poisons its handles.
+        // Half-done changes are not seen again: a panic poisons its handles.
         let outcome = panic::catch_unwind(AssertUnwindSafe(body));
         inside.set(outside);
         outcome.unwrap_or_else(|panic| Err(Failure::new(melu_status::Panic, describe(&*panic))))

@@ -17,11 +17,11 @@ use crate::{Catalog, NewItem};
 /// Items with their embeddings, known by index from 0.
 ///
 /// Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
-/// alive, and users keep it alive, so it may be freed before them. Threads: any number
-/// at once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes
-/// each or of 2: see `melu_catalog_convert`. What its users compute in belongs to it too:
-/// a scratch of some 400 KB and a bit for each item, for each call that ever ran at the
-/// same time as others, up to 64.
+/// alive, and users keep it alive, so it may be freed before them. Threads: any number at
+/// once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes each
+/// or of 2: see `melu_catalog_convert`. It also owns the scratch memory of calls: some
+/// 400 KB and one bit for each item, times the largest number of calls that ran at once,
+/// up to 64.
 #[derive(Debug)]
 pub struct melu_catalog(Guarded<Pool>);
 
@@ -32,28 +32,28 @@ pub const MELU_PRECISION_F32: u32 = 0;
 /// A catalogue keeps its rows in half precision: 2 bytes a number.
 pub const MELU_PRECISION_F16: u32 = 1;
 
-/// An item given by its field values: nobody need have rated it.
+/// An item given by its field values; it needs no ratings.
 ///
 /// Owner: the caller; it is read during the call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_item {
-    /// What the program calls it; no two alike.
+    /// The program's own name for it, unique in the catalogue.
     pub id: melu_str,
-    /// Its values.
+    /// Its field values.
     pub values: *const melu_value,
-    /// How many values.
+    /// The number of values.
     pub values_len: usize,
 }
 
-/// Makes a catalogue of items given by their field values, in the precision that the
-/// weight file says; `melu_catalog_convert` makes another.
+/// Makes a catalogue of items given by their field values, in the weight file's
+/// precision; `melu_catalog_convert` changes it.
 ///
-/// `*catalog` is written, NULL after a failure. `*unknown_values` is written, if it is
-/// not NULL: how many names the model's vocabularies lack; they are left out.
+/// `*catalog` is written, NULL after a failure. `*unknown_values` is written unless it is
+/// NULL: the number of names that the model's vocabularies lack; they are left out.
 ///
-/// Statuses: `INVALID_ARGUMENT`, also for an id that is there twice and for an item that
-/// half precision cannot describe, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
+/// Statuses: `INVALID_ARGUMENT`, also for an id that occurs twice and for an item whose
+/// features exceed half precision, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
 /// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_new(
@@ -84,16 +84,17 @@ pub unsafe extern "C" fn melu_catalog_new(
     })
 }
 
-/// Makes a catalogue of another one's items, at their indices, and after them more, in
-/// the other's precision.
+/// Makes a catalogue of another one's items, at their indices, followed by more items, in
+/// the same precision.
 ///
-/// The other catalogue stays as it is, and may be freed while its users go on; so a
-/// service swaps the two. `*extended` is written, NULL after a failure. A user moves to
-/// the new catalogue by `melu_user_save` and `melu_user_load`. `*unknown_values` is
-/// written, if it is not NULL: how many of the new items' names the vocabularies lack.
+/// The other catalogue does not change, and may be freed while its users live on; so a
+/// service can swap the two. `*extended` is written, NULL after a failure. A user moves
+/// to the new catalogue by `melu_user_save` and `melu_user_load`. `*unknown_values` is
+/// written unless it is NULL: the number of the new items' names that the vocabularies
+/// lack.
 ///
-/// Statuses: as `melu_catalog_new`. Threads: any. Cost: embeds the new items, and copies
-/// the rows of the others.
+/// Statuses: those of `melu_catalog_new`. Threads: any. Cost: embeds the new items, and
+/// copies the rows of the others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_extend(
     catalog: *const melu_catalog,
@@ -126,14 +127,14 @@ pub unsafe extern "C" fn melu_catalog_extend(
 /// Makes a catalogue of another one's items in another precision.
 ///
 /// `precision` is `MELU_PRECISION_F16`, in which rows take half the memory and scores
-/// move by some thousandth of their spread, or `MELU_PRECISION_F32`. The other catalogue
-/// stays as it is, and may be freed while its users go on. `*converted` is written, NULL
-/// after a failure. A user moves to the new catalogue by `melu_user_save` and
-/// `melu_user_load`, which adapts them anew.
+/// change by about a thousandth of their spread, or `MELU_PRECISION_F32`. The other
+/// catalogue does not change, and may be freed while its users live on. `*converted` is
+/// written, NULL after a failure. A user moves to the new catalogue by `melu_user_save`
+/// and `melu_user_load`, which adapts them anew.
 ///
-/// Statuses: `INVALID_ARGUMENT`, also for an item that half precision cannot describe,
+/// Statuses: `INVALID_ARGUMENT`, also for an item whose features exceed half precision,
 /// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the precision is
-/// the other's: the two then share their rows.
+/// the same: the two then share their rows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_convert(
     catalog: *const melu_catalog,
@@ -167,15 +168,15 @@ pub unsafe extern "C" fn melu_catalog_convert(
     })
 }
 
-/// Frees a catalogue; nothing if it is NULL. Nobody may use it meanwhile or after; its
-/// users go on.
+/// Frees a catalogue; does nothing if it is NULL. Nobody may use it meanwhile or after;
+/// its users live on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_free(catalog: *mut melu_catalog) {
     // SAFETY: the header asks for a live handle at `catalog`, not used meanwhile or after, or NULL.
     unsafe { Handle::free(catalog) }
 }
 
-/// How many items there are; 0 if `catalog` is NULL.
+/// The number of items; 0 if `catalog` is NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -244,8 +245,8 @@ pub unsafe extern "C" fn melu_catalog_id(
     })
 }
 
-/// The title of the item at an index; empty where there is none, as of items that were
-/// given by their field values.
+/// The title of the item at an index; empty if it has none, like items that were given by
+/// their field values.
 ///
 /// `*title` is written; it lives as long as the catalogue's handle.
 ///
@@ -272,13 +273,13 @@ pub unsafe extern "C" fn melu_catalog_title(
     })
 }
 
-/// How many people chose or rated an item in training; 0 for one that was new then or
-/// later.
+/// The number of people who chose or rated an item in training; 0 for items that were new
+/// then or later.
 ///
 /// `*raters` is written.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `NOT_AVAILABLE` for a model that does not
-/// know. Threads: any.
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `NOT_AVAILABLE` if the model does not have
+/// these numbers. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_raters(
     catalog: *const melu_catalog,
@@ -302,31 +303,32 @@ pub unsafe extern "C" fn melu_catalog_raters(
     })
 }
 
-/// Vectors as they lie in memory, one after another: to be read, and not to be freed.
+/// A view of vectors in memory: to be read, and not to be freed.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_vectors {
     /// The first number of the first vector; NULL if there is none.
     pub data: *const f32,
-    /// How many vectors there are.
+    /// The number of vectors.
     pub rows: usize,
-    /// How many numbers a vector has.
+    /// The length of a vector, in numbers.
     pub width: usize,
-    /// How many numbers lie between the first of a vector and the first of the next.
+    /// The distance from the first number of a vector to the first of the next, in
+    /// numbers.
     pub stride: usize,
 }
 
-/// The items as vectors, for an index of vectors or for a database: one for each item, in
-/// the catalogue's order.
+/// The items as vectors, for a vector index or a database: one for each item, in the
+/// catalogue's order.
 ///
-/// The inner product of a vector and what `melu_user_vector` gives is the item's score
-/// but for what neighbours of the user's answers add, and for the predicted rating, if
-/// that counts. So an index by inner product finds candidates; `melu_user_score` has
-/// their scores, and `melu_user_recommend` orders them, with them as `among` and with
-/// `add_neighbours`. The last two of a vector's numbers are the item's bias, by which
-/// popular items come first, and 1 for an item that nobody chose in training.
+/// The inner product of an item's vector and the user's, from `melu_user_vector`, is the
+/// item's score, but for the parts from neighbours of the user's answers and from the
+/// predicted rating. So an index by inner product finds candidates; `melu_user_score`
+/// computes their scores, and `melu_user_recommend` orders them, given as `among` with
+/// `add_neighbours`. The last two of a vector's numbers are the item's bias, which puts
+/// popular items first, and 1 for an item that nobody chose in training.
 ///
-/// `*vectors` is written; what it points to lives as long as the catalogue's handle.
+/// `*vectors` is written; the vectors live as long as the catalogue's handle.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` for a model without a head for choosing.
 /// Threads: any. Cost: none; nothing is copied.
@@ -353,7 +355,7 @@ pub unsafe extern "C" fn melu_catalog_item_vectors(
     })
 }
 
-/// Why there are no vectors.
+/// The failure of a model without vectors.
 pub(super) fn no_vectors() -> Failure {
     unavailable("it has no head for choosing, and so no vectors")
 }
@@ -376,7 +378,7 @@ fn give(
     *out = melu_catalog::into_raw(Pool::new(catalog));
 }
 
-/// Items as the core takes them.
+/// Items by their field values, as the core takes them.
 struct GivenItems<'a>(Vec<(&'a str, Vec<(&'a str, Value<'a>)>)>);
 
 impl<'a> GivenItems<'a> {
@@ -387,7 +389,7 @@ impl<'a> GivenItems<'a> {
         // SAFETY: the caller promises `len` items; numbers and pointers have no invalid bits.
         let items: &[melu_item] = unsafe { slice(items, len, "items") }?;
         let mut given = Vec::new();
-        given.try_reserve_exact(len).map_err(|_| no_room(len))?;
+        given.try_reserve_exact(len).map_err(|_| no_memory(len))?;
         for (place, item) in items.iter().enumerate() {
             // SAFETY: the caller promises `id.len` bytes at `id.data`.
             let id = unsafe { item.id.text(format_args!("items[{place}].id")) }?;
@@ -403,13 +405,13 @@ impl<'a> GivenItems<'a> {
         make: impl FnOnce(&[NewItem]) -> crate::Result<Catalog>,
     ) -> Result<Catalog, Failure> {
         let mut items = Vec::new();
-        items.try_reserve_exact(self.0.len()).map_err(|_| no_room(self.0.len()))?;
+        items.try_reserve_exact(self.0.len()).map_err(|_| no_memory(self.0.len()))?;
         items.extend(self.0.iter().map(|(id, values)| NewItem { id, title: None, values }));
         make(&items).map_err(Failure::of("items"))
     }
 }
 
-fn no_room(items: usize) -> Failure {
+fn no_memory(items: usize) -> Failure {
     let problem = format!("items: there is no memory for {items} items");
     Failure::new(melu_status::OutOfMemory, problem)
 }

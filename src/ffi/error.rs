@@ -9,10 +9,10 @@ use crate::Error;
 /// Size of an error's message, its final NUL included.
 pub const MELU_ERROR_MESSAGE_SIZE: usize = 496;
 
-/// In the place of a user: an error is about none of a batch's.
+/// In the place of a user: the error is about none of a batch's users.
 pub const MELU_NO_USER: u32 = 4_294_967_295;
 
-/// What went wrong, and where: a struct of the caller's, which need not be
+/// An error: its status and its message, in a struct of the caller's, which need not be
 /// initialised.
 ///
 /// Owner: the caller. Threads: whoever may use the struct. Cost: nothing unless a call
@@ -24,8 +24,8 @@ pub const MELU_NO_USER: u32 = 4_294_967_295;
 pub struct melu_error {
     /// The status that the function returned.
     pub status: melu_status,
-    /// Which user of a batch it is about: a place in `users`, counted from 0. Else, and
-    /// after success, `MELU_NO_USER`.
+    /// The user of a batch that it is about: an index in `users`. Otherwise, and after
+    /// success, `MELU_NO_USER`.
     pub user: u32,
     /// Length in bytes of the whole message. If it is not below the size of `message`,
     /// the message is cut.
@@ -35,11 +35,11 @@ pub struct melu_error {
     pub message: [c_char; MELU_ERROR_MESSAGE_SIZE],
 }
 
-/// Why a function fails: what a `melu_error` is written from.
+/// The reason why a function fails, from which a `melu_error` is written.
 #[derive(Debug)]
 pub struct Failure {
     pub status: melu_status,
-    /// A user's place in a batch, or [`MELU_NO_USER`].
+    /// A user's index in a batch, or [`MELU_NO_USER`].
     pub user: u32,
     pub message: String,
 }
@@ -49,7 +49,7 @@ impl Failure {
         Self { status, user: MELU_NO_USER, message: message.into() }
     }
 
-    /// For `map_err` on what the core says of an argument.
+    /// Makes the core's errors failures about an argument, for `map_err`.
     pub fn of(argument: &'static str) -> impl Fn(Error) -> Self {
         move |error| {
             let argument = match &error {
@@ -65,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// The same, about one user of a batch.
+    /// The same failure, about one user of a batch.
     pub fn of_user(self, place: usize) -> Self {
         let user = u32::try_from(place).unwrap_or(MELU_NO_USER);
         Self { user, message: format!("users[{place}]: {}", self.message), ..self }

@@ -16,10 +16,10 @@ pub struct Guarded<T> {
 /// A type that C holds by pointer: a struct around a [`Guarded`] thing, so that
 /// each has a name of its own.
 pub trait Handle: Sized {
-    /// What it holds.
+    /// The type of the thing.
     type Inner;
 
-    /// Around a thing.
+    /// A handle around a thing.
     fn new(guarded: Guarded<Self::Inner>) -> Self;
 
     /// The thing.
@@ -33,7 +33,7 @@ pub trait Handle: Sized {
         Box::into_raw(Box::new(Self::new(Guarded { inner, poisoned: AtomicBool::new(false) })))
     }
 
-    /// Frees it; nothing if it is NULL.
+    /// Frees a handle; does nothing if it is NULL.
     ///
     /// # Safety
     /// `handle` is NULL, or came from [`Handle::into_raw`], was not freed, and is not used
@@ -97,7 +97,8 @@ pub struct Borrowed<'a, T> {
 }
 
 impl<T> Borrowed<'_, T> {
-    /// Runs `work` on the thing. A panic poisons the handle, and a poisoned one is refused.
+    /// Runs `work` on the thing. A panic poisons the handle, and a poisoned one is
+    /// refused.
     pub fn with<R>(self, work: impl FnOnce(T) -> Result<R, Failure>) -> Result<R, Failure> {
         let Self { inner, poisoned, name } = self;
         if poisoned.load(Ordering::Relaxed) {

@@ -2,11 +2,11 @@
 
 use super::{melu_status, melu_str};
 
-/// Version of the interface that this header describes. It rises when a program that
-/// was compiled against an older one could no longer run, and the SONAME with it.
+/// The version of the interface that this header describes. It rises, and the SONAME with
+/// it, when programs compiled against an older version can no longer run.
 pub const MELU_ABI_VERSION: u32 = 1;
 
-/// The library's version, as in "0.1.0".
+/// The library's version, such as "0.1.0".
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -14,8 +14,8 @@ pub extern "C" fn melu_version() -> melu_str {
     melu_str::new(env!("CARGO_PKG_VERSION"))
 }
 
-/// The version of the interface that the library has: `MELU_ABI_VERSION` when it was
-/// compiled. A program that loads the library by hand compares the two.
+/// The version of the library's interface: `MELU_ABI_VERSION` when it was compiled. A
+/// program that loads the library by hand compares the two.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -23,8 +23,8 @@ pub extern "C" fn melu_abi_version() -> u32 {
     MELU_ABI_VERSION
 }
 
-/// What a status means in a few words; "unknown status" for a number that this version
-/// does not know.
+/// A status in a few words; "unknown status" for a number that this version does not
+/// know.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -33,7 +33,7 @@ pub extern "C" fn melu_status_str(status: i32) -> melu_str {
     melu_str::new(known.map_or("unknown status", |status| status.words()))
 }
 
-/// The instructions that this processor's scores are computed with, as in "avx2".
+/// The instruction set with which scores are computed on this processor, such as "avx2".
 /// Scores agree between processors to 1e-5 relative, and on one processor to the bit.
 ///
 /// Threads: any.

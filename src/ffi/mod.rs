@@ -1,9 +1,9 @@
 //! The C ABI: what `include/melu.h` declares.
 //!
 //! The header is made from these files, one for each C type, and is where the
-//! functions are specified; their comments are written for readers of C. From
-//! Rust, [`Model`](crate::Model), [`Catalog`](crate::Catalog) and
-//! [`User`](crate::User) are the way in.
+//! functions are specified; their comments are written for readers of C. Rust
+//! programs use [`Model`](crate::Model), [`Catalog`](crate::Catalog) and
+//! [`User`](crate::User) instead.
 //!
 //! The functions translate and do nothing else: pointers to slices, errors to
 //! statuses. `call` keeps panics inside and writes the error, and a handle that

@@ -19,29 +19,29 @@ use crate::model::loss::Loss;
 /// A meta-trained model: an opened weight file.
 ///
 /// Owner: whoever opened it; free it with `melu_model_free`. Lifetime: catalogues and
-/// users keep what they need of it alive, so it may be freed before them. Threads: any
-/// number at once. Cost: the weights are read where they lie, in the mapped file or in
+/// users keep the parts that they need alive, so it may be freed before them. Threads:
+/// any number at once. Cost: the weights are read in place, in the mapped file or in
 /// memory.
 #[derive(Debug)]
 pub struct melu_model(Guarded<Model>);
 
 handle!(melu_model, Model);
 
-/// What bytes that are opened as a model may be used for.
+/// Options for opening bytes as a model.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_bytes_options {
     /// `sizeof(melu_bytes_options)`.
     pub struct_size: usize,
-    /// Not 0: the bytes are used where they lie, and must stay there unchanged until
-    /// the model and all that was made from it is freed. Best aligned to 64 bytes. 0:
-    /// they are copied.
+    /// Not 0: the bytes are used in place, and must stay there unchanged until the model
+    /// and everything made from it is freed. Best aligned to 64 bytes. 0: they are
+    /// copied.
     pub borrow: u32,
     /// Called once when borrowed bytes are no longer needed, by whichever thread frees
     /// the last handle; it must not call back into the library. May be NULL. Not called
     /// if the model cannot be opened.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// Given to `release`.
+    /// The argument of `release`.
     pub context: *mut c_void,
 }
 
@@ -49,36 +49,37 @@ impl arguments::SizedStruct for melu_bytes_options {
     const NAME: &'static str = "melu_bytes_options";
 }
 
-/// What a model is like.
+/// A model's properties.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_model_details {
     /// `sizeof(melu_model_details)`, set by the caller.
     pub struct_size: usize,
-    /// Tells the model from others: a saved user knows its model by it.
+    /// A number that identifies the model; saved users hold their model's.
     pub fingerprint: u64,
-    /// How many fields describe a user.
+    /// The number of fields of a user.
     pub user_fields: usize,
-    /// How many fields describe an item.
+    /// The number of fields of an item.
     pub item_fields: usize,
-    /// How many items the weight file has.
+    /// The number of items in the weight file.
     pub items: usize,
-    /// How many evidence candidates the weight file has.
+    /// The number of evidence candidates in the weight file.
     pub evidence: usize,
-    /// How many numbers the head for ratings has, which adapts to a user; 0 without one.
+    /// The number of parameters of the head for ratings, which adapts to a user; 0
+    /// without one.
     pub head_parameters: usize,
-    /// How many numbers the vectors of users and items have that `melu_user_vector` and
-    /// `melu_catalog_item_vectors` give; 0 without a head for choosing.
+    /// The width of the vectors of `melu_user_vector` and `melu_catalog_item_vectors`; 0
+    /// without a head for choosing.
     pub vector_width: usize,
-    /// Not 0: there is a head for choosing, and scores tell how likely a user is to choose
-    /// an item and to like it. 0: a score is the predicted rating.
+    /// Not 0: there is a head for choosing, and a score measures how likely a user is to
+    /// choose an item and to like it. 0: a score is the predicted rating.
     pub choice: u32,
-    /// Not 0: the model predicts ratings. 0: it was trained on positive-only data, which
-    /// tell what people chose, and nothing else.
+    /// Not 0: the model predicts ratings. 0: it was trained on positive-only data, that
+    /// is, on people's choices without ratings.
     pub ratings: u32,
-    /// Not 0: ratings are clicks, 0 or 1, and predicted ones are probabilities.
+    /// Not 0: ratings are clicks, 0 or 1, and predictions are probabilities.
     pub clicks: u32,
-    /// Not 0: the model knows how far a rating may lie from the predicted one.
+    /// Not 0: the model gives the deviations of predicted ratings.
     pub deviations: u32,
 }
 
@@ -92,11 +93,11 @@ impl arguments::SizedStruct for melu_model_details {
 pub struct melu_evidence {
     /// The item's index in the weight file's own catalogue.
     pub item: u32,
-    /// What candidates are ranked by, best first: the product of the next two.
+    /// The score by which candidates are ranked: the product of the next two.
     pub score: f32,
-    /// How far a rating of it moves the head, divided by the largest.
+    /// How far a rating of the item moves the head, divided by the largest.
     pub gradient_norm: f32,
-    /// How many people rated it, divided by the largest.
+    /// The number of people who rated it, divided by the largest.
     pub popularity: f32,
 }
 
@@ -104,7 +105,7 @@ pub struct melu_evidence {
 ///
 /// The file is mapped. It may be deleted, or replaced by renaming another over it, but
 /// must not be changed in place while the model is in use: the operating system kills a
-/// process that reads what was cut off.
+/// process that reads beyond the end of a truncated file.
 ///
 /// `path` is UTF-8. `*model` is written, NULL after a failure.
 ///
@@ -171,14 +172,14 @@ pub unsafe extern "C" fn melu_model_open_bytes(
     })
 }
 
-/// Frees a model; nothing if it is NULL. Nobody may use it meanwhile or after.
+/// Frees a model; does nothing if it is NULL. Nobody may use it meanwhile or after.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_model_free(model: *mut melu_model) {
     // SAFETY: the header asks for a live handle at `model`, not used meanwhile or after, or NULL.
     unsafe { Handle::free(model) }
 }
 
-/// Says what a model is like.
+/// Writes a model's properties.
 ///
 /// `details->struct_size` is set by the caller, and the other members are written.
 ///
@@ -219,7 +220,7 @@ pub unsafe extern "C" fn melu_model_info(
     })
 }
 
-/// Makes a catalogue of the weight file's own items, in the precision that it says.
+/// Makes a catalogue of the weight file's own items, in the file's precision.
 ///
 /// `*catalog` is written, NULL after a failure.
 ///
@@ -247,11 +248,11 @@ pub unsafe extern "C" fn melu_model_catalog(
     })
 }
 
-/// The items that a new user is best asked about, best first: as many of the weight
-/// file's evidence candidates as there is room for.
+/// The best items to ask a new user about, best first: up to `best_capacity` of the
+/// weight file's evidence candidates.
 ///
-/// `*best_len` is written: how many there are in `best`. `melu_model_info` says how many
-/// there are in all.
+/// `*best_len` is written: the number of elements written to `best`. `melu_model_info`
+/// gives the number of all candidates.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the file has no evidence candidates.
 /// Threads: any. Cost: copies them.
@@ -295,7 +296,7 @@ pub(super) fn unavailable(problem: &str) -> Failure {
     Failure::new(melu_status::NotAvailable, format!("model: {problem}"))
 }
 
-/// Bytes of the caller's, and how to give them back.
+/// Bytes of the caller's, with the way to release them.
 struct Borrowed {
     bytes: &'static [u8],
     options: melu_bytes_options,

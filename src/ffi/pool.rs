@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::{Catalog, Scratch};
 
-/// So many calls compute at once without an allocation; each more makes a scratch of its
-/// own.
+/// The number of calls that compute at once without an allocation; each further call
+/// makes a scratch of its own.
 const PLACES: usize = 64;
 
 /// A catalogue with the scratches that its users compute in.
@@ -28,12 +28,12 @@ impl Deref for Pool {
 }
 
 impl Pool {
-    /// A catalogue without any scratch as yet.
+    /// A catalogue without scratches.
     pub fn new(catalog: Catalog) -> Self {
         Self(Arc::new(Inner { catalog, scratches: Places::new() }))
     }
 
-    /// Computes in a scratch. Should the work panic, the scratch is dropped.
+    /// Runs `work` with a scratch. If it panics, the scratch is dropped.
     ///
     /// # Errors
     /// Those of the work, and [`Error::OutOfMemory`](crate::Error::OutOfMemory).

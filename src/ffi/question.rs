@@ -10,19 +10,19 @@ use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_status};
 use crate::{QuestionOptions, Questions};
 
-/// What questions to users of one catalogue are chosen in, and nothing that is known of a
-/// user.
+/// The workspace in which questions to users of one catalogue are chosen; it holds
+/// nothing about a user.
 ///
 /// Owner: whoever made it; free it with `melu_questions_free`. Lifetime: keeps its
 /// catalogue alive. Threads: one at a time. It serves any number of users; make one for
-/// each thread. Cost: a scratch of its own, two floats an item, and a few matrices as wide
-/// as the head.
+/// each thread. Cost: a scratch of its own, two floats an item, and a few matrices as
+/// wide as the head.
 #[derive(Debug)]
 pub struct melu_questions(Guarded<Questions>);
 
 handle!(melu_questions, Questions);
 
-/// What is known besides the ratings when a question is chosen.
+/// Options for choosing a question: what is known of the user besides their ratings.
 ///
 /// Owner: the caller; it is read during the call.
 #[repr(C)]
@@ -30,19 +30,19 @@ handle!(melu_questions, Questions);
 pub struct melu_question_options {
     /// `sizeof(melu_question_options)`.
     pub struct_size: usize,
-    /// Items that the user was asked about and did not know, in any order: they are not
-    /// asked again, and tell what else the user may not know.
+    /// Items that the user was asked about and did not know, in any order. They are not
+    /// asked about again, and make similar items less likely to be known.
     pub unknown: *const u32,
-    /// How many items the user did not know.
+    /// The number of items that the user did not know.
     pub unknown_len: usize,
-    /// Items that are not to be asked about, in any order.
+    /// Items to leave out, in any order.
     pub leave_out: *const u32,
-    /// How many items are not to be asked about.
+    /// The number of items to leave out.
     pub leave_out_len: usize,
-    /// The only items to ask about, where the program knows that the user knows them.
-    /// NULL: any item.
+    /// The only items to ask about, if the program knows that the user knows them. NULL:
+    /// any item.
     pub known: *const u32,
-    /// How many items the user is known to know.
+    /// The number of items that the user is known to know.
     pub known_len: usize,
 }
 
@@ -58,9 +58,10 @@ pub struct melu_question {
     pub item: u32,
     /// The chance that the user knows it.
     pub known: f32,
-    /// By how much an answer would lower the mean variance of what the user's vector says
-    /// of items, each counting by the chance that the user chooses it; of a model that
-    /// orders by predicted rating, that of all ratings. In the head's units, squared.
+    /// By how much an answer would lower the mean variance of scores, weighted by the
+    /// chance that the user chooses the item. For a model that orders by predicted
+    /// rating: of predicted ratings, weighted by the chance that the user knows the item.
+    /// In the head's units, squared.
     pub reduction: f32,
 }
 
@@ -69,8 +70,8 @@ pub struct melu_question {
 /// `*questions` is written, NULL after a failure.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
-/// and does not know how sure it is (`deviations` of `melu_model_details`). Threads: any.
-/// Cost: allocates all that choosing a question needs.
+/// and gives no deviations (`deviations` of `melu_model_details`). Threads: any. Cost:
+/// allocates all memory for choosing questions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_questions_new(
     catalog: *const melu_catalog,
@@ -95,22 +96,23 @@ pub unsafe extern "C" fn melu_questions_new(
     })
 }
 
-/// Frees what questions are chosen with; nothing if it is NULL. Nobody may use it
+/// Frees the workspace of questions; does nothing if it is NULL. Nobody may use it
 /// meanwhile or after.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_questions_free(questions: *mut melu_questions) {
-    // SAFETY: the header asks for a live handle at `questions`, not used meanwhile or after, or NULL.
+    // SAFETY: the header asks for a live handle at `questions`, not used meanwhile or after, or
+    // NULL.
     unsafe { Handle::free(questions) }
 }
 
-/// The item that the user is best asked about next, given what they rated.
+/// The best item to ask the user about next, given their ratings.
 ///
-/// `options` may be NULL: nothing else is known. `*question` is written.
+/// `options` may be NULL: nothing is known besides the ratings. `*question` is written.
 ///
 /// Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
-/// `ITEM_INDEX`, `NOT_FOUND` if there is nothing left to ask, `OUT_OF_MEMORY`. Threads:
-/// one at a time for the questions; nobody may change the user meanwhile. Cost: two passes
-/// over the catalogue.
+/// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`. Threads:
+/// one at a time for the questions; nobody may change the user meanwhile. Cost: two
+/// passes over the catalogue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_next_question(
     user: *const melu_user,
@@ -137,7 +139,8 @@ pub unsafe extern "C" fn melu_user_next_question(
             for (name, items) in lists {
                 user.catalog().check(items).map_err(Failure::of(name))?;
             }
-            // SAFETY: the header asks for a live handle at `questions`, used by nobody else, or NULL.
+            // SAFETY: the header asks for a live handle at `questions`, used by nobody else, or
+            // NULL.
             let questions = unsafe { melu_questions::exclusive(questions, "questions") }?;
             questions.with(|questions| {
                 let next = user.next_question(questions, options);

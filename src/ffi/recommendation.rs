@@ -11,19 +11,20 @@ use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_status};
 use crate::{Order, RecommendOptions, Recommendation, Scratch, User, threads};
 
-/// An item, its score, and what the user would rate it.
+/// An item with its score and its predicted rating.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct melu_recommendation {
     /// The item's index in the user's catalogue.
     pub item: u32,
-    /// What it was ordered by: a score in a unit of its own, of how likely the user is to
-    /// choose the item and to like it; or the predicted rating.
+    /// The score, by which items are ordered: how likely the user is to choose the item
+    /// and to like it, in a unit of its own. In the order of ratings, the predicted
+    /// rating.
     pub score: f32,
     /// The predicted rating, in the training data's unit, or with clicks a probability.
-    /// NaN of a model that was trained without ratings.
+    /// NaN for a model that was trained without ratings.
     pub rating: f32,
-    /// The standard deviation of that; NaN where the model knows none.
+    /// The rating's standard deviation; NaN for a model that gives none.
     pub deviation: f32,
 }
 
@@ -33,51 +34,52 @@ pub const MELU_ORDER_SCORE: u32 = 0;
 /// Recommendations are ordered by predicted rating.
 pub const MELU_ORDER_RATING: u32 = 1;
 
-/// Which items are recommended, in what order, and how many threads look for them.
+/// Options for recommending: which items, in what order, and with how many threads.
 ///
-/// Zeroed but for its size, it is what NULL is: the best of the catalogue by score,
-/// without what the user rated. Owner: the caller; it is read during the call.
+/// Zeroed but for its size, it means the same as NULL: the best of the catalogue by
+/// score, without the items that the user rated. Owner: the caller; it is read during the
+/// call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_recommend_options {
     /// `sizeof(melu_recommend_options)`.
     pub struct_size: usize,
-    /// Items that are left out, in any order; may be NULL if there are none.
+    /// Items to leave out, in any order; may be NULL if there are none.
     pub leave_out: *const u32,
-    /// How many items are left out.
+    /// The number of items to leave out.
     pub leave_out_len: usize,
-    /// The only items to recommend, in any order, as a search or an index of vectors found
-    /// them; one that is there twice counts once. NULL: all items of the catalogue.
+    /// The only items to recommend, in any order, such as the results of a search or of a
+    /// vector index; an item that is listed twice counts once. NULL: all items of the
+    /// catalogue.
     pub among: *const u32,
-    /// How many items there are to recommend of. 0 is none, unless `among` is NULL.
+    /// The number of items in `among`. 0 is none, unless `among` is NULL.
     pub among_len: usize,
-    /// At least so many places go to items that nobody chose in training, if there are as
-    /// many: the best of them take the last places of others. The first call for a user
-    /// that keeps more than those before allocates room for them.
+    /// The least number of places for items that nobody chose in training, if there are
+    /// as many: the best of them replace the last of the others. A call with more of them
+    /// than any before may allocate memory for them.
     pub new_items: usize,
-    /// Not 0: items that neighbours of the user's answers speak for or against may be
-    /// recommended too where `among` lacks them. An index of `melu_catalog_item_vectors`
-    /// does not find them all.
+    /// Not 0: adds the neighbours of the user's answers to `among`. An index of
+    /// `melu_catalog_item_vectors` does not find them all.
     pub add_neighbours: u32,
-    /// Not 0: what the user rated may be recommended. 0: it is left out too.
+    /// Not 0: items that the user rated may be recommended. 0: they are left out too.
     pub keep_rated: u32,
     /// `MELU_ORDER_SCORE`, which is 0, or `MELU_ORDER_RATING`.
     pub order: u32,
-    /// Items with fewer raters in training are left out; of a model that does not know its
-    /// items' raters, none is.
+    /// Leaves out items with fewer raters in training; none, if the model does not know
+    /// its items' raters.
     pub min_raters: u32,
-    /// How much less it counts than in training that an item is much chosen: 0, as
-    /// trained; 1, not at all; below 0, more. It moves scores, and so nothing in the order
-    /// of predicted ratings or of a model without a head for choosing.
+    /// How much less an item's popularity counts than in training: 0, as trained; 1, not
+    /// at all; below 0, more. It changes scores, and has no effect in the order of
+    /// predicted ratings or without a head for choosing.
     pub popularity_discount: f32,
-    /// How many threads compute, the calling one among them; 0 is as good as 1, and no
-    /// call has more than 256, nor more than one for each 96 items of each user's
-    /// catalogue or of `among`. The result is the same for any number, to the last bit.
+    /// The number of threads, with the calling one; 0 means 1, and no call has more than
+    /// 256, nor more than one for each 96 items of each user's catalogue or of `among`.
+    /// The result is the same for any number, to the last bit.
     pub threads: u32,
 }
 
 impl Default for melu_recommend_options {
-    /// What NULL is.
+    /// The options that NULL means.
     fn default() -> Self {
         Self {
             struct_size: size_of::<Self>(),
@@ -100,23 +102,23 @@ impl arguments::SizedStruct for melu_recommend_options {
     const NAME: &'static str = "melu_recommend_options";
 }
 
-/// The best items of the user's catalogue or of a list, best first, as many as there is
-/// room for; of equal ones the one with the lower index first.
+/// The best items of the user's catalogue or of a list, best first, up to
+/// `best_capacity`; of equal ones the one with the lower index first.
 ///
-/// `options` may be NULL: what the user rated is left out. `*best_len` is written: how
-/// many there are in `best`, fewer than its capacity only if there are no more; 0 after
-/// a failure.
+/// `options` may be NULL: the items that the user rated are left out. `*best_len` is
+/// written: the number of elements written to `best`, less than its capacity only if
+/// there are no more items; 0 after a failure.
 ///
-/// Statuses: `INVALID_ARGUMENT`, also for an order that there is not and a discount that
-/// is not finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings of a model that
+/// Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount that is not
+/// finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
 /// predicts none, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the
-/// user. With `options->threads` above 1, others work beside the calling one, and end with
-/// the call; one that the system does not start is done without. Cost: scores the
-/// catalogue, or the list, and predicts the ratings of what it found. Once the catalogue
-/// has a scratch for each call that computes at the same time, nothing is allocated but
-/// for more new items than before and for each thread beyond the calling one, which takes
-/// some 50 microseconds to start, some hundred kilobytes, and as much as the
-/// recommendations that there are to be.
+/// user. With `options->threads` above 1, others work beside the calling one, and end
+/// with the call; threads that the system does not start are left out. Cost: scores the
+/// catalogue, or the list, and predicts the ratings of the items found. Once the
+/// catalogue has a scratch for each call that computes at the same time, memory is
+/// allocated only for more new items than before and for threads: each beyond the calling
+/// one takes some 50 microseconds to start, some hundred kilobytes, and a list of
+/// `best_capacity` recommendations.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_recommend(
     user: *const melu_user,
@@ -191,7 +193,7 @@ pub(super) unsafe fn read_options<'a>(
     Ok((options, given.threads.clamp(1, threads::MAX_THREADS as u32) as usize))
 }
 
-/// The best items for a user by these options.
+/// Writes the best items for a user, and returns their number.
 pub(super) fn recommend(
     user: &User,
     options: &RecommendOptions,

@@ -1,8 +1,8 @@
-//! What a function returns.
+//! The statuses that functions return.
 
 use crate::Error;
 
-/// What became of a call: 0, or why it failed.
+/// The outcome of a call: 0, or the reason why it failed.
 ///
 /// A number is never given to another meaning, and later versions may add more.
 #[repr(C)]
@@ -10,12 +10,12 @@ use crate::Error;
 pub enum melu_status {
     /// Done.
     Ok = 0,
-    /// An argument cannot be: NULL where that is not allowed, a `struct_size` that is
-    /// too small, a list that does not fit another one.
+    /// An argument is invalid: NULL where that is not allowed, a `struct_size` that is
+    /// too small, a list that does not match another one.
     InvalidArgument = 1,
     /// A string is not UTF-8.
     InvalidUtf8 = 2,
-    /// An output has too little room; the length that would do was written.
+    /// The capacity of an output is too small; the required length was written.
     Capacity = 3,
     /// The operating system refused to open or read a file.
     Io = 4,
@@ -27,27 +27,25 @@ pub enum melu_status {
     FieldValue = 7,
     /// An item's index is beyond the end of the catalogue.
     ItemIndex = 8,
-    /// A rating cannot be learned from: it is not finite, or not 0 or 1 for a model of
-    /// clicks.
+    /// A rating is invalid: it is not finite, or for a model of clicks neither 0 nor 1.
     Rating = 9,
     /// The ratings are so large that the adapted head is not finite; the user is reset.
     Diverged = 10,
-    /// There is no such item, or nothing left to choose from.
+    /// There is no such item, or no item is left to choose from.
     NotFound = 11,
-    /// The model does not have what was asked for: a catalogue, evidence, ratings,
-    /// deviations, vectors.
+    /// The model does not have this: a catalogue, evidence, ratings, deviations, vectors.
     NotAvailable = 12,
-    /// The bytes are not a saved user, or not whole.
+    /// The bytes are not a complete saved user.
     SavedUser = 13,
     /// Memory ran out; nothing was changed.
     OutOfMemory = 14,
-    /// The library failed in a way that it should not. The handles of that call refuse
+    /// The library failed because of a defect of its own. The handles of that call refuse
     /// further use with this status, and can only be freed. Please report it.
     Panic = 15,
 }
 
 impl melu_status {
-    /// All of them, by their numbers.
+    /// All statuses, by number.
     pub(super) const ALL: [Self; 16] = [
         Self::Ok,
         Self::InvalidArgument,
@@ -67,13 +65,13 @@ impl melu_status {
         Self::Panic,
     ];
 
-    /// In a few words.
+    /// The status in a few words.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::InvalidArgument => "invalid argument",
             Self::InvalidUtf8 => "a string is not UTF-8",
-            Self::Capacity => "the output has too little room",
+            Self::Capacity => "the capacity of the output is too small",
             Self::Io => "the file cannot be read",
             Self::WeightFile => "the weight file breaks the format",
             Self::UnknownField => "the model has no such field",

@@ -1,4 +1,4 @@
-//! Text on its way in and out.
+//! Text as C gives and takes it.
 
 use std::ffi::c_char;
 use std::fmt::Display;
@@ -9,9 +9,9 @@ use super::melu_status;
 
 /// UTF-8 text that need not end with NUL.
 ///
-/// Owner: whoever made the text; a `melu_str` only points to it. One that a function
-/// takes is read during the call and not kept. One that a function gives lives as long
-/// as the handle that it was asked of, and one that needs no handle for ever.
+/// Owner: whoever made the text; a `melu_str` only points to it. An argument is read
+/// during the call and not kept. A result lives as long as the handle that it comes from,
+/// and one that comes from no handle for ever.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_str {

@@ -20,8 +20,8 @@ pub const MELU_ALL_ITEMS: usize = usize::MAX;
 ///
 /// Owner: whoever made it; free it with `melu_user_free`. Lifetime: keeps its catalogue
 /// and model alive. Threads: functions that take it as const may run at once, in any
-/// number; others alone. As many users at once as there are threads. Cost: profile,
-/// ratings and head, some 3 KB with a model of the default recipe; what calls compute in
+/// number; others alone. Different users are independent. Cost: profile, ratings and
+/// head, some 3 KB with a model of the default recipe; the scratch memory of calls
 /// belongs to the catalogue.
 #[derive(Debug)]
 pub struct melu_user(Guarded<PooledUser>);
@@ -35,7 +35,7 @@ pub struct PooledUser {
     pub pool: Pool,
 }
 
-/// What became of a user that was loaded.
+/// A report on a loaded user.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_load_report {
@@ -44,10 +44,10 @@ pub struct melu_load_report {
     /// Not 0: the user was saved by another model, or in a catalogue of another
     /// precision, and was adapted anew.
     pub adapted_anew: u32,
-    /// How many of the user's ratings are of items that the catalogue lacks. They are
-    /// kept, and saved again, until the user is adapted or reset.
+    /// The number of the user's ratings of items that the catalogue lacks. They are kept,
+    /// and saved again, until the user is adapted or reset.
     pub missing_items: usize,
-    /// How many of the profile's values the model does not know.
+    /// The number of the profile's values that the model does not know.
     pub unknown_values: usize,
 }
 
@@ -55,14 +55,14 @@ impl arguments::SizedStruct for melu_load_report {
     const NAME: &'static str = "melu_load_report";
 }
 
-/// Makes a user of whom a profile is known: values by field, in any order.
+/// Makes a user with a profile: values by field, in any order; unknown fields are left
+/// out.
 ///
-/// `*user` is written, NULL after a failure. `*unknown_values` is written, if it is not
-/// NULL: how many names the model's vocabularies lack; they are left out.
+/// `*user` is written, NULL after a failure. `*unknown_values` is written unless it is
+/// NULL: the number of names that the model's vocabularies lack; they are left out.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
-/// `OUT_OF_MEMORY`. Threads: any. Cost: allocates all that the user will hold with up to
-/// 64 ratings.
+/// `OUT_OF_MEMORY`. Threads: any. Cost: allocates the user's memory for up to 64 ratings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_new(
     catalog: *const melu_catalog,
@@ -95,25 +95,25 @@ pub unsafe extern "C" fn melu_user_new(
     })
 }
 
-/// Frees a user; nothing if it is NULL. Nobody may use it meanwhile or after.
+/// Frees a user; does nothing if it is NULL. Nobody may use it meanwhile or after.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_free(user: *mut melu_user) {
     // SAFETY: the header asks for a live handle at `user`, not used meanwhile or after, or NULL.
     unsafe { Handle::free(user) }
 }
 
-/// Adapts the user to all of their ratings: what was adapted before is replaced.
+/// Adapts the user to all of their ratings, which replace the ratings before.
 ///
-/// `ratings[i]` is that of `items[i]`, in the training data's unit; with clicks, 0 or 1.
-/// To a model of positive-only data, whatever is there was chosen, and its rating is how
-/// much as the training data count it, or 1. An item that is there twice counts twice.
-/// No ratings are as good as `melu_user_reset`.
+/// `ratings[i]` is the rating of `items[i]`, in the training data's unit; with clicks, 0
+/// or 1. For a model of positive-only data, every item listed was chosen, and its rating
+/// is the weight of that choice as in the training data, or 1. An item that is listed
+/// twice counts twice. Without ratings it does the same as `melu_user_reset`.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is as
-/// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds.
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is
+/// unchanged. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds.
 /// Nothing is allocated for up to 64 ratings, or as many as the user had before, once the
-/// catalogue has a scratch for each call that computes at the same time; the first call
-/// with more than 96 ratings may make a scratch larger.
+/// catalogue has a scratch for each call that computes at the same time; a call with more
+/// than 96 ratings may enlarge a scratch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_adapt(
     user: *mut melu_user,
@@ -158,20 +158,21 @@ pub unsafe extern "C" fn melu_user_reset(
     })
 }
 
-/// Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
+/// Scores items: `scores[i]` is the score of `items[i]`, by which recommendations are
+/// ordered.
 ///
-/// It tells how likely the user is to choose the item and to like it, in a unit of its
-/// own: scores of one user can be compared, and nothing else. Of a model without a head
-/// for choosing (`choice` of `melu_model_details`) it is the predicted rating.
+/// A score measures how likely the user is to choose the item and to like it, in a unit
+/// of its own: only scores of one user can be compared. For a model without a head for
+/// choosing (`choice` of `melu_model_details`) it is the predicted rating.
 ///
-/// With `items_len` `MELU_ALL_ITEMS`, `items` is not read, and the whole catalogue is
-/// scored. `scores` has room for `capacity` numbers. `*needed` is written, if it is not
-/// NULL: how many scores there are.
+/// If `items_len` is `MELU_ALL_ITEMS`, `items` is not read, and the whole catalogue is
+/// scored. `scores` has a capacity of `capacity` numbers. `*needed` is written unless it
+/// is NULL: the number of scores.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`; no score is
-/// written then. Threads: any number at once, while nobody changes the user. Cost: nothing
-/// is allocated once the catalogue has a scratch for each call that computes at the same
-/// time.
+/// written then. Threads: any number at once, while nobody changes the user. Cost:
+/// nothing is allocated once the catalogue has a scratch for each call that computes at
+/// the same time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_score(
     user: *const melu_user,
@@ -206,19 +207,20 @@ pub unsafe extern "C" fn melu_user_score(
     })
 }
 
-/// Predicts what the user would rate items if they tried them: `ratings[i]` is that of
-/// `items[i]`, in the training data's unit, or with clicks a probability.
+/// Predicts ratings: `ratings[i]` is what the user would rate `items[i]` if they tried
+/// it, in the training data's unit, or with clicks a probability.
 ///
-/// `deviations` may be NULL; else `deviations[i]` is the standard deviation of what the
-/// user would say of `items[i]`. Both lists have room for `capacity` numbers.
-/// `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written, as for
-/// `melu_user_score`.
+/// `deviations` may be NULL; otherwise `deviations[i]` is the standard deviation of the
+/// user's rating of `items[i]` around the prediction. Both lists have a capacity of
+/// `capacity` numbers. `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written,
+/// like for `melu_user_score`.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`, and
-/// `NOT_AVAILABLE` for a model that predicts no ratings, or deviations that it does not
-/// know (`ratings` and `deviations` of `melu_model_details`); nothing is predicted then.
-/// Threads: any number at once, while nobody changes the user. Cost: nothing is allocated
-/// once the catalogue has a scratch for each call that computes at the same time.
+/// `NOT_AVAILABLE` for a model that predicts no ratings, or gives no deviations if they
+/// are asked for (`ratings` and `deviations` of `melu_model_details`); nothing is
+/// predicted then. Threads: any number at once, while nobody changes the user. Cost:
+/// nothing is allocated once the catalogue has a scratch for each call that computes at
+/// the same time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_predict(
     user: *const melu_user,
@@ -269,10 +271,10 @@ pub unsafe extern "C" fn melu_user_predict(
     })
 }
 
-/// The user as a vector: what those of `melu_catalog_item_vectors` are multiplied with.
+/// The user as a vector, for inner products with those of `melu_catalog_item_vectors`.
 ///
-/// It changes when the user is adapted or reset. `*needed` is written, if it is not
-/// NULL: how many numbers it has, as many as those of an item.
+/// It changes when the user is adapted or reset. `*needed` is written unless it is NULL:
+/// the vector's length, which is the same as that of items' vectors.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `NOT_AVAILABLE` for a model without a head
 /// for choosing. Threads: any number at once, while nobody changes the user. Cost:
@@ -307,7 +309,7 @@ pub unsafe extern "C" fn melu_user_vector(
     })
 }
 
-/// Items that a call is about.
+/// The items that a call is about.
 struct Items<'a> {
     /// `None` for all of the catalogue.
     listed: Option<&'a [u32]>,
@@ -315,7 +317,7 @@ struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    /// Items of a user's catalogue; how many there are is written to `needed`.
+    /// Items of a user's catalogue; their number is written to `needed`.
     ///
     /// # Safety
     /// Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len` elements, which
@@ -337,7 +339,7 @@ impl<'a> Items<'a> {
         Ok(Self { listed: (!all).then_some(items), len })
     }
 
-    /// Works on one block of them after another, and of the numbers that go with them.
+    /// Calls `work` with each block of items and of the numbers that belong to them.
     fn in_blocks(
         &self,
         numbers: &mut [f32],
@@ -358,8 +360,8 @@ impl<'a> Items<'a> {
 /// Saves a user: profile, ratings by item id, and the adapted head, versioned and
 /// checked.
 ///
-/// `*bytes_len` is written: how many bytes there are. With a capacity of 0, `bytes` may
-/// be NULL, and the status `CAPACITY` comes with the length that is needed.
+/// `*bytes_len` is written: the number of bytes. With a capacity of 0, `bytes` may be
+/// NULL, and the status is `CAPACITY`, with the required length in `*bytes_len`.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is saved. Threads: any number at
 /// once, while nobody changes the user. Cost: the first call for a model reads all of
@@ -394,14 +396,14 @@ pub unsafe extern "C" fn melu_user_save(
 
 /// Loads a user into a catalogue of the model that saved them, or of another.
 ///
-/// With the same model, the user scores the same bits at once. With another, and in a
-/// catalogue of another precision, the user is adapted anew from the ratings. `*user` is
-/// written, NULL after a failure. `report` may be NULL; else its `struct_size` is set by
-/// the caller, and the other members are written.
+/// With the same model and precision, the user's scores are the same bits as before.
+/// Otherwise the user is adapted anew from the ratings. `*user` is written, NULL after a
+/// failure. `report` may be NULL; otherwise its `struct_size` is set by the caller, and
+/// the other members are written.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `SAVED_USER`, `OUT_OF_MEMORY`; with another model,
-/// `RATING` and `DIVERGED` if it cannot learn from the ratings. Threads: any. Cost: as
-/// `melu_user_new` and `melu_user_adapt`.
+/// `RATING` and `DIVERGED` if it cannot learn from the ratings. Threads: any. Cost: that
+/// of `melu_user_new` and `melu_user_adapt`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_load(
     catalog: *const melu_catalog,
@@ -441,10 +443,11 @@ pub unsafe extern "C" fn melu_user_load(
     })
 }
 
+/// Refuses an output whose capacity is too small.
 fn check_capacity(name: &str, capacity: usize, needed: usize) -> Result<(), Failure> {
     if capacity >= needed {
         return Ok(());
     }
-    let problem = format!("{name}: there is room for {capacity} of {needed} elements");
+    let problem = format!("{name}: the capacity is {capacity}; {needed} elements are needed");
     Err(Failure::new(melu_status::Capacity, problem))
 }

@@ -16,19 +16,19 @@ pub const MELU_VALUE_NUMBER: u32 = 2;
 
 /// One value of one field of a user or an item.
 ///
-/// A field that takes several values is given once for each. A field of which nothing
-/// is known is left out. Owner: the caller; it is read during the call.
+/// A field with several values is given once for each. An unknown field is left out.
+/// Owner: the caller; it is read during the call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct melu_value {
     /// The field's name.
     pub field: melu_str,
-    /// Which of the next three counts: `MELU_VALUE_NAME`, which is 0, `MELU_VALUE_INDEX`
+    /// The member that holds the value: `MELU_VALUE_NAME`, which is 0, `MELU_VALUE_INDEX`
     /// or `MELU_VALUE_NUMBER`.
     pub kind: u32,
     /// The value's index.
     pub index: u32,
-    /// The value's name. One that the vocabulary lacks is left out, and counted.
+    /// The value's name. Names that the vocabulary lacks are left out, and counted.
     pub name: melu_str,
     /// The value as a number.
     pub number: f32,
