@@ -13,7 +13,8 @@
 //     for (const melu::Recommendation& found : user.recommend(best))
 //       std::cout << catalog.title(found.item) << ' ' << found.score << '\n';
 //
-// All of it is in this header, over melu.h, which specifies what each function does, its
+// All of it is in this one header, long as it is, so that a project can copy it beside
+// melu.h: there is nothing to build or to link. It stands over melu.h, which specifies what each function does, its
 // errors, its cost and its units. What holds here:
 //
 // Errors.   A function that can fail throws melu::Error. Beside it is one that begins with
