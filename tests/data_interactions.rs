@@ -84,7 +84,7 @@ fn interactions_need_no_values_and_no_tables() {
     let report = dataset.report;
     assert_eq!((report.rows_read, report.duplicates, report.alike), (4, 1, None));
     let [note] = &dataset.notes()[..] else { panic!() };
-    assert!(note.starts_with("1 interactions repeat others"), "{note}");
+    assert!(note.starts_with("1 interactions repeat earlier ones"), "{note}");
     assert_eq!(
         (&dataset.new_users[..], &dataset.new_items[..]),
         (&[false; 2][..], &[false; 2][..])
