@@ -14,8 +14,8 @@
 //       std::cout << catalog.title(found.item) << ' ' << found.score << '\n';
 //
 // All of it is in this one header, long as it is, so that a project can copy it beside
-// melu.h: there is nothing to build or to link. It stands over melu.h, which specifies what each function does, its
-// errors, its cost and its units. What holds here:
+// melu.h, and there is nothing more to build. It stands over melu.h, which specifies what
+// each function does, its errors, its cost and its units. What holds here:
 //
 // Errors.   A function that can fail throws melu::Error. Beside it is one that begins with
 //           try_ and returns melu::expected instead: std::expected where there is one,

@@ -27,17 +27,17 @@
  *     melu_catalog_free(catalog);
  *     melu_model_free(model);
  *
- * What holds for all functions:
+ * The rules for all functions:
  *
  * Status.   A function that can fail returns a melu_status, 0 for success, and takes,
  *           last, a melu_error of yours, which may be NULL: it gets the status and a
  *           message that names the argument and the value. No global or thread-local
  *           variable keeps anything between calls; nothing is printed, and no function
- *           exits or throws. After a failure, handles are as before, unless the function
- *           says otherwise, and what it would have written is zero or NULL.
+ *           exits or throws. After a failure, handles are unchanged unless the function
+ *           says otherwise, and its outputs are zero or NULL.
  * Handles.  melu_model, melu_catalog, melu_user and melu_questions are made by functions
  *           that write them to your variable, and belong to you until you free them. Each
- *           keeps alive what it was made from, so they may be freed in any order. Freeing
+ *           keeps alive what it was made of, so they may be freed in any order. Freeing
  *           NULL does nothing.
  * Threads.  A const handle may be used by any number of threads at once, a handle that
  *           is not const by one at a time, and by none while it is freed.
@@ -49,13 +49,14 @@
  *           is passed:
  *               melu_recommend_options options = {0};
  *               options.struct_size = sizeof options;
- *           Later versions may add members at its end; zero is what was meant before.
- * Memory.   Adapting, scoring, predicting and recommending allocate nothing once the user
- *           exists, unless a call is given threads or keeps places for new items.
- *           Other functions return MELU_STATUS_OUT_OF_MEMORY when there is none for the
- *           largest of what they need: the copy of a file's bytes, a list of items or of
- *           values, a catalogue's rows, a user's ratings. Where less is missing, as for a
- *           message or a name, Rust aborts the process.
+ *           Later versions may add members at its end; zero keeps the meaning of before.
+ * Memory.   Adapting, scoring, predicting and recommending allocate nothing once the
+ *           catalogue has a scratch for each call that computes at the same time, unless
+ *           a call takes threads, more ratings or more new items than any before.
+ *           Functions return MELU_STATUS_OUT_OF_MEMORY if a large allocation fails: the
+ *           copy of a file's bytes, a list of items or of values, a catalogue's rows, a
+ *           user's ratings. If a small one fails, such as a message or a name, Rust
+ *           aborts the process.
  * Panics.   An error of the library itself does not unwind into your program: it is
  *           MELU_STATUS_PANIC, and the handle refuses further use.
  *
@@ -76,14 +77,14 @@ extern "C" {
 // In the place of a count of items: all items of the catalogue, in their order.
 #define MELU_ALL_ITEMS SIZE_MAX
 
-// Version of the interface that this header describes. It rises when a program that
-// was compiled against an older one could no longer run, and the SONAME with it.
+// The version of the interface that this header describes. It rises, and the SONAME with
+// it, when programs compiled against an older version can no longer run.
 #define MELU_ABI_VERSION 1
 
 // Size of an error's message, its final NUL included.
 #define MELU_ERROR_MESSAGE_SIZE 496
 
-// In the place of a user: an error is about none of a batch's.
+// In the place of a user: the error is about none of a batch's users.
 #define MELU_NO_USER 4294967295
 
 // A value is a name from the model's vocabulary, or a number written out.
@@ -110,18 +111,18 @@ extern "C" {
 // Recommendations are ordered by predicted rating.
 #define MELU_ORDER_RATING 1
 
-// What became of a call: 0, or why it failed.
+// The outcome of a call: 0, or the reason why it failed.
 //
 // A number is never given to another meaning, and later versions may add more.
 typedef enum {
   // Done.
   MELU_STATUS_OK = 0,
-  // An argument cannot be: NULL where that is not allowed, a `struct_size` that is
-  // too small, a list that does not fit another one.
+  // An argument is invalid: NULL where that is not allowed, a `struct_size` that is
+  // too small, a list that does not match another one.
   MELU_STATUS_INVALID_ARGUMENT = 1,
   // A string is not UTF-8.
   MELU_STATUS_INVALID_UTF8 = 2,
-  // An output has too little room; the length that would do was written.
+  // The capacity of an output is too small; the required length was written.
   MELU_STATUS_CAPACITY = 3,
   // The operating system refused to open or read a file.
   MELU_STATUS_IO = 4,
@@ -133,21 +134,19 @@ typedef enum {
   MELU_STATUS_FIELD_VALUE = 7,
   // An item's index is beyond the end of the catalogue.
   MELU_STATUS_ITEM_INDEX = 8,
-  // A rating cannot be learned from: it is not finite, or not 0 or 1 for a model of
-  // clicks.
+  // A rating is invalid: it is not finite, or for a model of clicks neither 0 nor 1.
   MELU_STATUS_RATING = 9,
   // The ratings are so large that the adapted head is not finite; the user is reset.
   MELU_STATUS_DIVERGED = 10,
-  // There is no such item, or nothing left to choose from.
+  // There is no such item, or no item is left to choose from.
   MELU_STATUS_NOT_FOUND = 11,
-  // The model does not have what was asked for: a catalogue, evidence, ratings,
-  // deviations, vectors.
+  // The model does not have this: a catalogue, evidence, ratings, deviations, vectors.
   MELU_STATUS_NOT_AVAILABLE = 12,
-  // The bytes are not a saved user, or not whole.
+  // The bytes are not a complete saved user.
   MELU_STATUS_SAVED_USER = 13,
   // Memory ran out; nothing was changed.
   MELU_STATUS_OUT_OF_MEMORY = 14,
-  // The library failed in a way that it should not. The handles of that call refuse
+  // The library failed because of a defect of its own. The handles of that call refuse
   // further use with this status, and can only be freed. Please report it.
   MELU_STATUS_PANIC = 15,
 } melu_status;
@@ -155,44 +154,44 @@ typedef enum {
 // Items with their embeddings, known by index from 0.
 //
 // Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
-// alive, and users keep it alive, so it may be freed before them. Threads: any number
-// at once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes
-// each or of 2: see `melu_catalog_convert`. What its users compute in belongs to it too:
-// a scratch of some 400 KB and a bit for each item, for each call that ever ran at the
-// same time as others, up to 64.
+// alive, and users keep it alive, so it may be freed before them. Threads: any number at
+// once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes each
+// or of 2: see `melu_catalog_convert`. It also owns the scratch memory of calls: some
+// 400 KB and one bit for each item, times the largest number of calls that ran at once,
+// up to 64.
 typedef struct melu_catalog melu_catalog;
 
 // A meta-trained model: an opened weight file.
 //
 // Owner: whoever opened it; free it with `melu_model_free`. Lifetime: catalogues and
-// users keep what they need of it alive, so it may be freed before them. Threads: any
-// number at once. Cost: the weights are read where they lie, in the mapped file or in
+// users keep the parts that they need alive, so it may be freed before them. Threads:
+// any number at once. Cost: the weights are read in place, in the mapped file or in
 // memory.
 typedef struct melu_model melu_model;
 
-// What questions to users of one catalogue are chosen in, and nothing that is known of a
-// user.
+// The workspace in which questions to users of one catalogue are chosen; it holds
+// nothing about a user.
 //
 // Owner: whoever made it; free it with `melu_questions_free`. Lifetime: keeps its
 // catalogue alive. Threads: one at a time. It serves any number of users; make one for
-// each thread. Cost: a scratch of its own, two floats an item, and a few matrices as wide
-// as the head.
+// each thread. Cost: a scratch of its own, two floats an item, and a few matrices as
+// wide as the head.
 typedef struct melu_questions melu_questions;
 
 // A user of one catalogue: a profile, ratings, and the head adapted to them.
 //
 // Owner: whoever made it; free it with `melu_user_free`. Lifetime: keeps its catalogue
 // and model alive. Threads: functions that take it as const may run at once, in any
-// number; others alone. As many users at once as there are threads. Cost: profile,
-// ratings and head, some 3 KB with a model of the default recipe; what calls compute in
+// number; others alone. Different users are independent. Cost: profile, ratings and
+// head, some 3 KB with a model of the default recipe; the scratch memory of calls
 // belongs to the catalogue.
 typedef struct melu_user melu_user;
 
 // UTF-8 text that need not end with NUL.
 //
-// Owner: whoever made the text; a `melu_str` only points to it. One that a function
-// takes is read during the call and not kept. One that a function gives lives as long
-// as the handle that it was asked of, and one that needs no handle for ever.
+// Owner: whoever made the text; a `melu_str` only points to it. An argument is read
+// during the call and not kept. A result lives as long as the handle that it comes from,
+// and one that comes from no handle for ever.
 typedef struct {
   // The first byte; may be NULL if `len` is 0.
   const char *data;
@@ -200,7 +199,7 @@ typedef struct {
   size_t len;
 } melu_str;
 
-// What went wrong, and where: a struct of the caller's, which need not be
+// An error: its status and its message, in a struct of the caller's, which need not be
 // initialised.
 //
 // Owner: the caller. Threads: whoever may use the struct. Cost: nothing unless a call
@@ -210,8 +209,8 @@ typedef struct {
 typedef struct {
   // The status that the function returned.
   melu_status status;
-  // Which user of a batch it is about: a place in `users`, counted from 0. Else, and
-  // after success, `MELU_NO_USER`.
+  // The user of a batch that it is about: an index in `users`. Otherwise, and after
+  // success, `MELU_NO_USER`.
   uint32_t user;
   // Length in bytes of the whole message. If it is not below the size of `message`,
   // the message is cut.
@@ -221,50 +220,51 @@ typedef struct {
   char message[MELU_ERROR_MESSAGE_SIZE];
 } melu_error;
 
-// What bytes that are opened as a model may be used for.
+// Options for opening bytes as a model.
 typedef struct {
   // `sizeof(melu_bytes_options)`.
   size_t struct_size;
-  // Not 0: the bytes are used where they lie, and must stay there unchanged until
-  // the model and all that was made from it is freed. Best aligned to 64 bytes. 0:
-  // they are copied.
+  // Not 0: the bytes are used in place, and must stay there unchanged until the model
+  // and everything made from it is freed. Best aligned to 64 bytes. 0: they are
+  // copied.
   uint32_t borrow;
   // Called once when borrowed bytes are no longer needed, by whichever thread frees
   // the last handle; it must not call back into the library. May be NULL. Not called
   // if the model cannot be opened.
   void (*release)(void *context);
-  // Given to `release`.
+  // The argument of `release`.
   void *context;
 } melu_bytes_options;
 
-// What a model is like.
+// A model's properties.
 typedef struct {
   // `sizeof(melu_model_details)`, set by the caller.
   size_t struct_size;
-  // Tells the model from others: a saved user knows its model by it.
+  // A number that identifies the model; saved users hold their model's.
   uint64_t fingerprint;
-  // How many fields describe a user.
+  // The number of fields of a user.
   size_t user_fields;
-  // How many fields describe an item.
+  // The number of fields of an item.
   size_t item_fields;
-  // How many items the weight file has.
+  // The number of items in the weight file.
   size_t items;
-  // How many evidence candidates the weight file has.
+  // The number of evidence candidates in the weight file.
   size_t evidence;
-  // How many numbers the head for ratings has, which adapts to a user; 0 without one.
+  // The number of parameters of the head for ratings, which adapts to a user; 0
+  // without one.
   size_t head_parameters;
-  // How many numbers the vectors of users and items have that `melu_user_vector` and
-  // `melu_catalog_item_vectors` give; 0 without a head for choosing.
+  // The width of the vectors of `melu_user_vector` and `melu_catalog_item_vectors`; 0
+  // without a head for choosing.
   size_t vector_width;
-  // Not 0: there is a head for choosing, and scores tell how likely a user is to choose
-  // an item and to like it. 0: a score is the predicted rating.
+  // Not 0: there is a head for choosing, and a score measures how likely a user is to
+  // choose an item and to like it. 0: a score is the predicted rating.
   uint32_t choice;
-  // Not 0: the model predicts ratings. 0: it was trained on positive-only data, which
-  // tell what people chose, and nothing else.
+  // Not 0: the model predicts ratings. 0: it was trained on positive-only data, that
+  // is, on people's choices without ratings.
   uint32_t ratings;
-  // Not 0: ratings are clicks, 0 or 1, and predicted ones are probabilities.
+  // Not 0: ratings are clicks, 0 or 1, and predictions are probabilities.
   uint32_t clicks;
-  // Not 0: the model knows how far a rating may lie from the predicted one.
+  // Not 0: the model gives the deviations of predicted ratings.
   uint32_t deviations;
 } melu_model_details;
 
@@ -272,144 +272,147 @@ typedef struct {
 typedef struct {
   // The item's index in the weight file's own catalogue.
   uint32_t item;
-  // What candidates are ranked by, best first: the product of the next two.
+  // The score by which candidates are ranked: the product of the next two.
   float score;
-  // How far a rating of it moves the head, divided by the largest.
+  // How far a rating of the item moves the head, divided by the largest.
   float gradient_norm;
-  // How many people rated it, divided by the largest.
+  // The number of people who rated it, divided by the largest.
   float popularity;
 } melu_evidence;
 
 // One value of one field of a user or an item.
 //
-// A field that takes several values is given once for each. A field of which nothing
-// is known is left out. Owner: the caller; it is read during the call.
+// A field with several values is given once for each. An unknown field is left out.
+// Owner: the caller; it is read during the call.
 typedef struct {
   // The field's name.
   melu_str field;
-  // Which of the next three counts: `MELU_VALUE_NAME`, which is 0, `MELU_VALUE_INDEX`
+  // The member that holds the value: `MELU_VALUE_NAME`, which is 0, `MELU_VALUE_INDEX`
   // or `MELU_VALUE_NUMBER`.
   uint32_t kind;
   // The value's index.
   uint32_t index;
-  // The value's name. One that the vocabulary lacks is left out, and counted.
+  // The value's name. Names that the vocabulary lacks are left out, and counted.
   melu_str name;
   // The value as a number.
   float number;
 } melu_value;
 
-// An item given by its field values: nobody need have rated it.
+// An item given by its field values; it needs no ratings.
 //
 // Owner: the caller; it is read during the call.
 typedef struct {
-  // What the program calls it; no two alike.
+  // The program's own name for it, unique in the catalogue.
   melu_str id;
-  // Its values.
+  // Its field values.
   const melu_value *values;
-  // How many values.
+  // The number of values.
   size_t values_len;
 } melu_item;
 
-// Vectors as they lie in memory, one after another: to be read, and not to be freed.
+// A view of vectors in memory: to be read, and not to be freed.
 typedef struct {
   // The first number of the first vector; NULL if there is none.
   const float *data;
-  // How many vectors there are.
+  // The number of vectors.
   size_t rows;
-  // How many numbers a vector has.
+  // The length of a vector, in numbers.
   size_t width;
-  // How many numbers lie between the first of a vector and the first of the next.
+  // The distance from the first number of a vector to the first of the next, in
+  // numbers.
   size_t stride;
 } melu_vectors;
 
-// What became of a user that was loaded.
+// A report on a loaded user.
 typedef struct {
   // `sizeof(melu_load_report)`, set by the caller.
   size_t struct_size;
   // Not 0: the user was saved by another model, or in a catalogue of another
   // precision, and was adapted anew.
   uint32_t adapted_anew;
-  // How many of the user's ratings are of items that the catalogue lacks. They are
-  // kept, and saved again, until the user is adapted or reset.
+  // The number of the user's ratings of items that the catalogue lacks. They are kept,
+  // and saved again, until the user is adapted or reset.
   size_t missing_items;
-  // How many of the profile's values the model does not know.
+  // The number of the profile's values that the model does not know.
   size_t unknown_values;
 } melu_load_report;
 
-// Which items are recommended, in what order, and how many threads look for them.
+// Options for recommending: which items, in what order, and with how many threads.
 //
-// Zeroed but for its size, it is what NULL is: the best of the catalogue by score,
-// without what the user rated. Owner: the caller; it is read during the call.
+// Zeroed but for its size, it means the same as NULL: the best of the catalogue by
+// score, without the items that the user rated. Owner: the caller; it is read during the
+// call.
 typedef struct {
   // `sizeof(melu_recommend_options)`.
   size_t struct_size;
-  // Items that are left out, in any order; may be NULL if there are none.
+  // Items to leave out, in any order; may be NULL if there are none.
   const uint32_t *leave_out;
-  // How many items are left out.
+  // The number of items to leave out.
   size_t leave_out_len;
-  // The only items to recommend, in any order, as a search or an index of vectors found
-  // them; one that is there twice counts once. NULL: all items of the catalogue.
+  // The only items to recommend, in any order, such as the results of a search or of a
+  // vector index; an item that is listed twice counts once. NULL: all items of the
+  // catalogue.
   const uint32_t *among;
-  // How many items there are to recommend of. 0 is none, unless `among` is NULL.
+  // The number of items in `among`. 0 is none, unless `among` is NULL.
   size_t among_len;
-  // At least so many places go to items that nobody chose in training, if there are as
-  // many: the best of them take the last places of others. The first call for a user
-  // that keeps more than those before allocates room for them.
+  // The least number of places for items that nobody chose in training, if there are
+  // as many: the best of them replace the last of the others. A call with more of them
+  // than any before may allocate memory for them.
   size_t new_items;
-  // Not 0: items that neighbours of the user's answers speak for or against may be
-  // recommended too where `among` lacks them. An index of `melu_catalog_item_vectors`
-  // does not find them all.
+  // Not 0: adds the neighbours of the user's answers to `among`. An index of
+  // `melu_catalog_item_vectors` does not find them all.
   uint32_t add_neighbours;
-  // Not 0: what the user rated may be recommended. 0: it is left out too.
+  // Not 0: items that the user rated may be recommended. 0: they are left out too.
   uint32_t keep_rated;
   // `MELU_ORDER_SCORE`, which is 0, or `MELU_ORDER_RATING`.
   uint32_t order;
-  // Items with fewer raters in training are left out; of a model that does not know its
-  // items' raters, none is.
+  // Leaves out items with fewer raters in training; none, if the model does not know
+  // its items' raters.
   uint32_t min_raters;
-  // How much less it counts than in training that an item is much chosen: 0, as
-  // trained; 1, not at all; below 0, more. It moves scores, and so nothing in the order
-  // of predicted ratings or of a model without a head for choosing.
+  // How much less an item's popularity counts than in training: 0, as trained; 1, not
+  // at all; below 0, more. It changes scores, and has no effect in the order of
+  // predicted ratings or without a head for choosing.
   float popularity_discount;
-  // How many threads compute, the calling one among them; 0 is as good as 1, and no
-  // call has more than 256, nor more than one for each 96 items of each user's
-  // catalogue or of `among`. The result is the same for any number, to the last bit.
+  // The number of threads, with the calling one; 0 means 1, and no call has more than
+  // 256, nor more than one for each 96 items of each user's catalogue or of `among`.
+  // The result is the same for any number, to the last bit.
   uint32_t threads;
 } melu_recommend_options;
 
-// An item, its score, and what the user would rate it.
+// An item with its score and its predicted rating.
 typedef struct {
   // The item's index in the user's catalogue.
   uint32_t item;
-  // What it was ordered by: a score in a unit of its own, of how likely the user is to
-  // choose the item and to like it; or the predicted rating.
+  // The score, by which items are ordered: how likely the user is to choose the item
+  // and to like it, in a unit of its own. In the order of ratings, the predicted
+  // rating.
   float score;
   // The predicted rating, in the training data's unit, or with clicks a probability.
-  // NaN of a model that was trained without ratings.
+  // NaN for a model that was trained without ratings.
   float rating;
-  // The standard deviation of that; NaN where the model knows none.
+  // The rating's standard deviation; NaN for a model that gives none.
   float deviation;
 } melu_recommendation;
 
-// What is known besides the ratings when a question is chosen.
+// Options for choosing a question: what is known of the user besides their ratings.
 //
 // Owner: the caller; it is read during the call.
 typedef struct {
   // `sizeof(melu_question_options)`.
   size_t struct_size;
-  // Items that the user was asked about and did not know, in any order: they are not
-  // asked again, and tell what else the user may not know.
+  // Items that the user was asked about and did not know, in any order. They are not
+  // asked about again, and make similar items less likely to be known.
   const uint32_t *unknown;
-  // How many items the user did not know.
+  // The number of items that the user did not know.
   size_t unknown_len;
-  // Items that are not to be asked about, in any order.
+  // Items to leave out, in any order.
   const uint32_t *leave_out;
-  // How many items are not to be asked about.
+  // The number of items to leave out.
   size_t leave_out_len;
-  // The only items to ask about, where the program knows that the user knows them.
-  // NULL: any item.
+  // The only items to ask about, if the program knows that the user knows them. NULL:
+  // any item.
   const uint32_t *known;
-  // How many items the user is known to know.
+  // The number of items that the user is known to know.
   size_t known_len;
 } melu_question_options;
 
@@ -419,30 +422,31 @@ typedef struct {
   uint32_t item;
   // The chance that the user knows it.
   float known;
-  // By how much an answer would lower the mean variance of what the user's vector says
-  // of items, each counting by the chance that the user chooses it; of a model that
-  // orders by predicted rating, that of all ratings. In the head's units, squared.
+  // By how much an answer would lower the mean variance of scores, weighted by the
+  // chance that the user chooses the item. For a model that orders by predicted
+  // rating: of predicted ratings, weighted by the chance that the user knows the item.
+  // In the head's units, squared.
   float reduction;
 } melu_question;
 
-// The library's version, as in "0.1.0".
+// The library's version, such as "0.1.0".
 //
 // Threads: any.
 melu_str melu_version(void);
 
-// The version of the interface that the library has: `MELU_ABI_VERSION` when it was
-// compiled. A program that loads the library by hand compares the two.
+// The version of the library's interface: `MELU_ABI_VERSION` when it was compiled. A
+// program that loads the library by hand compares the two.
 //
 // Threads: any.
 uint32_t melu_abi_version(void);
 
-// What a status means in a few words; "unknown status" for a number that this version
-// does not know.
+// A status in a few words; "unknown status" for a number that this version does not
+// know.
 //
 // Threads: any.
 melu_str melu_status_str(int32_t status);
 
-// The instructions that this processor's scores are computed with, as in "avx2".
+// The instruction set with which scores are computed on this processor, such as "avx2".
 // Scores agree between processors to 1e-5 relative, and on one processor to the bit.
 //
 // Threads: any.
@@ -452,7 +456,7 @@ melu_str melu_kernel_name(void);
 //
 // The file is mapped. It may be deleted, or replaced by renaming another over it, but
 // must not be changed in place while the model is in use: the operating system kills a
-// process that reads what was cut off.
+// process that reads beyond the end of a truncated file.
 //
 // `path` is UTF-8. `*model` is written, NULL after a failure.
 //
@@ -472,10 +476,10 @@ melu_status melu_model_open_bytes(const void *bytes,
                                   melu_model **model,
                                   melu_error *error);
 
-// Frees a model; nothing if it is NULL. Nobody may use it meanwhile or after.
+// Frees a model; does nothing if it is NULL. Nobody may use it meanwhile or after.
 void melu_model_free(melu_model *model);
 
-// Says what a model is like.
+// Writes a model's properties.
 //
 // `details->struct_size` is set by the caller, and the other members are written.
 //
@@ -485,7 +489,7 @@ melu_status melu_model_info(const melu_model *model,
                             melu_model_details *details,
                             melu_error *error);
 
-// Makes a catalogue of the weight file's own items, in the precision that it says.
+// Makes a catalogue of the weight file's own items, in the file's precision.
 //
 // `*catalog` is written, NULL after a failure.
 //
@@ -495,11 +499,11 @@ melu_status melu_model_catalog(const melu_model *model,
                                melu_catalog **catalog,
                                melu_error *error);
 
-// The items that a new user is best asked about, best first: as many of the weight
-// file's evidence candidates as there is room for.
+// The best items to ask a new user about, best first: up to `best_capacity` of the
+// weight file's evidence candidates.
 //
-// `*best_len` is written: how many there are in `best`. `melu_model_info` says how many
-// there are in all.
+// `*best_len` is written: the number of elements written to `best`. `melu_model_info`
+// gives the number of all candidates.
 //
 // Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the file has no evidence candidates.
 // Threads: any. Cost: copies them.
@@ -509,14 +513,14 @@ melu_status melu_model_evidence(const melu_model *model,
                                 size_t *best_len,
                                 melu_error *error);
 
-// Makes a catalogue of items given by their field values, in the precision that the
-// weight file says; `melu_catalog_convert` makes another.
+// Makes a catalogue of items given by their field values, in the weight file's
+// precision; `melu_catalog_convert` changes it.
 //
-// `*catalog` is written, NULL after a failure. `*unknown_values` is written, if it is
-// not NULL: how many names the model's vocabularies lack; they are left out.
+// `*catalog` is written, NULL after a failure. `*unknown_values` is written unless it is
+// NULL: the number of names that the model's vocabularies lack; they are left out.
 //
-// Statuses: `INVALID_ARGUMENT`, also for an id that is there twice and for an item that
-// half precision cannot describe, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
+// Statuses: `INVALID_ARGUMENT`, also for an id that occurs twice and for an item whose
+// features exceed half precision, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
 // `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item.
 melu_status melu_catalog_new(const melu_model *model,
                              const melu_item *items,
@@ -525,16 +529,17 @@ melu_status melu_catalog_new(const melu_model *model,
                              size_t *unknown_values,
                              melu_error *error);
 
-// Makes a catalogue of another one's items, at their indices, and after them more, in
-// the other's precision.
+// Makes a catalogue of another one's items, at their indices, followed by more items, in
+// the same precision.
 //
-// The other catalogue stays as it is, and may be freed while its users go on; so a
-// service swaps the two. `*extended` is written, NULL after a failure. A user moves to
-// the new catalogue by `melu_user_save` and `melu_user_load`. `*unknown_values` is
-// written, if it is not NULL: how many of the new items' names the vocabularies lack.
+// The other catalogue does not change, and may be freed while its users live on; so a
+// service can swap the two. `*extended` is written, NULL after a failure. A user moves
+// to the new catalogue by `melu_user_save` and `melu_user_load`. `*unknown_values` is
+// written unless it is NULL: the number of the new items' names that the vocabularies
+// lack.
 //
-// Statuses: as `melu_catalog_new`. Threads: any. Cost: embeds the new items, and copies
-// the rows of the others.
+// Statuses: those of `melu_catalog_new`. Threads: any. Cost: embeds the new items, and
+// copies the rows of the others.
 melu_status melu_catalog_extend(const melu_catalog *catalog,
                                 const melu_item *items,
                                 size_t items_len,
@@ -545,24 +550,24 @@ melu_status melu_catalog_extend(const melu_catalog *catalog,
 // Makes a catalogue of another one's items in another precision.
 //
 // `precision` is `MELU_PRECISION_F16`, in which rows take half the memory and scores
-// move by some thousandth of their spread, or `MELU_PRECISION_F32`. The other catalogue
-// stays as it is, and may be freed while its users go on. `*converted` is written, NULL
-// after a failure. A user moves to the new catalogue by `melu_user_save` and
-// `melu_user_load`, which adapts them anew.
+// change by about a thousandth of their spread, or `MELU_PRECISION_F32`. The other
+// catalogue does not change, and may be freed while its users live on. `*converted` is
+// written, NULL after a failure. A user moves to the new catalogue by `melu_user_save`
+// and `melu_user_load`, which adapts them anew.
 //
-// Statuses: `INVALID_ARGUMENT`, also for an item that half precision cannot describe,
+// Statuses: `INVALID_ARGUMENT`, also for an item whose features exceed half precision,
 // `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the precision is
-// the other's: the two then share their rows.
+// the same: the two then share their rows.
 melu_status melu_catalog_convert(const melu_catalog *catalog,
                                  uint32_t precision,
                                  melu_catalog **converted,
                                  melu_error *error);
 
-// Frees a catalogue; nothing if it is NULL. Nobody may use it meanwhile or after; its
-// users go on.
+// Frees a catalogue; does nothing if it is NULL. Nobody may use it meanwhile or after;
+// its users live on.
 void melu_catalog_free(melu_catalog *catalog);
 
-// How many items there are; 0 if `catalog` is NULL.
+// The number of items; 0 if `catalog` is NULL.
 //
 // Threads: any.
 size_t melu_catalog_len(const melu_catalog *catalog);
@@ -588,8 +593,8 @@ melu_status melu_catalog_id(const melu_catalog *catalog,
                             melu_str *id,
                             melu_error *error);
 
-// The title of the item at an index; empty where there is none, as of items that were
-// given by their field values.
+// The title of the item at an index; empty if it has none, like items that were given by
+// their field values.
 //
 // `*title` is written; it lives as long as the catalogue's handle.
 //
@@ -599,29 +604,29 @@ melu_status melu_catalog_title(const melu_catalog *catalog,
                                melu_str *title,
                                melu_error *error);
 
-// How many people chose or rated an item in training; 0 for one that was new then or
-// later.
+// The number of people who chose or rated an item in training; 0 for items that were new
+// then or later.
 //
 // `*raters` is written.
 //
-// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `NOT_AVAILABLE` for a model that does not
-// know. Threads: any.
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `NOT_AVAILABLE` if the model does not have
+// these numbers. Threads: any.
 melu_status melu_catalog_raters(const melu_catalog *catalog,
                                 uint32_t item,
                                 uint32_t *raters,
                                 melu_error *error);
 
-// The items as vectors, for an index of vectors or for a database: one for each item, in
-// the catalogue's order.
+// The items as vectors, for a vector index or a database: one for each item, in the
+// catalogue's order.
 //
-// The inner product of a vector and what `melu_user_vector` gives is the item's score
-// but for what neighbours of the user's answers add, and for the predicted rating, if
-// that counts. So an index by inner product finds candidates; `melu_user_score` has
-// their scores, and `melu_user_recommend` orders them, with them as `among` and with
-// `add_neighbours`. The last two of a vector's numbers are the item's bias, by which
-// popular items come first, and 1 for an item that nobody chose in training.
+// The inner product of an item's vector and the user's, from `melu_user_vector`, is the
+// item's score, but for the parts from neighbours of the user's answers and from the
+// predicted rating. So an index by inner product finds candidates; `melu_user_score`
+// computes their scores, and `melu_user_recommend` orders them, given as `among` with
+// `add_neighbours`. The last two of a vector's numbers are the item's bias, which puts
+// popular items first, and 1 for an item that nobody chose in training.
 //
-// `*vectors` is written; what it points to lives as long as the catalogue's handle.
+// `*vectors` is written; the vectors live as long as the catalogue's handle.
 //
 // Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` for a model without a head for choosing.
 // Threads: any. Cost: none; nothing is copied.
@@ -629,14 +634,14 @@ melu_status melu_catalog_item_vectors(const melu_catalog *catalog,
                                       melu_vectors *vectors,
                                       melu_error *error);
 
-// Makes a user of whom a profile is known: values by field, in any order.
+// Makes a user with a profile: values by field, in any order; unknown fields are left
+// out.
 //
-// `*user` is written, NULL after a failure. `*unknown_values` is written, if it is not
-// NULL: how many names the model's vocabularies lack; they are left out.
+// `*user` is written, NULL after a failure. `*unknown_values` is written unless it is
+// NULL: the number of names that the model's vocabularies lack; they are left out.
 //
 // Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
-// `OUT_OF_MEMORY`. Threads: any. Cost: allocates all that the user will hold with up to
-// 64 ratings.
+// `OUT_OF_MEMORY`. Threads: any. Cost: allocates the user's memory for up to 64 ratings.
 melu_status melu_user_new(const melu_catalog *catalog,
                           const melu_value *profile,
                           size_t profile_len,
@@ -644,21 +649,21 @@ melu_status melu_user_new(const melu_catalog *catalog,
                           size_t *unknown_values,
                           melu_error *error);
 
-// Frees a user; nothing if it is NULL. Nobody may use it meanwhile or after.
+// Frees a user; does nothing if it is NULL. Nobody may use it meanwhile or after.
 void melu_user_free(melu_user *user);
 
-// Adapts the user to all of their ratings: what was adapted before is replaced.
+// Adapts the user to all of their ratings, which replace the ratings before.
 //
-// `ratings[i]` is that of `items[i]`, in the training data's unit; with clicks, 0 or 1.
-// To a model of positive-only data, whatever is there was chosen, and its rating is how
-// much as the training data count it, or 1. An item that is there twice counts twice.
-// No ratings are as good as `melu_user_reset`.
+// `ratings[i]` is the rating of `items[i]`, in the training data's unit; with clicks, 0
+// or 1. For a model of positive-only data, every item listed was chosen, and its rating
+// is the weight of that choice as in the training data, or 1. An item that is listed
+// twice counts twice. Without ratings it does the same as `melu_user_reset`.
 //
-// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is as
-// before. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds.
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is
+// unchanged. `DIVERGED`: the user is reset. Threads: one at a time. Cost: microseconds.
 // Nothing is allocated for up to 64 ratings, or as many as the user had before, once the
-// catalogue has a scratch for each call that computes at the same time; the first call
-// with more than 96 ratings may make a scratch larger.
+// catalogue has a scratch for each call that computes at the same time; a call with more
+// than 96 ratings may enlarge a scratch.
 melu_status melu_user_adapt(melu_user *user,
                             const uint32_t *items,
                             const float *ratings,
@@ -670,20 +675,21 @@ melu_status melu_user_adapt(melu_user *user,
 // Statuses: `INVALID_ARGUMENT`. Threads: one at a time.
 melu_status melu_user_reset(melu_user *user, melu_error *error);
 
-// Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
+// Scores items: `scores[i]` is the score of `items[i]`, by which recommendations are
+// ordered.
 //
-// It tells how likely the user is to choose the item and to like it, in a unit of its
-// own: scores of one user can be compared, and nothing else. Of a model without a head
-// for choosing (`choice` of `melu_model_details`) it is the predicted rating.
+// A score measures how likely the user is to choose the item and to like it, in a unit
+// of its own: only scores of one user can be compared. For a model without a head for
+// choosing (`choice` of `melu_model_details`) it is the predicted rating.
 //
-// With `items_len` `MELU_ALL_ITEMS`, `items` is not read, and the whole catalogue is
-// scored. `scores` has room for `capacity` numbers. `*needed` is written, if it is not
-// NULL: how many scores there are.
+// If `items_len` is `MELU_ALL_ITEMS`, `items` is not read, and the whole catalogue is
+// scored. `scores` has a capacity of `capacity` numbers. `*needed` is written unless it
+// is NULL: the number of scores.
 //
 // Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`; no score is
-// written then. Threads: any number at once, while nobody changes the user. Cost: nothing
-// is allocated once the catalogue has a scratch for each call that computes at the same
-// time.
+// written then. Threads: any number at once, while nobody changes the user. Cost:
+// nothing is allocated once the catalogue has a scratch for each call that computes at
+// the same time.
 melu_status melu_user_score(const melu_user *user,
                             const uint32_t *items,
                             size_t items_len,
@@ -692,19 +698,20 @@ melu_status melu_user_score(const melu_user *user,
                             size_t *needed,
                             melu_error *error);
 
-// Predicts what the user would rate items if they tried them: `ratings[i]` is that of
-// `items[i]`, in the training data's unit, or with clicks a probability.
+// Predicts ratings: `ratings[i]` is what the user would rate `items[i]` if they tried
+// it, in the training data's unit, or with clicks a probability.
 //
-// `deviations` may be NULL; else `deviations[i]` is the standard deviation of what the
-// user would say of `items[i]`. Both lists have room for `capacity` numbers.
-// `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written, as for
-// `melu_user_score`.
+// `deviations` may be NULL; otherwise `deviations[i]` is the standard deviation of the
+// user's rating of `items[i]` around the prediction. Both lists have a capacity of
+// `capacity` numbers. `items_len` may be `MELU_ALL_ITEMS`, and `*needed` is written,
+// like for `melu_user_score`.
 //
 // Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`, and
-// `NOT_AVAILABLE` for a model that predicts no ratings, or deviations that it does not
-// know (`ratings` and `deviations` of `melu_model_details`); nothing is predicted then.
-// Threads: any number at once, while nobody changes the user. Cost: nothing is allocated
-// once the catalogue has a scratch for each call that computes at the same time.
+// `NOT_AVAILABLE` for a model that predicts no ratings, or gives no deviations if they
+// are asked for (`ratings` and `deviations` of `melu_model_details`); nothing is
+// predicted then. Threads: any number at once, while nobody changes the user. Cost:
+// nothing is allocated once the catalogue has a scratch for each call that computes at
+// the same time.
 melu_status melu_user_predict(const melu_user *user,
                               const uint32_t *items,
                               size_t items_len,
@@ -714,10 +721,10 @@ melu_status melu_user_predict(const melu_user *user,
                               size_t *needed,
                               melu_error *error);
 
-// The user as a vector: what those of `melu_catalog_item_vectors` are multiplied with.
+// The user as a vector, for inner products with those of `melu_catalog_item_vectors`.
 //
-// It changes when the user is adapted or reset. `*needed` is written, if it is not
-// NULL: how many numbers it has, as many as those of an item.
+// It changes when the user is adapted or reset. `*needed` is written unless it is NULL:
+// the vector's length, which is the same as that of items' vectors.
 //
 // Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `NOT_AVAILABLE` for a model without a head
 // for choosing. Threads: any number at once, while nobody changes the user. Cost:
@@ -731,8 +738,8 @@ melu_status melu_user_vector(const melu_user *user,
 // Saves a user: profile, ratings by item id, and the adapted head, versioned and
 // checked.
 //
-// `*bytes_len` is written: how many bytes there are. With a capacity of 0, `bytes` may
-// be NULL, and the status `CAPACITY` comes with the length that is needed.
+// `*bytes_len` is written: the number of bytes. With a capacity of 0, `bytes` may be
+// NULL, and the status is `CAPACITY`, with the required length in `*bytes_len`.
 //
 // Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is saved. Threads: any number at
 // once, while nobody changes the user. Cost: the first call for a model reads all of
@@ -745,14 +752,14 @@ melu_status melu_user_save(const melu_user *user,
 
 // Loads a user into a catalogue of the model that saved them, or of another.
 //
-// With the same model, the user scores the same bits at once. With another, and in a
-// catalogue of another precision, the user is adapted anew from the ratings. `*user` is
-// written, NULL after a failure. `report` may be NULL; else its `struct_size` is set by
-// the caller, and the other members are written.
+// With the same model and precision, the user's scores are the same bits as before.
+// Otherwise the user is adapted anew from the ratings. `*user` is written, NULL after a
+// failure. `report` may be NULL; otherwise its `struct_size` is set by the caller, and
+// the other members are written.
 //
 // Statuses: `INVALID_ARGUMENT`, `SAVED_USER`, `OUT_OF_MEMORY`; with another model,
-// `RATING` and `DIVERGED` if it cannot learn from the ratings. Threads: any. Cost: as
-// `melu_user_new` and `melu_user_adapt`.
+// `RATING` and `DIVERGED` if it cannot learn from the ratings. Threads: any. Cost: that
+// of `melu_user_new` and `melu_user_adapt`.
 melu_status melu_user_load(const melu_catalog *catalog,
                            const uint8_t *bytes,
                            size_t bytes_len,
@@ -760,23 +767,23 @@ melu_status melu_user_load(const melu_catalog *catalog,
                            melu_load_report *report,
                            melu_error *error);
 
-// The best items of the user's catalogue or of a list, best first, as many as there is
-// room for; of equal ones the one with the lower index first.
+// The best items of the user's catalogue or of a list, best first, up to
+// `best_capacity`; of equal ones the one with the lower index first.
 //
-// `options` may be NULL: what the user rated is left out. `*best_len` is written: how
-// many there are in `best`, fewer than its capacity only if there are no more; 0 after
-// a failure.
+// `options` may be NULL: the items that the user rated are left out. `*best_len` is
+// written: the number of elements written to `best`, less than its capacity only if
+// there are no more items; 0 after a failure.
 //
-// Statuses: `INVALID_ARGUMENT`, also for an order that there is not and a discount that
-// is not finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings of a model that
+// Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount that is not
+// finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
 // predicts none, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the
-// user. With `options->threads` above 1, others work beside the calling one, and end with
-// the call; one that the system does not start is done without. Cost: scores the
-// catalogue, or the list, and predicts the ratings of what it found. Once the catalogue
-// has a scratch for each call that computes at the same time, nothing is allocated but
-// for more new items than before and for each thread beyond the calling one, which takes
-// some 50 microseconds to start, some hundred kilobytes, and as much as the
-// recommendations that there are to be.
+// user. With `options->threads` above 1, others work beside the calling one, and end
+// with the call; threads that the system does not start are left out. Cost: scores the
+// catalogue, or the list, and predicts the ratings of the items found. Once the
+// catalogue has a scratch for each call that computes at the same time, memory is
+// allocated only for more new items than before and for threads: each beyond the calling
+// one takes some 50 microseconds to start, some hundred kilobytes, and a list of
+// `best_capacity` recommendations.
 melu_status melu_user_recommend(const melu_user *user,
                                 const melu_recommend_options *options,
                                 melu_recommendation *best,
@@ -789,24 +796,24 @@ melu_status melu_user_recommend(const melu_user *user,
 // `*questions` is written, NULL after a failure.
 //
 // Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
-// and does not know how sure it is (`deviations` of `melu_model_details`). Threads: any.
-// Cost: allocates all that choosing a question needs.
+// and gives no deviations (`deviations` of `melu_model_details`). Threads: any. Cost:
+// allocates all memory for choosing questions.
 melu_status melu_questions_new(const melu_catalog *catalog,
                                melu_questions **questions,
                                melu_error *error);
 
-// Frees what questions are chosen with; nothing if it is NULL. Nobody may use it
+// Frees the workspace of questions; does nothing if it is NULL. Nobody may use it
 // meanwhile or after.
 void melu_questions_free(melu_questions *questions);
 
-// The item that the user is best asked about next, given what they rated.
+// The best item to ask the user about next, given their ratings.
 //
-// `options` may be NULL: nothing else is known. `*question` is written.
+// `options` may be NULL: nothing is known besides the ratings. `*question` is written.
 //
 // Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
-// `ITEM_INDEX`, `NOT_FOUND` if there is nothing left to ask, `OUT_OF_MEMORY`. Threads:
-// one at a time for the questions; nobody may change the user meanwhile. Cost: two passes
-// over the catalogue.
+// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`. Threads:
+// one at a time for the questions; nobody may change the user meanwhile. Cost: two
+// passes over the catalogue.
 melu_status melu_user_next_question(const melu_user *user,
                                     melu_questions *questions,
                                     const melu_question_options *options,
@@ -814,25 +821,26 @@ melu_status melu_user_next_question(const melu_user *user,
                                     melu_error *error);
 
 // Adapts and recommends for many users in one call: for programs whose calls into C are
-// dear, and for those that let several threads work on one call.
+// expensive, and to let several threads work on one call.
 //
-// `users` are `users_len` users, of one catalogue or of several. With `offsets` NULL
-// they keep what they are adapted to. Else `offsets` are `users_len` + 1 numbers, from 0
-// to `ratings_len` and never falling: user `u` is adapted to the items and ratings from
-// `offsets[u]` to `offsets[u + 1]`, as `melu_user_adapt` does.
+// `users` are `users_len` users, of one catalogue or of several. If `offsets` is NULL,
+// the users are not adapted. Otherwise `offsets` are `users_len` + 1 numbers from 0 to
+// `ratings_len` that never fall: user `u` is adapted to the items and ratings from
+// `offsets[u]` to `offsets[u + 1]`, like by `melu_user_adapt`.
 //
-// `best` has room for `users_len` times `best_capacity`: those of user `u` begin at `u`
-// times `best_capacity`, as `melu_user_recommend` writes them, with the same `options`
-// for all. `best_lens` are `users_len` numbers, all of which are written.
+// `best` has a capacity of `users_len` times `best_capacity`: the recommendations of
+// user `u` begin at `u` times `best_capacity`, like those of `melu_user_recommend`, with
+// the same `options` for all. `best_lens` are `users_len` numbers, all of which are
+// written.
 //
-// Statuses: those of the two functions. The first user with whom something is wrong is
-// named by the message and by `error->user`. The users before are done; for that user
-// and those after, `best_lens` is 0. With one thread those after are as before; with
+// Statuses: those of the two functions. After a failure, `error->user` and the message
+// name the first user that failed. The users before it are done; for that user and those
+// after it, `best_lens` is 0. With one thread, the users after it are unchanged; with
 // more, some may be adapted already.
 //
 // Threads: with `offsets`, one at a time for each of the users. With `options->threads`
-// above 1, the threads take one user after another, none of whom may be there twice if
-// they are adapted; those beyond the number of users share the users' catalogues, as in
+// above 1, the threads take one user after another; users that are adapted must differ.
+// Threads beyond the number of users share the users' catalogues, like in
 // `melu_user_recommend`. Cost: that of the two functions.
 melu_status melu_recommend_batch(melu_user *const *users,
                                  size_t users_len,
