@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::adam::{EmbeddingUpdate, Moments, Step};
 use super::options::TrainOptions;
 use super::parameters::Parameters;
-use super::task_gradient::{Scratch, Shared, TaskGradient};
+use super::task_gradient::{GradientScratch, Shared, TaskGradient};
 use super::training_set::{TaskRows, TrainingSet};
 use crate::data::Task;
 use crate::kernels::add_scaled;
@@ -51,7 +51,7 @@ impl Optimiser {
 pub struct Batch {
     tasks: Vec<TaskGradient>,
     /// Each thread's own, which its cache holds.
-    scratch: Vec<Mutex<Scratch>>,
+    scratch: Vec<Mutex<GradientScratch>>,
     embeddings: Vec<EmbeddingUpdate>,
     user_prior: Vec<EmbeddingUpdate>,
 }

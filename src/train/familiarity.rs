@@ -23,9 +23,9 @@ const MAX_CHANCE: f64 = 0.99;
 /// Fits kinds of people to who rated what, by expectation maximisation (Bishop
 /// 2006, section 9.3.3); `None` without users.
 ///
-/// What each kind knows is learned from all users, and how many people are of
-/// each kind from those with as many ratings as tasks have: new people have
-/// rated less than others. The same `seed` and ratings give the same kinds.
+/// All users teach which items each kind knows, and those with as many ratings as
+/// tasks have how many people are of each kind: new people have rated less than
+/// others. The same `seed` and ratings give the same kinds.
 pub fn fit_familiarity(
     users: &[UserRatings],
     items: usize,

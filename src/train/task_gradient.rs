@@ -48,7 +48,7 @@ pub struct TaskGradient {
 
 /// Memory to compute one task after another in.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub struct GradientScratch {
     packed_body: PackedNetwork,
     /// The users' part of the body's sums: zeros.
     nobody: Vec<f32>,
@@ -76,7 +76,13 @@ impl TaskGradient {
     /// Computes one task's gradients; all of the public fields are replaced.
     ///
     /// `rows` is how training describes the task's items.
-    pub fn compute(&mut self, shared: Shared, task: &Task, rows: &TaskRows, scratch: &mut Scratch) {
+    pub fn compute(
+        &mut self,
+        shared: Shared,
+        task: &Task,
+        rows: &TaskRows,
+        scratch: &mut GradientScratch,
+    ) {
         let Shared { set, parameters, .. } = shared;
         let item_fields = set.config.item_fields.len();
         let user_embeddings = &parameters.embeddings[item_fields..];
@@ -92,7 +98,7 @@ impl TaskGradient {
         for (term, weights) in set.user_terms().iter().zip(&parameters.user_prior) {
             term.input.add_shares(fields, columns, user, weights, &mut self.start);
         }
-        let Scratch { packed_body, nobody, .. } = &mut *scratch;
+        let GradientScratch { packed_body, nobody, .. } = &mut *scratch;
         if let Some(body) = &set.body {
             nobody.resize(body.layers()[0].outputs, 0.0);
             packed_body.pack(body, &parameters.body, nobody);

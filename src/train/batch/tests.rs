@@ -83,7 +83,7 @@ fn check(case: &Case) -> Report {
         means: &means,
     };
     // Whatever was computed before must leave no trace.
-    let (mut gradient, mut scratch) = (TaskGradient::default(), Scratch::default());
+    let (mut gradient, mut scratch) = (TaskGradient::default(), GradientScratch::default());
     gradient.compute(shared, &task, &rows, &mut scratch);
     gradient.compute(shared, &task, &rows, &mut scratch);
 

@@ -78,7 +78,7 @@ impl ChoiceSet {
     /// Fits the head, on the threads of the current pool: see [`ChoiceData::fit`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`ChoiceData::fit`].
     pub fn fit(&self, observe: impl FnMut(Stage) -> Result<()>) -> Result<Fit> {
         let data = ChoiceData {
             groups: &self.groups,
