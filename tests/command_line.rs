@@ -275,7 +275,7 @@ fn failures_are_1_and_name_what_is_wrong() {
         ("recommend paper.melu --leave-out unheard-of", "no item \"unheard-of\""),
         ("recommend paper.melu --user shoe_size=43", "no user field \"shoe_size\""),
         ("recommend paper.melu --rate ID=nan", "NaN"),
-        ("recommend paper.melu --rate ID=3e38", "diverged"),
+        ("recommend paper.melu --rate ID=3e38", "from 0.5 to 5"),
         ("train world -o world", "world is a folder"),
         ("train world -o gone/new.melu", "no folder gone"),
         ("train world -o new.melu --epochs 0", "epochs"),

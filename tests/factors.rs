@@ -216,6 +216,17 @@ fn a_handful_of_ratings_without_any_field_is_enough() {
     }
 }
 
+/// Ratings that follow exactly from users and items leave no noise to be found: people who
+/// are asked twice differ by more, and without a floor few answers would be taken too literally.
+#[test]
+fn the_noise_has_a_floor() {
+    let ratings: String = (0..3)
+        .flat_map(|user| (0..3).map(move |item| format!("{user},{item},{}\n", 1 + user + item)))
+        .collect();
+    let factors = Factors::fit(&bare(&ratings), &FactorOptions::default(), 0).unwrap();
+    assert!((factors.noise - 0.16).abs() < 1e-6, "{}", factors.noise);
+}
+
 #[test]
 fn what_cannot_be_is_refused_by_name() {
     let dataset = small_world();

@@ -240,3 +240,44 @@ impl SetGradient {
         body.add_input_gradient(weights, &self.deltas, rows, &mut self.items, &mut []);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gradient(unit: f32) -> TaskGradient {
+        let list = |numbers: &[f32]| numbers.iter().map(|number| unit * number).collect();
+        TaskGradient {
+            body: list(&[1.0, 2.0]),
+            head: list(&[2.0]),
+            solver: list(&[100.0]),
+            user: list(&[4.0]),
+            support: SetGradient { items: list(&[5.0]), ..SetGradient::default() },
+            query: SetGradient { items: list(&[5.0, 5.0]), ..SetGradient::default() },
+            ..TaskGradient::default()
+        }
+    }
+
+    fn numbers(gradient: &TaskGradient) -> Vec<f32> {
+        let TaskGradient { body, head, solver, user, support, query, .. } = gradient;
+        [body, head, solver, user, &support.items, &query.items]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect()
+    }
+
+    /// The norm is that of all but the solver's, which is shortened with the others.
+    #[test]
+    fn long_gradients_are_shortened_to_the_longest_and_keep_their_direction() {
+        // 1 + 4 + 4 + 16 + 75 are 100.
+        let plain = numbers(&gradient(1.0));
+        for (longest, expected) in [(10.0, 1.0), (11.0, 1.0), (5.0, 0.5), (0.1, 0.01)] {
+            let mut shortened = gradient(1.0);
+            shortened.shorten(longest);
+            for (number, plain) in numbers(&shortened).iter().zip(&plain) {
+                assert!((number - expected * plain).abs() < 1e-5 * plain, "{longest}: {number}");
+            }
+        }
+    }
+}
