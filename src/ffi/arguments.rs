@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::error::Failure;
 use super::melu_status;
 
-/// The largest `struct_size` that is believed, in bytes.
+/// The largest `struct_size` that is accepted, in bytes.
 const MAX_STRUCT: usize = 4096;
 
 fn refuse(message: String) -> Failure {

@@ -169,7 +169,7 @@ fn in_turn(
     first.map_or(Ok(()), Err)
 }
 
-/// Refuses users of whom one is there twice: two threads would use that one at once.
+/// Refuses a list that has a user twice: two threads could use that user at once.
 fn check_distinct(users: &[Shared<melu_user>]) -> Result<(), Failure> {
     let mut places = Vec::new();
     if places.try_reserve_exact(users.len()).is_err() {

@@ -13,7 +13,7 @@ use crate::catalog::blocks::BLOCK;
 use crate::{Loaded, Scratch, User};
 
 /// In the place of a count of items: all items of the catalogue, in their order.
-/// (`cbindgen.toml` has it for C.)
+/// (`cbindgen.toml` defines it for C.)
 pub const MELU_ALL_ITEMS: usize = usize::MAX;
 
 /// A user of one catalogue: a profile, ratings, and the head adapted to them.
