@@ -194,9 +194,9 @@ fn broken_interactions_are_refused_with_their_place_and_value() {
     let plays = format!("{INTERACTIONS}{PLAYS}time=\"when\"\n");
     let listed = format!("{plays}{TABLES}");
     for (settings, row, column, told) in [
-        (&plays, "u,b,0,1", "plays", "\"0\" is not above 0"),
-        (&plays, "u,b,-3,1", "plays", "\"-3\" is not above 0"),
-        (&plays, "u,b,1e-60,1", "plays", "\"1e-60\" is not above 0"),
+        (&plays, "u,b,0,1", "plays", "\"0\" is not a strength above 0"),
+        (&plays, "u,b,-3,1", "plays", "\"-3\" is not a strength above 0"),
+        (&plays, "u,b,1e-60,1", "plays", "\"1e-60\" is not a strength above 0"),
         (&plays, "u,b,,1", "plays", "\"\" is empty; a finite number above 0"),
         (&plays, "u,b,nan,1", "plays", "\"nan\" is not a finite number"),
         (&plays, "u,b,inf,1", "plays", "\"inf\" is not a finite number"),

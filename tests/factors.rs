@@ -220,10 +220,16 @@ fn a_handful_of_ratings_without_any_field_is_enough() {
 /// are asked twice differ by more, and without a floor few answers would be taken too literally.
 #[test]
 fn the_noise_has_a_floor() {
-    let ratings: String = (0..3)
-        .flat_map(|user| (0..3).map(move |item| format!("{user},{item},{}\n", 1 + user + item)))
-        .collect();
-    let factors = Factors::fit(&bare(&ratings), &FactorOptions::default(), 0).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "name = \"x\"\n[ratings]\nfile = \"ratings.csv\"\nuser = \"u\"\nitem = \"i\"\n\
+                    value = \"r\"\n";
+    let row = |user: usize, item: usize| format!("{user},{item},{}\n", 1 + user % 3 + item % 3);
+    let rows = (0..80).flat_map(|user| (0..60).map(move |item| (user, item)));
+    let rows: String = rows.map(|(user, item)| row(user, item)).collect();
+    std::fs::write(folder.path().join("dataset.toml"), settings).unwrap();
+    std::fs::write(folder.path().join("ratings.csv"), format!("u,i,r\n{rows}")).unwrap();
+    let dataset = Dataset::open(folder.path()).unwrap();
+    let factors = Factors::fit(&dataset, &FactorOptions::default(), 0).unwrap();
     assert!((factors.noise - 0.16).abs() < 1e-6, "{}", factors.noise);
 }
 

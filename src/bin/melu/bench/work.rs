@@ -34,7 +34,7 @@ pub fn rated(model: &Model, items: usize, count: usize) -> (Vec<u32>, Vec<f32>) 
     let output = model.config().output;
     let rating = |place: usize| match output.loss {
         Loss::Bce => (place % 2) as f32,
-        _ => output.offset + output.scale * ((place % 5) as f32 - 2.0) / 2.0,
+        _ => output.clip(output.offset + output.scale * ((place % 5) as f32 - 2.0) / 2.0),
     };
     let item = |place: usize| (place * 7919 % items.max(1)) as u32;
     ((0..count).map(item).collect(), (0..count).map(rating).collect())
