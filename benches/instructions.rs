@@ -25,7 +25,7 @@ use common::models;
 use common::task::Task;
 use common::work::rated;
 use melu::model::file;
-use melu::train::Order;
+use melu::train::DerivativeOrder;
 use melu::{Model, RecommendOptions, kernel_name};
 
 /// How far a count may be from the committed one.
@@ -229,7 +229,7 @@ fn count(folder: &Path) {
                     .expect("they fit");
             });
             for steps in [1, 5] {
-                let mut task = Task::new(steps, Order::Second, 30, 10);
+                let mut task = Task::new(steps, DerivativeOrder::Second, 30, 10);
                 run(&format!("meta-gradient, {steps} steps"), &mut || task.compute());
             }
         }

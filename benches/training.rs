@@ -10,7 +10,7 @@ use common::measure::{Goal, Work, criterion, measure};
 use common::task::Task;
 use common::work::{item_operations, rated};
 use common::{models, models::FILMS};
-use melu::train::Order;
+use melu::train::DerivativeOrder;
 
 const GIVEN: usize = 30;
 const ASKED: usize = 10;
@@ -18,15 +18,15 @@ const ASKED: usize = 10;
 fn main() {
     let mut criterion = criterion();
     for (order, steps, goal) in [
-        (Order::Second, 1, Goal::PerSecond(12_000.0)),
-        (Order::Second, 5, Goal::PerSecond(3_000.0)),
-        (Order::First, 1, Goal::Comparison),
-        (Order::First, 5, Goal::Comparison),
+        (DerivativeOrder::Second, 1, Goal::PerSecond(12_000.0)),
+        (DerivativeOrder::Second, 5, Goal::PerSecond(3_000.0)),
+        (DerivativeOrder::First, 1, Goal::Comparison),
+        (DerivativeOrder::First, 5, Goal::Comparison),
     ] {
         let mut group = criterion.benchmark_group("meta-gradient");
         let (there, back) = match order {
-            Order::Second => (172e3, 74e3),
-            Order::First => (58e3, 74e3),
+            DerivativeOrder::Second => (172e3, 74e3),
+            DerivativeOrder::First => (58e3, 74e3),
         };
         let operations = (steps * GIVEN) as f64 * there + ASKED as f64 * back;
         let name = format!("{order:?} order, {steps} steps");

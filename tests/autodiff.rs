@@ -10,7 +10,7 @@ use common::{Cell, Tensors, embed, shares};
 use melu::model::config::{Config, Local};
 use melu::model::network::Inputs;
 use melu::model::schema::Field;
-use melu::train::{HeadTask, MetaGradient, Order};
+use melu::train::{DerivativeOrder, HeadTask, MetaGradient};
 use melu::user::adapt::Set;
 use melu::{Catalog, Model, NewItem, User};
 use serde_json::Value as Json;
@@ -82,7 +82,9 @@ fn check_case(case: &Json) -> Report {
     };
     let Local::Gradient(local) = &config.local else { panic!("gradient steps are expected") };
     let mut gradient = MetaGradient::default();
-    for (order, name) in [(Order::Second, "second_order"), (Order::First, "first_order")] {
+    for (order, name) in
+        [(DerivativeOrder::Second, "second_order"), (DerivativeOrder::First, "first_order")]
+    {
         gradient.compute(
             HeadTask {
                 network: &shape,

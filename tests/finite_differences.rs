@@ -11,7 +11,7 @@ use melu::model::config::{Config, GradientSteps, Local, Precision};
 use melu::model::loss::{Loss, Output};
 use melu::model::network::Inputs;
 use melu::model::schema::{Field, FieldKind, NumberScale};
-use melu::train::{HeadTask, MetaGradient, Order};
+use melu::train::{DerivativeOrder, HeadTask, MetaGradient};
 use melu::user::adapt::Set;
 use proptest::prelude::*;
 
@@ -239,7 +239,7 @@ proptest! {
                 query: set(&query, &query_targets),
             },
             local,
-            Order::Second,
+            DerivativeOrder::Second,
         );
         let double = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
 

@@ -11,7 +11,7 @@ use melu::eval::{EvalOptions, Given, Predictor, evaluate};
 use melu::model::config::{GradientSteps, Local};
 use melu::model::file;
 use melu::model::loss::Loss;
-use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
+use melu::train::{DerivativeOrder, Outcome, Progress, Solver, TrainOptions, Trainer};
 use melu::{Error, Model, Scratch};
 
 fn world(options: &SynthOptions) -> Dataset {
@@ -183,8 +183,12 @@ fn the_loss_falls() {
 fn first_order_and_fixed_rates_train_too() {
     let dataset = small_world();
     let base = small_options();
-    let options =
-        TrainOptions { order: Order::First, learn_solver: false, local_pull: 0.0, ..base };
+    let options = TrainOptions {
+        order: DerivativeOrder::First,
+        learn_solver: false,
+        local_pull: 0.0,
+        ..base
+    };
     let model = Model::from_bytes(train(&dataset, &options, 0)).unwrap();
     let rates = vec![0.01; 6];
     let expected = GradientSteps { steps: options.local_steps, rates, pull: 0.0 };

@@ -3,7 +3,7 @@
 use melu::Model;
 use melu::model::config::Local;
 use melu::model::network::Inputs;
-use melu::train::{HeadTask, MetaGradient, Order};
+use melu::train::{DerivativeOrder, HeadTask, MetaGradient};
 use melu::user::adapt::Set;
 
 use super::models::{FILMS, catalog, item_rows, paper, user_row};
@@ -12,7 +12,7 @@ use super::work::rated;
 /// A user of the paper's model, with some ratings given and others asked for.
 pub struct Task {
     model: Model,
-    order: Order,
+    order: DerivativeOrder,
     /// How many ratings are given; those that are asked for come after them.
     given: usize,
     items: Vec<f32>,
@@ -22,7 +22,7 @@ pub struct Task {
 }
 
 impl Task {
-    pub fn new(steps: usize, order: Order, given: usize, asked: usize) -> Self {
+    pub fn new(steps: usize, order: DerivativeOrder, given: usize, asked: usize) -> Self {
         let model = paper(steps);
         let catalog = catalog(&model, FILMS);
         let (items, ratings) = rated(&model, catalog.len(), given + asked);

@@ -20,7 +20,7 @@ use bytemuck::{Pod, cast_slice, pod_read_unaligned};
 use melu::model::config::Local;
 use melu::model::network::Inputs;
 use melu::model::schema::Value;
-use melu::train::{HeadTask, MetaGradient, Order};
+use melu::train::{DerivativeOrder, HeadTask, MetaGradient};
 use melu::user::adapt::Set;
 use melu::{Model, Scratch, User};
 use safetensors::SafeTensors;
@@ -122,7 +122,7 @@ impl<'a> Tasks<'a> {
             let query = part(query, query_ratings, task, query_rows, user);
             let (output, at) = (&config.output, model.head());
             let task = HeadTask { network, output, head: at, support, query };
-            scratch.compute(task, &local, Order::Second);
+            scratch.compute(task, &local, DerivativeOrder::Second);
             loss += scratch.loss;
             head.iter_mut().zip(&scratch.head).for_each(|(sum, by)| *sum += by);
             by_support.extend_from_slice(&scratch.support_items);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::adam::{EmbeddingUpdate, Moments, Step};
 use super::options::TrainOptions;
 use super::parameters::Parameters;
-use super::task_gradient::{GradientScratch, Shared, TaskGradient};
+use super::task_gradient::{BatchContext, GradientScratch, TaskGradient};
 use super::training_set::{TaskRows, TrainingSet};
 use crate::data::Task;
 use crate::kernels::add_scaled;
@@ -90,7 +90,7 @@ impl Batch {
         let means = set.means(&parameters.embeddings, tasks.iter().map(|(task, _)| task));
         let local = parameters.local(&set.config.local);
         let head_scale = parameters.head_scale(&set.config.local);
-        let shared = Shared {
+        let shared = BatchContext {
             set,
             order: options.order,
             parameters,

@@ -33,7 +33,7 @@ use crate::user::adapt::Set;
 /// Whether the gradient passes through the local update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub enum DerivativeOrder {
     /// It does not: the local update's gradients count as constants (FOMAML).
     First,
     /// It does, exactly (MAML).
@@ -117,7 +117,7 @@ impl MetaGradient {
     ///
     /// `local` is the local update of the task's head. With an empty support set there is
     /// none; with an empty query set all gradients are 0.
-    pub fn compute(&mut self, task: HeadTask, local: &GradientSteps, order: Order) {
+    pub fn compute(&mut self, task: HeadTask, local: &GradientSteps, order: DerivativeOrder) {
         let HeadTask { network, output, head, support, query } = task;
         let steps = if support.inputs.rows == 0 { 0 } else { local.steps };
         self.steps.resize_with(steps.max(self.steps.len()), LocalStep::default);
@@ -184,7 +184,7 @@ impl MetaGradient {
                 self.pull += by_back * step_share / (support.inputs.rows as f32 + local.pull);
                 add_scaled(&mut self.start, back, &self.head);
             }
-            if order == Order::Second {
+            if order == DerivativeOrder::Second {
                 self.tangents.backward(network, output, step, at, support, &self.head);
                 let Tangents { deltas, .. } = &self.tangents;
                 let rows = support.inputs.rows;
@@ -195,7 +195,7 @@ impl MetaGradient {
             if back > 0.0 {
                 scale_by(&mut self.head, step_share);
             }
-            if order == Order::Second {
+            if order == DerivativeOrder::Second {
                 let Tangents { activations, deltas, .. } = &self.tangents;
                 let inputs = support.inputs;
                 network.gradient(inputs, &step.activations, deltas, Begin::Kept, &mut self.head);

@@ -36,7 +36,7 @@ pub use factors::{Description, FactorOptions, Factors};
 pub use familiarity::fit_familiarity;
 pub use head_task::HeadTask;
 pub use history::{Epoch, TrainingRecord};
-pub use meta_gradient::{MetaGradient, Order};
+pub use meta_gradient::{DerivativeOrder, MetaGradient};
 pub use options::{Solver, TaskSource, TrainOptions};
 pub use parameters::Parameters;
 pub use ridge_gradient::RidgeGradient;

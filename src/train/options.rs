@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meta_gradient::Order;
+use super::meta_gradient::DerivativeOrder;
 use crate::model::config::Precision;
 use crate::model::loss::Loss;
 use crate::{Error, Result};
@@ -69,7 +69,7 @@ pub struct TrainOptions {
     /// variance counts.
     pub learn_solver: bool,
     /// Whether the gradient passes through the local update.
-    pub order: Order,
+    pub order: DerivativeOrder,
     /// How tasks are made.
     pub tasks: TaskSource,
     /// The share of tasks in which every item is described as if nobody had
@@ -117,7 +117,7 @@ impl Default for TrainOptions {
             local_rate: None,
             local_pull: 5.0,
             learn_solver: true,
-            order: Order::Second,
+            order: DerivativeOrder::Second,
             tasks: TaskSource::DrawnAnew,
             cold_tasks: 0.5,
             cold_items: 0.03,

@@ -44,7 +44,7 @@ pub struct RidgeGradient {
     predictions: Vec<f32>,
     /// The support set's rows in units of `scale`, [rows, width].
     rows: Vec<f64>,
-    ratings: Vec<Rating>,
+    ratings: Vec<SupportRating>,
     /// Of K. `None` where its numbers are beyond what floats can hold: then the loss is no
     /// number, nor is what follows.
     factor: Option<Cholesky>,
@@ -58,7 +58,7 @@ pub struct RidgeGradient {
 
 /// A support rating.
 #[derive(Clone, Copy, Debug, Default)]
-struct Rating {
+struct SupportRating {
     /// How far the target lies above the head's prediction.
     residual: f64,
     /// The residual's derivative by the head's prediction.
@@ -106,7 +106,7 @@ impl RidgeGradient {
         self.ratings.clear();
         self.ratings.extend(predictions.map(|(row, (prediction, target))| {
             let item_variance = support.item_variances.get(row).copied().unwrap_or(0.0);
-            Rating::new(output, ridge, *prediction, *target, item_variance)
+            SupportRating::new(output, ridge, *prediction, *target, item_variance)
         }));
         zero(&mut self.rows, self.ratings.len() * width);
         for (index, (row, rating)) in
@@ -195,7 +195,7 @@ impl RidgeGradient {
     }
 }
 
-impl Rating {
+impl SupportRating {
     fn new(
         output: &Output,
         ridge: &Ridge,

@@ -3,7 +3,7 @@
 
 use super::buffers::zero;
 use super::head_task::HeadTask;
-use super::meta_gradient::{MetaGradient, Order};
+use super::meta_gradient::{DerivativeOrder, MetaGradient};
 use super::parameters::Parameters;
 use super::ridge_gradient::RidgeGradient;
 use super::training_set::{TaskRows, TrainingSet};
@@ -17,9 +17,9 @@ use crate::user::adapt::Set;
 
 /// The parameters as they stand, which all tasks of a batch share.
 #[derive(Clone, Copy, Debug)]
-pub struct Shared<'a> {
+pub struct BatchContext<'a> {
     pub set: &'a TrainingSet,
-    pub order: Order,
+    pub order: DerivativeOrder,
     pub parameters: &'a Parameters,
     /// The solver's numbers, out of the parameters.
     pub local: &'a Local,
@@ -78,12 +78,12 @@ impl TaskGradient {
     /// `rows` is how training describes the task's items.
     pub fn compute(
         &mut self,
-        shared: Shared,
+        shared: BatchContext,
         task: &Task,
         rows: &TaskRows,
         scratch: &mut GradientScratch,
     ) {
-        let Shared { set, parameters, .. } = shared;
+        let BatchContext { set, parameters, .. } = shared;
         let item_fields = set.config.item_fields.len();
         let user_embeddings = &parameters.embeddings[item_fields..];
         let (fields, columns) = (&set.config.user_fields, &set.user_columns);
@@ -164,7 +164,7 @@ impl TaskGradient {
 
 impl SetGradient {
     /// Describes the items as they stand.
-    fn fill(&mut self, shared: Shared, rated: &[crate::data::Rated], cold: &[bool]) {
+    fn fill(&mut self, shared: BatchContext, rated: &[crate::data::Rated], cold: &[bool]) {
         let set = shared.set;
         let count = rated.len();
         let embeddings = &shared.parameters.embeddings[..set.config.item_fields.len()];

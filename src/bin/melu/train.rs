@@ -14,7 +14,7 @@ use melu::model::config::Precision;
 use melu::model::file;
 use melu::model::loss::Loss;
 use melu::train::choice::Stage;
-use melu::train::{Order, Outcome, Progress, Solver, TrainOptions, Trainer};
+use melu::train::{DerivativeOrder, Outcome, Progress, Solver, TrainOptions, Trainer};
 use serde_json::json;
 
 use crate::terminal::{self, duration, is_broken_pipe, note, print_json};
@@ -129,8 +129,8 @@ impl Arguments {
                 Some(SolverName::Ridge) => Solver::Ridge,
             },
             order: match self.order {
-                OrderName::First => Order::First,
-                OrderName::Second => Order::Second,
+                OrderName::First => DerivativeOrder::First,
+                OrderName::Second => DerivativeOrder::Second,
             },
             epochs: self.epochs.unwrap_or(recipe.epochs),
             catalog: match self.catalog {
@@ -320,7 +320,7 @@ fn stage_of(stage: Stage) -> (usize, usize, String) {
     match stage {
         Stage::Vectors(attempt) => (attempt, STAGES, format!("vectors, with settings {attempt}")),
         Stage::Neighbours => (8, STAGES, "neighbours".into()),
-        Stage::Mix => (10, STAGES, "mixes of vectors and neighbours".into()),
+        Stage::Mixture => (10, STAGES, "mixes of vectors and neighbours".into()),
         Stage::Whole => (14, STAGES, "vectors of all users".into()),
         Stage::Meta { epoch, of, .. } => {
             (14 + epoch, STAGES, format!("meta-training of the vectors, {epoch} of {of}"))

@@ -11,7 +11,7 @@ use super::*;
 use crate::data::Rated;
 use crate::model::config::Local;
 use crate::model::file::{Contents, ItemPrior, ItemVectors};
-use crate::train::Order;
+use crate::train::DerivativeOrder;
 use crate::train::vectors::TrainingVectors;
 
 /// The vectors that training has of the same items. The users' prior is as wide as the head
@@ -74,9 +74,9 @@ fn check(case: &Case) -> Report {
     let cold = |rated: &[Rated]| rated.iter().map(|r| r.item as usize >= case.known).collect();
     let rows = TaskRows { support: cold(&task.support), query: cold(&task.query) };
     let means = set.means(&parameters.embeddings, std::iter::once(&task));
-    let shared = Shared {
+    let shared = BatchContext {
         set: &set,
-        order: Order::Second,
+        order: DerivativeOrder::Second,
         parameters: &parameters,
         local: &config.local,
         head_scale: &contents.head_scale,

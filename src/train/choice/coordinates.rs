@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use super::item_factors::gram;
 use crate::train::factors::Affine;
 
-/// Rows that are turned together.
+/// RowTable that are turned together.
 const ROWS: usize = 256;
 
 /// An orthogonal change of coordinates, and the items' outer products in it.
@@ -40,7 +40,7 @@ impl Coordinates {
         }
     }
 
-    /// Rows, `[rows, width]`, in these coordinates.
+    /// RowTable, `[rows, width]`, in these coordinates.
     pub fn turn(&self, rows: ArrayView2<f32>) -> Array2<f32> {
         let mut turned = Array2::zeros(rows.dim());
         turned

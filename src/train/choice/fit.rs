@@ -13,7 +13,7 @@ use super::neighbours::{CoCounts, Neighbours};
 use super::new_items::{OffsetTrial, item_prior, offset};
 use super::part::{Part, Trial};
 use super::rating_weight::{RatingTrial, exposure};
-use super::search::{Free, Mix, search};
+use super::search::{Free, Mixture, search};
 use crate::data::{Feedback, Task, UserRatings, ranking_tasks};
 use crate::model::prior::Prior;
 use crate::model::{BESIDES_VECTOR, ChoiceHead};
@@ -85,7 +85,7 @@ pub enum Stage {
     /// Neighbours are solved for.
     Neighbours,
     /// Mixes of vectors and neighbours are compared.
-    Mix,
+    Mixture,
     /// Vectors are meta-trained.
     Meta {
         /// The epoch that is done, counted from 1.
@@ -143,7 +143,7 @@ pub struct Fit {
 struct Settled {
     absence: f64,
     penalty: f64,
-    mix: Mix,
+    mix: Mixture,
     meta: bool,
     starts_by_vector: bool,
     new_items: f32,
@@ -188,7 +188,7 @@ impl ChoiceData<'_> {
             unanswered => {
                 let part = Part::new(self, others.iter().copied());
                 let is_unseen = |task: &&Task| self.unseen.binary_search(&task.user).is_ok();
-                let search = Search {
+                let search = MixtureSearch {
                     part,
                     items: self.items,
                     options,
@@ -270,7 +270,7 @@ impl Settled {
         Self {
             absence: 0.1,
             penalty: 0.01,
-            mix: Mix::STARTS[0],
+            mix: Mixture::STARTS[0],
             meta: false,
             starts_by_vector: false,
             new_items: 0.0,
@@ -282,7 +282,7 @@ impl Settled {
 }
 
 /// The search for settings on a part of the users, by cases of the others.
-struct Search<'a> {
+struct MixtureSearch<'a> {
     part: Part<'a>,
     items: Description<'a>,
     options: &'a ChoiceOptions,
@@ -298,7 +298,7 @@ struct Search<'a> {
     unseen: Vec<Task>,
 }
 
-impl Search<'_> {
+impl MixtureSearch<'_> {
     fn settle(&self, observe: &mut impl FnMut(Stage) -> Result<()>) -> Result<Settled> {
         let Self { part, options, judged, unanswered, .. } = self;
         let (width, seed) = (options.row_width - BESIDES_VECTOR, options.seed);
@@ -307,17 +307,17 @@ impl Search<'_> {
         let factors = ItemFactors::fit(&part.interactions, &settings);
         observe(Stage::Neighbours)?;
         let neighbours = Neighbours::fit(&CoCounts::new(&part.interactions), &PENALTIES);
-        observe(Stage::Mix)?;
+        observe(Stage::Mixture)?;
         let closed_form = part.closed_form(&factors);
         let mut trial = Trial::new(part, &closed_form, judged);
-        let (mix, closed) = search(&Mix::STARTS, Free::All(PENALTIES.len()), |mix| {
+        let (mix, closed) = search(&Mixture::STARTS, Free::All(PENALTIES.len()), |mix| {
             trial.worth(mix, &neighbours[mix.penalty()])
         });
         // A short trial tells whether it is worth it, and how much neighbours add to it.
         let short = MetaOptions { seed, epochs: TRIAL_EPOCHS, ..MetaOptions::default() };
         let trained = part
             .meta(&factors, &short, |epoch, of, loss| observe(Stage::Meta { epoch, of, loss }))?;
-        observe(Stage::Mix)?;
+        observe(Stage::Mixture)?;
         let mut trial = Trial::new(part, &trained, judged);
         let (trained_mix, trained_worth) =
             search(&[mix], Free::Neighbours(PENALTIES.len()), |mix| {
@@ -381,7 +381,7 @@ impl Search<'_> {
             }
             let low_rank = self.part.closed_form(&factors);
             let mut trial = Trial::new(&self.part, &low_rank, &self.judged);
-            let worth = Mix::STARTS.map(|mix| trial.worth(mix.alone(), &none));
+            let worth = Mixture::STARTS.map(|mix| trial.worth(mix.alone(), &none));
             let worth = worth[0].max(worth[1]);
             known.insert(place, worth);
             Ok(worth)

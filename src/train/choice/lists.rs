@@ -52,14 +52,14 @@ pub fn cases(tasks: &[Task], feedback: Feedback, places: &[usize]) -> Vec<Case> 
 /// Items' rows, and the same laid out for products, of which a search makes some hundred
 /// thousand: to lay them out for each batch of users took a fifth of its time.
 #[derive(Clone, Debug)]
-pub struct Rows {
+pub struct RowTable {
     /// `[items, row width]`.
     pub numbers: Vec<f32>,
     packed: Packed,
     zeros: Vec<f32>,
 }
 
-impl Rows {
+impl RowTable {
     pub fn new(numbers: Vec<f32>, row_width: usize) -> Self {
         let items = numbers.len() / row_width;
         let mut packed = Packed::new(row_width, items);
@@ -75,11 +75,11 @@ impl Rows {
 
 /// All that lists are made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Lists<'a> {
+pub struct JudgedLists<'a> {
     /// The head.
     pub head: &'a ChoiceHead,
     /// The items.
-    pub rows: &'a Rows,
+    pub rows: &'a RowTable,
     /// Items that are no candidates.
     pub excluded: &'a [u32],
     /// The items' neighbours.
@@ -88,13 +88,13 @@ pub struct Lists<'a> {
     pub starts: &'a [f32],
 }
 
-impl Lists<'_> {
+impl JudgedLists<'_> {
     /// The nDCG@20 of each case.
     pub fn gains(&self, cases: &[Case]) -> Vec<f64> {
         self.gains_of(cases, &self.users(cases))
     }
 
-    /// The same with users' vectors as [`users`](Lists::users) has them.
+    /// The same with users' vectors as [`users`](JudgedLists::users) has them.
     fn gains_of(&self, cases: &[Case], users: &[f32]) -> Vec<f64> {
         let batches = cases.par_chunks(BATCH).zip(users.par_chunks(BATCH * self.head.width()));
         let gains: Vec<Vec<f64>> = batches

@@ -17,7 +17,7 @@ mod set;
 pub use fit::{ChoiceData, ChoiceOptions, Chosen, Fit, Stage};
 pub use interactions::Interactions;
 pub use item_factors::{FactorSettings, ItemFactors, gram};
-pub use lists::{ANSWERS, Case, Lists, cases, ndcg};
+pub use lists::{ANSWERS, Case, JudgedLists, cases, ndcg};
 pub use meta::{
     KnotPlace, ListGradient, MetaData, MetaOptions, MetaParameters, MetaTask, MetaUser,
     list_gradient, meta_train,

@@ -4,10 +4,10 @@
 use ndarray::Array2;
 use rand::seq::SliceRandom;
 
-use super::lists::{Case, Lists, Rows};
+use super::lists::{Case, JudgedLists, RowTable};
 use super::neighbours::Neighbours;
 use super::part::{LowRank, Part};
-use super::search::Mix;
+use super::search::Mixture;
 use crate::data::Rated;
 use crate::model::prior::Prior;
 use crate::model::{BESIDES_VECTOR, ChoiceHead, write_new_row};
@@ -62,7 +62,7 @@ pub struct OffsetTrial<'a> {
     pub part: &'a Part<'a>,
     pub items: Description<'a>,
     pub low_rank: &'a LowRank,
-    pub mix: Mix,
+    pub mix: Mixture,
     pub neighbours: &'a Neighbours,
 }
 
@@ -91,7 +91,7 @@ pub fn offset(trial: &OffsetTrial, cases: &[Case], seed: u64) -> f32 {
             &mut rows[item * stride..][..stride],
         );
     }
-    let rows = Rows::new(rows, stride);
+    let rows = RowTable::new(rows, stride);
     let is_known = |rated: &Rated| !is_new[rated.item as usize];
     let cases: Vec<Case> = cases
         .iter()
@@ -104,7 +104,7 @@ pub fn offset(trial: &OffsetTrial, cases: &[Case], seed: u64) -> f32 {
     let (mut best, mut chosen) = (f64::NEG_INFINITY, 0.0);
     for new_items in low_rank.offsets() {
         let head = ChoiceHead { new_items, ..low_rank.head(part, mix) };
-        let lists = Lists { rows: &rows, ..part.lists(low_rank, &head, &neighbours) };
+        let lists = JudgedLists { rows: &rows, ..part.lists(low_rank, &head, &neighbours) };
         let gains = lists.gains(&cases);
         let worth = gains.iter().sum::<f64>() / gains.len() as f64;
         best = worth.max(best);

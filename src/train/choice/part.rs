@@ -8,10 +8,10 @@ use super::coordinates::Coordinates;
 use super::fit::ChoiceData;
 use super::interactions::Interactions;
 use super::item_factors::{FactorSettings, ItemFactors};
-use super::lists::{Case, Lists, Rows};
+use super::lists::{Case, JudgedLists, RowTable};
 use super::meta::{MetaData, MetaOptions, MetaParameters, MetaUser, meta_train};
 use super::neighbours::Neighbours;
-use super::search::Mix;
+use super::search::Mixture;
 use crate::Result;
 use crate::data::{Feedback, UserRatings};
 use crate::model::prior::{Input, Prior, Term};
@@ -50,7 +50,7 @@ pub struct Part<'a> {
 /// head is made of besides the mix.
 pub struct LowRank {
     width: usize,
-    pub rows: Rows,
+    pub rows: RowTable,
     pub user_prior: Prior,
     /// `[users, width]`.
     pub starts: Vec<f32>,
@@ -92,9 +92,9 @@ impl<'a> Part<'a> {
         low_rank: &'b LowRank,
         head: &'b ChoiceHead,
         neighbours: &'b Neighbours,
-    ) -> Lists<'b> {
+    ) -> JudgedLists<'b> {
         let (rows, starts) = (&low_rank.rows, &low_rank.starts);
-        Lists { head, rows, excluded: &self.unknown, neighbours, starts }
+        JudgedLists { head, rows, excluded: &self.unknown, neighbours, starts }
     }
 
     /// The vectors as alternating least squares left them; users start at the mean user,
@@ -120,7 +120,7 @@ impl<'a> Part<'a> {
     }
 
     /// Items' rows by their vectors; of items that nobody chose all is 0.
-    fn rows(&self, vectors: ArrayView2<f32>) -> Rows {
+    fn rows(&self, vectors: ArrayView2<f32>) -> RowTable {
         let (items, width) = vectors.dim();
         let mut rows = Array2::zeros((items, width + BESIDES_VECTOR));
         for ((mut row, vector), bias) in
@@ -131,7 +131,7 @@ impl<'a> Part<'a> {
                 row[width] = *bias;
             }
         }
-        Rows::new(rows.into_iter().collect(), width + BESIDES_VECTOR)
+        RowTable::new(rows.into_iter().collect(), width + BESIDES_VECTOR)
     }
 
     fn starts(&self, prior: &Prior) -> Vec<f32> {
@@ -273,7 +273,7 @@ impl<'a> Trial<'a> {
     }
 
     /// The mean nDCG@20 of a mix, over users and then numbers of answers.
-    pub fn worth(&mut self, mix: Mix, neighbours: &Neighbours) -> f64 {
+    pub fn worth(&mut self, mix: Mixture, neighbours: &Neighbours) -> f64 {
         let Self { part, low_rank, cases, users } = self;
         let head = low_rank.head(part, mix);
         let lists = part.lists(low_rank, &head, neighbours);
@@ -292,7 +292,7 @@ impl<'a> Trial<'a> {
 
 impl LowRank {
     /// The head with a mix.
-    pub fn head(&self, part: &Part, mix: Mix) -> ChoiceHead {
+    pub fn head(&self, part: &Part, mix: Mixture) -> ChoiceHead {
         let known = part.known() as f64;
         let squares = &self.coordinates.squares;
         let of_axes = |number: &dyn Fn(f64) -> f64| {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::lists::{Case, Lists, Rows, cases, is_better, ndcg};
+use super::lists::{Case, JudgedLists, RowTable, cases, is_better, ndcg};
 use super::neighbours::Neighbours;
 use crate::data::{Feedback, Task};
 use crate::model::ChoiceHead;
@@ -23,7 +23,7 @@ const LISTS: usize = 100;
 #[derive(Clone, Debug)]
 pub struct RatingTrial {
     pub(super) head: ChoiceHead,
-    pub(super) rows: Rows,
+    pub(super) rows: RowTable,
     pub(super) excluded: Vec<u32>,
     pub(super) neighbours: Neighbours,
     pub(super) starts: Vec<f32>,
@@ -55,7 +55,7 @@ impl RatingTrial {
         predict: impl Fn(&Case, &mut [f32], &mut Scratch) -> Result<()> + Sync,
     ) -> Result<f32> {
         let Self { head, rows, excluded, neighbours, starts, unit, .. } = self;
-        let lists = Lists { head, rows, excluded, neighbours, starts };
+        let lists = JudgedLists { head, rows, excluded, neighbours, starts };
         let weights = WEIGHTS.map(|weight| weight * unit * STEPS / (highest - lowest));
         if !weights.iter().all(|weight| weight.is_finite()) {
             // Ratings that hardly differ tell nothing.
@@ -86,7 +86,7 @@ impl RatingTrial {
 
 /// By how much scores rise with items' biases, on average over some lists: the slope of
 /// their regression.
-pub fn exposure(lists: &Lists, cases: &[Case]) -> f32 {
+pub fn exposure(lists: &JudgedLists, cases: &[Case]) -> f32 {
     let (width, stride) = (lists.head.width(), lists.head.row_width());
     let slope = |case: &Case| {
         let scores = lists.scores_of(case);

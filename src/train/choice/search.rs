@@ -11,9 +11,9 @@ const POPULARITY: [f32; 6] = [0.0, 0.003, 0.01, 0.03, 0.1, 0.3];
 
 /// Settings of a list, each by its place among the choices.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct Mix([usize; 6]);
+pub struct Mixture([usize; 6]);
 
-impl Mix {
+impl Mixture {
     /// From where a search starts: with many neighbours, or with few.
     pub const STARTS: [Self; 2] = [Self([1, 4, 2, 4, 1, 0]), Self([1, 1, 2, 6, 1, 0])];
 
@@ -73,9 +73,13 @@ pub enum Free {
 
 /// The mix that `worth` is greatest of, as far as changes of one setting at a time lead
 /// there, and its worth.
-pub fn search(starts: &[Mix], free: Free, mut worth: impl FnMut(Mix) -> f64) -> (Mix, f64) {
-    let mut known: HashMap<Mix, f64> = HashMap::new();
-    let mut worth = |mix: Mix| *known.entry(mix).or_insert_with(|| worth(mix));
+pub fn search(
+    starts: &[Mixture],
+    free: Free,
+    mut worth: impl FnMut(Mixture) -> f64,
+) -> (Mixture, f64) {
+    let mut known: HashMap<Mixture, f64> = HashMap::new();
+    let mut worth = |mix: Mixture| *known.entry(mix).or_insert_with(|| worth(mix));
     let (penalties, order): (usize, &[usize]) = match free {
         Free::All(penalties) => (penalties, &[1, 3, 2, 0, 4, 5]),
         Free::Neighbours(penalties) => (penalties, &[1, 2, 0]),
@@ -88,7 +92,7 @@ pub fn search(starts: &[Mix], free: Free, mut worth: impl FnMut(Mix) -> f64) -> 
         ABSENCE.len(),
         POPULARITY.len(),
     ];
-    let mut found: Option<(Mix, f64)> = None;
+    let mut found: Option<(Mixture, f64)> = None;
     for &start in starts {
         let mut best = (start, worth(start));
         loop {
@@ -118,5 +122,5 @@ pub fn search(starts: &[Mix], free: Free, mut worth: impl FnMut(Mix) -> f64) -> 
             found = Some(best);
         }
     }
-    found.unwrap_or((Mix::STARTS[0], f64::NEG_INFINITY))
+    found.unwrap_or((Mixture::STARTS[0], f64::NEG_INFINITY))
 }

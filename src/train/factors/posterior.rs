@@ -42,7 +42,7 @@ pub struct NormalPrior<'a> {
     pub covariance: ArrayView2<'a, f64>,
 }
 
-/// Sums over the rows that an update solved for.
+/// MomentSums over the rows that an update solved for.
 #[derive(Clone, Debug)]
 pub struct Totals {
     /// The sum over rows of the covariances, [D, D].
@@ -176,8 +176,8 @@ struct System<'a> {
     noise: f64,
 }
 
-/// Sums over the ratings of a row.
-struct Sums {
+/// MomentSums over the ratings of a row.
+struct MomentSums {
     /// The sum of the others' second moments, packed.
     gram: Array1<f64>,
     /// The sum of the others' regressors times what they are to explain: the rating
@@ -195,7 +195,7 @@ impl System<'_> {
         mut mean: ArrayViewMut1<f64>,
         totals: &mut Totals,
     ) -> Option<Array2<f64>> {
-        let Sums { gram, moment, squares } = self.sums(row);
+        let MomentSums { gram, moment, squares } = self.sums(row);
         let mut precision = self.precision.to_owned();
         let mut rest = gram.iter();
         for (i, mut elements) in precision.rows_mut().into_iter().enumerate() {
@@ -223,7 +223,7 @@ impl System<'_> {
         Some(covariance)
     }
 
-    fn sums(&self, row: usize) -> Sums {
+    fn sums(&self, row: usize) -> MomentSums {
         let width = self.others.width();
         let mut gram = Array1::zeros(packed_len(width));
         let mut moment = Array1::zeros(width);
@@ -240,7 +240,7 @@ impl System<'_> {
         }
         // The regressor of the bias is 1.
         moment[0] = lefts;
-        Sums { gram, moment, squares }
+        MomentSums { gram, moment, squares }
     }
 }
 
