@@ -13,12 +13,13 @@ impl User {
     /// norm of the gradient of its loss by all of the head's tensors, at the head's start,
     /// divided by the loss.
     ///
-    /// The user's own ratings do not matter. The norm of a rating that is predicted exactly
-    /// is undefined: `norms` gets a NaN.
+    /// The user's own ratings do not matter. The norm of a rating that is predicted
+    /// exactly is undefined: `norms` gets a NaN.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the slices differ in length, or for a scratch of another
-    /// catalogue; [`Error::ItemIndex`], and [`Error::Rating`].
+    /// [`Error::Argument`](crate::Error::Argument) if the slices differ in length, or for a
+    /// scratch of another catalogue; [`Error::ItemIndex`](crate::Error::ItemIndex), and
+    /// [`Error::Rating`](crate::Error::Rating).
     pub fn gradient_norms(
         &self,
         items: &[u32],
