@@ -1,5 +1,7 @@
 //! `melu demo`: the whole story on generated data.
 
+mod questions;
+
 use std::cmp::Reverse;
 use std::time::Instant;
 
@@ -61,13 +63,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
          the {BEST} films that are recommended to them, in stars:\n"
     ))?;
     people.worth()?;
+    print(format_args!(
+        "5. Instead of waiting for answers, melu asks: what people truly think of their lists\n   \
+         after questions, which they pass on if they do not know the film:\n"
+    ))?;
+    people.questions()?;
 
     let world = World::generate(&SynthOptions { positive_only: true, ..options })?;
     let dataset = world.dataset()?;
     let again = Instant::now();
     let model = train(arguments, &dataset)?;
     print(format_args!(
-        "5. The same world again, but nobody rates anything: the log has {} choices,\n   \
+        "6. The same world again, but nobody rates anything: the log has {} choices,\n   \
          and nothing about what was not chosen, or not liked. Trained in {}.\n   \
          What people truly think of their lists:\n",
         dataset.ratings.len(),
