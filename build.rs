@@ -14,15 +14,17 @@ mod header {
     use cbindgen::{Builder, Config};
 
     /// What the header is made of, in the order in which functions stand in it.
-    const SOURCES: [&str; 11] = [
+    const SOURCES: [&str; 13] = [
         "library",
         "error",
         "status",
         "string",
         "value",
         "model",
+        "field",
         "catalog",
         "user",
+        "rating",
         "recommendation",
         "question",
         "batch",

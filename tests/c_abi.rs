@@ -50,7 +50,7 @@ fn rust_lays_structs_out_as_ever() {
         }
         melu_evidence { item, score, gradient_norm, popularity }
         melu_value { field, kind, index, name, number }
-        melu_item { id, values, values_len }
+        melu_item { id, values, values_len, title }
         melu_vectors { data, rows, width, stride }
         melu_load_report { struct_size, adapted_anew, missing_items, unknown_values }
         melu_recommend_options {

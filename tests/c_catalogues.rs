@@ -345,8 +345,10 @@ fn catalogues_are_made_and_extended_by_field_values() {
         id: text(id),
         values: values.as_ptr(),
         values_len: values.len(),
+        title: text(""),
     };
-    let empty = melu_item { id: text("nothing known"), values: null(), values_len: 0 };
+    let empty =
+        melu_item { id: text("nothing known"), values: null(), values_len: 0, title: text("") };
     let items = [item("new", &values), empty];
     let (mut made, mut unknown) = (null_mut(), 99);
     // SAFETY: the pointers are as the header asks.

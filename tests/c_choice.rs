@@ -427,7 +427,12 @@ fn items_know_how_many_chose_them() {
             });
             assert_eq!(raters, 0);
             // An item that was added is new.
-            let item = melu_item { id: c::handles::text("new"), values: null(), values_len: 0 };
+            let item = melu_item {
+                id: c::handles::text("new"),
+                values: null(),
+                values_len: 0,
+                title: c::handles::text(""),
+            };
             let mut more = null_mut();
             ok(|e| melu_catalog_extend(handles.catalog, &item, 1, &mut more, null_mut(), e));
             ok(|e| melu_catalog_raters(more, expected.len() as u32, &mut raters, e));

@@ -33,8 +33,10 @@ fn halved(handles: &mut Handles) {
 /// A catalogue of so many items, made of the sample's.
 fn larger(handles: &mut Handles, items: usize) {
     let ids: Vec<String> = (3..items).map(|index| format!("new {index}")).collect();
-    let items: Vec<melu_item> =
-        ids.iter().map(|id| melu_item { id: text(id), values: null(), values_len: 0 }).collect();
+    let items: Vec<melu_item> = ids
+        .iter()
+        .map(|id| melu_item { id: text(id), values: null(), values_len: 0, title: text("") })
+        .collect();
     let mut extended = null_mut();
     // SAFETY: the lists are as long as they say, and what is freed is not used again.
     unsafe {
@@ -321,10 +323,14 @@ fn out_of_memory_is_a_status_and_leaves_the_handle_usable() {
     };
     let ids: Vec<String> = (0..2000).map(|index| format!("more {index}")).collect();
     let values = vec![c::handles::named("genres", "war"); 500];
-    let item = |id| melu_item { id: text(id), values: null(), values_len: 0 };
+    let item = |id| melu_item { id: text(id), values: null(), values_len: 0, title: text("") };
     let items: Vec<melu_item> = ids.iter().map(|id| item(id)).collect();
-    let many_values =
-        melu_item { id: text("many"), values: values.as_ptr(), values_len: values.len() };
+    let many_values = melu_item {
+        id: text("many"),
+        values: values.as_ptr(),
+        values_len: values.len(),
+        title: text(""),
+    };
     let rated: Vec<u32> = (0..2000).collect();
     let ratings = vec![3.0; 2000];
     let (out, made) = (Cell::new(null_mut::<melu_catalog>()), Cell::new(null_mut::<melu_model>()));

@@ -131,7 +131,12 @@ fn deviations_of_more_than_a_block_of_items() {
     let items: Vec<melu_item> = ids
         .iter()
         .zip(&values)
-        .map(|(id, values)| melu_item { id: text(id), values: values.as_ptr(), values_len: 1 })
+        .map(|(id, values)| melu_item {
+            id: text(id),
+            values: values.as_ptr(),
+            values_len: 1,
+            title: text(""),
+        })
         .collect();
     let (mut catalog, mut user) = (null_mut(), null_mut());
     let lists = || (vec![0.0f32; 153], vec![0.0f32; 153]);
@@ -507,7 +512,7 @@ fn saved_users_come_back() {
         assert_eq!((report.adapted_anew, report.missing_items), (1, 0));
         // Into a catalogue that lacks an item.
         let mut smaller = null_mut();
-        let item = melu_item { id: text("three"), values: null(), values_len: 0 };
+        let item = melu_item { id: text("three"), values: null(), values_len: 0, title: text("") };
         ok(|e| melu_catalog_new(handles.model, &item, 1, &mut smaller, null_mut(), e));
         ok(|e| melu_user_load(smaller, data, len, &mut loaded, &mut report, e));
         assert_eq!((report.adapted_anew, report.missing_items), (0, 1));

@@ -37,7 +37,12 @@ fn sized(file: &[u8], items: usize) -> Handles {
     let items: Vec<melu_item> = ids
         .iter()
         .zip(&values)
-        .map(|(id, values)| melu_item { id: text(id), values: values.as_ptr(), values_len: 2 })
+        .map(|(id, values)| melu_item {
+            id: text(id),
+            values: values.as_ptr(),
+            values_len: 2,
+            title: text(""),
+        })
         .collect();
     // SAFETY: the lists are as long as they say, and what is freed is not used again.
     unsafe {

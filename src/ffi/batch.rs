@@ -67,7 +67,8 @@ pub unsafe extern "C" fn melu_recommend_batch(
             false => Some(unsafe { check_offsets(offsets, users_len, ratings_len) }?),
         };
         // SAFETY: the header asks for options at `options`, with their lists, or NULL.
-        let (options, threads) = unsafe { read_options(options) }?;
+        let given = unsafe { read_options(options) }?;
+        let threads = given.threads;
         let capacity_of_all = users_len.checked_mul(best_capacity).ok_or_else(|| {
             let problem = format!("best: {users_len} times {best_capacity} is too many");
             Failure::new(melu_status::InvalidArgument, problem)
@@ -90,7 +91,7 @@ pub unsafe extern "C" fn melu_recommend_batch(
                 // write at `best`. This user's are a part of them that ends before the next
                 // user's, and `in_turn` gives each place to one thread alone.
                 let best = unsafe { recommendations(best, capacity) }?;
-                let found = recommend(user, &options, threads_of_each, best, scratch)?;
+                let found = recommend(user, &given, threads_of_each, best, scratch)?;
                 lens[place].store(found, Ordering::Relaxed);
                 Ok(())
             };

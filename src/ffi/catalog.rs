@@ -44,6 +44,8 @@ pub struct melu_item {
     pub values: *const melu_value,
     /// The number of values.
     pub values_len: usize,
+    /// The name that people know it by; empty if it has none.
+    pub title: melu_str,
 }
 
 /// Makes a catalogue of items given by their field values, in the weight file's
@@ -162,6 +164,41 @@ pub unsafe extern "C" fn melu_catalog_convert(
         let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
         catalog.with(|catalog| {
             let made = catalog.convert(precision).map_err(Failure::of("catalog"))?;
+            *out = melu_catalog::into_raw(Pool::new(made));
+            Ok(())
+        })
+    })
+}
+
+/// Makes a catalogue of another one's items without some of them, in the other's
+/// precision: the items that stay keep their order, and move up.
+///
+/// `items` are `items_len` indices, in any order. The other catalogue stays as it is, and
+/// may be freed while its users go on. `*smaller` is written, NULL after a failure. A user
+/// moves to the new catalogue by `melu_user_save` and `melu_user_load`, and keeps ratings
+/// of items that are gone.
+///
+/// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `OUT_OF_MEMORY`. Threads: any. Cost: embeds
+/// the items that stay.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn melu_catalog_remove(
+    catalog: *const melu_catalog,
+    items: *const u32,
+    items_len: usize,
+    smaller: *mut *mut melu_catalog,
+    error: *mut melu_error,
+) -> melu_status {
+    // SAFETY: the header asks for a `melu_error` to write at `error`, or NULL.
+    let error = unsafe { melu_error::destination(error) };
+    call(error, || {
+        // SAFETY: the header asks for a `*mut melu_catalog` to write at `smaller`, or NULL.
+        let out = unsafe { output(smaller, "smaller") }?;
+        // SAFETY: the header asks for `items_len` elements at `items`, or NULL.
+        let items = unsafe { slice(items, items_len, "items") }?;
+        // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
+        let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
+        catalog.with(|catalog| {
+            let made = catalog.remove(items).map_err(Failure::of("items"))?;
             *out = melu_catalog::into_raw(Pool::new(made));
             Ok(())
         })
@@ -379,12 +416,18 @@ fn give(
 }
 
 /// Items by their field values, as the core takes them.
-struct GivenItems<'a>(Vec<(&'a str, Vec<(&'a str, Value<'a>)>)>);
+struct GivenItems<'a>(Vec<GivenItem<'a>>);
+
+struct GivenItem<'a> {
+    id: &'a str,
+    title: &'a str,
+    values: Vec<(&'a str, Value<'a>)>,
+}
 
 impl<'a> GivenItems<'a> {
     /// # Safety
-    /// `items` is NULL or points to `len` items, and each item's `id` and `values` to as
-    /// many bytes and values as it says; none of them change during `'a`.
+    /// `items` is NULL or points to `len` items, and each item's `id`, `title` and
+    /// `values` to as many bytes and values as it says; none of them change during `'a`.
     unsafe fn read(items: *const melu_item, len: usize) -> Result<Self, Failure> {
         // SAFETY: the caller promises `len` items; numbers and pointers have no invalid bits.
         let items: &[melu_item] = unsafe { slice(items, len, "items") }?;
@@ -395,7 +438,10 @@ impl<'a> GivenItems<'a> {
             let id = unsafe { item.id.text(format_args!("items[{place}].id")) }?;
             let name = format_args!("items[{place}].values");
             // SAFETY: the caller promises `values_len` values at `values`, and their texts.
-            given.push((id, unsafe { values(item.values, item.values_len, name) }?));
+            let values = unsafe { values(item.values, item.values_len, name) }?;
+            // SAFETY: the caller promises `title.len` bytes at `title.data`.
+            let title = unsafe { item.title.text(format_args!("items[{place}].title")) }?;
+            given.push(GivenItem { id, title, values });
         }
         Ok(Self(given))
     }
@@ -406,7 +452,11 @@ impl<'a> GivenItems<'a> {
     ) -> Result<Catalog, Failure> {
         let mut items = Vec::new();
         items.try_reserve_exact(self.0.len()).map_err(|_| no_memory(self.0.len()))?;
-        items.extend(self.0.iter().map(|(id, values)| NewItem { id, title: None, values }));
+        items.extend(self.0.iter().map(|GivenItem { id, title, values }| NewItem {
+            id,
+            title: (!title.is_empty()).then_some(title),
+            values,
+        }));
         make(&items).map_err(Failure::of("items"))
     }
 }

@@ -30,11 +30,13 @@ mod batch;
 mod call;
 mod catalog;
 mod error;
+mod field;
 mod handle;
 mod library;
 mod model;
 mod pool;
 mod question;
+mod rating;
 mod recommendation;
 mod status;
 mod string;
@@ -46,9 +48,13 @@ pub use catalog::{
     MELU_PRECISION_F16, MELU_PRECISION_F32, melu_catalog, melu_catalog_convert,
     melu_catalog_extend, melu_catalog_find, melu_catalog_free, melu_catalog_id,
     melu_catalog_item_vectors, melu_catalog_len, melu_catalog_new, melu_catalog_raters,
-    melu_catalog_title, melu_item, melu_vectors,
+    melu_catalog_remove, melu_catalog_title, melu_item, melu_vectors,
 };
 pub use error::{MELU_ERROR_MESSAGE_SIZE, MELU_NO_USER, melu_error};
+pub use field::{
+    MELU_ENTITY_ITEM, MELU_ENTITY_USER, MELU_FIELD_MULTI, MELU_FIELD_NUMERIC, MELU_FIELD_ONE,
+    melu_field, melu_model_field, melu_model_field_value,
+};
 pub use library::{
     MELU_ABI_VERSION, melu_abi_version, melu_kernel_name, melu_status_str, melu_version,
 };
@@ -59,6 +65,9 @@ pub use model::{
 pub use question::{
     melu_question, melu_question_options, melu_questions, melu_questions_free, melu_questions_new,
     melu_user_next_question,
+};
+pub use rating::{
+    melu_user_rate, melu_user_ratings, melu_user_unknown_profile, melu_user_withdraw,
 };
 pub use recommendation::{
     MELU_ORDER_RATING, MELU_ORDER_SCORE, melu_recommend_options, melu_recommendation,

@@ -1,5 +1,6 @@
 //! The best items for one user.
 
+use std::ffi::c_void;
 use std::ptr;
 
 use super::arguments::{self, options, output, slice, slice_mut};
@@ -9,7 +10,7 @@ use super::handle::Handle;
 use super::model::unavailable;
 use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_status};
-use crate::{Order, RecommendOptions, Recommendation, Scratch, User, threads};
+use crate::{Filter, Order, RecommendOptions, Recommendation, Scratch, User, threads};
 
 /// An item with its score and its predicted rating.
 #[repr(C)]
@@ -76,6 +77,13 @@ pub struct melu_recommend_options {
     /// 256, nor more than one for each 96 items of each user's catalogue or of `among`.
     /// The result is the same for any number, to the last bit.
     pub threads: u32,
+    /// Not NULL: decides, by a result that is not 0, whether an item may be recommended.
+    /// It is called for items that would come into the list otherwise, some hundred times
+    /// for a list of 20, by all threads that compute, and must return without an exception
+    /// or a jump.
+    pub filter: Option<unsafe extern "C" fn(item: u32, context: *mut c_void) -> i32>,
+    /// Passed to `filter`.
+    pub filter_context: *mut c_void,
 }
 
 impl Default for melu_recommend_options {
@@ -94,6 +102,8 @@ impl Default for melu_recommend_options {
             min_raters: 0,
             popularity_discount: 0.0,
             threads: 0,
+            filter: None,
+            filter_context: ptr::null_mut(),
         }
     }
 }
@@ -134,7 +144,7 @@ pub unsafe extern "C" fn melu_user_recommend(
         // SAFETY: the header asks for a `usize` to write at `best_len`, or NULL.
         let len = unsafe { output(best_len, "best_len") }?;
         // SAFETY: the header asks for options at `options`, with their lists, or NULL.
-        let (options, threads) = unsafe { read_options(options) }?;
+        let given = unsafe { read_options(options) }?;
         // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
         let user = unsafe { melu_user::shared(user, "user") }?;
         user.with(|PooledUser { user, pool }| {
@@ -143,20 +153,50 @@ pub unsafe extern "C" fn melu_user_recommend(
             // SAFETY: the header asks for `best_capacity` elements to write at `best`, or NULL;
             // `capacity` is no more.
             let best = unsafe { recommendations(best, capacity) }?;
-            *len = pool.with(|scratch| recommend(user, &options, threads, best, scratch))?;
+            *len = pool.with(|scratch| recommend(user, &given, given.threads, best, scratch))?;
             Ok(())
         })
     })
 }
 
-/// The options as the core takes them, and the number of threads.
+/// The options as the core takes them.
+#[derive(Clone, Copy)]
+pub(super) struct GivenOptions<'a> {
+    /// All but the filter.
+    options: RecommendOptions<'a>,
+    filter: Option<CFilter>,
+    /// The number of threads, at least 1.
+    pub threads: usize,
+}
+
+/// A filter of the caller's.
+#[derive(Clone, Copy)]
+struct CFilter {
+    call: unsafe extern "C" fn(item: u32, context: *mut c_void) -> i32,
+    context: *mut c_void,
+}
+
+// SAFETY: `context` is only passed to `call`, which any thread may call, as the header says.
+unsafe impl Send for CFilter {}
+// SAFETY: as above; nothing else is done with a shared one.
+unsafe impl Sync for CFilter {}
+
+impl CFilter {
+    fn lets_pass(&self, item: u32) -> bool {
+        // SAFETY: the header asks for a function that may be called with `context` by any
+        // thread during the call, and that returns.
+        unsafe { (self.call)(item, self.context) != 0 }
+    }
+}
+
+/// Reads the options.
 ///
-/// # Safety
-/// `given` is NULL or points to a struct of the size that it begins with. Each list in it is
-/// NULL or has as many elements as the count behind it says, not changed during `'a`.
+/// # Safety `given` is NULL or points to a struct of the size that it begins with. Each
+/// list in it is NULL or has as many elements as the count behind it says, not changed
+/// during `'a`.
 pub(super) unsafe fn read_options<'a>(
     given: *const melu_recommend_options,
-) -> Result<(RecommendOptions<'a>, usize), Failure> {
+) -> Result<GivenOptions<'a>, Failure> {
     // SAFETY: the caller promises such a struct, or NULL; pointers and numbers have no invalid
     // bits.
     let given = unsafe { options(given) }?.unwrap_or_default();
@@ -190,17 +230,23 @@ pub(super) unsafe fn read_options<'a>(
         min_raters: given.min_raters,
         new_items: given.new_items,
     };
-    Ok((options, given.threads.clamp(1, threads::MAX_THREADS as u32) as usize))
+    let context = given.filter_context;
+    Ok(GivenOptions {
+        options,
+        filter: given.filter.map(|call| CFilter { call, context }),
+        threads: given.threads.clamp(1, threads::MAX_THREADS as u32) as usize,
+    })
 }
 
 /// Writes the best items for a user, and returns their number.
 pub(super) fn recommend(
     user: &User,
-    options: &RecommendOptions,
+    given: &GivenOptions,
     threads: usize,
     best: &mut [Recommendation],
     scratch: &mut Scratch,
 ) -> Result<usize, Failure> {
+    let GivenOptions { options, filter, .. } = given;
     let lists = [("leave_out", options.leave_out), ("among", options.among.unwrap_or_default())];
     for (name, items) in lists {
         user.catalog().check(items).map_err(Failure::of(name))?;
@@ -208,13 +254,16 @@ pub(super) fn recommend(
     if options.order == Order::Rating && !user.model().has_ratings() {
         return Err(unavailable("it predicts no ratings to order by"));
     }
-    Ok(user.recommend_by_threads(threads, options, best, scratch)?)
+    let lets_pass = |item| filter.is_none_or(|filter| filter.lets_pass(item));
+    let filter = filter.is_some().then_some(Filter(&lets_pass));
+    let options = RecommendOptions { filter, ..*options };
+    Ok(user.recommend_by_threads(threads, &options, best, scratch)?)
 }
 
 /// A list of recommendations to write, zeroed.
 ///
-/// # Safety
-/// `best` is NULL or points to memory for `len` elements, which nobody else uses during `'a`.
+/// # Safety `best` is NULL or points to memory for `len` elements, which nobody else uses
+/// during `'a`.
 pub(super) unsafe fn recommendations<'a>(
     best: *mut melu_recommendation,
     len: usize,

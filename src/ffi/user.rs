@@ -319,9 +319,8 @@ struct Items<'a> {
 impl<'a> Items<'a> {
     /// Items of a user's catalogue; their number is written to `needed`.
     ///
-    /// # Safety
-    /// Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len` elements, which
-    /// are not changed during `'a`.
+    /// # Safety Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len`
+    /// elements, which are not changed during `'a`.
     unsafe fn read(
         user: &User,
         items: *const u32,
@@ -444,7 +443,7 @@ pub unsafe extern "C" fn melu_user_load(
 }
 
 /// Refuses an output whose capacity is too small.
-fn check_capacity(name: &str, capacity: usize, needed: usize) -> Result<(), Failure> {
+pub(super) fn check_capacity(name: &str, capacity: usize, needed: usize) -> Result<(), Failure> {
     if capacity >= needed {
         return Ok(());
     }
