@@ -244,8 +244,8 @@ typedef struct {
   // copied.
   uint32_t borrow;
   // Called once when borrowed bytes are no longer needed, by whichever thread frees
-  // the last handle; it must not call back into the library. May be NULL. Not called
-  // if the model cannot be opened.
+  // the last handle; it must not call back into the library, and must return without
+  // an exception or a jump. May be NULL. Not called if the model cannot be opened.
   void (*release)(void *context);
   // The argument of `release`.
   void *context;

@@ -49,13 +49,15 @@ fn rust_lays_structs_out_as_ever() {
             vector_width, choice, ratings, clicks, deviations
         }
         melu_evidence { item, score, gradient_norm, popularity }
+        melu_field { struct_size, name, kind, named, values, lowest, highest }
         melu_value { field, kind, index, name, number }
         melu_item { id, values, values_len, title }
         melu_vectors { data, rows, width, stride }
         melu_load_report { struct_size, adapted_anew, missing_items, unknown_values }
         melu_recommend_options {
             struct_size, leave_out, leave_out_len, among, among_len, new_items, add_neighbours,
-            keep_rated, order, min_raters, popularity_discount, threads
+            keep_rated, order, min_raters, popularity_discount, threads, filter,
+            filter_context
         }
         melu_recommendation { item, score, rating, deviation }
         melu_question_options {

@@ -38,8 +38,8 @@ pub struct melu_bytes_options {
     /// copied.
     pub borrow: u32,
     /// Called once when borrowed bytes are no longer needed, by whichever thread frees
-    /// the last handle; it must not call back into the library. May be NULL. Not called
-    /// if the model cannot be opened.
+    /// the last handle; it must not call back into the library, and must return without
+    /// an exception or a jump. May be NULL. Not called if the model cannot be opened.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
     /// The argument of `release`.
     pub context: *mut c_void,

@@ -158,9 +158,9 @@ pub unsafe extern "C" fn melu_user_next_question(
 
 /// The options as the core takes them.
 ///
-/// # Safety `given` is NULL or points to a struct of the size that it begins with. Each
-/// list in it is NULL or has as many elements as the count behind it says, not changed
-/// during `'a`.
+/// # Safety
+/// `given` is NULL or points to a struct of the size that it begins with. Each list in it is
+/// NULL or has as many elements as the count behind it says, not changed during `'a`.
 unsafe fn read_options<'a>(
     given: *const melu_question_options,
 ) -> Result<QuestionOptions<'a>, Failure> {

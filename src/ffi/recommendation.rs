@@ -191,9 +191,9 @@ impl CFilter {
 
 /// Reads the options.
 ///
-/// # Safety `given` is NULL or points to a struct of the size that it begins with. Each
-/// list in it is NULL or has as many elements as the count behind it says, not changed
-/// during `'a`.
+/// # Safety
+/// `given` is NULL or points to a struct of the size that it begins with. Each list in it is
+/// NULL or has as many elements as the count behind it says, not changed during `'a`.
 pub(super) unsafe fn read_options<'a>(
     given: *const melu_recommend_options,
 ) -> Result<GivenOptions<'a>, Failure> {
@@ -262,8 +262,8 @@ pub(super) fn recommend(
 
 /// A list of recommendations to write, zeroed.
 ///
-/// # Safety `best` is NULL or points to memory for `len` elements, which nobody else uses
-/// during `'a`.
+/// # Safety
+/// `best` is NULL or points to memory for `len` elements, which nobody else uses during `'a`.
 pub(super) unsafe fn recommendations<'a>(
     best: *mut melu_recommendation,
     len: usize,

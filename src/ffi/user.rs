@@ -319,8 +319,9 @@ struct Items<'a> {
 impl<'a> Items<'a> {
     /// Items of a user's catalogue; their number is written to `needed`.
     ///
-    /// # Safety Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len`
-    /// elements, which are not changed during `'a`.
+    /// # Safety
+    /// Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len` elements, which
+    /// are not changed during `'a`.
     unsafe fn read(
         user: &User,
         items: *const u32,

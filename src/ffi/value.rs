@@ -36,9 +36,9 @@ pub struct melu_value {
 
 /// The values of a user or of one item.
 ///
-/// # Safety `values` is NULL or points to `len` values, and each value's `field` to as
-/// many bytes as it says, and so its `name` if its kind is a name; none of them change
-/// during `'a`.
+/// # Safety
+/// `values` is NULL or points to `len` values, and each value's `field` to as many bytes as
+/// it says, and so its `name` if its kind is a name; none of them change during `'a`.
 pub unsafe fn values<'a>(
     values: *const melu_value,
     len: usize,
