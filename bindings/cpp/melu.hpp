@@ -26,6 +26,8 @@
 //           order. One that was moved from is refused as an invalid argument.
 // Threads.  A const member function may be called by any number of threads at once,
 //           another by one at a time, and none while the object is destroyed.
+// Calls.    C cannot be passed by exceptions. What a filter throws is caught, and thrown again
+//           once the call is over; with try_ it is an error. `release` must be noexcept.
 // Lists.    Spans: std::span where there is one. An output is a span to write to, and the
 //           part of it that was written is returned. Nothing here allocates; what the
 //           C function behind it allocates, melu.h says.
@@ -38,12 +40,14 @@
 
 #include <melu.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <initializer_list>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -238,16 +242,21 @@ inline std::string_view view(melu_str text) noexcept { return {text.data, text.l
 
 inline unexpected failure(const melu_error& error) noexcept { return unexpected(Error(error)); }
 
-// What C cannot see, since it takes one length for both lists.
-inline unexpected wrong_length(const char* name, std::size_t found,
-                               std::size_t wanted) noexcept {
+// An error that C does not know of.
+template <class... Arguments>
+inline unexpected invalid_argument(const char* format, Arguments... arguments) noexcept {
   melu_error error;
   error.status = MELU_STATUS_INVALID_ARGUMENT;
   error.user = MELU_NO_USER;
-  int length = std::snprintf(error.message, sizeof error.message,
-                             "%s has %zu elements; %zu are expected", name, found, wanted);
+  int length = std::snprintf(error.message, sizeof error.message, format, arguments...);
   error.length = length < 0 ? 0 : static_cast<std::size_t>(length);
   return failure(error);
+}
+
+// What C cannot see, since it takes one length for both lists.
+inline unexpected wrong_length(const char* name, std::size_t found,
+                               std::size_t wanted) noexcept {
+  return invalid_argument("%s has %zu elements; %zu are expected", name, found, wanted);
 }
 
 #ifdef __cpp_exceptions
@@ -281,6 +290,30 @@ class Handle {
 
 }  // namespace detail
 
+// What a model's fields describe.
+enum class Entity : std::uint32_t { item = MELU_ENTITY_ITEM, user = MELU_ENTITY_USER };
+
+// What a field takes: one value of a vocabulary, any number of them, or a number.
+enum class FieldKind : std::uint32_t {
+  one = MELU_FIELD_ONE,
+  multi = MELU_FIELD_MULTI,
+  numeric = MELU_FIELD_NUMERIC,
+};
+
+// A field of a model's users or items, as a form shows it.
+struct Field {
+  // Its name, which lives as long as the model.
+  std::string_view name;
+  FieldKind kind;
+  // How many values there are to choose from; 0 of a numeric field.
+  std::size_t values;
+  // The values have names, which Model::field_value gives; else they are given by index.
+  bool named;
+  // The least and the greatest number in training; not a number where they are unknown.
+  float lowest;
+  float highest;
+};
+
 using Evidence = melu_evidence;
 using LoadReport = melu_load_report;
 using ModelDetails = melu_model_details;
@@ -290,6 +323,9 @@ using Recommendation = melu_recommendation;
 // One value of one field of a user or an item. It points to its texts, which must live
 // until the call that it is for has returned.
 struct Value : melu_value {
+  // Room for a value that is written, as by User::unknown_profile.
+  Value() noexcept : melu_value{} {}
+
   // A name from the model's vocabulary, or a number written out.
   Value(std::string_view of, std::string_view value) noexcept
       : melu_value{detail::c_string(of), MELU_VALUE_NAME, 0, detail::c_string(value), 0} {}
@@ -307,13 +343,21 @@ struct Value : melu_value {
     value.index = place;
     return value;
   }
+
+  // The field that it is of.
+  [[nodiscard]] std::string_view field_name() const noexcept { return detail::view(field); }
+
+  // The name that it has in a vocabulary; empty for a number and an index.
+  [[nodiscard]] std::string_view value_name() const noexcept { return detail::view(name); }
 };
 
-// An item given by its field values: nobody need have rated it. It points to its id and
-// values, which must live until the call that it is for has returned.
+// An item given by its field values: nobody need have rated it. It points to its id, values
+// and title, which must live until the call that it is for has returned.
 struct Item : melu_item {
-  explicit Item(std::string_view name, span<const Value> list = {}) noexcept
-      : melu_item{detail::c_string(name), list.data(), list.size()} {}
+  explicit Item(std::string_view name, span<const Value> list = {},
+                std::string_view shown_as = {}) noexcept
+      : melu_item{detail::c_string(name), list.data(), list.size(),
+                  detail::c_string(shown_as)} {}
 };
 
 // Lists of them are handed to C as they are.
@@ -322,6 +366,45 @@ static_assert(sizeof(Value) == sizeof(melu_value) && sizeof(Item) == sizeof(melu
 // What recommendations are ordered by: how likely the user is to choose the item and to like
 // it, or the predicted rating.
 enum class Order : std::uint32_t { score = MELU_ORDER_SCORE, rating = MELU_ORDER_RATING };
+
+// Decides whether an item may be recommended. It refers to a function object, such as a lambda
+// that a variable holds, which must live until the call that it is for has returned:
+//
+//     auto in_stock = [&](std::uint32_t item) { return stock[item] > 0; };
+//     options.filter = in_stock;
+//
+// All threads that compute call it, and only for items that would come into the list
+// otherwise. If it throws, no other item passes; what was thrown comes out of `recommend`.
+class Filter {
+ public:
+  // Lets all items pass.
+  Filter() noexcept = default;
+
+  template <class Function,
+            class = std::enable_if_t<std::is_object_v<Function> &&
+                                     std::is_invocable_r_v<bool, const Function&, std::uint32_t>>>
+  Filter(const Function& function) noexcept
+      : function_(std::addressof(function)),
+        call_([](const void* given, std::uint32_t item) -> bool {
+          return (*static_cast<const Function*>(given))(item);
+        }) {}
+
+  // A temporary would be gone when it is called.
+  template <class Function,
+            class = std::enable_if_t<std::is_object_v<Function> &&
+                                     std::is_invocable_r_v<bool, const Function&, std::uint32_t>>>
+  Filter(const Function&& function) = delete;
+
+  explicit operator bool() const noexcept { return call_ != nullptr; }
+
+  [[nodiscard]] bool lets_pass(std::uint32_t item) const {
+    return call_ == nullptr || call_(function_, item);
+  }
+
+ private:
+  const void* function_ = nullptr;
+  bool (*call_)(const void*, std::uint32_t) = nullptr;
+};
 
 // Which items are recommended, in what order, and how many threads look for them.
 struct RecommendOptions {
@@ -344,6 +427,79 @@ struct RecommendOptions {
   std::size_t new_items = 0;
   // How many threads compute, the calling one among them; melu.h says what they cost.
   std::uint32_t threads = 1;
+  // Lets only some of the other items into the list.
+  Filter filter = {};
+};
+
+namespace detail {
+
+// A filter during one call of C, which no exception may pass through.
+class FilterCall {
+ public:
+  explicit FilterCall(const Filter& filter) noexcept : filter_(filter) {}
+  FilterCall(const FilterCall&) = delete;
+  FilterCall& operator=(const FilterCall&) = delete;
+
+  void give(melu_recommend_options& options) noexcept {
+    if (!filter_) return;
+    options.filter = call;
+    options.filter_context = this;
+  }
+
+#ifdef __cpp_exceptions
+  // What the filter threw; null if nothing.
+  [[nodiscard]] std::exception_ptr thrown() const noexcept {
+    return written_.load(std::memory_order_acquire) ? thrown_ : nullptr;
+  }
+#endif
+
+ private:
+  static std::int32_t call(std::uint32_t item, void* context) noexcept {
+    FilterCall& self = *static_cast<FilterCall*>(context);
+#ifdef __cpp_exceptions
+    if (self.failed_.load(std::memory_order_relaxed)) return 0;
+    try {
+      return self.filter_.lets_pass(item);
+    } catch (...) {
+      // The first of several threads says why.
+      if (!self.failed_.exchange(true)) {
+        self.thrown_ = std::current_exception();
+        self.written_.store(true, std::memory_order_release);
+      }
+      return 0;
+    }
+#else
+    return self.filter_.lets_pass(item);
+#endif
+  }
+
+  const Filter& filter_;
+#ifdef __cpp_exceptions
+  std::atomic<bool> failed_ = false;
+  std::atomic<bool> written_ = false;
+  std::exception_ptr thrown_;
+#endif
+};
+
+#ifdef __cpp_exceptions
+// The same for a caller who wants no exception.
+inline unexpected filter_failure(const std::exception_ptr& thrown) noexcept {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& exception) {
+    return invalid_argument("filter: it threw an exception: %s", exception.what());
+  } catch (...) {
+    return invalid_argument("filter: it threw an exception%s", "");
+  }
+}
+#endif
+
+}  // namespace detail
+
+// Items and what a user rated them: `ratings[i]` is that of `items[i]`.
+struct Ratings {
+  span<std::uint32_t> items;
+  span<float> ratings;
 };
 
 // What is known besides the ratings when a question is chosen.
@@ -395,6 +551,71 @@ class User : public detail::Handle<melu_user, melu_user_free> {
     melu_error error;
     if (melu_user_reset(get(), &error)) return detail::failure(error);
     return {};
+  }
+
+  // Adds a rating, or changes the one that the user gave of the item before, and adapts the
+  // user to all of their ratings.
+  [[nodiscard]] expected<void> try_rate(std::uint32_t item, float rating) noexcept {
+    melu_error error;
+    if (melu_user_rate(get(), item, rating, &error)) return detail::failure(error);
+    return {};
+  }
+
+  // Withdraws the user's rating of an item, and adapts the user to the others. Returns
+  // whether there was one.
+  [[nodiscard]] expected<bool> try_withdraw(std::uint32_t item) noexcept {
+    melu_error error;
+    melu_status status = melu_user_withdraw(get(), item, &error);
+    if (status == MELU_STATUS_NOT_FOUND) return false;
+    if (status != MELU_STATUS_OK) return detail::failure(error);
+    return true;
+  }
+
+  // How many ratings the user is adapted to.
+  [[nodiscard]] expected<std::size_t> try_rating_count() const noexcept {
+    std::size_t count;
+    melu_error error;
+    melu_status status = melu_user_ratings(get(), nullptr, nullptr, 0, &count, &error);
+    if (status != MELU_STATUS_OK && status != MELU_STATUS_CAPACITY) {
+      return detail::failure(error);
+    }
+    return count;
+  }
+
+  // The ratings that the user is adapted to. Returns the parts that were written.
+  [[nodiscard]] expected<Ratings> try_ratings(span<std::uint32_t> items,
+                                              span<float> ratings) const noexcept {
+    if (items.size() != ratings.size()) {
+      return detail::wrong_length("ratings", ratings.size(), items.size());
+    }
+    std::size_t count;
+    melu_error error;
+    if (melu_user_ratings(get(), items.data(), ratings.data(), items.size(), &count, &error)) {
+      return detail::failure(error);
+    }
+    return Ratings{items.first(count), ratings.first(count)};
+  }
+
+  // How many values of the user's profile the model does not know.
+  [[nodiscard]] expected<std::size_t> try_unknown_count() const noexcept {
+    std::size_t count;
+    melu_error error;
+    melu_status status = melu_user_unknown_profile(get(), nullptr, 0, &count, &error);
+    if (status != MELU_STATUS_OK && status != MELU_STATUS_CAPACITY) {
+      return detail::failure(error);
+    }
+    return count;
+  }
+
+  // The values of the user's profile that the model does not know. Their texts live as long
+  // as this user.
+  [[nodiscard]] expected<span<Value>> try_unknown_profile(span<Value> values) const noexcept {
+    std::size_t count;
+    melu_error error;
+    if (melu_user_unknown_profile(get(), values.data(), values.size(), &count, &error)) {
+      return detail::failure(error);
+    }
+    return values.first(count);
   }
 
   // Scores items: `scores[i]` is that of `items[i]`, by which recommendations are ordered.
@@ -471,6 +692,28 @@ class User : public detail::Handle<melu_user, melu_user_free> {
 
   void reset() { detail::value_or_throw(try_reset()); }
 
+  void rate(std::uint32_t item, float rating) {
+    detail::value_or_throw(try_rate(item, rating));
+  }
+
+  bool withdraw(std::uint32_t item) { return detail::value_or_throw(try_withdraw(item)); }
+
+  [[nodiscard]] std::size_t rating_count() const {
+    return detail::value_or_throw(try_rating_count());
+  }
+
+  Ratings ratings(span<std::uint32_t> items, span<float> ratings) const {
+    return detail::value_or_throw(try_ratings(items, ratings));
+  }
+
+  [[nodiscard]] std::size_t unknown_count() const {
+    return detail::value_or_throw(try_unknown_count());
+  }
+
+  [[nodiscard]] span<Value> unknown_profile(span<Value> values) const {
+    return detail::value_or_throw(try_unknown_profile(values));
+  }
+
   span<float> score(span<const std::uint32_t> items, span<float> scores) const {
     return detail::value_or_throw(try_score(items, scores));
   }
@@ -492,10 +735,9 @@ class User : public detail::Handle<melu_user, melu_user_free> {
     return detail::value_or_throw(try_vector(vector));
   }
 
+  // Throws what the filter threw, too.
   [[nodiscard]] span<Recommendation> recommend(span<Recommendation> best,
-                                               const RecommendOptions& options = {}) const {
-    return detail::value_or_throw(try_recommend(best, options));
-  }
+                                               const RecommendOptions& options = {}) const;
 
   [[nodiscard]] std::optional<Question> next_question(Questions& questions,
                                                       const QuestionOptions& options = {}) const {
@@ -514,6 +756,10 @@ class User : public detail::Handle<melu_user, melu_user_free> {
  private:
   friend class Catalog;
   using Handle::Handle;
+
+  expected<span<Recommendation>> recommend_some(span<Recommendation> best,
+                                                const RecommendOptions& options,
+                                                detail::FilterCall& filter) const noexcept;
 
   expected<span<float>> score_some(const std::uint32_t* items, std::size_t count,
                                    span<float> scores) const noexcept {
@@ -623,6 +869,17 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
     return Catalog(extended);
   }
 
+  // A catalogue without some of these items; the others keep their order, and move up. A
+  // user moves to it by `save` and `load`, and keeps ratings of items that are gone.
+  [[nodiscard]] expected<Catalog> try_remove(span<const std::uint32_t> items) const noexcept {
+    melu_catalog* smaller;
+    melu_error error;
+    if (melu_catalog_remove(get(), items.data(), items.size(), &smaller, &error)) {
+      return detail::failure(error);
+    }
+    return Catalog(smaller);
+  }
+
   // These items in another precision: with Precision::f16, rows take half the memory, and
   // scores move by some thousandth of their spread.
   [[nodiscard]] expected<Catalog> try_convert(Precision precision) const noexcept {
@@ -703,6 +960,10 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
     return detail::value_or_throw(try_extend(items, unknown_values));
   }
 
+  [[nodiscard]] Catalog remove(span<const std::uint32_t> items) const {
+    return detail::value_or_throw(try_remove(items));
+  }
+
   [[nodiscard]] User user(span<const Value> profile = {},
                           std::size_t* unknown_values = nullptr) const {
     return detail::value_or_throw(try_user(profile, unknown_values));
@@ -742,9 +1003,10 @@ class Model : public detail::Handle<melu_model, melu_model_free> {
 
   // Opens a weight file that lies in memory, where the bytes must stay unchanged until
   // the model and all that was made from it is gone. Then `release`, which may be null,
-  // is called with `context`, by whichever thread that is.
+  // is called with `context`, by whichever thread that is. Nobody could catch what it
+  // throws, so it must be noexcept.
   [[nodiscard]] static expected<Model> try_open_borrowed(
-      span<const std::byte> bytes, void (*release)(void* context) = nullptr,
+      span<const std::byte> bytes, void (*release)(void* context) noexcept = nullptr,
       void* context = nullptr) noexcept {
     melu_bytes_options options = {sizeof options, 1, release, context};
     return open_with(bytes, &options);
@@ -757,6 +1019,34 @@ class Model : public detail::Handle<melu_model, melu_model_free> {
     melu_error error;
     if (melu_model_info(get(), &details, &error)) return detail::failure(error);
     return details;
+  }
+
+  // The field at an index among those of the items or of the users; none beyond the last:
+  //     for (std::size_t i = 0; auto field = model.field(melu::Entity::user, i); ++i)
+  [[nodiscard]] expected<std::optional<Field>> try_field(Entity entity,
+                                                         std::size_t index) const noexcept {
+    melu_field field = {};
+    field.struct_size = sizeof field;
+    melu_error error;
+    melu_status status = melu_model_field(get(), static_cast<std::uint32_t>(entity), index,
+                                          &field, &error);
+    if (status == MELU_STATUS_NOT_FOUND) return std::optional<Field>();
+    if (status != MELU_STATUS_OK) return detail::failure(error);
+    return std::optional<Field>(Field{detail::view(field.name),
+                                      static_cast<FieldKind>(field.kind), field.values,
+                                      field.named != 0, field.lowest, field.highest});
+  }
+
+  // The name of a field's value; it lives as long as this model.
+  [[nodiscard]] expected<std::string_view> try_field_value(Entity entity, std::size_t index,
+                                                           std::size_t value) const noexcept {
+    melu_str name;
+    melu_error error;
+    if (melu_model_field_value(get(), static_cast<std::uint32_t>(entity), index, value, &name,
+                               &error)) {
+      return detail::failure(error);
+    }
+    return detail::view(name);
   }
 
   // The items that a new user is best asked about, best first.
@@ -799,12 +1089,21 @@ class Model : public detail::Handle<melu_model, melu_model_free> {
   }
 
   [[nodiscard]] static Model open_borrowed(span<const std::byte> bytes,
-                                           void (*release)(void* context) = nullptr,
+                                           void (*release)(void* context) noexcept = nullptr,
                                            void* context = nullptr) {
     return detail::value_or_throw(try_open_borrowed(bytes, release, context));
   }
 
   [[nodiscard]] ModelDetails details() const { return detail::value_or_throw(try_details()); }
+
+  [[nodiscard]] std::optional<Field> field(Entity entity, std::size_t index) const {
+    return detail::value_or_throw(try_field(entity, index));
+  }
+
+  [[nodiscard]] std::string_view field_value(Entity entity, std::size_t index,
+                                             std::size_t value) const {
+    return detail::value_or_throw(try_field_value(entity, index, value));
+  }
 
   [[nodiscard]] span<Evidence> evidence(span<Evidence> best) const {
     return detail::value_or_throw(try_evidence(best));
@@ -862,9 +1161,11 @@ inline melu_recommend_options c_options(const RecommendOptions& options) noexcep
 
 }  // namespace detail
 
-inline expected<span<Recommendation>> User::try_recommend(
-    span<Recommendation> best, const RecommendOptions& options) const noexcept {
+inline expected<span<Recommendation>> User::recommend_some(
+    span<Recommendation> best, const RecommendOptions& options,
+    detail::FilterCall& filter) const noexcept {
   melu_recommend_options given = detail::c_options(options);
+  filter.give(given);
   std::size_t count;
   melu_error error;
   if (melu_user_recommend(get(), &given, best.data(), best.size(), &count, &error)) {
@@ -872,6 +1173,26 @@ inline expected<span<Recommendation>> User::try_recommend(
   }
   return best.first(count);
 }
+
+inline expected<span<Recommendation>> User::try_recommend(
+    span<Recommendation> best, const RecommendOptions& options) const noexcept {
+  detail::FilterCall filter(options.filter);
+  expected<span<Recommendation>> found = recommend_some(best, options, filter);
+#ifdef __cpp_exceptions
+  if (std::exception_ptr thrown = filter.thrown()) return detail::filter_failure(thrown);
+#endif
+  return found;
+}
+
+#ifdef __cpp_exceptions
+inline span<Recommendation> User::recommend(span<Recommendation> best,
+                                            const RecommendOptions& options) const {
+  detail::FilterCall filter(options.filter);
+  expected<span<Recommendation>> found = recommend_some(best, options, filter);
+  if (std::exception_ptr thrown = filter.thrown()) std::rethrow_exception(thrown);
+  return detail::value_or_throw(std::move(found));
+}
+#endif
 
 inline expected<std::optional<Question>> User::try_next_question(
     Questions& questions, const QuestionOptions& options) const noexcept {
@@ -894,57 +1215,88 @@ inline expected<std::optional<Question>> User::try_next_question(
   return std::optional<Question>(question);
 }
 
+namespace detail {
+
+inline expected<void> recommend_batch(span<melu_user* const> users, const Answers& answers,
+                                      span<Recommendation> best, span<std::size_t> counts,
+                                      const RecommendOptions& options,
+                                      FilterCall& filter) noexcept {
+  if (counts.size() != users.size()) {
+    return wrong_length("counts", counts.size(), users.size());
+  }
+  if (!answers.offsets.empty() && answers.offsets.size() != users.size() + 1) {
+    return wrong_length("offsets", answers.offsets.size(), users.size() + 1);
+  }
+  if (answers.items.size() != answers.ratings.size()) {
+    return wrong_length("ratings", answers.ratings.size(), answers.items.size());
+  }
+  std::size_t capacity = users.empty() ? 0 : best.size() / users.size();
+  if (capacity * users.size() != best.size()) {
+    return wrong_length("best", best.size(), capacity * users.size());
+  }
+  melu_recommend_options given = c_options(options);
+  filter.give(given);
+  melu_error error;
+  const std::size_t* offsets = answers.offsets.empty() ? nullptr : answers.offsets.data();
+  melu_status status = melu_recommend_batch(
+      users.data(), users.size(), offsets, answers.items.data(), answers.ratings.data(),
+      answers.ratings.size(), &given, best.data(), capacity, counts.data(), &error);
+#ifdef __cpp_exceptions
+  if (filter.thrown()) {
+    for (std::size_t& count : counts) count = 0;
+  }
+#endif
+  if (status != MELU_STATUS_OK) return failure(error);
+  return {};
+}
+
+// Users that lie one after another, as their handles.
+inline span<melu_user* const> handles(span<User> users) noexcept {
+  return {reinterpret_cast<melu_user* const*>(users.data()), users.size()};
+}
+
+}  // namespace detail
+
 // Adapts and recommends for many users in one call, by their handles.
 //
 // `best` is divided equally between them: that of user `u` begins at `u` times
 // best.size() / users.size(). `counts[u]` is how many were written for user `u`; it is 0
-// from the first user on with whom something is wrong, whom Error::user() tells.
+// from the first user on with whom something is wrong, whom Error::user() tells, and for all
+// users if the filter threw.
 [[nodiscard]] inline expected<void> try_recommend_batch(
     span<melu_user* const> users, const Answers& answers, span<Recommendation> best,
     span<std::size_t> counts, const RecommendOptions& options = {}) noexcept {
-  if (counts.size() != users.size()) {
-    return detail::wrong_length("counts", counts.size(), users.size());
-  }
-  if (!answers.offsets.empty() && answers.offsets.size() != users.size() + 1) {
-    return detail::wrong_length("offsets", answers.offsets.size(), users.size() + 1);
-  }
-  if (answers.items.size() != answers.ratings.size()) {
-    return detail::wrong_length("ratings", answers.ratings.size(), answers.items.size());
-  }
-  std::size_t capacity = users.empty() ? 0 : best.size() / users.size();
-  if (capacity * users.size() != best.size()) {
-    return detail::wrong_length("best", best.size(), capacity * users.size());
-  }
-  melu_recommend_options given = detail::c_options(options);
-  melu_error error;
-  const std::size_t* offsets = answers.offsets.empty() ? nullptr : answers.offsets.data();
-  if (melu_recommend_batch(users.data(), users.size(), offsets, answers.items.data(),
-                           answers.ratings.data(), answers.ratings.size(), &given, best.data(),
-                           capacity, counts.data(), &error)) {
-    return detail::failure(error);
-  }
-  return {};
+  detail::FilterCall filter(options.filter);
+  expected<void> done =
+      detail::recommend_batch(users, answers, best, counts, options, filter);
+#ifdef __cpp_exceptions
+  if (std::exception_ptr thrown = filter.thrown()) return detail::filter_failure(thrown);
+#endif
+  return done;
 }
 
 // The same for users that lie one after another.
 [[nodiscard]] inline expected<void> try_recommend_batch(
     span<User> users, const Answers& answers, span<Recommendation> best,
     span<std::size_t> counts, const RecommendOptions& options = {}) noexcept {
-  span<melu_user* const> handles(reinterpret_cast<melu_user* const*>(users.data()),
-                                 users.size());
-  return try_recommend_batch(handles, answers, best, counts, options);
+  return try_recommend_batch(detail::handles(users), answers, best, counts, options);
 }
 
 #ifdef __cpp_exceptions
+// Throws what the filter threw, too.
 inline void recommend_batch(span<melu_user* const> users, const Answers& answers,
                             span<Recommendation> best, span<std::size_t> counts,
                             const RecommendOptions& options = {}) {
-  detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
+  detail::FilterCall filter(options.filter);
+  expected<void> done =
+      detail::recommend_batch(users, answers, best, counts, options, filter);
+  if (std::exception_ptr thrown = filter.thrown()) std::rethrow_exception(thrown);
+  detail::value_or_throw(std::move(done));
 }
 
 inline void recommend_batch(span<User> users, const Answers& answers, span<Recommendation> best,
                             span<std::size_t> counts, const RecommendOptions& options = {}) {
-  detail::value_or_throw(try_recommend_batch(users, answers, best, counts, options));
+  recommend_batch(detail::handles(users), answers, best, counts, options);
 }
 #endif
 

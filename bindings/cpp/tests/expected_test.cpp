@@ -20,7 +20,12 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   const std::array<std::uint32_t, 1> items = {1};
   const std::array<float, 1> ratings = {4};
   const std::array<melu::Value, 1> values = {melu::Value("year", 1990)};
-  const std::array<melu::Item, 1> list = {melu::Item("new", values)};
+  const std::array<melu::Item, 1> list = {melu::Item("new", values, "The New")};
+  std::array<std::uint32_t, 2> rated;
+  std::array<float, 2> said;
+  std::array<melu::Value, 1> unknown;
+  const std::uint32_t only = 2;
+  const auto is_only = [only](std::uint32_t item) { return item == only; };
 
   const std::size_t before = allocations;
   melu::expected<melu::Model> model = melu::Model::try_open(path);
@@ -33,6 +38,11 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   melu::expected<melu::Catalog> catalog = model->try_catalog();
   ASSERT_TRUE(catalog.has_value());
   ASSERT_EQ(catalog->try_extend(list)->size(), 4u);
+  ASSERT_EQ(*catalog->try_extend(list)->try_title(3), "The New");
+  ASSERT_EQ(catalog->try_remove(items)->size(), 2u);
+  ASSERT_EQ((*model->try_field(melu::Entity::user, 0))->name, "region");
+  ASSERT_FALSE(model->try_field(melu::Entity::user, 9)->has_value());
+  ASSERT_EQ(*model->try_field_value(melu::Entity::user, 0, 0), "e");
   ASSERT_EQ(catalog->try_convert(melu::Precision::f16)->size(), 3u);
   ASSERT_EQ(**catalog->try_find("two"), 1u);
   ASSERT_FALSE(catalog->try_find("four")->has_value());
@@ -51,6 +61,16 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   ASSERT_EQ(user->try_score(items, again)->size(), 1u);
   ASSERT_EQ(again[0], scores[1]);
   ASSERT_EQ(user->try_recommend(best)->size(), 2u);
+  melu::RecommendOptions filtered;
+  filtered.filter = is_only;
+  ASSERT_EQ(user->try_recommend(best, filtered)->size(), 1u);
+  ASSERT_EQ(best[0].item, only);
+  ASSERT_TRUE(user->try_rate(0, 3));
+  ASSERT_TRUE(*user->try_withdraw(0));
+  ASSERT_EQ(*user->try_rating_count(), 1u);
+  ASSERT_EQ(user->try_ratings(rated, said)->items.size(), 1u);
+  ASSERT_EQ(*user->try_unknown_count(), 0u);
+  ASSERT_EQ(user->try_unknown_profile(unknown)->size(), 0u);
   melu::expected<melu::Questions> questions = catalog->try_questions();
   ASSERT_TRUE(questions);
   ASSERT_TRUE(user->try_next_question(*questions)->has_value());

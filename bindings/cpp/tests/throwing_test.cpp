@@ -188,7 +188,7 @@ TEST_F(Throwing, bytes_are_copied_or_borrowed) {
   }
   EXPECT_EQ(scores, c_scores(sample(), {}, {}));
   int released = 0;
-  auto release = [](void* count) { ++*static_cast<int*>(count); };
+  auto release = [](void* count) noexcept { ++*static_cast<int*>(count); };
   {
     melu::Model borrowed = melu::Model::open_borrowed(bytes, release, &released);
     melu::User last = borrowed.catalog().user();
