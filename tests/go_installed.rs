@@ -193,6 +193,29 @@ fn the_committed_library_is_whole_and_of_this_version() {
     go(&["test", "-tags", "melu_vendored", "-count=1", &module]);
 }
 
+/// Also where nobody turned it off: it is for every platform but the compiler's own.
+#[test]
+fn without_cgo_the_compiler_says_what_is_needed() {
+    if !have_go() {
+        return;
+    }
+    let other = if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" };
+    for (name, value) in [("CGO_ENABLED", "0"), ("GOARCH", other)] {
+        for tags in ["", "melu_vendored", "melu_vendored,melu_collect"] {
+            let mut build = Command::new("go");
+            build.current_dir(package()).args(["build", "-tags", tags, "."]);
+            build.env("GOFLAGS", "-buildvcs=false").env_remove("CGO_ENABLED").env(name, value);
+            let output = build.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success());
+            for words in ["package melu needs cgo", "set CGO_ENABLED=1", "set CC to"] {
+                assert!(said.contains(words), "{name}={value}, {tags}: {said}");
+            }
+            assert!(!said.contains("undefined"), "{said}");
+        }
+    }
+}
+
 #[test]
 fn the_licences_are_those_of_the_project() {
     // Go takes nothing along from above a module's folder.

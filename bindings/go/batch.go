@@ -72,7 +72,8 @@ func (b *Batch) Add(user *User, items []uint32, ratings []float32) error {
 // It stops when ctx is done, between users, and returns its error. It stops at the first
 // failure too: errors are those of [User.Adapt] and [User.AppendBest], and [Error.User] is
 // the first user with whom something is wrong. The users before are done then, and the
-// others have no recommendations.
+// others have no recommendations. If [RecommendOptions.Filter] panics, so does Recommend, and
+// no user has recommendations.
 func (b *Batch) Recommend(ctx context.Context, k int, options RecommendOptions) error {
 	b.lengths = slices.Grow(b.lengths[:0], len(b.users))[:len(b.users)]
 	clear(b.lengths)
@@ -108,16 +109,18 @@ func (b *Batch) step(start, end int, options *RecommendOptions) error {
 	for i := start; i <= end; i++ {
 		b.offsets[i] -= first
 	}
-	var native C.melu_error
-	status := C.go_recommend_batch(unsafe.SliceData(b.pointers), C.size_t(end-start),
-		&b.offsets[start], indices(b.items[first:last]), floats(b.ratings[first:last]),
-		last-first, options.native(), indices(options.LeaveOut), indices(options.Among),
-		recommendations(b.best[b.k*start:b.k*end]), C.size_t(b.k), &b.lengths[start], &native)
-	for i := start; i <= end; i++ {
-		b.offsets[i] += first
+	defer func() {
+		for i := start; i <= end; i++ {
+			b.offsets[i] += first
+		}
+		runtime.KeepAlive(b.users)
+	}()
+	var err error
+	if options.Filter == nil {
+		err = b.call(start, end, first, last, options)
+	} else {
+		err = b.callFiltered(start, end, first, last, options)
 	}
-	runtime.KeepAlive(b.users)
-	err := check(status, &native)
 	if failure, ok := err.(*Error); ok && failure.User >= 0 {
 		// C counts from the step's first user, and begins the message with the place.
 		_, problem, _ := strings.Cut(failure.Message, ": ")
@@ -125,6 +128,37 @@ func (b *Batch) step(start, end int, options *RecommendOptions) error {
 		failure.Message = fmt.Sprintf("users[%d]: %s", failure.User, problem)
 	}
 	return err
+}
+
+func (b *Batch) call(start, end int, first, last C.size_t, options *RecommendOptions) error {
+	var native C.melu_error
+	status := C.go_recommend_batch(unsafe.SliceData(b.pointers), C.size_t(end-start),
+		&b.offsets[start], indices(b.items[first:last]), floats(b.ratings[first:last]),
+		last-first, options.native(), indices(options.LeaveOut), indices(options.Among),
+		recommendations(b.best[b.k*start:b.k*end]), C.size_t(b.k), &b.lengths[start], &native)
+	return check(status, &native)
+}
+
+// callFiltered does the same as call with a filter. It is a function of its own since what it
+// hands to C lies on the heap: the stack may move while Go is called back.
+func (b *Batch) callFiltered(start, end int, first, last C.size_t, options *RecommendOptions) error {
+	var native C.melu_error
+	var status C.melu_status
+	done := false
+	defer func() {
+		if !done {
+			clear(b.lengths) // The filter panicked.
+		}
+	}()
+	withFilter(options.Filter, func(filter C.uintptr_t) {
+		status = C.go_recommend_batch_filtered(unsafe.SliceData(b.pointers), C.size_t(end-start),
+			&b.offsets[start], indices(b.items[first:last]), floats(b.ratings[first:last]),
+			last-first, options.native(), indices(options.LeaveOut), indices(options.Among),
+			filter, recommendations(b.best[b.k*start:b.k*end]), C.size_t(b.k),
+			&b.lengths[start], &native)
+	})
+	done = true
+	return check(status, &native)
 }
 
 // Best is what was recommended to the user who was added i-th, best first. It is valid

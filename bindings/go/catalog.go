@@ -9,6 +9,8 @@ package melu
 // #cgo nocallback melu_catalog_extend
 // #cgo noescape melu_catalog_convert
 // #cgo nocallback melu_catalog_convert
+// #cgo noescape melu_catalog_remove
+// #cgo nocallback melu_catalog_remove
 // #cgo noescape go_catalog_find
 // #cgo nocallback go_catalog_find
 // #cgo noescape melu_catalog_id
@@ -112,6 +114,30 @@ func (c *Catalog) Extend(items []Item) (*Catalog, error) {
 	return newCatalog(pointer, unknown), nil
 }
 
+// Remove makes a catalogue of this one's items without some of them, in any order: the items
+// that stay keep their order, and move up.
+//
+// This catalogue stays as it is, and may be closed while its users go on. A user moves to the
+// new one by [User.AppendBinary] and [Catalog.LoadUser], and keeps ratings of items that are
+// gone.
+//
+// Errors: [ErrItemIndex], [ErrOutOfMemory].
+func (c *Catalog) Remove(items []uint32) (*Catalog, error) {
+	catalog, err := c.shared.use()
+	if err != nil {
+		return nil, err
+	}
+	defer c.shared.done()
+	var pointer *C.melu_catalog
+	var native C.melu_error
+	status := C.melu_catalog_remove(catalog, indices(items), C.size_t(len(items)), &pointer,
+		&native)
+	if err := check(status, &native); err != nil {
+		return nil, err
+	}
+	return newCatalog(pointer, C.size_t(c.unknown)), nil
+}
+
 // Precision is what a catalogue keeps its rows in.
 type Precision uint32
 
@@ -193,8 +219,7 @@ func (c *Catalog) ID(item uint32) (string, error) {
 	return goString(text), nil
 }
 
-// Title returns the title of the item at an index; it is empty where there is none, as
-// of items that were given by their field values.
+// Title returns the title of the item at an index; it is empty where there is none.
 //
 // Errors: [ErrItemIndex].
 func (c *Catalog) Title(item uint32) (string, error) {

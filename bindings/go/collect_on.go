@@ -1,4 +1,4 @@
-//go:build melu_collect
+//go:build cgo && melu_collect
 
 package melu
 

@@ -14,8 +14,9 @@
 // # Goroutines
 //
 // Any number of goroutines may use a Model or a Catalog at once, and close it meanwhile:
-// Close waits for calls in progress, and later ones return [ErrClosed]. A User, a
-// [Questions] and a [Batch] are used, and closed, by one goroutine at a time.
+// Close waits for calls in progress, and later ones return [ErrClosed]. Calls for one User may
+// run at once, too, but for Adapt, Rate, Withdraw, Reset and Close, which nothing else may run
+// beside. A [Questions] and a [Batch] are used, and closed, by one goroutine at a time.
 //
 // # Memory
 //

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"runtime"
+	"strconv"
 	"unsafe"
 )
 
@@ -34,10 +35,27 @@ func Number(field string, number float32) Value {
 	return Value{field: field, kind: C.MELU_VALUE_NUMBER, number: number}
 }
 
+// Field is the name of the field that it is of.
+func (v Value) Field() string { return v.field }
+
+// Text is the value as people write it: its name, or the number or index.
+func (v Value) Text() string {
+	switch v.kind {
+	case C.MELU_VALUE_NAME:
+		return v.name
+	case C.MELU_VALUE_INDEX:
+		return strconv.FormatUint(uint64(v.index), 10)
+	default:
+		return strconv.FormatFloat(float64(v.number), 'g', -1, 32)
+	}
+}
+
 // Item is an item given by its field values: nobody need have rated it.
 type Item struct {
 	// ID is what the program calls it; no two alike.
 	ID string
+	// Title is what people know it by; empty if it has none.
+	Title string
 	// Values are what is known of it.
 	Values []Value
 }
@@ -62,7 +80,7 @@ func newNative(items []Item, profile []Value) *native {
 	}
 	count(profile)
 	for i := range items {
-		text += len(items[i].ID)
+		text += len(items[i].ID) + len(items[i].Title)
 		count(items[i].Values)
 	}
 	n := &native{
@@ -79,9 +97,10 @@ func newNative(items []Item, profile []Value) *native {
 	n.add(profile)
 	for i := range items {
 		id := n.string(items[i].ID)
+		title := n.string(items[i].Title)
 		first := n.add(items[i].Values)
 		n.items = append(n.items, C.melu_item{
-			id: id, values: first, values_len: C.size_t(len(items[i].Values)),
+			id: id, values: first, values_len: C.size_t(len(items[i].Values)), title: title,
 		})
 	}
 	return n
