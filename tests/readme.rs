@@ -19,13 +19,17 @@ use c::{have, installed, project, run};
 const PAGES: [&str; 5] = ["README.md", "docs/rust.md", "docs/c.md", "docs/cpp.md", "docs/go.md"];
 
 /// The sections whose lines are run. The lines of "Run the tests" run this test.
-const RUN: [&str; 6] = [
+const RUN: [&str; 10] = [
     "See it work",
     "The command line",
     "melu from Rust",
+    "Sign-up forms and services in Rust",
     "melu from C",
+    "Sign-up forms and services in C",
     "melu from C++",
+    "Sign-up forms and services in C++",
     "melu from Go",
+    "Sign-up forms and services in Go",
 ];
 const NOT_RUN: [&str; 1] = ["Run the tests"];
 
@@ -192,6 +196,18 @@ fn the_lines_work_as_they_stand() {
     let cpp = script(&blocks, "melu from C++", &[("cpp", "app.cpp"), ("cmake", "CMakeLists.txt")]);
     check(&reader.run(&cpp));
     check(&reader.run(&script(&blocks, "melu from Go", &[("go", "main.go")])));
+
+    // Every language shows the same form, and the same list after it.
+    let form = |language: &str, file: (&str, &str)| {
+        let section = format!("Sign-up forms and services in {language}");
+        reader.run(&script(&blocks, &section, &[file]))
+    };
+    let shown = form("Rust", ("rust", "src/bin/form.rs"));
+    assert!(shown.starts_with("age: 18-24 25-34 "), "{shown}");
+    assert_eq!(shown.lines().rev().take_while(|line| line.starts_with('i')).count(), 3, "{shown}");
+    assert_eq!(form("C", ("c", "form.c")), shown);
+    assert_eq!(form("C++", ("cpp", "form.cpp")), shown);
+    assert_eq!(form("Go", ("go", "form/main.go")), shown);
 
     // The other ways to have the C++ program, where nothing that is installed can be found.
     let lists: Vec<&str> = blocks
