@@ -312,6 +312,15 @@ func TestSingleRatingsAllocateNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+	// A list of the caller's may lie on the stack, though other calls have a filter.
+	if n := testing.AllocsPerRun(100, func() {
+		best, err := user.AppendBest(make([]melu.Recommendation, 0, 3), 3, melu.RecommendOptions{})
+		if err != nil || len(best) != 2 {
+			t.Fatal(len(best), err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for a list on the stack", n)
+	}
 }
 
 func ExampleModel_UserFields() {

@@ -355,22 +355,22 @@ func (u *User) AppendBest(dst []Recommendation, k int, options RecommendOptions)
 }
 
 // appendFiltered does the same as AppendBest with a filter. It is a function of its own since
-// what it hands to C lies on the heap: the stack may move while Go is called back.
+// what it hands to C lies on the heap: the stack may move while Go is called back. So that dst
+// need not lie there, C writes to a list that is made here.
 func (u *User) appendFiltered(user *C.melu_user, dst []Recommendation, k int, options *RecommendOptions) ([]Recommendation, error) {
-	grown := slices.Grow(dst, k)
+	best := make([]Recommendation, k)
 	var length C.size_t
 	var native C.melu_error
 	var status C.melu_status
 	withFilter(options.Filter, func(filter C.uintptr_t) {
 		status = C.go_user_recommend_filtered(user, options.native(), indices(options.LeaveOut),
-			indices(options.Among), filter, recommendations(grown[len(dst):len(dst)+k]),
-			C.size_t(k), &length, &native)
+			indices(options.Among), filter, recommendations(best), C.size_t(k), &length, &native)
 	})
 	runtime.KeepAlive(u)
 	if err := check(status, &native); err != nil {
 		return dst, err
 	}
-	return grown[:len(dst)+int(length)], nil
+	return append(dst, best[:length]...), nil
 }
 
 // AppendBinary appends to dst the saved user: profile, ratings by item id, and the
