@@ -41,6 +41,8 @@ pub(crate) enum Purpose {
     ChoiceValidation = 13,
     /// The answers of a user that a step of the training for lists shows.
     ChoiceTasks = 14,
+    /// The interactions that count of a user who has very many of them.
+    HeavyUsers = 15,
 }
 
 /// The stream of `purpose`; `a` and `b` are its coordinates, for example the

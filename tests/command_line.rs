@@ -129,6 +129,7 @@ fn from_ratings_to_recommendations() {
             "item_mean_user_bias",
             "user_mean",
             "global_mean",
+            "global_median",
             "item_knn",
             "factors",
         ] {

@@ -2,13 +2,13 @@
 
 #![cfg(feature = "train")]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use melu::data::{Dataset, Scenario, SynthOptions, World, tasks};
 use melu::eval::{
-    Baselines, EvalOptions, Evaluation, Given, ItemKnn, Predictor, Report, ScenarioRow, Section,
-    evaluate, mean_absolute_error, ndcg,
+    Baselines, EvalOptions, Evaluation, Given, ItemKnn, PredictionsWriter, Predictor, Report,
+    ScenarioRow, Section, evaluate, evaluate_and_record, mean_absolute_error, ndcg,
 };
 use melu::train::{FactorOptions, Factors, Solver, TrainOptions, Trainer, TrainingRecord};
 use melu::{Catalog, Model, Scratch, User};
@@ -158,7 +158,8 @@ fn figures_agree_with_the_definitions() {
                     predictions.iter_mut().for_each(|p| *p = baselines.clip(*p));
                     let error = mean_absolute_error(predictions, &ratings);
                     errors[place][which] += error / draws as f64;
-                    gains[place][which] += ndcg(predictions, &ratings, 3).unwrap() / draws as f64;
+                    gains[place][which] +=
+                        ndcg(predictions, &baselines.gains(&ratings), 3).unwrap() / draws as f64;
                 }
             }
         }
@@ -216,6 +217,7 @@ fn json_has_the_keys_that_programs_read() {
         "item_mean_user_bias",
         "user_mean",
         "global_mean",
+        "global_median",
     ];
     assert_eq!(predictors, HashSet::from(expected));
     for row in rows {
@@ -288,13 +290,124 @@ fn clicks_and_gradient_steps_have_no_coverage() {
     for result in &evaluation.scenarios {
         assert!(result.coverage.is_empty());
         assert!(result.rows.iter().all(|row| (0.0..=1.0).contains(&row.mae)));
+        assert!(result.rows.iter().all(|row| row.log_loss.is_some_and(|loss| loss > 0.0)));
+        // Whoever knows nothing of items orders them at random.
+        for row in result.of(Predictor::GlobalMean) {
+            assert_eq!(row.auc, Some(0.5));
+        }
     }
+    let area = |predictor| row(&evaluation, 1, predictor, Given::All).auc.unwrap();
+    assert!(area(Predictor::Factors) > 0.6 && area(Predictor::Melu) > 0.5);
     let global = row(&evaluation, 1, Predictor::GlobalMean, Given::All).mae;
     for predictor in [Predictor::Factors, Predictor::ItemKnn] {
         let mae = row(&evaluation, 1, predictor, Given::All).mae;
         assert!(mae < global, "{predictor:?}: {mae} {global}");
     }
     well_formed(&page(&model, &dataset, &evaluation, Vec::new()));
+}
+
+#[test]
+fn gains_are_a_share_on_a_scale_below_zero() {
+    let mut dataset = small_world();
+    for rating in &mut dataset.ratings {
+        rating.value = 4.0 * rating.value - 12.0;
+    }
+    let evaluation = measure(&train(&dataset, &options()), &dataset, 1, 0);
+    let rows = evaluation.scenarios.iter().flat_map(|result| &result.rows);
+    for row in rows {
+        for value in [row.ndcg1, row.ndcg3, row.ndcg5] {
+            assert!((0.0..=1.0).contains(&value), "{row:?}");
+        }
+        assert!(row.auc.is_none() && row.log_loss.is_none());
+    }
+    // The same order has the same worth wherever the scale lies.
+    let baselines = Baselines::new(&dataset);
+    assert_eq!(baselines.gains(&[-10.0, 8.0, -20.0]), [0.0, 18.0, 0.0]);
+    assert_eq!(Baselines::new(&small_world()).gains(&[0.5, 4.0]), [0.5, 4.0]);
+}
+
+#[test]
+fn the_median_is_the_constant_with_the_least_absolute_error() {
+    let dataset = small_world();
+    let baselines = Baselines::new(&dataset);
+    let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
+    let ratings: Vec<f32> =
+        groups.iter().flat_map(|group| &group.ratings).map(|rated| rated.value).collect();
+    let error = |constant: f32| mean_absolute_error(&vec![constant; ratings.len()], &ratings);
+    let least = error(baselines.global_median());
+    for half_stars in 1..=10 {
+        assert!(least <= error(half_stars as f32 / 2.0));
+    }
+    assert!(least <= error(baselines.global_mean()));
+}
+
+/// A row of exported predictions, by column.
+type Row = HashMap<String, String>;
+
+/// MAE and nDCG@3 of one predictor in one scenario, with all ratings given, from the table
+/// alone.
+fn recomputed(rows: &[Row], scenario: &str, predictor: &str, lowest: f64) -> (f64, f64) {
+    let mut tasks: HashMap<(String, String), Vec<(f64, f64)>> = HashMap::new();
+    for row in rows {
+        if row["scenario"] == scenario && row["part"] == "query" && row["given"] == "all" {
+            let task = tasks.entry((row["draw"].clone(), row["user"].clone())).or_default();
+            task.push((row[predictor].parse().unwrap(), row["rating"].parse().unwrap()));
+        }
+    }
+    let count = tasks.len() as f64;
+    let (mut mae, mut ndcg) = (0.0, 0.0);
+    for mut task in tasks.into_values() {
+        mae += task.iter().map(|(p, r)| (p - r).abs()).sum::<f64>() / task.len() as f64 / count;
+        let worth = |task: &[(f64, f64)]| -> f64 {
+            let places = task.iter().take(3).zip(2..);
+            places.map(|((_, r), place)| (r - lowest) / f64::from(place).log2()).sum()
+        };
+        task.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let found = worth(&task);
+        task.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ndcg += found / worth(&task) / count;
+    }
+    (mae, ndcg)
+}
+
+#[test]
+fn figures_can_be_computed_from_the_predictions() {
+    let mut dataset = small_world();
+    for rating in &mut dataset.ratings {
+        rating.value -= 4.0;
+    }
+    let lowest = -3.5;
+    let model = train(&dataset, &options());
+    let options = EvalOptions { draws: 2, seed: 3, ..Default::default() };
+    let mut table = Vec::new();
+    let mut writer = PredictionsWriter::new(&mut table, &dataset).unwrap();
+    let evaluation =
+        evaluate_and_record(&model, &dataset, &options, |_, _| (), |task| writer.write(task))
+            .unwrap();
+    writer.finish().unwrap();
+    assert_eq!(json(&evaluation), json(&measure(&model, &dataset, 2, 1)));
+
+    let mut reader = csv::Reader::from_reader(&table[..]);
+    let rows: Vec<Row> = reader.deserialize().map(Result::unwrap).collect();
+    for scenario in &evaluation.scenarios {
+        // Predictions of these hardly ever tie.
+        for predictor in [Predictor::Melu, Predictor::Factors] {
+            let name = scenario.scenario.name();
+            let (mae, ndcg) = recomputed(&rows, name, predictor.key(), lowest);
+            let row = scenario.of(predictor).find(|row| row.given == Given::All).unwrap();
+            assert!((mae - row.mae).abs() < 1e-6, "{name}: {mae} {}", row.mae);
+            assert!((ndcg - row.ndcg3).abs() < 1e-6, "{name}: {ndcg} {}", row.ndcg3);
+        }
+    }
+    // Each known rating once, with its place, and no prediction.
+    let known: Vec<&Row> = rows.iter().filter(|row| row["part"] == "known").collect();
+    assert!(known.iter().all(|row| row["given"].is_empty() && row["melu"].is_empty()));
+    let user = &known[0]["user"];
+    let same = known.iter().filter(|row| {
+        &row["user"] == user && row["draw"] == "0" && row["scenario"] == known[0]["scenario"]
+    });
+    let places: Vec<usize> = same.map(|row| row["place"].parse().unwrap()).collect();
+    assert_eq!(places, (1..=places.len()).collect::<Vec<_>>());
 }
 
 fn page(

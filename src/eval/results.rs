@@ -4,6 +4,10 @@ use serde::{Serialize, Serializer};
 
 use crate::data::Scenario;
 
+/// Figures of fewer users than this are marked: the standard error of a mean of 30 is a fifth
+/// of the users' spread, as large as most differences between predictors.
+pub const FEW_USERS: usize = 30;
+
 /// All scenarios' results.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
@@ -22,6 +26,8 @@ pub struct ScenarioResult {
     pub scenario: Scenario,
     /// How many users, one task each.
     pub users: usize,
+    /// Whether there are fewer than [`FEW_USERS`]: then the figures are mostly chance.
+    pub few_users: bool,
     /// The number of draws, over which the figures are means.
     pub draws: usize,
     /// Whether training saw these ratings: the scenario of existing users and
@@ -66,7 +72,8 @@ pub struct ScenarioRow {
     pub mae_difference_se: f64,
     /// Root of the mean over users of the mean squared error.
     pub rmse: f64,
-    /// See [`ndcg`](super::ndcg); users who gave no rating above 0 do not count.
+    /// See [`ndcg`](super::ndcg) and [`Baselines::gains`](super::Baselines::gains); users whose
+    /// gains are all 0 do not count.
     pub ndcg1: f64,
     /// The nDCG of the best three.
     pub ndcg3: f64,
@@ -76,6 +83,14 @@ pub struct ScenarioRow {
     pub ndcg3_difference_se: f64,
     /// The nDCG of the best five.
     pub ndcg5: f64,
+    /// Of clicks, if all ratings are 0 or 1:
+    /// [`area_under_curve`](super::area_under_curve) of each user who has both; the mean over
+    /// these users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// The [`log_loss`](super::log_loss) of clicks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_loss: Option<f64>,
 }
 
 /// The coverage of intervals from the model's standard deviations.
@@ -105,8 +120,7 @@ impl Coverage {
 }
 
 /// The model and the simple predictors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Predictor {
     /// The model, adapted to the given ratings.
     Melu,
@@ -126,11 +140,13 @@ pub enum Predictor {
     UserMean,
     /// [`Baselines::global_mean`](super::Baselines::global_mean).
     GlobalMean,
+    /// [`Baselines::global_median`](super::Baselines::global_median).
+    GlobalMedian,
 }
 
 impl Predictor {
     /// All of them, the model first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Melu,
         Self::MeluMedian,
         Self::MeluUnadapted,
@@ -139,7 +155,23 @@ impl Predictor {
         Self::ItemMeanUserBias,
         Self::UserMean,
         Self::GlobalMean,
+        Self::GlobalMedian,
     ];
+
+    /// Its name in JSON, and as a column of predictions.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Melu => "melu",
+            Self::MeluMedian => "melu_median",
+            Self::MeluUnadapted => "melu_unadapted",
+            Self::Factors => "factors",
+            Self::ItemKnn => "item_knn",
+            Self::ItemMeanUserBias => "item_mean_user_bias",
+            Self::UserMean => "user_mean",
+            Self::GlobalMean => "global_mean",
+            Self::GlobalMedian => "global_median",
+        }
+    }
 
     /// Its name for people.
     pub fn name(self) -> &'static str {
@@ -152,6 +184,7 @@ impl Predictor {
             Self::ItemMeanUserBias => "item mean + user bias",
             Self::UserMean => "mean of the user's",
             Self::GlobalMean => "mean of all ratings",
+            Self::GlobalMedian => "median of all ratings",
         }
     }
 }
@@ -201,6 +234,12 @@ impl Serialize for Given {
             Self::First(count) => serializer.serialize_u64(*count as u64),
             Self::All => serializer.serialize_str("all"),
         }
+    }
+}
+
+impl Serialize for Predictor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.key())
     }
 }
 

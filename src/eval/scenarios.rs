@@ -5,8 +5,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::baselines::Baselines;
 use super::item_knn::ItemKnn;
-use super::results::{Coverage, Evaluation, Given, Predictor, ScenarioResult};
-use super::sums::{ScenarioTotals, SumTable, Sums, Within};
+use super::predictions::PredictedTask;
+use super::results::{Coverage, Evaluation, FEW_USERS, Given, Predictor, ScenarioResult};
+use super::sums::{Query, ScenarioTotals, SumTable, Sums, Within};
 use crate::data::{
     Dataset, Feedback, Scenario, Table, Task, UserRatings, items_and_ratings, tasks,
 };
@@ -49,7 +50,33 @@ pub fn evaluate(
     model: &Model,
     dataset: &Dataset,
     options: &EvalOptions,
+    progress: impl FnMut(usize, usize),
+) -> Result<Evaluation> {
+    evaluate_each(model, dataset, options, progress, None)
+}
+
+/// The same as [`evaluate`]; `record` gets each task with its predictions, for example to
+/// write them by [`PredictionsWriter`](super::PredictionsWriter), in an order that does not
+/// depend on the number of threads.
+///
+/// # Errors
+/// Those of [`evaluate`], and those of `record`.
+pub fn evaluate_and_record(
+    model: &Model,
+    dataset: &Dataset,
+    options: &EvalOptions,
+    progress: impl FnMut(usize, usize),
+    mut record: impl FnMut(&PredictedTask) -> Result<()>,
+) -> Result<Evaluation> {
+    evaluate_each(model, dataset, options, progress, Some(&mut record))
+}
+
+fn evaluate_each(
+    model: &Model,
+    dataset: &Dataset,
+    options: &EvalOptions,
     mut progress: impl FnMut(usize, usize),
+    mut record: Option<&mut dyn FnMut(&PredictedTask) -> Result<()>>,
 ) -> Result<Evaluation> {
     if options.draws == 0 {
         return Err(Error::argument("draws", "it is 0; at least 1 is expected"));
@@ -78,15 +105,30 @@ pub fn evaluate(
     let mut done = 0;
     let mut scenarios = Vec::new();
     for (scenario, groups, draws, seed) in plans {
-        let mut totals = ScenarioTotals::default();
+        let mut totals = ScenarioTotals::new(context.baselines.are_clicks());
         for draw in 0..draws {
             let tasks = tasks(&groups, &dataset.rules, seed, draw as u64);
-            context.draw(&pool, &tasks, &mut totals, |count| progress(done + count, all))?;
-            done += tasks.len();
+            totals.begin_draw();
+            let scratch = Scratch::new(&context.catalog)?;
+            let first = done;
+            for some in tasks.chunks(256) {
+                let results = context.tasks(&pool, some, &scratch, record.is_some())?;
+                // In the tasks' order, whatever the number of threads.
+                for (result, task) in results.into_iter().zip(some) {
+                    totals.add(done - first, result.table, &result.within, task.query.len());
+                    done += 1;
+                    if let Some(record) = &mut record {
+                        let (task, predictions) = (task.clone(), result.predictions);
+                        record(&PredictedTask { scenario, draw, task, predictions })?;
+                    }
+                }
+                progress(done, all);
+            }
         }
         scenarios.push(ScenarioResult {
             scenario,
             users: count(&groups),
+            few_users: count(&groups) < FEW_USERS,
             draws,
             seen_in_training: scenario == Scenario::ExistingUsersExistingItems,
             // Without users, errors would look like a perfect predictor's.
@@ -131,6 +173,14 @@ pub(super) fn everybody(model: &Model, dataset: &Dataset) -> Result<(Catalog, Ve
     Ok((Catalog::from_table(model, table)?, users.columns))
 }
 
+/// One user's figures.
+struct Measured {
+    table: SumTable,
+    within: Within,
+    /// See [`PredictedTask::predictions`]; empty unless they are recorded.
+    predictions: Vec<Vec<f32>>,
+}
+
 /// The data that all tasks share.
 struct ScenarioContext {
     catalog: Catalog,
@@ -157,42 +207,31 @@ impl ScenarioContext {
         })
     }
 
-    /// Measures one draw's tasks.
-    fn draw(
+    /// Measures some tasks.
+    fn tasks(
         &self,
         pool: &ThreadPool,
         tasks: &[Task],
-        totals: &mut ScenarioTotals,
-        mut done: impl FnMut(usize),
-    ) -> Result<()> {
-        totals.begin_draw();
-        let scratch = Scratch::new(&self.catalog)?;
-        let mut count = 0;
-        for some in tasks.chunks(256) {
-            let results = pool.install(|| {
-                let tasks = some.par_iter();
-                let results =
-                    tasks.map_with(scratch.clone(), |scratch, task| self.task(task, scratch));
-                results.collect::<Result<Vec<_>>>()
-            })?;
-            // In the tasks' order, whatever the number of threads.
-            for ((table, within), task) in results.into_iter().zip(some) {
-                totals.add(count, table, &within, task.query.len());
-                count += 1;
-            }
-            done(count);
-        }
-        Ok(())
+        scratch: &Scratch,
+        record: bool,
+    ) -> Result<Vec<Measured>> {
+        pool.install(|| {
+            let tasks = tasks
+                .par_iter()
+                .map_with(scratch.clone(), |scratch, task| self.task(task, scratch, record));
+            tasks.collect()
+        })
     }
 
-    fn task(&self, task: &Task, scratch: &mut Scratch) -> Result<(SumTable, Within)> {
+    fn task(&self, task: &Task, scratch: &mut Scratch, record: bool) -> Result<Measured> {
         let mut user = User::from_columns(&self.catalog, &self.user_columns, task.user as usize)?;
         let (items, ratings) = items_and_ratings(&task.query);
+        let query = Query::new(ratings, &self.baselines);
         let mut unadapted = vec![0.0; items.len()];
         user.predict(&items, &mut unadapted, scratch)?;
         let mut predictions = vec![0.0; items.len()];
         let mut table = Vec::with_capacity(Given::ALL.len() * Predictor::ALL.len());
-        let mut within = Vec::new();
+        let (mut within, mut recorded) = (Vec::new(), Vec::new());
         for given in Given::ALL {
             let support = given.of(&task.support);
             for predictor in Predictor::ALL {
@@ -202,7 +241,7 @@ impl ScenarioContext {
                         user.adapt(&items_given, &ratings_given, scratch)?;
                         user.predict(&items, &mut predictions, scratch)?;
                         if self.deviations {
-                            within.push(within_intervals(&user, &items, &ratings, scratch)?);
+                            within.push(within_intervals(&user, &items, &query.ratings, scratch)?);
                         }
                     }
                     Predictor::MeluMedian => {
@@ -216,20 +255,22 @@ impl ScenarioContext {
                         self.item_knn.predict(&self.baselines, support, &items, &mut predictions);
                     }
                     Predictor::ItemMeanUserBias => {
-                        for (prediction, item) in predictions.iter_mut().zip(&items) {
-                            *prediction = self.baselines.item_mean_user_bias(support, *item);
-                        }
+                        self.baselines.item_means_user_bias(support, &items, &mut predictions);
                     }
                     Predictor::UserMean => predictions.fill(self.baselines.user_mean(support)),
                     Predictor::GlobalMean => predictions.fill(self.baselines.global_mean()),
+                    Predictor::GlobalMedian => predictions.fill(self.baselines.global_median()),
                 }
                 for prediction in &mut predictions {
                     *prediction = self.baselines.clip(*prediction);
                 }
-                table.push(Sums::new(&predictions, &ratings));
+                table.push(Sums::new(&predictions, &query));
+                if record {
+                    recorded.push(predictions.clone());
+                }
             }
         }
-        Ok((table, within))
+        Ok(Measured { table, within, predictions: recorded })
     }
 }
 

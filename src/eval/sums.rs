@@ -1,6 +1,7 @@
 //! The figures of a scenario, summed from single users' errors.
 
-use super::metrics::{mean_absolute_error, mean_squared_error, ndcg};
+use super::baselines::Baselines;
+use super::metrics::{area_under_curve, log_loss, mean_absolute_error, mean_squared_error, ndcg};
 use super::results::{Coverage, Given, Predictor, ScenarioRow};
 
 /// The error figures of one (given, predictor) pair, summed over users, or over
@@ -12,6 +13,24 @@ pub struct Sums {
     squared: f64,
     /// For the best 1, 3 and 5: sum of the gains, and tasks that have one.
     ndcg: [(f64, f64); 3],
+    /// The same of the area under the curve, of clicks.
+    area: (f64, f64),
+    /// Of clicks.
+    log_loss: f64,
+}
+
+/// One user's ratings to predict.
+pub struct Query {
+    pub ratings: Vec<f32>,
+    /// See [`Baselines::gains`].
+    gains: Vec<f32>,
+    clicks: bool,
+}
+
+impl Query {
+    pub fn new(ratings: Vec<f32>, baselines: &Baselines) -> Self {
+        Self { gains: baselines.gains(&ratings), clicks: baselines.are_clicks(), ratings }
+    }
 }
 
 /// One [`Sums`] for each given number and predictor.
@@ -22,20 +41,30 @@ pub type Within = Vec<[u64; Coverage::LEVELS.len()]>;
 
 impl Sums {
     /// Of one user.
-    pub fn new(predictions: &[f32], ratings: &[f32]) -> Self {
-        Self {
+    pub fn new(predictions: &[f32], query: &Query) -> Self {
+        let Query { ratings, gains, clicks } = query;
+        let counted = |figure: Option<f64>| figure.map_or((0.0, 0.0), |figure| (figure, 1.0));
+        let mut sums = Self {
             tasks: 1.0,
             absolute: mean_absolute_error(predictions, ratings),
             squared: mean_squared_error(predictions, ratings),
-            ndcg: [1, 3, 5].map(|k| ndcg(predictions, ratings, k).map_or((0.0, 0.0), |x| (x, 1.0))),
+            ndcg: [1, 3, 5].map(|k| counted(ndcg(predictions, gains, k))),
+            ..Self::default()
+        };
+        if *clicks {
+            sums.area = counted(area_under_curve(predictions, ratings));
+            sums.log_loss = log_loss(predictions, ratings);
         }
+        sums
     }
 
     fn add(&mut self, other: &Self) {
         self.tasks += other.tasks;
         self.absolute += other.absolute;
         self.squared += other.squared;
-        for (sum, other) in self.ndcg.iter_mut().zip(other.ndcg) {
+        self.log_loss += other.log_loss;
+        let counted = self.ndcg.iter_mut().chain([&mut self.area]);
+        for (sum, other) in counted.zip(other.ndcg.iter().chain([&other.area])) {
             *sum = (sum.0 + other.0, sum.1 + other.1);
         }
     }
@@ -52,6 +81,7 @@ impl Sums {
 /// The totals of one scenario.
 #[derive(Debug, Default)]
 pub struct ScenarioTotals {
+    clicks: bool,
     /// For each draw, over users.
     draws: Vec<SumTable>,
     /// For each user, over draws.
@@ -62,6 +92,11 @@ pub struct ScenarioTotals {
 }
 
 impl ScenarioTotals {
+    /// None yet; `clicks` says whether the ratings are 0 or 1.
+    pub fn new(clicks: bool) -> Self {
+        Self { clicks, ..Self::default() }
+    }
+
     /// Begins a draw.
     pub fn begin_draw(&mut self) {
         self.draws.push(vec![Sums::default(); Given::ALL.len() * Predictor::ALL.len()]);
@@ -123,7 +158,19 @@ impl ScenarioTotals {
             ndcg3_difference,
             ndcg3_difference_se,
             ndcg5: mean(&|sums| sums.gain(2)),
+            auc: self.area(index),
+            log_loss: self.clicks.then(|| mean(&|sums| sums.log_loss / sums.tasks.max(1.0))),
         }
+    }
+
+    /// The mean over the draws that have a user with both clicks and others.
+    fn area(&self, index: usize) -> Option<f64> {
+        let of_draw = |table: &SumTable| {
+            let (sum, users) = table[index].area;
+            (users > 0.0).then(|| sum / users)
+        };
+        let of_draws: Vec<f64> = self.draws.iter().filter_map(of_draw).collect();
+        (!of_draws.is_empty()).then(|| mean(&of_draws))
     }
 
     /// For each number of given ratings, each level; empty if nothing was counted.
@@ -166,10 +213,12 @@ mod tests {
         for draw in misses {
             totals.begin_draw();
             for (user, miss) in draw.into_iter().enumerate() {
+                let ratings = vec![3.0, 2.0];
+                let query = Query { gains: ratings.clone(), ratings, clicks: false };
                 let keys = Given::ALL.iter().flat_map(|_| Predictor::ALL);
                 let sums = keys.map(|predictor| match predictor {
-                    Predictor::Melu => Sums::new(&[2.0, 3.0], &[3.0, 2.0]),
-                    _ => Sums::new(&[3.0 + miss, 2.0 - miss], &[3.0, 2.0]),
+                    Predictor::Melu => Sums::new(&[2.0, 3.0], &query),
+                    _ => Sums::new(&[3.0 + miss, 2.0 - miss], &query),
                 });
                 let mut within = vec![[0; Coverage::LEVELS.len()]; Given::ALL.len()];
                 within[2][7] = 1;

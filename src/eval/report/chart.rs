@@ -28,7 +28,7 @@ const GRID: RGBColor = RGBColor(0xE5, 0xE7, 0xEB);
 const AXIS: RGBColor = RGBColor(0x9C, 0xA3, 0xAF);
 
 /// The lines' colours, which are also in the style sheet.
-pub const COLOURS: [RGBColor; 8] = [
+pub const COLOURS: [RGBColor; 9] = [
     RGBColor(0x1D, 0x5F, 0xD1),
     RGBColor(0x0E, 0x74, 0x90),
     RGBColor(0x7A, 0x9B, 0xD9),
@@ -37,6 +37,7 @@ pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0x8A, 0x5A, 0x00),
     RGBColor(0x7C, 0x3A, 0xED),
     RGBColor(0x6B, 0x72, 0x80),
+    RGBColor(0xBE, 0x18, 0x5D),
 ];
 
 /// A chart's horizontal axis.

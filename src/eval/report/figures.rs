@@ -55,7 +55,8 @@ fn predictors(
 /// A range for all predictors that learn from ratings of items; the plain means may lie above
 /// it.
 fn frame(lines: &[Line]) -> Range<f64> {
-    let plain = [Predictor::UserMean, Predictor::GlobalMean].map(Predictor::name);
+    let plain =
+        [Predictor::UserMean, Predictor::GlobalMean, Predictor::GlobalMedian].map(Predictor::name);
     let framed = lines.iter().filter(|line| !plain.contains(&line.label.as_str()));
     around(framed.flat_map(|line| &line.points).flat_map(|(_, y, band)| [y - band, y + band]))
 }
