@@ -73,6 +73,8 @@ mod error;
 pub mod ffi;
 mod kernels;
 pub mod model;
+#[cfg(feature = "train")]
+mod printable;
 mod threads;
 pub mod user;
 
@@ -82,6 +84,8 @@ pub use error::{Error, Result};
 pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
+#[cfg(feature = "train")]
+pub use printable::printable;
 pub use user::questions::{EvidenceRanking, Question, QuestionOptions, Questions, greedy_evidence};
 pub use user::recommend::{Filter, Order, RecommendOptions, Recommendation};
 pub use user::saved::Loaded;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::model::file::without_path;
 use crate::{Error, Result};
 
 /// A folder that is being written: its files are in a temporary folder until
@@ -41,6 +42,7 @@ impl NewFolder {
         let aside = tempfile::Builder::new()
             .prefix(".melu-")
             .tempdir_in(parent)
+            .map_err(without_path)
             .map_err(Error::io("create a folder in", parent))?;
         let folder = Self { target: target.to_owned(), aside };
         // A folder in a folder, because the outer one is readable by its owner only.

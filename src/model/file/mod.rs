@@ -4,6 +4,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("weight files are little endian and mapped as they are");
 
+mod checksum;
 mod contents;
 mod fingerprint;
 mod mapping;
@@ -13,6 +14,7 @@ mod read;
 mod tensor;
 mod write;
 
+pub use checksum::verify;
 pub use contents::{
     CatalogTable, ChoiceItems, ChoicePriors, Contents, EvidenceTable, ItemPrior, ItemVectors,
 };
@@ -21,4 +23,4 @@ pub use mapping::map;
 pub use raw::RawFile;
 pub use read::read;
 pub use tensor::{Element, TensorData};
-pub use write::{write, write_atomically, write_tensors};
+pub use write::{without_path, write, write_atomically, write_tensors};

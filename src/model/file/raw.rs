@@ -79,6 +79,21 @@ impl<'a> RawFile<'a> {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// All metadata, by key in ascending order.
+    pub(super) fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Each tensor that was not taken yet, by name in ascending order: name, type, shape and
+    /// bytes.
+    pub(super) fn all_tensors(&self) -> impl Iterator<Item = (&str, &str, &[usize], &[u8])> {
+        let bytes = (*self.bytes.0).as_ref();
+        self.tensors.iter().filter_map(move |(name, tensor)| {
+            let Tensor { dtype, shape, range } = tensor.as_ref()?;
+            Some((name.as_str(), dtype.as_str(), shape.as_slice(), bytes.get(range.clone())?))
+        })
+    }
+
     /// Whether there is a tensor of this name that was not taken yet.
     pub fn has(&self, name: &str) -> bool {
         self.place(name).is_some_and(|place| self.tensors[place].1.is_some())

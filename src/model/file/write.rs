@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemVectors, TensorData, priors};
+use super::{
+    ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemVectors, TensorData, checksum, priors,
+};
 use crate::model::network::Network;
 use crate::model::schema::{Column, Entity, Strings};
 use crate::{Error, Result};
@@ -26,7 +28,10 @@ pub fn write(path: &Path, contents: &Contents) -> Result<()> {
         vec![("melu.format", "1".into()), ("melu.config", contents.config.to_json())];
     metadata.extend(priors::metadata(contents));
     metadata.extend(contents.training.clone().map(|training| ("melu.training", training)));
-    write_tensors(path, &metadata, tensors(contents))
+    let tensors = tensors(contents);
+    let checksum = checksum::of_parts(&metadata, &tensors);
+    metadata.push((checksum::KEY, checksum));
+    write_tensors(path, &metadata, tensors)
 }
 
 /// Writes tensors and metadata as a safetensors file, atomically.
@@ -91,7 +96,8 @@ pub fn write_atomically(
     // file, whose mode the umask decides.
     #[cfg(unix)]
     builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    let mut temporary = builder.tempfile_in(folder).map_err(failed)?;
+    let temporary = builder.tempfile_in(folder).map_err(without_path);
+    let mut temporary = temporary.map_err(failed)?;
     let mut buffered = BufWriter::new(temporary.as_file_mut());
     fill(&mut buffered).and_then(|()| buffered.flush()).map_err(failed)?;
     drop(buffered);
@@ -103,6 +109,13 @@ pub fn write_atomically(
         folder.sync_all().map_err(failed)?;
     }
     Ok(())
+}
+
+/// The error without the path of a temporary file, which says nothing to anybody.
+pub fn without_path(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    let problem = text.split(" at path \"").next().unwrap_or_default();
+    io::Error::new(error.kind(), problem)
 }
 
 /// All tensors of a weight file.
