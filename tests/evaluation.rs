@@ -463,6 +463,10 @@ fn a_report_is_one_page_that_needs_no_other() {
     for predictor in Predictor::ALL {
         assert!(page.contains(predictor.name()), "{predictor:?}");
     }
+    // The first thing on the page is what it says.
+    let verdict = page.find("<h2>Verdict</h2>").unwrap();
+    assert!(page.find("<h2>").unwrap() == verdict && verdict < page.find("<svg").unwrap());
+    assert!(page.contains("Predicted ratings, for ") && page.contains("instead of"));
     for heading in ["Calibration", "Training", "Figures", "Settings", "How it was measured"] {
         assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }

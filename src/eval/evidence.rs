@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::baselines::Baselines;
 use super::interview::{Interview, InterviewFigures, Interviewed};
+use super::results::FEW_USERS;
 use super::scenarios::{check_inside, everybody};
 use super::sums::mean_and_error;
 use crate::data::{Dataset, Feedback, Scenario, Task, ranking_tasks};
@@ -120,6 +121,8 @@ pub struct InterviewResult {
     pub world: Interviewees,
     /// How many new users are asked.
     pub users: usize,
+    /// Whether these are fewer than [`FEW_USERS`].
+    pub few_users: bool,
     /// The number of draws, over which the figures are means.
     pub draws: usize,
     /// A row for each interviewer and each of [`QUESTIONS`].
@@ -217,7 +220,8 @@ pub fn evaluate_evidence(
             }
         }
         let rows = interviews.summarise(&figures, options.draws);
-        worlds.push(InterviewResult { world, users, draws: options.draws, rows });
+        let few_users = users < FEW_USERS;
+        worlds.push(InterviewResult { world, users, few_users, draws: options.draws, rows });
     }
     Ok(EvidenceEvaluation { worlds })
 }

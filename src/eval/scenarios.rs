@@ -71,12 +71,15 @@ pub fn evaluate_and_record(
     evaluate_each(model, dataset, options, progress, Some(&mut record))
 }
 
+/// What gets each task with its predictions.
+type Record<'a> = dyn FnMut(&PredictedTask) -> Result<()> + 'a;
+
 fn evaluate_each(
     model: &Model,
     dataset: &Dataset,
     options: &EvalOptions,
     mut progress: impl FnMut(usize, usize),
-    mut record: Option<&mut dyn FnMut(&PredictedTask) -> Result<()>>,
+    mut record: Option<&mut Record>,
 ) -> Result<Evaluation> {
     if options.draws == 0 {
         return Err(Error::argument("draws", "it is 0; at least 1 is expected"));

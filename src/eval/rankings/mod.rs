@@ -48,7 +48,7 @@ pub(super) use self::list::{ANSWERED, List, RELEVANT};
 pub use self::results::{Among, BaselineSettings, Ranker, Ranking, RankingEvaluation, RankingRow};
 use self::tasks::Plan;
 use self::totals::RankingTotals;
-use super::results::Given;
+use super::results::{FEW_USERS, Given};
 use super::scenarios::{check_inside, everybody};
 use crate::data::{Dataset, Scenario, Task, items_and_ratings};
 use crate::model::schema::Column;
@@ -127,6 +127,7 @@ pub fn evaluate_rankings(
                 scenario: *scenario,
                 among: *among,
                 users: totals.users(),
+                few_users: totals.users() < FEW_USERS,
                 draws,
                 candidates: context.candidates(*among).at_random.len(),
                 rows: totals.rows(),

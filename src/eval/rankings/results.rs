@@ -33,6 +33,8 @@ pub struct Ranking {
     pub among: Among,
     /// The number of users with a relevant item in at least one draw.
     pub users: usize,
+    /// Whether these are fewer than [`FEW_USERS`](crate::eval::FEW_USERS).
+    pub few_users: bool,
     /// The number of draws, over which the figures are means.
     pub draws: usize,
     /// The number of items that can be listed, including the answered ones.

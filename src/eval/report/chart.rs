@@ -7,6 +7,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::escape;
 use crate::{Error, Result};
 
 /// The chart's size in its own units; the page scales it.
@@ -25,13 +26,13 @@ const FONT_SIZE: u32 = 18;
 /// dark page.
 const TEXT: RGBColor = RGBColor(0x37, 0x41, 0x51);
 const GRID: RGBColor = RGBColor(0xE5, 0xE7, 0xEB);
-const AXIS: RGBColor = RGBColor(0x9C, 0xA3, 0xAF);
+const AXIS: RGBColor = RGBColor(0x80, 0x88, 0x95);
 
 /// The lines' colours, which are also in the style sheet.
 pub const COLOURS: [RGBColor; 9] = [
     RGBColor(0x1D, 0x5F, 0xD1),
     RGBColor(0x0E, 0x74, 0x90),
-    RGBColor(0x7A, 0x9B, 0xD9),
+    RGBColor(0x4A, 0x6F, 0xB5),
     RGBColor(0xC2, 0x41, 0x0C),
     RGBColor(0x15, 0x80, 0x3D),
     RGBColor(0x8A, 0x5A, 0x00),
@@ -82,7 +83,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The chart as an SVG element.
+    /// The chart as an SVG element and a list of its lines.
     ///
     /// # Errors
     /// [`Error::Argument`] if it cannot be drawn: a range that is not one.
@@ -98,8 +99,17 @@ impl Chart {
             }
         }
         let mut svg = String::new();
-        let drawn = self.draw(&mut svg, x).map_err(|error| Error::argument("chart", error));
-        drawn.map(|()| svg)
+        self.draw(&mut svg, x).map_err(|error| Error::argument("chart", error))?;
+        Ok(format!("<div class=\"chart\">\n{svg}</div>\n{}", self.legend()))
+    }
+
+    /// The lines' labels as a list, which the page shows where the chart is too narrow for the
+    /// labels at the lines' ends.
+    fn legend(&self) -> String {
+        let line =
+            |line: &Line| format!("<li class=\"c{}\">{}</li>\n", line.colour, escape(&line.label));
+        let lines: String = self.lines.iter().map(line).collect();
+        if lines.is_empty() { lines } else { format!("<ul class=\"legend\">\n{lines}</ul>\n") }
     }
 
     fn draw(&self, svg: &mut String, x: Range<f64>) -> Result<(), String> {
@@ -255,6 +265,54 @@ fn apart(sorted: &[f64], gap: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The contrast of two colours, as WCAG 2 defines it.
+    fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+        let luminance = |colour: [u8; 3]| {
+            let [red, green, blue] = colour.map(|part| match f64::from(part) / 255.0 {
+                dark if dark <= 0.04045 => dark / 12.92,
+                light => ((light + 0.055) / 1.055).powf(2.4),
+            });
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    fn colour(hex: &str) -> [u8; 3] {
+        [0, 2, 4].map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap())
+    }
+
+    #[test]
+    fn colours_can_be_told_from_both_pages() {
+        let css = include_str!("style.css");
+        let (light, dark) = css.split_once("prefers-color-scheme: dark").unwrap();
+        let variable = |theme: &str, name: &str| {
+            let (_, rest) = theme.split_once(&format!("{name}: #")).unwrap();
+            colour(&rest[..6])
+        };
+        for theme in [light, dark] {
+            for page in ["--page", "--panel"] {
+                for text in ["--text", "--quiet", "--better", "--worse"] {
+                    let found = contrast(variable(theme, page), variable(theme, text));
+                    assert!(found >= 4.5, "{text} on {page}: {found}");
+                }
+            }
+        }
+        let (light_panel, dark_panel) = (variable(light, "--panel"), variable(dark, "--panel"));
+        // Labels are text, and have their lines' colours; axes are lines.
+        let lines = COLOURS.iter().map(|found| (*found, 4.5));
+        for (RGBColor(red, green, blue), least) in lines.chain([(TEXT, 4.5), (AXIS, 3.0)]) {
+            let found = contrast([red, green, blue], light_panel);
+            assert!(found >= least, "{red:02x}{green:02x}{blue:02x}: {found}");
+            let name = format!("=\"#{red:02X}{green:02X}{blue:02X}\"]");
+            let name = if dark.contains(&name) { name } else { name.to_lowercase() };
+            let (_, rest) = dark.split_once(&name).unwrap();
+            let (_, rest) = rest.split_once('#').unwrap();
+            let found = contrast(colour(&rest[..6]), dark_panel);
+            assert!(found >= least, "{name} in the dark: {found}");
+        }
+    }
 
     #[test]
     fn labels_move_apart_around_their_middle() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Section, escape, figure, figures, tables};
+use super::{Section, escape, few, figure, figures, tables};
 use crate::Result;
 use crate::eval::EvidenceEvaluation;
 
@@ -40,10 +40,11 @@ impl EvidenceEvaluation {
             .concat();
             let _ = writeln!(
                 body,
-                "<h3>{title}</h3>\n<p class=\"quiet\">{} users, {} draws.</p>\n<div \
+                "<h3>{title}</h3>\n<p class=\"quiet\">{} users, {} draws.{}</p>\n<div \
                  class=\"figures\">\n{lists}</div>\n{}",
                 result.users,
                 result.draws,
+                few(result.few_users),
                 tables::interview_lists(result),
             );
             if result.rows.iter().all(|row| row.error.is_none()) {

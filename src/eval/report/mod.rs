@@ -5,12 +5,13 @@ mod evidence;
 mod figures;
 mod rankings;
 mod tables;
+mod verdict;
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{EvalOptions, Evaluation, RankingEvaluation, ScenarioResult};
+use super::{EvalOptions, Evaluation, FEW_USERS, RankingEvaluation, ScenarioResult};
 use crate::data::Dataset;
 use crate::train::TrainingRecord;
 use crate::{Model, Result};
@@ -87,6 +88,7 @@ impl Report<'_> {
             items.len(),
             ratings.len(),
         );
+        page.push_str(&verdict::section(self.evaluation, self.rankings));
         for Section { title, body } in sections {
             let title = escape(&title);
             let _ = writeln!(page, "<section>\n<h2>{title}</h2>\n{body}</section>");
@@ -239,7 +241,10 @@ impl Report<'_> {
              Figures are means over users, then over draws. A difference is the mean over users \
              of each user's difference, which is the mean over the draws. Its standard error is \
              the standard deviation of the users' differences divided by the root of their \
-             number. nDCG has linear gain, and items with equal scores share their gains. \
+             number. nDCG has linear gain, from the least rating on if that is below 0, and items \
+             with equal scores share their gains. Of clicks, the area under the curve (AUC) is the \
+             mean over the users who have both kinds, and the log loss is of predictions clipped \
+             to 0.001 to 0.999. Item-kNN's similarities count at most 2,500 ratings of one user. \
              Coverage counts all query ratings, against intervals of a normal distribution around \
              the score.</p>\n",
             rules.min_ratings,
@@ -282,7 +287,15 @@ fn circumstances(result: &ScenarioResult) -> String {
         true => "; training saw these ratings, so this only shows how well it fits",
         false => "",
     };
-    format!("{} users, {draws}{seen}.", result.users)
+    format!("{} users, {draws}{seen}.{}", result.users, few(result.few_users))
+}
+
+/// What the asterisk of figures means.
+fn few(few_users: bool) -> String {
+    match few_users {
+        true => format!(" * Fewer than {FEW_USERS} users: mostly chance."),
+        false => String::new(),
+    }
 }
 
 fn draws(draws: usize) -> String {
@@ -295,10 +308,8 @@ fn draws(draws: usize) -> String {
 /// A chart with its caption.
 fn figure(caption: &str, svg: &str) -> String {
     let caption = escape(caption);
-    format!(
-        "<figure><figcaption>{caption}</figcaption><div class=\"scroll\" role=\"img\" \
-         aria-label=\"{caption}\">\n{svg}</div></figure>\n"
-    )
+    let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{caption}\" "), 1);
+    format!("<figure><figcaption>{caption}</figcaption>\n{svg}</figure>\n")
 }
 
 /// A JSON object's keys and values.
@@ -309,5 +320,9 @@ fn pairs(object: &Value) -> Vec<(String, Value)> {
 
 /// Text as HTML, also within an attribute.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    crate::printable(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

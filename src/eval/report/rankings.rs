@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::chart::{Chart, Line};
 use super::figures::{BAND, around, given};
-use super::tables::table;
-use super::{Section, draws, escape, figure};
+use super::tables::{marked, table};
+use super::{Section, draws, escape, few, figure};
 use crate::Result;
 use crate::eval::{Among, Given, Ranker, Ranking, RankingEvaluation, RankingRow};
 
@@ -38,11 +38,12 @@ impl RankingEvaluation {
             }
             let _ = writeln!(
                 body,
-                "<h3>{title}</h3>\n<p class=\"quiet\">{} users, {}, {} candidates.</p>\n\
+                "<h3>{title}</h3>\n<p class=\"quiet\">{} users, {}, {} candidates.{}</p>\n\
                  <div class=\"figures\">\n{charts}</div>\n{}",
                 ranking.users,
                 draws(ranking.draws),
                 ranking.candidates,
+                few(ranking.few_users),
                 tables(ranking),
             );
         }
@@ -99,7 +100,8 @@ fn differences(ranking: &Ranking) -> Result<String> {
 
 fn tables(ranking: &Ranking) -> String {
     let row = |ranker: Ranker, cell: &dyn Fn(&RankingRow) -> String| {
-        let cells = std::iter::once(escape(ranker.name())).chain(ranking.of(ranker).map(cell));
+        let cells = ranking.of(ranker).map(|row| marked(cell(row), ranking.few_users));
+        let cells = std::iter::once(escape(ranker.name())).chain(cells);
         (ranker == Ranker::Melu, cells.collect())
     };
     let header: Vec<String> =
@@ -115,7 +117,7 @@ fn tables(ranking: &Ranking) -> String {
     }
     for shown in SHOWN {
         let rows = ranking.rows.iter().filter(|row| row.given == shown);
-        let rows: Vec<_> = rows.map(|row| figures(row, ranking.among)).collect();
+        let rows: Vec<_> = rows.map(|row| figures(row, ranking)).collect();
         let mut header =
             vec!["", "nDCG@20", "recall@20", "hit@10", "MRR", "coverage", "popularity"];
         header.extend((ranking.among == Among::All).then_some("new items"));
@@ -136,7 +138,7 @@ fn difference(row: &RankingRow) -> String {
     }
 }
 
-fn figures(row: &RankingRow, among: Among) -> (bool, Vec<String>) {
+fn figures(row: &RankingRow, ranking: &Ranking) -> (bool, Vec<String>) {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let mut cells = vec![
         escape(row.predictor.name()),
@@ -147,6 +149,7 @@ fn figures(row: &RankingRow, among: Among) -> (bool, Vec<String>) {
         percent(row.coverage),
         percent(row.popularity),
     ];
-    cells.extend((among == Among::All).then(|| percent(row.new_items)));
+    cells.extend((ranking.among == Among::All).then(|| percent(row.new_items)));
+    cells[1..].iter_mut().for_each(|cell| *cell = marked(std::mem::take(cell), ranking.few_users));
     (row.predictor == Ranker::Melu, cells)
 }

@@ -36,6 +36,11 @@ pub fn table(
     html
 }
 
+/// A figure of few users has an asterisk.
+pub fn marked(figure: String, few_users: bool) -> String {
+    if few_users && !figure.is_empty() { format!("{figure}*") } else { figure }
+}
+
 /// Each predictor's row of cells.
 fn predictors(
     result: &ScenarioResult,
@@ -44,7 +49,8 @@ fn predictors(
     let row = |predictor: Predictor| {
         let rows: Vec<&ScenarioRow> = result.of(predictor).collect();
         let name = escape(predictor.name());
-        (predictor == Predictor::Melu, [vec![name], cells(&rows)].concat())
+        let cells = cells(&rows).into_iter().map(|cell| marked(cell, result.few_users));
+        (predictor == Predictor::Melu, [name].into_iter().chain(cells).collect())
     };
     Predictor::ALL.into_iter().map(row).collect()
 }
@@ -85,8 +91,16 @@ pub fn figures(result: &ScenarioResult) -> String {
             difference(row, (row.ndcg3_difference, row.ndcg3_difference_se)),
             format!("{:.4}", row.ndcg5),
         ]
+        .into_iter()
+        .chain(row.log_loss.map(|_| row.auc.map_or("–".into(), |auc| format!("{auc:.4}"))))
+        .chain(row.log_loss.map(|loss| format!("{loss:.4}")))
+        .collect()
     });
-    let header = ["", "RMSE", "nDCG@1", "nDCG@3", "more than melu", "nDCG@5"].map(String::from);
+    let mut header = vec!["", "RMSE", "nDCG@1", "nDCG@3", "more than melu", "nDCG@5"];
+    if result.rows.iter().any(|row| row.log_loss.is_some()) {
+        header.extend(["AUC", "log loss"]);
+    }
+    let header: Vec<String> = header.into_iter().map(String::from).collect();
     [
         table(
             "",
@@ -107,7 +121,8 @@ pub fn coverage(results: &[&ScenarioResult]) -> String {
         std::iter::once(String::new()).chain(Given::ALL.iter().map(Given::to_string)).collect();
     let row = |result: &&ScenarioResult| {
         let found = result.coverage.iter().filter(|coverage| coverage.level == 0.8);
-        let cells = found.map(|coverage| format!("{:.1} %", 100.0 * coverage.found));
+        let cells = found
+            .map(|coverage| marked(format!("{:.1} %", 100.0 * coverage.found), result.few_users));
         let cells = std::iter::once(escape(result.scenario.title())).chain(cells);
         (false, cells.collect())
     };
@@ -145,7 +160,8 @@ fn interviews(
                 Interviewer::Popular => String::new(),
                 _ => format!("<br/><small>{difference:+.4} ± {error:.4}</small>"),
             };
-            format!("{figure:.4}{difference}<br/><small>{:.1} answers</small>", row.answers)
+            let figure = marked(format!("{figure:.4}"), result.few_users);
+            format!("{figure}{difference}<br/><small>{:.1} answers</small>", row.answers)
         });
         let cells = std::iter::once(escape(asks.name())).chain(cells).collect();
         rows.push((asks == Interviewer::Adaptive, cells));
