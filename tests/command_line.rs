@@ -176,7 +176,7 @@ fn from_ratings_to_recommendations() {
     assert_eq!(json(folder, "inspect half.melu --json")["config"]["catalog"], "f16");
     assert!(succeeds(folder, "verify half.melu").contains("half.melu is sound; 80 items"));
     let new = succeeds(folder, "inspect new.melu");
-    for part in ["80 items, kept in f32", "\nlists       vectors of 62 ", "\nadapts by   ridge"] {
+    for part in ["80 items, kept in f32", "vectors of 62 ", "ridge regression"] {
         assert!(new.contains(part), "{new}");
     }
 
@@ -572,10 +572,10 @@ fn the_demo_shows_that_answers_pay() {
 }
 
 #[test]
-fn a_training_without_validation_finds_no_epoch_worse() {
+fn a_training_without_validation_keeps_each_epoch() {
     let folder = copy();
     let folder = folder.path();
     let line = "train world -o two.melu --recipe paper --epochs 2";
     let said = String::from_utf8(melu(folder, line.split(' ')).stderr).unwrap();
-    assert!(said.contains("epoch 2: loss") && !said.contains("worse"), "{said}");
+    assert!(said.contains("epoch 2: loss") && !said.contains("not kept"), "{said}");
 }

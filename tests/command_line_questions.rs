@@ -122,7 +122,6 @@ fn evidence_is_greedy_where_that_is_asked_for() {
 
     let paper = json_of(folder, "evidence model.melu -k 7");
     assert!(paper["items"][0]["gradient_norm"].is_number());
-    assert_eq!(json_of(folder, "evidence model.melu -k 0 --evidence greedy")["items"], json!([]));
     let all = json_of(folder, "evidence model.melu -k 100000 --evidence greedy");
     assert!(all["items"].as_array().unwrap().len() <= catalog.len());
 

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use melu::{Model, QuestionOptions, Questions, Scratch};
+use melu::{QuestionOptions, Questions, Scratch, printable};
 use serde_json::json;
 
 use crate::person::{Person, find};
-use crate::terminal::{print, print_json};
+use crate::terminal::{self, print, print_json};
 
 /// Choose the next question for one user, given their answers so far.
 ///
@@ -23,14 +23,14 @@ pub struct Arguments {
     #[command(flatten)]
     person: Person,
     /// An item that the user was asked about and did not know; may be repeated.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     unknown: Vec<String>,
     /// An item not to ask about; may be repeated.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     leave_out: Vec<String>,
     /// An item that the user knows; may be repeated. If given, only these items are asked
     /// about.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     known: Vec<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -38,7 +38,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let model = Model::open(&arguments.model)?;
+    let model = terminal::model(&arguments.model)?;
     let catalog = model.catalog()?.context("the model has no catalogue to ask about")?;
     let user = arguments.person.user(&catalog, &mut Scratch::new(&catalog)?)?;
     let (unknown, leave_out) =
@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return print_json(&json!({ "question": question }));
     }
     let Some(question) = next else { return print("There is nothing left to ask.") };
-    let id = catalog.id(question.item).unwrap_or_default();
-    let title = catalog.title(question.item).unwrap_or_default();
+    let id = printable(catalog.id(question.item).unwrap_or_default());
+    let title = printable(catalog.title(question.item).unwrap_or_default());
     print(format_args!("{id}  {title}  (known with a chance of {:.0} %)", 100.0 * question.known))
 }

@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use melu::{
-    Catalog, Model, RecommendOptions, Scratch, User, kernel_name, kernel_names, kernel_peak,
-};
+use melu::{Catalog, RecommendOptions, Scratch, User, kernel_name, kernel_names, kernel_peak};
 use serde_json::{Value as Json, json};
 
 use self::work::{adapt_operations, item_operations, made_up, rated};
-use crate::terminal::{print, print_json, print_table, table};
+use crate::terminal::{self, print, print_json, print_table, table};
 
 /// How long the machine's peak is measured, before and after everything else.
 const PEAK_TIME: Duration = Duration::from_millis(100);
@@ -98,7 +96,7 @@ fn measure_apart(arguments: &Arguments, kernel: &str) -> Result<Json> {
 }
 
 fn measure(arguments: &Arguments) -> Result<Json> {
-    let model = Model::open(&arguments.model)?;
+    let model = terminal::model(&arguments.model)?;
     let mut peak = kernel_peak(PEAK_TIME);
     let catalogs: Vec<Catalog> = if arguments.items.is_empty() {
         let made_up = made_up(&model, 100_000)?;

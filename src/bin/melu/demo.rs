@@ -12,8 +12,9 @@ use melu::model::schema::{Column, Entity};
 use melu::train::choice::Stage;
 use melu::train::{Progress, TrainOptions, Trainer};
 use melu::{Catalog, Model, RecommendOptions, Recommendation, Scratch, User};
+use serde_json::json;
 
-use crate::terminal::{self, duration, print, print_table};
+use crate::terminal::{self, duration, print, print_json, print_table};
 
 /// The numbers of answers after which lists are shown.
 const ANSWERS: [usize; 4] = [0, 3, 5, 10];
@@ -34,9 +35,16 @@ pub struct Arguments {
     /// How many threads; 0 for as many as there are processors.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// Print one JSON object: for the world with ratings and the one without, the true worth of
+    /// lists by number of answers, and of questions.
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.json {
+        return run_for_programs(arguments);
+    }
     let begin = Instant::now();
     let options = SynthOptions { seed: arguments.seed, ..Default::default() };
     let world = World::generate(&options)?;
@@ -90,6 +98,33 @@ pub fn run(arguments: &Arguments) -> Result<()> {
          melu recommend world.melu --rate ID=5 --rate ID=1",
         duration(begin.elapsed().as_secs_f64())
     ))
+}
+
+fn run_for_programs(arguments: &Arguments) -> Result<()> {
+    let mut worlds = Vec::new();
+    for positive_only in [false, true] {
+        let options =
+            SynthOptions { seed: arguments.seed, positive_only, ..SynthOptions::default() };
+        let world = World::generate(&options)?;
+        let dataset = world.dataset()?;
+        let model = train(arguments, &dataset)?;
+        let catalog = model.catalog()?.context("the trained model has no catalogue")?;
+        let people = People::new(&world, &dataset, &catalog, arguments.seed)?;
+        let [popular, melu, best] = people.means()?;
+        worlds.push(json!({
+            "positive_only": positive_only,
+            "users": dataset.users.len(),
+            "items": dataset.items.len(),
+            "ratings": dataset.ratings.len(),
+            "new_users": people.tasks.len(),
+            "answers": ANSWERS,
+            "popular": popular,
+            "melu": melu,
+            "best": best,
+            "asking": if positive_only { None } else { Some(people.questions_as_json()?) },
+        }));
+    }
+    print_json(&json!({ "seed": arguments.seed, "worlds": worlds }))
 }
 
 fn train(arguments: &Arguments, dataset: &Dataset) -> Result<Model> {
@@ -192,8 +227,9 @@ impl<'a> People<'a> {
         print_table(&table)
     }
 
-    /// Prints the true worth of lists for all new people, by number of answers.
-    fn worth(&self) -> Result<()> {
+    /// The mean true worth of lists for all new people, by number of answers: of the most
+    /// popular films, of melu's, and of the best possible.
+    fn means(&self) -> Result<[[f64; ANSWERS.len()]; 3]> {
         let mut sums = [[0.0; ANSWERS.len()]; 3];
         let mut best = Vec::new();
         let mut scratch = Scratch::new(self.catalog)?;
@@ -215,14 +251,20 @@ impl<'a> People<'a> {
                 sums[2][place] += self.truth(task, ideal);
             }
         }
+        let people = self.tasks.len().max(1) as f64;
+        Ok(sums.map(|sums| sums.map(|sum| sum / people)))
+    }
+
+    /// Prints the true worth of lists for all new people, by number of answers.
+    fn worth(&self) -> Result<()> {
         let heading = format!("{} new people; answers:", self.tasks.len());
         let header: Vec<String> =
             [heading].into_iter().chain(ANSWERS.map(|answers| answers.to_string())).collect();
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let mut table = terminal::table(&header, |column| column > 0);
         let names = ["most popular", "melu", "best possible"];
-        for (name, sums) in names.into_iter().zip(sums) {
-            let means = sums.map(|sum| format!("{:.2}", sum / self.tasks.len().max(1) as f64));
+        for (name, means) in names.into_iter().zip(self.means()?) {
+            let means = means.map(|mean| format!("{mean:.2}"));
             table.add_row([name.to_owned()].into_iter().chain(means));
         }
         print_table(&table)

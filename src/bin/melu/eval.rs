@@ -4,18 +4,20 @@ mod rankings;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use melu::Model;
-use melu::data::Dataset;
+use melu::data::{Dataset, Feedback};
 use melu::eval::{
-    EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, Given,
-    InterviewResult, Interviewer, Predictor, QUESTIONS, RankingEvaluation, RankingOptions, Report,
-    ScenarioResult, ScenarioRow, evaluate, evaluate_evidence, evaluate_rankings,
+    EvalOptions, Evaluation, EvidenceEvaluation, EvidenceOptions, EvidenceRow, FEW_USERS, Given,
+    InterviewResult, Interviewer, PredictedTask, PredictionsWriter, Predictor, QUESTIONS,
+    RankingEvaluation, RankingOptions, Report, ScenarioResult, ScenarioRow, evaluate,
+    evaluate_and_record, evaluate_evidence, evaluate_rankings,
 };
 use melu::model::file;
 use melu::train::TrainingRecord;
 
+use crate::output::{try_output, write_or_keep};
 use crate::terminal::{self, note, print, print_json, print_table};
 
 /// Measure a model's lists and predicted ratings, beside simple predictors.
@@ -54,8 +56,13 @@ use crate::terminal::{self, note, print, print_json, print_table};
 ///
 /// MAE, RMSE and nDCG are means over users, then over draws. Predictions are clipped to the
 /// rating scale and not rounded. The figure after MAE is its standard deviation over the draws.
-/// This nDCG has linear gain: an item's gain is its rating, and items with equal scores share
-/// their gains.
+/// This nDCG has linear gain: an item's gain is its rating, or, on a scale with negative
+/// ratings, the rating's distance from the least one. Items with equal scores share their
+/// gains. If all ratings are 0 or 1, they are taken for clicks: AUC is the mean over the users
+/// who have both, and the log loss is of predictions clipped to 0.001 to 0.999.
+///
+/// The median of all ratings has the smallest MAE of all constants, and the mean the smallest
+/// RMSE. Figures of fewer than 30 users are marked by an asterisk: they are mostly chance.
 ///
 /// "more" is the difference of a predictor's figure to melu's on the same draws, with its
 /// standard error: the standard deviation over users of their differences, each the mean over
@@ -66,7 +73,8 @@ use crate::terminal::{self, note, print, print_json, print_table};
 /// the model has standard deviations.
 ///
 /// The factor model is fitted to the training part. item-kNN adds correlations between items,
-/// learned from training ratings, to the item's damped mean and the user's bias.
+/// learned from training ratings, to the item's damped mean and the user's bias. At most 2,500
+/// ratings of one user, drawn at random, count towards these.
 #[derive(Args)]
 pub struct Arguments {
     /// The weight file.
@@ -94,6 +102,13 @@ pub struct Arguments {
     /// Write all results to a page with plots, as one self-contained HTML file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Write each task and each prediction to a CSV file, so that others can compute the
+    /// figures of predicted ratings again. A row of `part` `known` is a known rating; `place`
+    /// says when it is given. A row of `part` `query` is a rating to predict, with what each
+    /// predictor made of it after `given` known ratings. `scenario`, `draw` and `user` say
+    /// which task it is.
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
     /// Also measure the worth of questions: new users' lists, and the error on held-out items,
     /// after each number of questions, for several ways of choosing them. Users and lists are
     /// those of LISTS. In one world users know what is not held out and pass on the rest; in
@@ -110,8 +125,16 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let model = Model::open(&arguments.model)?;
+    for (path, option) in
+        [(&arguments.report, "--report"), (&arguments.predictions, "--predictions")]
+    {
+        path.as_deref().map_or(Ok(()), |path| try_output(path, option))?;
+    }
+    let model = terminal::model(&arguments.model)?;
     let dataset = terminal::open(&arguments.folder, arguments.inside)?;
+    if arguments.predictions.is_some() && dataset.feedback == Feedback::PositiveOnly {
+        bail!("--predictions writes predicted ratings, and these data have no ratings");
+    }
     if TrainingRecord::of(&model).is_none() {
         note(format_args!(
             "{} does not say what it was trained on; it may have seen the ratings to predict here",
@@ -122,11 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let options = EvalOptions { draws, seed, threads, ..EvalOptions::default() };
     let rankings =
         (arguments.list_draws > 0).then(|| rank(arguments, &model, &dataset)).transpose()?;
-    let mut bar = terminal::Progress::new("evaluating");
-    let evaluation = evaluate(&model, &dataset, &options, |done, of| {
-        bar.set(done, of, if done == 0 { "fitting the baselines" } else { "tasks" });
-    })?;
-    drop(bar);
+    let evaluation = predict(arguments, &model, &dataset, &options)?;
     let evidence =
         arguments.evidence.then(|| interview(arguments, &model, &dataset)).transpose()?;
     if let Some(path) = &arguments.report {
@@ -136,7 +155,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let rankings = rankings.as_ref();
         let report = Report { model, dataset, options, evaluation, rankings, sections };
         let page = report.html()?;
-        file::write_atomically(path, |file| file.write_all(page.as_bytes()))?;
+        write_or_keep(path, |path| {
+            file::write_atomically(path, |file| file.write_all(page.as_bytes()))
+        })?;
         note(format_args!("wrote {}", path.display()));
     }
     if arguments.json {
@@ -153,6 +174,36 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     rankings.as_ref().map_or(Ok(()), rankings::print_rankings)?;
     print_all(&evaluation)?;
     evidence.map_or(Ok(()), |evidence| print_evidence(&evidence))
+}
+
+/// Measures predicted ratings, and writes the predictions if they are wanted.
+fn predict(
+    arguments: &Arguments,
+    model: &Model,
+    dataset: &Dataset,
+    options: &EvalOptions,
+) -> Result<Evaluation> {
+    let mut bar = terminal::Progress::new("evaluating");
+    let progress = |done, of| {
+        bar.set(done, of, if done == 0 { "fitting the baselines" } else { "tasks" });
+    };
+    let Some(path) = &arguments.predictions else {
+        return Ok(evaluate(model, dataset, options, progress)?);
+    };
+    let mut found = None;
+    file::write_atomically(path, |file| {
+        let write = || {
+            let mut writer = PredictionsWriter::new(file, dataset)?;
+            let record = |task: &PredictedTask| writer.write(task);
+            let evaluation = evaluate_and_record(model, dataset, options, progress, record)?;
+            writer.finish().map(|()| evaluation)
+        };
+        found = Some(write().map_err(std::io::Error::other)?);
+        Ok(())
+    })?;
+    drop(bar);
+    note(format_args!("wrote {}", path.display()));
+    found.context("nothing was measured")
 }
 
 fn rank(arguments: &Arguments, model: &Model, dataset: &Dataset) -> Result<RankingEvaluation> {
@@ -190,7 +241,7 @@ fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {
             }))?;
         }
     }
-    Ok(())
+    note_marks(evaluation.worlds.iter().any(|result| result.few_users))
 }
 
 /// A table of one figure, its difference to that of the most popular, and the standard error of
@@ -199,7 +250,7 @@ fn by_questions(
     result: &InterviewResult,
     heading: &str,
     figures: impl Fn(&EvidenceRow) -> Option<[f64; 3]>,
-) -> comfy_table::Table {
+) -> terminal::Table {
     let numbers: Vec<String> = QUESTIONS.iter().map(ToString::to_string).collect();
     let header: Vec<&str> = [heading].into_iter().chain(numbers.iter().map(|n| &**n)).collect();
     let mut table = terminal::table(&header, |column| column > 0);
@@ -211,7 +262,7 @@ fn by_questions(
             figures(row).map_or_else(String::new, text)
         };
         table.add_row(line(rows[0].interviewer.name(), &|row| {
-            figure(row, &|[figure, ..]| format!("{figure:.4}"))
+            figure(row, &|[figure, ..]| marked(format!("{figure:.4}"), result.few_users))
         }));
         if rows[0].interviewer != Interviewer::Popular {
             table.add_row(line("", &|row| {
@@ -250,7 +301,7 @@ fn print_all(evaluation: &Evaluation) -> Result<()> {
         print("Coverage of the 80 % interval, in %, by number of ratings given:\n")?;
         print_table(&coverage(scenarios()))?;
     }
-    Ok(())
+    note_marks(scenarios().any(|result| result.few_users))
 }
 
 fn heading(result: &ScenarioResult) -> String {
@@ -266,15 +317,28 @@ fn heading(result: &ScenarioResult) -> String {
     format!("{} ({} users, {draws}{seen})", result.scenario.title(), result.users)
 }
 
+/// A figure of these many users, marked if there are few of them.
+fn marked(figure: String, few_users: bool) -> String {
+    if few_users { format!("{figure}*") } else { figure }
+}
+
+/// What the marks say.
+fn note_marks(few_users: bool) -> Result<()> {
+    if few_users {
+        print(format_args!("* fewer than {FEW_USERS} users: mostly chance\n"))?;
+    }
+    Ok(())
+}
+
 /// A table with a column for each number of ratings given.
-fn by_given(heading: &str) -> comfy_table::Table {
+fn by_given(heading: &str) -> terminal::Table {
     let given = Given::ALL.map(|given| given.to_string());
     let header: Vec<&str> = [heading].into_iter().chain(given.iter().map(String::as_str)).collect();
     terminal::table(&header, |column| column > 0)
 }
 
 /// A table with a row for each predictor, the model last, under this heading.
-fn errors_by_given(result: &ScenarioResult, heading: &str) -> comfy_table::Table {
+fn errors_by_given(result: &ScenarioResult, heading: &str) -> terminal::Table {
     figures_by_given(result, heading, |row| row.mae)
 }
 
@@ -283,17 +347,20 @@ fn figures_by_given(
     result: &ScenarioResult,
     heading: &str,
     figure: impl Fn(&ScenarioRow) -> f64,
-) -> comfy_table::Table {
+) -> terminal::Table {
     let mut table = by_given(heading);
     for predictor in Predictor::ALL.into_iter().rev() {
-        let cells = result.of(predictor).map(|row| format!("{:.3}", figure(row)));
+        let cells = result.of(predictor);
+        let cells = cells.map(|row| marked(format!("{:.3}", figure(row)), result.few_users));
         table.add_row([predictor.name().to_owned()].into_iter().chain(cells));
     }
     table
 }
 
-fn with_all(result: &ScenarioResult) -> comfy_table::Table {
-    let header = ["", "MAE", "", "more", "", "RMSE", "nDCG@1", "nDCG@3", "nDCG@5"];
+fn with_all(result: &ScenarioResult) -> terminal::Table {
+    let clicks = result.rows.iter().any(|row| row.log_loss.is_some());
+    let mut header = vec!["", "MAE", "", "more", "", "RMSE", "nDCG@1", "nDCG@3", "nDCG@5"];
+    header.extend(["AUC", "log loss"].iter().filter(|_| clicks));
     let mut table = terminal::table(&header, |column| column > 0);
     for predictor in Predictor::ALL.into_iter().rev() {
         for row in result.of(predictor).filter(|row| row.given == Given::All) {
@@ -301,28 +368,38 @@ fn with_all(result: &ScenarioResult) -> comfy_table::Table {
                 Predictor::Melu => String::new(),
                 _ => text,
             };
-            table.add_row([
+            let optional = |figure: Option<f64>| {
+                figure
+                    .map_or("–".into(), |figure| marked(format!("{figure:.3}"), result.few_users))
+            };
+            let marked = |figure: String| marked(figure, result.few_users);
+            let mut cells = vec![
                 predictor.name().to_owned(),
-                format!("{:.3}", row.mae),
+                marked(format!("{:.3}", row.mae)),
                 format!("± {:.3}", row.mae_sd),
                 difference(format!("{:+.4}", row.mae_difference)),
                 difference(format!("± {:.4}", row.mae_difference_se)),
-                format!("{:.3}", row.rmse),
-                format!("{:.3}", row.ndcg1),
-                format!("{:.3}", row.ndcg3),
-                format!("{:.3}", row.ndcg5),
-            ]);
+                marked(format!("{:.3}", row.rmse)),
+                marked(format!("{:.3}", row.ndcg1)),
+                marked(format!("{:.3}", row.ndcg3)),
+                marked(format!("{:.3}", row.ndcg5)),
+            ];
+            if clicks {
+                cells.extend([optional(row.auc), optional(row.log_loss)]);
+            }
+            table.add_row(cells);
         }
     }
     table
 }
 
 /// A table with a row for each scenario.
-fn coverage<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>) -> comfy_table::Table {
+fn coverage<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>) -> terminal::Table {
     let mut table = by_given("");
     for result in scenarios {
         let found = result.coverage.iter().filter(|coverage| coverage.level == 0.8);
-        let cells = found.map(|coverage| format!("{:.1}", 100.0 * coverage.found));
+        let cell = |found: f64| marked(format!("{:.1}", 100.0 * found), result.few_users);
+        let cells = found.map(|coverage| cell(coverage.found));
         table.add_row([result.scenario.title().to_owned()].into_iter().chain(cells));
     }
     table

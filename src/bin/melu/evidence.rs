@@ -11,6 +11,8 @@ use melu::train::rank_evidence;
 use melu::{Catalog, Model, greedy_evidence};
 use serde_json::json;
 
+use crate::output::{try_output, write_or_keep};
+use crate::person::count;
 use crate::terminal::{self, note, print_json, print_table};
 
 /// List the evidence candidates: the items worth asking a new user about.
@@ -43,7 +45,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE", requires = "data")]
     output: Option<PathBuf>,
     /// How many to list.
-    #[arg(short = 'k', long, value_name = "N", default_value_t = 20)]
+    #[arg(short = 'k', long, value_name = "N", default_value_t = 20, value_parser = count)]
     count: usize,
     /// Print one JSON object.
     #[arg(long)]
@@ -60,7 +62,8 @@ enum Method {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let model = Model::open(&arguments.model)?;
+    arguments.output.as_deref().map_or(Ok(()), |path| try_output(path, "-o"))?;
+    let model = terminal::model(&arguments.model)?;
     if arguments.method == Method::Greedy {
         if arguments.data.is_some() {
             bail!("--data is for the paper's evidence candidates");
@@ -71,14 +74,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (catalog, evidence) = match &arguments.data {
         None => stored(&model)?,
         Some(folder) => {
-            let dataset = Dataset::open(folder)?;
+            let dataset = terminal::open(folder, false)?;
             let catalog = catalog(&model, &dataset)?;
             let evidence = rank_evidence(&catalog, &dataset, arguments.seed, arguments.threads)?;
             if let Some(output) = &arguments.output {
                 let mut contents = model.contents().clone();
                 contents.catalog = Some(catalog.table().clone());
                 contents.evidence = Some(evidence.clone());
-                file::write(output, &contents)?;
+                write_or_keep(output, |path| file::write(path, &contents))?;
                 note(format_args!("wrote {}", output.display()));
             }
             (catalog, evidence)

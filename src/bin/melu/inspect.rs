@@ -1,139 +1,171 @@
-//! `melu inspect` and `melu verify`: the contents of a weight file, and their validity.
+//! `melu inspect`: the contents of a weight file.
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use melu::Model;
 use melu::model::ChoiceHead;
 use melu::model::config::{Config, GradientSteps, Local, Ridge};
 use melu::model::file::Contents;
 use melu::model::network::Network;
 use melu::model::schema::{Entity, FieldKind, NumberScale};
+use melu::train::TrainingRecord;
+use melu::{Model, printable};
 use serde_json::{Value, json};
 
-use crate::terminal::{self, print, print_json, print_table};
+use crate::person::titled;
+use crate::terminal::{self, Table, print, print_json, print_table};
+
+/// How many items `--find` shows, and how many values of a field `--fields`, to people.
+const SHOWN: usize = 50;
 
 /// Show the contents of a weight file.
+///
+/// With --json, the keys are `config`, `parameters`, `items`, `evidence` and `training`; with
+/// --fields `fields`, with --find `items`.
 #[derive(Args)]
-pub struct InspectArguments {
+pub struct Arguments {
     /// The weight file.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
+    /// Show the fields of users and items and the values that the model knows, all of them with
+    /// --json.
+    #[arg(long, conflicts_with = "find")]
+    fields: bool,
+    /// Show the items whose titles contain this text, and their ids. Capital letters do not
+    /// matter.
+    #[arg(long, value_name = "TITLE", allow_hyphen_values = true)]
+    find: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// Check that a weight file is sound.
-///
-/// This checks every name, type, shape, offset, index and number, and scores the catalogue.
-#[derive(Args)]
-pub struct VerifyArguments {
-    /// The weight file.
-    #[arg(value_name = "MODEL")]
-    model: PathBuf,
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let model = terminal::model(&arguments.model)?;
+    if let Some(text) = &arguments.find {
+        return find(&model, text, arguments.json);
+    }
+    match (arguments.fields, arguments.json) {
+        (true, true) => print_json(&json!({ "fields": fields_as_json(&model) })),
+        (true, false) => field_values(&model),
+        (false, true) => print_json(&as_json(&model)?),
+        (false, false) => overview(arguments, &model),
+    }
 }
 
-pub fn verify(arguments: &VerifyArguments) -> Result<()> {
-    // Opening checks everything that can be checked without computing.
-    let model = Model::open(&arguments.model)?;
-    let mut scored = 0;
-    if let Some(catalog) = model.catalog()? {
-        let mut scores = vec![0.0; catalog.len()];
-        let mut scratch = melu::Scratch::new(&catalog)?;
-        melu::User::new(&catalog, &[])?.score_all(&mut scores, &mut scratch)?;
-        if let Some(item) = scores.iter().position(|score| !score.is_finite()) {
-            let id = catalog.id(item as u32).unwrap_or_default();
-            anyhow::bail!("{}: item \"{id}\" has no finite score", arguments.model.display());
-        }
-        scored = scores.len();
-    }
-    print(format_args!("{} is sound; {scored} items can be scored", arguments.model.display()))
-}
-
-pub fn inspect(arguments: &InspectArguments) -> Result<()> {
-    let model = Model::open(&arguments.model)?;
-    let contents = model.contents();
-    if arguments.json {
-        return print_json(&as_json(&model)?);
-    }
-    let config = model.config();
+fn overview(arguments: &Arguments, model: &Model) -> Result<()> {
+    let (contents, config) = (model.contents(), model.config());
     let size = std::fs::metadata(&arguments.model).map_or(0, |metadata| metadata.len());
     print(format_args!("{} ({:.1} MB)\n", arguments.model.display(), size as f64 / 1e6))?;
     print_table(&fields(contents))?;
-    if let Some(choice) = &config.choice {
-        lists(contents, choice)?;
-    }
-    if config.has_ratings() {
-        ratings(&model)?;
-    }
+    let mut table = terminal::table(&[], |_| false);
     let count = |count: Option<usize>| count.map_or("none".into(), |count| count.to_string());
     let items = contents.catalog.as_ref().map(|catalog| catalog.ids.len());
     let precision = config.catalog.name();
-    print(format_args!("catalogue   {} items, kept in {precision}", count(items)))?;
+    table.add_row(["catalogue", &format!("{} items, kept in {precision}", count(items))]);
     let candidates = contents.evidence.as_ref().map(|evidence| evidence.items.len());
-    print(format_args!("evidence    {} candidates", count(candidates)))?;
-    match &contents.training {
-        Some(training) => print(format_args!("training    {training}")),
-        None => Ok(()),
+    table.add_row(["evidence", &format!("{} candidates", count(candidates))]);
+    if let Some(choice) = &config.choice {
+        lists(&mut table, contents, choice);
     }
+    if config.has_ratings() {
+        ratings(&mut table, model);
+    }
+    training(&mut table, model);
+    print_table(&table)?;
+    print(
+        "--fields shows the fields' values, --find TITLE finds items, and --json shows everything",
+    )
 }
 
 /// How a list is ordered.
-fn lists(contents: &Contents, head: &ChoiceHead) -> Result<()> {
+fn lists(table: &mut Table, contents: &Contents, head: &ChoiceHead) {
     let kept = contents.catalog.as_ref().and_then(|table| table.choice.as_ref());
     let kept = kept.map_or(0, |items| items.neighbours_each());
     let start = if head.starts_by_vector { "by the profile" } else { "by popularity" };
-    print(format_args!(
-        "lists       vectors of {} numbers, {kept} neighbours an item (with the factor {}); without \
-         answers {start}",
-        head.width(),
-        head.neighbours
-    ))?;
+    let vectors = format!("vectors of {} numbers; without answers {start}", head.width());
+    table.add_row(["lists", &vectors]);
+    let neighbours = format!("{kept} neighbours an item, with the factor {}", head.neighbours);
+    table.add_row(["", &neighbours]);
     if head.rating > 0.0 {
-        print(format_args!(
-            "            each unit of a predicted rating adds {} to the score",
-            head.rating
-        ))?;
+        let rating = format!("each unit of a predicted rating adds {} to the score", head.rating);
+        table.add_row(["", &rating]);
     }
     if head.new_items > 0.0 {
-        print(format_args!("            new items get {} added to their scores", head.new_items))?;
+        let new = format!("new items get {} added to their scores", head.new_items);
+        table.add_row(["", &new]);
     }
-    Ok(())
 }
 
 /// How a rating is predicted.
-fn ratings(model: &Model) -> Result<()> {
+fn ratings(table: &mut Table, model: &Model) {
     let (config, head) = (model.config(), model.head_network());
-    print(format_args!("embedding   {} wide", config.embedding_dim))?;
+    table.add_row(["embedding", &format!("{} wide", config.embedding_dim)]);
     if config.factors > 0 {
-        print(format_args!("vectors     {} wide", config.factors))?;
+        table.add_row(["vectors", &format!("{} wide", config.factors)]);
     }
     if let Some(body) = model.body_network() {
-        print(format_args!("body        {}", widths(body)))?;
+        table.add_row(["body", &widths(body)]);
     }
-    print(format_args!("head        {}", widths(head)))?;
-    print(format_args!(
-        "output      {} loss, score = {} + {} * head",
-        loss(config),
-        config.output.offset,
-        config.output.scale
-    ))?;
+    table.add_row(["head", &widths(head)]);
+    let output = &config.output;
+    let score = format!(
+        "{} loss, score = {} + {} * head",
+        loss(config).as_str().unwrap_or_default(),
+        output.offset,
+        output.scale
+    );
+    table.add_row(["output", &score]);
     match &config.local {
         Local::Gradient(GradientSteps { steps, rates, pull }) => {
-            print(format_args!(
-                "adapts by   {steps} gradient steps, pulled to the start as by {pull} ratings"
-            ))?;
+            let steps = format!("{steps} gradient steps, pulled to the start as by {pull} ratings");
+            table.add_row(["adapts by", &steps]);
             for (tensor, rate) in rates.iter().enumerate() {
-                print(format_args!("            {} at rate {rate}", head.tensor_name(tensor)))?;
+                table.add_row(["", &format!("{} at rate {rate}", head.tensor_name(tensor))]);
             }
         }
-        Local::Ridge(Ridge { noise, item_variance, .. }) => print(format_args!(
-            "adapts by   ridge regression, noise variance {noise} + {item_variance} of the item's"
-        ))?,
+        Local::Ridge(Ridge { noise, item_variance, .. }) => {
+            let ridge =
+                format!("ridge regression, noise variance {noise} + {item_variance} of the item's");
+            table.add_row(["adapts by", &ridge]);
+        }
     }
-    Ok(())
+}
+
+/// How the model was made, a line for each option.
+fn training(table: &mut Table, model: &Model) {
+    let Some(record) = TrainingRecord::of(model) else {
+        let known = model.contents().training.is_some();
+        table.add_row(["training", if known { "in other words: see --json" } else { "unknown" }]);
+        return;
+    };
+    let inside = if record.inside.is_some() { ", inside the training part" } else { "" };
+    table.add_row(["training", &format!("by melu {}{inside}", record.version)]);
+    if !record.history.is_empty() {
+        let error = record.validation_mae.map_or(String::new(), |mae| {
+            format!(", mean absolute error {mae:.4} for the users held back")
+        });
+        let epochs = record.history.len();
+        table.add_row(["", &format!("epoch {} of {epochs} kept{error}", record.epoch)]);
+    }
+    for (name, value) in record.options.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::Null => "not set".into(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        table.add_row(["", &format!("{} {}", name.replace('_', " "), shortened(&value))]);
+    }
+}
+
+/// At most as long as a line of a terminal takes beside a name.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
 }
 
 fn widths(network: &Network) -> String {
@@ -147,7 +179,7 @@ fn loss(config: &Config) -> Value {
     json!(config.output.loss)
 }
 
-fn fields(contents: &Contents) -> comfy_table::Table {
+fn fields(contents: &Contents) -> Table {
     let mut table =
         terminal::table(&["field", "", "kind", "values", "named"], |column| column == 3);
     for entity in [Entity::Item, Entity::User] {
@@ -171,6 +203,85 @@ fn numbers(scale: &NumberScale) -> String {
     match scale.range {
         Some([min, max]) => format!("{min} to {max}{logarithm}"),
         None => format!("{:.4} ± {:.4}{logarithm}", scale.mean, scale.std),
+    }
+}
+
+/// Each field, and below it its values.
+fn field_values(model: &Model) -> Result<()> {
+    let contents = model.contents();
+    for entity in [Entity::User, Entity::Item] {
+        let fields = contents.config.fields(entity);
+        for (field, vocabulary) in fields.iter().zip(contents.vocabularies(entity)) {
+            let kind = match field.kind {
+                FieldKind::One => "one of".into(),
+                FieldKind::Multi => "any of".into(),
+                FieldKind::Numeric(scale) => format!("a number, {}", numbers(&scale)),
+            };
+            print(format_args!("{entity} field {}: {kind}", printable(&field.name)))?;
+            let Some(vocabulary) = vocabulary else {
+                if !field.is_numeric() {
+                    print(format_args!("    {} values without names: 0, 1, 2 …", field.size))?;
+                }
+                continue;
+            };
+            for name in vocabulary.names().iter().take(SHOWN) {
+                print(format_args!("    {}", printable(name)))?;
+            }
+            if vocabulary.len() > SHOWN {
+                print(format_args!("    and {} more: see --json", vocabulary.len() - SHOWN))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fields_as_json(model: &Model) -> Vec<Value> {
+    let contents = model.contents();
+    let of = |entity: Entity| {
+        let fields = contents.config.fields(entity).iter().zip(contents.vocabularies(entity));
+        fields.map(move |(field, vocabulary)| {
+            let (kind, range) = match field.kind {
+                FieldKind::One => ("one", None),
+                FieldKind::Multi => ("multi", None),
+                FieldKind::Numeric(scale) => ("numeric", scale.range),
+            };
+            json!({
+                "entity": entity.name(),
+                "name": field.name,
+                "kind": kind,
+                "size": (!field.is_numeric()).then_some(field.size),
+                "range": range,
+                "values": vocabulary.as_ref().map(|known| known.names().iter().collect::<Vec<_>>()),
+            })
+        })
+    };
+    [Entity::User, Entity::Item].into_iter().flat_map(of).collect()
+}
+
+fn find(model: &Model, text: &str, as_json: bool) -> Result<()> {
+    let catalog = model.catalog()?.context("the model has no catalogue to find items in")?;
+    let found = titled(&catalog, text);
+    if as_json {
+        let items = found
+            .iter()
+            .map(|item| json!({ "id": catalog.id(*item), "title": catalog.title(*item) }));
+        return print_json(&json!({ "items": items.collect::<Vec<_>>() }));
+    }
+    if found.is_empty() {
+        if model.contents().catalog.as_ref().is_some_and(|table| table.titles.is_none()) {
+            bail!("the model's items have no titles");
+        }
+        return print(format_args!("No title contains \"{}\".", printable(text)));
+    }
+    let mut table = terminal::table(&["id", "title"], |_| false);
+    for item in found.iter().take(SHOWN) {
+        let title = catalog.title(*item).unwrap_or_default();
+        table.add_row([catalog.id(*item).unwrap_or_default(), title]);
+    }
+    print_table(&table)?;
+    match found.len() {
+        ..=SHOWN => Ok(()),
+        all => print(format_args!("{SHOWN} of {all}; --json shows all")),
     }
 }
 

@@ -7,11 +7,13 @@ mod eval;
 mod evidence;
 mod import;
 mod inspect;
+mod output;
 mod person;
 mod recommend;
 mod synth;
 mod terminal;
 mod train;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,8 @@ use clap::{Parser, Subcommand};
 ///
 /// melu trains a model on many people's choices or ratings. The model adapts to a new person
 /// from a handful of answers.
+///
+/// Every command prints JSON with --json.
 ///
 /// The exit status is 0, 1 for a failure, 2 for wrong usage. Messages go to standard error,
 /// results to standard output.
@@ -42,8 +46,8 @@ enum Command {
     Evidence(evidence::Arguments),
     Ask(ask::Arguments),
     Recommend(recommend::Arguments),
-    Inspect(inspect::InspectArguments),
-    Verify(inspect::VerifyArguments),
+    Inspect(inspect::Arguments),
+    Verify(verify::Arguments),
     Bench(bench::Arguments),
 }
 
@@ -58,8 +62,8 @@ impl Command {
             Self::Evidence(arguments) => evidence::run(arguments),
             Self::Ask(arguments) => ask::run(arguments),
             Self::Recommend(arguments) => recommend::run(arguments),
-            Self::Inspect(arguments) => inspect::inspect(arguments),
-            Self::Verify(arguments) => inspect::verify(arguments),
+            Self::Inspect(arguments) => inspect::run(arguments),
+            Self::Verify(arguments) => verify::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
         }
     }

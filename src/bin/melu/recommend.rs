@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use melu::{Model, Order, RecommendOptions, Scratch};
+use melu::{Order, RecommendOptions, Scratch};
 use serde_json::json;
 
-use crate::person::{Person, find};
+use crate::person::{Person, count, find};
 use crate::terminal::{self, print_json, print_table};
 
 /// Recommend items to one user.
@@ -19,7 +19,7 @@ pub struct Arguments {
     #[command(flatten)]
     person: Person,
     /// An item to leave out; may be repeated.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     leave_out: Vec<String>,
     /// Do not leave out items that the user rated.
     #[arg(long)]
@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     new_items: usize,
     /// How many items to recommend.
-    #[arg(short = 'k', long, value_name = "N", default_value_t = 10)]
+    #[arg(short = 'k', long, value_name = "N", default_value_t = 10, value_parser = count)]
     count: usize,
     /// Print one JSON object.
     #[arg(long)]
@@ -52,7 +52,7 @@ enum By {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let model = Model::open(&arguments.model)?;
+    let model = terminal::model(&arguments.model)?;
     let catalog = model.catalog()?.context("the model has no catalogue to recommend from")?;
     let mut scratch = Scratch::new(&catalog)?;
     let user = arguments.person.user(&catalog, &mut scratch)?;

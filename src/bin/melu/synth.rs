@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use melu::data::{SynthOptions, World};
+use serde_json::json;
 
-use crate::terminal::print;
+use crate::terminal::{print, print_json};
 
 /// Generate a data folder of people whose tastes are known.
 ///
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// The same seed makes the same world.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Print one JSON object: `folder`, `users`, `items`.
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -59,5 +63,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         seed,
     };
     World::generate(&options)?.write(folder)?;
+    if arguments.json {
+        let folder = folder.display().to_string();
+        return print_json(&json!({ "folder": folder, "users": users, "items": items }));
+    }
     print(format_args!("{users} users and {items} items are in {}", folder.display()))
 }

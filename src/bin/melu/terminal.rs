@@ -1,21 +1,75 @@
 //! Output for people: lines on standard output, tables, progress on standard error.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets};
+use anyhow::{Result, bail};
+use comfy_table::{CellAlignment, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use melu::data::Dataset;
+use melu::{Model, printable};
 use serde::Serialize;
 
 /// The seed of every split inside a training part: there is only one split, so that training
 /// and evaluation agree.
 const INSIDE: u64 = 0;
 
+/// A model; if it is something else, the message says what.
+pub fn model(path: &Path) -> Result<Model> {
+    if path.join("dataset.toml").is_file() {
+        bail!(
+            "{0} is a data folder; a weight file is expected, such as melu train {0} -o MODEL \
+             writes",
+            path.display()
+        );
+    }
+    if path.is_dir() {
+        bail!("{} is a folder; a weight file is expected, as melu train writes it", path.display());
+    }
+    Model::open(path).or_else(|error| match looks_like(path) {
+        Some(kind) => bail!(
+            "{} is {kind}; a weight file is expected, as melu train writes it",
+            path.display()
+        ),
+        None => Err(error.into()),
+    })
+}
+
+/// What a file that is no weight file seems to be.
+fn looks_like(path: &Path) -> Option<&'static str> {
+    let mut start = Vec::new();
+    File::open(path).ok()?.take(512).read_to_end(&mut start).ok()?;
+    let text = match std::str::from_utf8(&start) {
+        Ok(text) => text,
+        // The last character may be cut.
+        Err(error) if start.len() - error.valid_up_to() < 4 => {
+            std::str::from_utf8(&start[..error.valid_up_to()]).ok()?
+        }
+        Err(_) if start.starts_with(&[0x1f, 0x8b]) => return Some("a compressed file"),
+        Err(_) => return None,
+    };
+    let first = text.lines().next().unwrap_or_default();
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        _ if text.is_empty() => Some("empty"),
+        _ if text.contains('\0') => None,
+        "toml" => Some("a settings file"),
+        "csv" | "tsv" | "dat" => Some("a table"),
+        _ if [',', ';', '\t', '|'].iter().any(|c| first.matches(*c).count() > 1) => Some("a table"),
+        _ => Some("a text file"),
+    }
+}
+
 /// A data folder, or the split inside its training part.
-pub fn open(folder: &Path, inside: bool) -> melu::Result<Dataset> {
+pub fn open(folder: &Path, inside: bool) -> Result<Dataset> {
+    if folder.is_file() {
+        bail!(
+            "{} is a file; a data folder is expected, which holds a dataset.toml",
+            folder.display()
+        );
+    }
     let dataset = Dataset::open(folder)?;
     Ok(if inside { dataset.inside(INSIDE) } else { dataset })
 }
@@ -23,19 +77,24 @@ pub fn open(folder: &Path, inside: bool) -> melu::Result<Dataset> {
 /// The name of the data.
 pub fn name(dataset: &Dataset) -> String {
     match dataset.inside {
-        None => dataset.name.clone(),
-        Some(_) => format!("inside the training part of {}", dataset.name),
+        None => printable(&dataset.name).into_owned(),
+        Some(_) => format!("inside the training part of {}", printable(&dataset.name)),
     }
 }
 
-/// Prints a line on standard output.
+/// Prints a line or some on standard output; nothing in it commands the terminal.
 pub fn print(line: impl Display) -> Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{line}")?)
+    Ok(writeln!(io::stdout().lock(), "{}", lines(&line.to_string()))?)
+}
+
+/// Text whose line breaks are its own.
+fn lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// Prints a value as one line of JSON on standard output.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
-    print(serde_json::to_string(value)?)
+    Ok(writeln!(io::stdout().lock(), "{}", serde_json::to_string(value)?)?)
 }
 
 /// Whether printing failed because the reader has closed the output.
@@ -47,24 +106,34 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Prints a line about what is being done on standard error.
 pub fn note(line: impl Display) {
     // If the message cannot be printed, nothing else can be done.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", lines(&line.to_string()));
+}
+
+/// A table for people.
+pub struct Table(comfy_table::Table);
+
+impl Table {
+    /// Adds a row; control characters and line breaks of its cells are shown escaped.
+    pub fn add_row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
+        self.0.add_row(cells.into_iter().map(|cell| printable(cell.as_ref()).into_owned()));
+    }
 }
 
 /// A table with a header; `right` says which columns hold numbers.
 pub fn table(header: &[&str], right: impl Fn(usize) -> bool) -> Table {
-    let mut table = Table::new();
+    let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for (index, column) in table.column_iter_mut().enumerate() {
         if right(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    Table(table)
 }
 
 /// Prints a table on standard output, and an empty line after it.
 pub fn print_table(table: &Table) -> Result<()> {
-    print(format_args!("{}\n", table.trim_fmt()))
+    print(format_args!("{}\n", table.0.trim_fmt()))
 }
 
 /// A progress bar on standard error, shown if that is a terminal, and cleared when dropped.

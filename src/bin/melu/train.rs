@@ -1,7 +1,6 @@
 //! `melu train`: from a data folder to a weight file.
 
 use std::ffi::OsString;
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use melu::train::choice::Stage;
 use melu::train::{DerivativeOrder, Outcome, Progress, Solver, TrainOptions, Trainer};
 use serde_json::json;
 
+use crate::output::{remove_if_there, try_output, write_or_keep};
 use crate::terminal::{self, duration, is_broken_pipe, note, print_json};
 
 /// The number of the progress bar's steps while training for lists: an estimate, since the
@@ -152,7 +152,7 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let checkpoint = arguments.checkpoint();
     let options = arguments.options();
-    check_output(&arguments.output)?;
+    try_output(&arguments.output, "-o")?;
     if !arguments.resume && checkpoint.exists() {
         bail!(
             "{} exists, from an interrupted training: continue with --resume, or delete it",
@@ -189,33 +189,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         if trainer.tasks() == 0 {
             bail!("stopped; nothing was written");
         }
-        trainer.save(&checkpoint)?;
+        write_or_keep(&checkpoint, |path| trainer.save(path))?;
         bail!("stopped; the same command with --resume continues from {}", checkpoint.display());
     }
     let contents = trainer.finish()?;
-    file::write(&arguments.output, &contents)?;
-    if checkpoint.exists() {
-        let removed = fs::remove_file(&checkpoint);
-        removed.with_context(|| format!("cannot remove {}", checkpoint.display()))?;
-    }
+    write_or_keep(&arguments.output, |path| file::write(path, &contents))?;
+    remove_if_there(&checkpoint)?;
     note(format_args!(
         "wrote {} after {}",
         arguments.output.display(),
         duration(begin.elapsed().as_secs_f64())
     ));
     Ok(())
-}
-
-/// Refuses a path that cannot be written to, before the work begins.
-fn check_output(output: &Path) -> Result<()> {
-    if output.is_dir() {
-        bail!("{} is a folder; a file's path is expected", output.display());
-    }
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => bail!("there is no folder {}", folder.display()),
-        _ => Ok(()),
-    }
 }
 
 /// Set at the first Ctrl-C or termination; the second ends the program at once.
@@ -277,7 +262,8 @@ fn train(
                         validation = format!(", validation error {mae:.4}");
                     }
                     let worse = validation_mae.is_some() && !best;
-                    let mark = if worse { ", worse than before" } else { "" };
+                    // The trainer's rule, by which it keeps an epoch's weights.
+                    let mark = if worse { ", not kept: over 0.2 % above the least" } else { "" };
                     bar.note(format_args!(
                         "epoch {epoch}: loss {loss:.4}{validation}{mark}, {speed:.0} tasks a second"
                     ));
@@ -311,7 +297,10 @@ fn train(
         if outcome == Outcome::Finished || stop.load(Ordering::Relaxed) {
             return Ok(outcome);
         }
-        trainer.save(checkpoint)?;
+        // A training that takes hours does not end because its disk is full for a while.
+        if let Err(error) = trainer.save(checkpoint) {
+            bar.note(format_args!("{error}; the training goes on without a checkpoint"));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use melu::{QuestionOptions, Questions, RecommendOptions, Scratch};
+use serde_json::{Value, json};
 
 use super::{BEST, People};
 use crate::terminal::{self, print_table};
@@ -33,6 +34,15 @@ impl People<'_> {
             table.add_row([name.to_owned()].into_iter().chain(means));
         }
         print_table(&table)
+    }
+
+    /// The same for programs.
+    pub(super) fn questions_as_json(&self) -> Result<Value> {
+        Ok(json!({
+            "questions": QUESTIONS,
+            "popular": self.after_questions(Asked::Popular)?,
+            "next": self.after_questions(Asked::Next)?,
+        }))
     }
 
     fn after_questions(&self, asked: Asked) -> Result<[f64; QUESTIONS.len()]> {

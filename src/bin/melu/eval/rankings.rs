@@ -3,7 +3,7 @@
 use anyhow::Result;
 use melu::eval::{Among, Given, Ranking, RankingEvaluation, RankingRow};
 
-use super::by_given;
+use super::{by_given, marked, note_marks};
 use crate::terminal::{self, print, print_table};
 
 /// The numbers of answers for which all figures are shown.
@@ -18,7 +18,8 @@ pub fn print_rankings(evaluation: &RankingEvaluation) -> Result<()> {
         print(heading(ranking))?;
         let mut table = by_given("");
         for ranker in ranking.rankers().into_iter().rev() {
-            let cells = ranking.of(ranker).map(|row| format!("{:.3}", row.ndcg20));
+            let cell = |row: &RankingRow| marked(format!("{:.3}", row.ndcg20), ranking.few_users);
+            let cells = ranking.of(ranker).map(cell);
             table.add_row([ranker.name().to_owned()].into_iter().chain(cells));
         }
         print_table(&table)?;
@@ -30,10 +31,11 @@ pub fn print_rankings(evaluation: &RankingEvaluation) -> Result<()> {
         "All figures of lists; \"more\" is the nDCG@20 minus melu's (± standard error over users);\n\
          coverage, popularity and new items are in %:\n",
     )?;
-    for ranking in some {
+    for ranking in &some {
         print(heading(ranking))?;
         print_table(&figures(ranking))?;
     }
+    note_marks(some.iter().any(|ranking| ranking.few_users))?;
     for baseline in &evaluation.baselines {
         print(format_args!("{}: {}", baseline.predictor.name(), baseline.settings))?;
     }
@@ -46,7 +48,7 @@ fn heading(ranking: &Ranking) -> String {
     format!("{} ({users} users, {draws}, {candidates} candidates)", ranking.title())
 }
 
-fn figures(ranking: &Ranking) -> comfy_table::Table {
+fn figures(ranking: &Ranking) -> terminal::Table {
     let mut header = vec![
         "given",
         "",
@@ -67,23 +69,25 @@ fn figures(ranking: &Ranking) -> comfy_table::Table {
             for row in ranking.of(ranker).filter(|row| row.given == given) {
                 let number = if place == 0 { given.to_string() } else { String::new() };
                 let is_melu = ranking.rankers().first() == Some(&ranker);
-                table.add_row([number].into_iter().chain(cells(row, is_melu, with_new)));
+                let cells = cells(row, is_melu, with_new, ranking.few_users);
+                table.add_row([number].into_iter().chain(cells));
             }
         }
     }
     table
 }
 
-fn cells(row: &RankingRow, is_melu: bool, with_new: bool) -> Vec<String> {
+fn cells(row: &RankingRow, is_melu: bool, with_new: bool, few_users: bool) -> Vec<String> {
+    let marked = |figure: String| marked(figure, few_users);
     let difference = |text: String| if is_melu { String::new() } else { text };
     let mut cells = vec![
         row.predictor.name().to_owned(),
-        format!("{:.4}", row.ndcg20),
+        marked(format!("{:.4}", row.ndcg20)),
         difference(format!("{:+.4}", row.ndcg20_difference)),
         difference(format!("± {:.4}", row.ndcg20_difference_se)),
-        format!("{:.4}", row.recall20),
-        format!("{:.3}", row.hit10),
-        format!("{:.3}", row.mrr),
+        marked(format!("{:.4}", row.recall20)),
+        marked(format!("{:.3}", row.hit10)),
+        marked(format!("{:.3}", row.mrr)),
         format!("{:.1}", 100.0 * row.coverage),
         format!("{:.1}", 100.0 * row.popularity),
     ];
