@@ -81,7 +81,7 @@ fn interactions_need_no_values_and_no_tables() {
     }
     assert_eq!(named(&dataset), [("u", "b", 1.0), ("v", "a", 1.0), ("v", "b", 1.0)]);
     assert_eq!((dataset.users.find("v"), dataset.users.find("b")), (Some(1), None));
-    let report = dataset.report;
+    let report = &dataset.report;
     assert_eq!((report.rows_read, report.duplicates, report.alike), (4, 1, None));
     let [note] = &dataset.notes()[..] else { panic!() };
     assert!(note.starts_with("1 interactions repeat earlier ones"), "{note}");
@@ -156,7 +156,7 @@ fn what_is_liked_is_said_or_follows_from_what_training_sees() {
         assert_eq!(liked(&format!("liked = {said}\n")), value);
     }
     let dataset = open(&format!("{RATINGS}liked = 6\n"), log).unwrap();
-    assert_eq!(dataset.notes(), ["a rating of 6 or more counts as liked"]);
+    assert_eq!(dataset.notes()[0], "a rating of 6 or more counts as liked");
     assert_eq!(dataset.inside(0).feedback, dataset.feedback);
     for (said, shown) in [("0.5", "0.5"), ("10.5", "10.5"), ("nan", "NaN"), ("inf", "inf")] {
         let told = format!("[ratings] liked = {shown} is not within the ratings");

@@ -84,11 +84,12 @@ fn one_million_becomes_a_folder() {
     assert_eq!(
         report,
         ImportReport {
-            name: "MovieLens 1M",
+            name: "MovieLens 1M".into(),
             users: 3,
             items: 3,
             ratings: 3,
-            items_without_year: 1
+            items_without_year: 1,
+            bad_rows: vec![],
         }
     );
     let files = ["dataset.toml", "items.csv", "ratings.csv", "users.csv"];
@@ -119,7 +120,7 @@ fn a_hundred_thousand_becomes_a_folder() {
     let folder = Folder::hundred_thousand();
     fs::create_dir_all(folder.target()).unwrap();
     let report = folder.import().unwrap();
-    assert_eq!((report.name, report.items_without_year), ("MovieLens 100K", 1));
+    assert_eq!((report.name.as_str(), report.items_without_year), ("MovieLens 100K", 1));
     assert_eq!(
         fs::read_to_string(folder.target().join("items.csv")).unwrap(),
         "movie_id,title,year,genres\n1,Lighthouse,1995,Animation|Children's|Comedy\n\
@@ -177,7 +178,7 @@ fn broken_lines_are_refused_and_leave_nothing_behind() {
 #[test]
 fn other_folders_are_not_taken_for_movielens() {
     let folder = Folder::one_million();
-    fs::remove_file(folder.source().join("users.dat")).unwrap();
+    fs::remove_file(folder.source().join("movies.dat")).unwrap();
     let message = folder.import().unwrap_err().to_string();
     assert!(message.contains("users.dat") && message.contains("u.data"), "{message}");
 }

@@ -33,16 +33,17 @@ proptest! {
         let users: Vec<_> = (0..).zip(counts).map(|(id, count)| user(id * 7, count)).collect();
         let min_ratings = query + more;
         let rules = TaskRules { min_ratings, max_ratings: min_ratings + span, query };
-        let admitted: Vec<_> = users
-            .iter()
-            .filter(|user| (min_ratings..=min_ratings + span).contains(&user.ratings.len()))
-            .collect();
+        let admitted: Vec<_> =
+            users.iter().filter(|user| user.ratings.len() >= min_ratings).collect();
         let drawn = tasks(&users, &rules, seed, draw);
         prop_assert_eq!(drawn.len(), admitted.len());
         for (task, user) in drawn.iter().zip(admitted) {
             prop_assert_eq!(task.user, user.user);
             prop_assert_eq!(task.query.len(), query);
-            prop_assert_eq!(&union(task), &user.ratings);
+            let drawn = union(task);
+            prop_assert_eq!(drawn.len(), user.ratings.len().min(min_ratings + span));
+            prop_assert!(drawn.windows(2).all(|pair| pair[0].item < pair[1].item));
+            prop_assert!(drawn.iter().all(|rated| user.ratings.contains(rated)));
             // Alone, a user gets the same task.
             prop_assert_eq!(&tasks(slice::from_ref(user), &rules, seed, draw)[0], task);
         }
@@ -98,6 +99,22 @@ fn every_rating_is_as_likely_to_be_drawn() {
     };
     assert!(asked.iter().all(|&count| near(count, 0.25)), "{asked:?}");
     assert!(given_first.iter().all(|&count| near(count, 0.125)), "{given_first:?}");
+}
+
+#[test]
+fn of_many_ratings_each_is_as_likely_to_be_drawn() {
+    let user = user(5, 40);
+    let rules = TaskRules { min_ratings: 3, max_ratings: 10, query: 2 };
+    let (mut drawn, draws) = ([0; 40], 8000);
+    for draw in 0..draws {
+        for rated in union(&tasks(slice::from_ref(&user), &rules, 1, draw)[0]) {
+            drawn[rated.item as usize / 3] += 1;
+        }
+    }
+    // Five standard deviations of a binomial count.
+    let (mean, share) = (draws as f64 / 4.0, 0.25_f64);
+    let most = 5.0 * (mean * (1.0 - share)).sqrt();
+    assert!(drawn.iter().all(|&count| (f64::from(count) - mean).abs() < most), "{drawn:?}");
 }
 
 #[test]

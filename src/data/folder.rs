@@ -1,15 +1,15 @@
 //! A data folder as a whole.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use super::faults::{BadRows, Faults, LeftOut};
 use super::feedback::Feedback;
 use super::ratings::{Log, Rating, read_log};
 use super::rows::{Open, read_text, whole_file};
 use super::settings::{LogKind, Newcomers, Settings, SplitSettings, TableSettings, TaskRules};
+use super::source;
 use super::split::new_rows;
-use super::table::Table;
+use super::table::{Table, TableRead};
 use crate::model::schema::Entity;
 use crate::{Error, Result};
 
@@ -46,9 +46,9 @@ pub struct Dataset {
 }
 
 /// How much was read, and how much was left out.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoadReport {
-    /// Rows of the file of ratings or interactions.
+    /// Rows of the file of ratings or interactions, without those that were left out.
     pub rows_read: usize,
     /// Rows with the same user and item as another row. A later rating replaces an earlier
     /// one; strengths of interactions add up.
@@ -56,55 +56,80 @@ pub struct LoadReport {
     /// The value of all ratings, if they have only one. They are then treated as
     /// positive-only interactions, and [`Rating::value`] is 1.
     pub alike: Option<f32>,
+    /// Broken rows that were left out, of all files, by file and reason.
+    pub bad_rows: Vec<BadRows>,
+    /// Ratings or interactions that were left out because the row of their user or item was.
+    pub orphans: usize,
+}
+
+/// How a data folder is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// How many broken rows may be left out, of all files together; `None` for as many as
+    /// `dataset.toml` allows, by default none.
+    pub skip_bad_rows: Option<usize>,
 }
 
 impl Dataset {
     /// Reads a data folder: its `dataset.toml` and all files named there.
     ///
     /// White space around a cell, a byte order mark and the kind of line ending do not
-    /// matter. An empty cell of a field is a missing value.
+    /// matter. An empty cell of a field is a missing value. Files may be compressed by gzip or
+    /// Zstandard.
     ///
     /// # Errors
     /// [`Error::Io`] for a file that cannot be read. [`Error::Data`] for one
     /// that breaks the format, with the line, column and value: keys unknown to
     /// `dataset.toml`, columns that are not there, rows of the wrong length, ids
     /// that are empty, repeated or unknown, numbers that are not finite, strengths
-    /// that are not above 0, and a `liked` that is not within the ratings.
+    /// that are not above 0, and a `liked` that is not within the ratings. Of broken rows it
+    /// has the number of each kind.
     pub fn open(folder: &Path) -> Result<Self> {
-        Self::read(folder, &|path| {
-            let file = File::open(path).map_err(Error::io("read", path))?;
-            Ok(Box::new(file) as Box<dyn Read>)
-        })
+        Self::open_with(folder, &OpenOptions::default())
+    }
+
+    /// Reads a data folder as [`Dataset::open`] does, with options.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`], and not for as many broken rows as may be left out.
+    pub fn open_with(folder: &Path, options: &OpenOptions) -> Result<Self> {
+        Self::read(folder, options, &source::open)
     }
 
     /// Reads a data folder from files that `open` provides.
-    pub(super) fn read(folder: &Path, open: Open<'_>) -> Result<Self> {
+    pub(super) fn read(folder: &Path, options: &OpenOptions, open: Open<'_>) -> Result<Self> {
         let settings_path = folder.join("dataset.toml");
         let settings = Settings::parse(&settings_path, &read_text(open, &settings_path)?)?;
-        let read_table = |table: &Option<TableSettings>, newcomers: &Option<Newcomers>| {
-            let Some(table) = table else { return Ok((None, Vec::new())) };
+        let mut faults = Faults::default();
+        let mut read_table = |table: &Option<TableSettings>, newcomers: &Option<Newcomers>| {
+            let Some(table) = table else { return Ok((None, LeftOut::new(), Vec::new())) };
             let numbers = match newcomers {
-                Some(Newcomers::From { column, .. }) => Some(column.as_str()),
+                Some(Newcomers::From { column, .. }) => Some(column),
                 _ => None,
             };
-            let path = folder.join(&table.file);
-            let separator = &settings.format.separator.0;
-            let (table, numbers) = Table::read(open, path, table, separator, numbers)?;
-            Ok::<_, Error>((Some(table), numbers))
+            let (path, format) = (folder.join(&table.file), settings.format_of_table(table));
+            let read = Table::read(open, path, table, format, numbers, &mut faults)?;
+            let TableRead { table, numbers, left_out } = read;
+            Ok::<_, Error>((Some(table), left_out, numbers))
         };
         let SplitSettings { new_users, new_items } = &settings.split;
-        let (users, user_numbers) = read_table(&settings.users, new_users)?;
-        let (items, item_numbers) = read_table(&settings.items, new_items)?;
-        let path = folder.join(&settings.log.file);
+        let (users, users_out, user_numbers) = read_table(&settings.users, new_users)?;
+        let (items, items_out, item_numbers) = read_table(&settings.items, new_items)?;
+        let (path, format) = (folder.join(&settings.log.file), settings.format_of_log());
+        let known = [(users, users_out.clone()), (items, items_out.clone())];
         let Log { users, items, mut ratings, rows } =
-            read_log(open, path, &settings.log, users, items)?;
-        let new_users =
-            new_rows(open, folder, Entity::User, new_users.as_ref(), &users, &user_numbers)?;
-        let new_items =
-            new_rows(open, folder, Entity::Item, new_items.as_ref(), &items, &item_numbers)?;
+            read_log(open, path, &settings.log, format, known, &mut faults)?;
+        let mut new_of = |entity, rule: &Option<_>, table, numbers: &[_], left_out| {
+            let rule = rule.as_ref();
+            new_rows(open, folder, entity, rule, table, numbers, left_out, &mut faults)
+        };
+        let new_users = new_of(Entity::User, new_users, &users, &user_numbers, &users_out)?;
+        let new_items = new_of(Entity::Item, new_items, &items, &item_numbers, &items_out)?;
+        let allowed = options.skip_bad_rows.or(settings.format.skip_bad_rows).unwrap_or(0);
+        let (orphans, duplicates) = (faults.orphans, rows - ratings.len());
+        let bad_rows = faults.within(allowed)?;
 
-        let mut report =
-            LoadReport { rows_read: rows, duplicates: rows - ratings.len(), alike: None };
+        let mut report = LoadReport { rows_read: rows, duplicates, alike: None, bad_rows, orphans };
         let feedback = match settings.log.kind {
             LogKind::Interactions => Feedback::PositiveOnly,
             LogKind::Ratings { liked } => {
@@ -139,8 +164,14 @@ impl Dataset {
     /// Notes on the interactions, one sentence each, for people: how they were understood,
     /// and what was left out.
     pub fn notes(&self) -> Vec<String> {
-        let LoadReport { duplicates, alike, .. } = self.report;
-        let mut notes = Vec::new();
+        let &LoadReport { duplicates, alike, ref bad_rows, orphans, .. } = &self.report;
+        let mut notes: Vec<String> = bad_rows.iter().map(BadRows::note).collect();
+        if orphans > 0 {
+            notes.push(format!(
+                "{orphans} {} of users or items whose rows were left out were left out too",
+                self.feedback.noun()
+            ));
+        }
         match (self.feedback, alike) {
             (Feedback::Ratings { liked }, _) => {
                 notes.push(format!("a rating of {liked} or more counts as liked"));
@@ -159,6 +190,39 @@ impl Dataset {
             )),
             _ => notes
                 .push(format!("{duplicates} ratings were replaced by later ones of the same item")),
+        }
+        if matches!(self.feedback, Feedback::Ratings { .. }) {
+            notes.extend(self.notes_on_tasks());
+        }
+        notes
+    }
+
+    /// Which users have fewer or more ratings of existing items than make a task.
+    fn notes_on_tasks(&self) -> Vec<String> {
+        let TaskRules { min_ratings, max_ratings, query } = self.rules;
+        let mut counts = vec![0_usize; self.users.len()];
+        for rating in &self.ratings {
+            let is_new = self.new_items.get(rating.item as usize).copied().unwrap_or(false);
+            if let Some(count) = counts.get_mut(rating.user as usize).filter(|_| !is_new) {
+                *count += 1;
+            }
+        }
+        let all = counts.len();
+        let light = counts.iter().filter(|&&count| count < min_ratings).count();
+        let heavy = counts.iter().filter(|&&count| count > max_ratings).count();
+        let mut notes = Vec::new();
+        if light > 0 {
+            notes.push(format!(
+                "{light} of {all} users have fewer than {min_ratings} ratings of existing items, \
+                 too few to predict {query} of them (see [tasks]): training learns about items \
+                 from such users too"
+            ));
+        }
+        if heavy > 0 {
+            notes.push(format!(
+                "{heavy} of {all} users have more than {max_ratings} ratings of existing items: \
+                 of theirs, {max_ratings} drawn at random make a task (see [tasks])"
+            ));
         }
         notes
     }

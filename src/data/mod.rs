@@ -2,26 +2,32 @@
 //!
 //! A data folder is a `dataset.toml` beside the CSV files that it names: ratings or
 //! positive-only interactions and, optionally, descriptions of users and items.
-//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`import_movielens`] makes one
-//! from MovieLens' own files, and [`World`] generates one.
+//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`import_movielens`] and
+//! others make one from files in other formats, and [`World`] generates one.
 
+mod delimiter;
 mod encoding;
+mod faults;
 mod feedback;
 mod folder;
-mod movielens;
+mod format;
+mod import;
 mod ratings;
 mod rows;
 mod settings;
+mod source;
 mod split;
 mod synth;
 mod table;
 mod tasks;
+mod times;
 mod write;
 
 pub use encoding::Encoded;
+pub use faults::BadRows;
 pub use feedback::Feedback;
-pub use folder::{Dataset, LoadReport};
-pub use movielens::{ImportReport, import_movielens};
+pub use folder::{Dataset, LoadReport, OpenOptions};
+pub use import::{ImportReport, import_amazon, import_lastfm, import_movielens};
 pub use ratings::Rating;
 pub use settings::{TableKind, TaskRules};
 pub use synth::{SynthOptions, World};

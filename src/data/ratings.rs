@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::faults::{Fault, Faults, LeftOut, Reason};
+use super::format::{ColumnName, Format};
 use super::rows::{CsvRows, Open, shown, whole_file};
 use super::settings::{LogKind, LogSettings};
 use super::table::Table;
+use super::times::{self, Time};
 use crate::model::schema::Entity;
 use crate::{Error, Result};
 
@@ -31,8 +34,11 @@ pub(super) struct Log {
     pub rows: usize,
 }
 
+/// The table of users or items, if there is one, and the ids of its broken rows.
+pub(super) type Known = (Option<Table>, LeftOut);
+
 /// Reads ratings or interactions of `users` and `items`, or of all that occur if there is no
-/// such table.
+/// such table, without broken rows and those of users or items that are left out.
 ///
 /// If a user rated an item more than once, the latest rating counts; at the same time, or
 /// without times, the last in the file. Strengths of interactions add up; without strengths,
@@ -41,55 +47,49 @@ pub(super) fn read_log(
     open: Open<'_>,
     path: PathBuf,
     settings: &LogSettings,
-    users: Option<Table>,
-    items: Option<Table>,
+    format: Format,
+    [users, items]: [Known; 2],
+    faults: &mut Faults,
 ) -> Result<Log> {
-    let mut rows = CsvRows::open(open, path.clone())?;
-    let column = |name: &Option<String>| name.as_deref().map(|name| rows.column(name)).transpose();
-    let user_column = rows.column(&settings.user)?;
-    let item_column = rows.column(&settings.item)?;
-    let value_column = column(&settings.value)?;
-    let time_column = column(&settings.time)?;
-
-    let (mut users, mut items) = (Ids::new(Entity::User, users), Ids::new(Entity::Item, items));
-    let missing = |rows: &CsvRows<'_>, column, expected| {
-        let problem = format!("\"\" is empty; a finite number {expected} is expected");
-        rows.error(Some(column), problem)
+    let mut rows = CsvRows::open(open, path.clone(), format)?;
+    let columns = Columns {
+        user: rows.column(&settings.user)?,
+        item: rows.column(&settings.item)?,
+        value: optional(&rows, &settings.value)?,
+        time: optional(&rows, &settings.time)?,
+        kind: settings.kind,
     };
+    let (mut users, mut items) = (Ids::new(Entity::User, users), Ids::new(Entity::Item, items));
     let mut ratings = Vec::new();
-    let mut times: Vec<f64> = Vec::new();
-    while rows.next()? {
-        let user = users.row(&rows, user_column)?;
-        let item = items.row(&rows, item_column)?;
-        let value = match (value_column, settings.kind) {
-            (None, _) => 1.0,
-            (Some(column), LogKind::Ratings { .. }) => {
-                rows.number(column)?.ok_or_else(|| missing(&rows, column, "such as 3.5"))?
+    let mut times: Vec<Time> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let read = row.and_then(|()| {
+            let (value, time) = columns.value_and_time(&rows)?;
+            // Both are looked up before either is numbered.
+            let found = (users.find(&rows, columns.user)?, items.find(&rows, columns.item)?);
+            Ok((found, value, time))
+        });
+        match read {
+            Ok(((Found::Row(user), Found::Row(item)), value, time)) => {
+                let (user, item) = (users.number(user)?, items.number(item)?);
+                ratings.push(Rating { user, item, value });
+                times.extend(time);
             }
-            (Some(column), LogKind::Interactions) => {
-                let strength: f32 =
-                    rows.number(column)?.ok_or_else(|| missing(&rows, column, "above 0"))?;
-                if strength <= 0.0 {
-                    let problem = format!(
-                        "\"{}\" is not a strength above 0; leave out items that were not chosen",
-                        shown(rows.cell(column))
-                    );
-                    return Err(rows.error(Some(column), problem));
-                }
-                strength
-            }
-        };
-        if let Some(column) = time_column {
-            times.push(rows.number(column)?.ok_or_else(|| missing(&rows, column, "such as 3.5"))?);
+            Ok(_) => faults.orphans += 1,
+            Err(fault) => faults.add(&rows, fault),
         }
-        ratings.push(Rating { user, item, value });
     }
     if ratings.is_empty() {
+        if faults.count() > 0 {
+            return Err(std::mem::take(faults).error(0));
+        }
         return Err(rows.whole(match settings.kind {
             LogKind::Ratings { .. } => "has a header but no rating; at least one is expected",
             LogKind::Interactions => "has a header but no interaction; at least one is expected",
         }));
     }
+    let value_column = columns.value;
+    let times = times::seconds(&times);
     let count = ratings.len();
     let (users, user_rows) = users.finish();
     let (items, item_rows) = items.finish();
@@ -161,51 +161,122 @@ fn check_finite(path: &Path, ratings: &[Rating], users: &Table, items: &Table) -
     Err(whole_file(path, problem))
 }
 
+fn optional(rows: &CsvRows<'_>, name: &Option<ColumnName>) -> Result<Option<usize>> {
+    name.as_ref().map(|name| rows.column(name)).transpose()
+}
+
+/// The places of the columns.
+struct Columns {
+    user: usize,
+    item: usize,
+    value: Option<usize>,
+    time: Option<usize>,
+    kind: LogKind,
+}
+
+impl Columns {
+    fn value_and_time(&self, rows: &CsvRows<'_>) -> Result<(f32, Option<Time>), Fault> {
+        let value = match (self.value, self.kind) {
+            (None, _) => 1.0,
+            (Some(column), LogKind::Ratings { .. }) => rows.value(column, "such as 3.5")?,
+            (Some(column), LogKind::Interactions) => {
+                let strength = rows.value(column, "above 0")?;
+                if strength <= 0.0 {
+                    let problem = format!(
+                        "\"{}\" is not a strength above 0; leave out items that were not chosen",
+                        shown(rows.cell(column))
+                    );
+                    let reason = Reason::Strength;
+                    return Err(Fault { reason, column: Some(column), problem });
+                }
+                strength
+            }
+        };
+        Ok((value, self.time.map(|column| rows.time(column)).transpose()?))
+    }
+}
+
 /// The entity whose ids a column holds.
 enum Ids {
     /// The rows of a table.
-    Listed(Entity, Table),
+    Listed { entity: Entity, table: Table, left_out: LeftOut },
     /// Numbered in the order of their first occurrence.
     Found(HashMap<Box<str>, u32>),
 }
 
+/// What a cell's id stands for.
+enum Found<'a> {
+    Row(Id<'a>),
+    /// A row of the table that is left out because it is broken.
+    LeftOut,
+}
+
+/// An id that has a number, or is to get one.
+enum Id<'a> {
+    Known(u32),
+    New(&'a str),
+}
+
 impl Ids {
-    fn new(entity: Entity, table: Option<Table>) -> Self {
+    fn new(entity: Entity, (table, left_out): Known) -> Self {
         match table {
-            Some(table) => Self::Listed(entity, table),
+            Some(table) => Self::Listed { entity, table, left_out },
             None => Self::Found(HashMap::new()),
         }
     }
 
-    /// The number of a cell's id.
-    fn row(&mut self, rows: &CsvRows<'_>, column: usize) -> Result<u32> {
+    /// What a cell's id stands for.
+    fn find<'a>(&self, rows: &'a CsvRows<'_>, column: usize) -> Result<Found<'a>, Fault> {
         match self {
-            Self::Listed(entity, table) => {
+            Self::Listed { entity, table, left_out } => {
                 let id = rows.cell(column);
-                table.find_bytes(id).ok_or_else(|| {
-                    let problem = format!("\"{}\" is not an id of the {entity}s file", shown(id));
-                    rows.error(Some(column), problem)
-                })
+                match table.find_bytes(id) {
+                    Some(row) => Ok(Found::Row(Id::Known(row))),
+                    None if left_out.contains(id) => Ok(Found::LeftOut),
+                    None => {
+                        let reason = match entity {
+                            Entity::User => Reason::UnknownUser,
+                            Entity::Item => Reason::UnknownItem,
+                        };
+                        let problem =
+                            format!("\"{}\" is not an id of the {entity}s file", shown(id));
+                        Err(Fault { reason, column: Some(column), problem })
+                    }
+                }
             }
             Self::Found(numbers) => {
                 let id = rows.text(column)?;
                 if id.is_empty() {
-                    return Err(rows.error(Some(column), "\"\" is empty; an id is expected"));
+                    let problem = "\"\" is empty; an id is expected".into();
+                    let reason = Reason::EmptyId;
+                    return Err(Fault { reason, column: Some(column), problem });
                 }
-                if let Some(&number) = numbers.get(id) {
-                    return Ok(number);
-                }
-                let number = u32::try_from(numbers.len()).map_err(|_| too_many(rows, column))?;
+                let known = numbers.get(id).copied();
+                Ok(Found::Row(known.map_or(Id::New(id), Id::Known)))
+            }
+        }
+    }
+
+    /// The number of an id.
+    fn number(&mut self, id: Id<'_>) -> Result<u32> {
+        match (id, self) {
+            (Id::Known(number), _) => Ok(number),
+            (Id::New(id), Self::Found(numbers)) => {
+                let number = u32::try_from(numbers.len()).map_err(|_| {
+                    Error::argument("ids", "there are more than 4294967295, the most possible")
+                })?;
                 numbers.insert(id.into(), number);
                 Ok(number)
             }
+            // Rows of a table are all known.
+            (Id::New(_), Self::Listed { .. }) => Err(Error::argument("ids", "one is not listed")),
         }
     }
 
     /// The table, and the row in it for each number that [`Ids::row`] gave, if they differ.
     fn finish(self) -> (Table, Option<Vec<u32>>) {
         match self {
-            Self::Listed(_, table) => (table, None),
+            Self::Listed { table, .. } => (table, None),
             Self::Found(numbers) => {
                 let mut found: Vec<(&str, u32)> =
                     numbers.iter().map(|(id, &number)| (&**id, number)).collect();
@@ -218,8 +289,4 @@ impl Ids {
             }
         }
     }
-}
-
-fn too_many(rows: &CsvRows<'_>, column: usize) -> Error {
-    rows.error(Some(column), "has more than 4294967295 ids, the largest possible number")
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::format::{ColumnName, Format, FormatSettings};
 use super::rows::{shown, whole_file};
 use crate::{Error, Result};
 
@@ -40,10 +41,12 @@ struct Keys {
 #[serde(deny_unknown_fields)]
 pub(super) struct TableSettings {
     pub file: String,
-    pub id: String,
-    pub title: Option<String>,
+    pub id: ColumnName,
+    pub title: Option<ColumnName>,
     #[serde(default)]
     pub fields: FieldList,
+    #[serde(default)]
+    format: FormatSettings,
 }
 
 /// The fields of one table, each name once.
@@ -57,6 +60,15 @@ pub(super) struct FieldSettings {
     pub name: String,
     #[serde(default)]
     pub kind: TableKind,
+    /// The column, if it is not the one with the field's name.
+    column: Option<ColumnName>,
+}
+
+impl FieldSettings {
+    /// The column of the field.
+    pub fn column(&self) -> ColumnName {
+        self.column.clone().unwrap_or_else(|| ColumnName::Name(self.name.clone()))
+    }
 }
 
 /// The kind of a column's cells.
@@ -88,11 +100,12 @@ impl TableKind {
 pub(super) struct LogSettings {
     pub kind: LogKind,
     pub file: String,
-    pub user: String,
-    pub item: String,
+    pub user: ColumnName,
+    pub item: ColumnName,
     /// Always present for ratings.
-    pub value: Option<String>,
-    pub time: Option<String>,
+    pub value: Option<ColumnName>,
+    pub time: Option<ColumnName>,
+    format: FormatSettings,
 }
 
 /// Which of the two it is.
@@ -117,10 +130,12 @@ struct InteractionLog(LogSettings);
 #[serde(deny_unknown_fields)]
 struct RatingKeys {
     file: String,
-    user: String,
-    item: String,
-    value: Option<String>,
-    time: Option<String>,
+    user: ColumnName,
+    item: ColumnName,
+    value: Option<ColumnName>,
+    time: Option<ColumnName>,
+    #[serde(default)]
+    format: FormatSettings,
     liked: Option<f32>,
 }
 
@@ -128,29 +143,13 @@ struct RatingKeys {
 #[serde(deny_unknown_fields)]
 struct InteractionKeys {
     file: String,
-    user: String,
-    item: String,
-    value: Option<String>,
-    time: Option<String>,
+    user: ColumnName,
+    item: ColumnName,
+    value: Option<ColumnName>,
+    time: Option<ColumnName>,
+    #[serde(default)]
+    format: FormatSettings,
 }
-
-/// `[format]`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FormatSettings {
-    pub separator: Separator,
-}
-
-impl Default for FormatSettings {
-    fn default() -> Self {
-        Self { separator: Separator("|".into()) }
-    }
-}
-
-/// The separator of values in a multi-valued cell; never empty.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct Separator(pub String);
 
 /// `[split]`.
 #[derive(Debug, Default, Deserialize)]
@@ -167,7 +166,7 @@ pub(super) enum Newcomers {
     /// Those whose ids the file lists.
     Listed { file: String },
     /// Those with at least this number in the column.
-    From { column: String, from: f64 },
+    From { column: ColumnName, from: f64 },
     /// A random share of all, drawn by seed.
     Fraction { fraction: f64, seed: u64 },
 }
@@ -176,7 +175,7 @@ pub(super) enum Newcomers {
 #[serde(deny_unknown_fields)]
 struct NewcomerKeys {
     file: Option<String>,
-    column: Option<String>,
+    column: Option<ColumnName>,
     from: Option<f64>,
     fraction: Option<f64>,
     seed: Option<u64>,
@@ -188,7 +187,8 @@ struct NewcomerKeys {
 pub struct TaskRules {
     /// The fewest ratings of a task; more than `query`.
     pub min_ratings: usize,
-    /// The most ratings of a task; at least `min_ratings`.
+    /// The most ratings of a task; at least `min_ratings`. Of a user with more, so many are
+    /// drawn.
     pub max_ratings: usize,
     /// Ratings in the query set, at least one; the rest is the support set.
     pub query: usize,
@@ -198,6 +198,25 @@ impl Default for TaskRules {
     /// The paper's: 13 to 100 ratings, 10 of them to predict.
     fn default() -> Self {
         Self { min_ratings: 13, max_ratings: 100, query: 10 }
+    }
+}
+
+impl TaskRules {
+    /// Rules under which at least half of the users make a task, or a thousand of them; the
+    /// paper's rules if those do. `counts` are the numbers of users' ratings.
+    pub(super) fn fitting(counts: impl Iterator<Item = usize>) -> Self {
+        const ENOUGH: usize = 1000;
+        let counts: Vec<usize> = counts.filter(|&count| count > 0).collect();
+        let rules = |(min_ratings, query)| Self { min_ratings, max_ratings: 100, query };
+        let fits = |rules: &Self| {
+            let tasks = counts.iter().filter(|&&count| count >= rules.min_ratings).count();
+            tasks > 0 && tasks >= counts.len().div_ceil(2).min(ENOUGH)
+        };
+        [(13, 10), (8, 5), (5, 3), (3, 1)]
+            .map(rules)
+            .into_iter()
+            .find(fits)
+            .unwrap_or(rules((2, 1)))
     }
 }
 
@@ -213,19 +232,20 @@ impl TryFrom<RatingKeys> for RatingLog {
     type Error = &'static str;
 
     fn try_from(keys: RatingKeys) -> Result<Self, &'static str> {
-        let RatingKeys { file, user, item, value, time, liked } = keys;
+        let RatingKeys { file, user, item, value, time, format, liked } = keys;
         if value.is_none() {
             return Err("[ratings] has no value; the column of the ratings is expected, or \
                         [interactions] where it is only known what was chosen");
         }
-        Ok(Self(LogSettings { kind: LogKind::Ratings { liked }, file, user, item, value, time }))
+        let kind = LogKind::Ratings { liked };
+        Ok(Self(LogSettings { kind, file, user, item, value, time, format }))
     }
 }
 
 impl From<InteractionKeys> for InteractionLog {
     fn from(keys: InteractionKeys) -> Self {
-        let InteractionKeys { file, user, item, value, time } = keys;
-        Self(LogSettings { kind: LogKind::Interactions, file, user, item, value, time })
+        let InteractionKeys { file, user, item, value, time, format } = keys;
+        Self(LogSettings { kind: LogKind::Interactions, file, user, item, value, time, format })
     }
 }
 
@@ -245,17 +265,6 @@ impl TryFrom<Vec<FieldSettings>> for FieldList {
             }
         }
         Ok(Self(fields))
-    }
-}
-
-impl TryFrom<String> for Separator {
-    type Error = &'static str;
-
-    fn try_from(separator: String) -> Result<Self, &'static str> {
-        if separator.is_empty() {
-            return Err("separator \"\" is empty; a text such as \"|\" is expected");
-        }
-        Ok(Self(separator))
     }
 }
 
@@ -334,7 +343,7 @@ impl Settings {
                         "{key} names the column \"{}\" of a [{table}] table, but there is no such \
                          table; {{ file = \"…\" }} or {{ fraction = 0 to 1, seed = number }} is \
                          expected without one",
-                        shown(column.as_bytes())
+                        shown(column.to_string().as_bytes())
                     ),
                 ));
             }
@@ -355,6 +364,21 @@ impl Settings {
                 ));
             }
         };
+        let own = [&users, &items].into_iter().flatten().map(|table| &table.format);
+        if own.chain([&log.format]).any(|format| format.skip_bad_rows.is_some()) {
+            let problem = "skip_bad_rows is for all files together: it is expected in [format]";
+            return Err(whole_file(path, problem));
+        }
         Ok(Self { name, users, items, log, format, split, tasks })
+    }
+
+    /// How the file of a table is written.
+    pub fn format_of_table(&self, table: &TableSettings) -> Format {
+        self.format.of_file(&table.file, &table.format)
+    }
+
+    /// How the file of ratings or interactions is written.
+    pub fn format_of_log(&self) -> Format {
+        self.format.of_file(&self.log.file, &self.log.format)
     }
 }

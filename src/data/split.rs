@@ -4,14 +4,15 @@ use std::path::Path;
 
 use rand::seq::index;
 
+use super::faults::{Faults, LeftOut, Reason};
 use super::folder::Dataset;
 use super::ratings::Rating;
 use super::rows::{Open, read_text, shown};
 use super::settings::Newcomers;
 use super::table::Table;
+use crate::Result;
 use crate::model::schema::Entity;
 use crate::random::{Purpose, generator};
-use crate::{Error, Result};
 
 /// For each row of the table, whether it is new.
 ///
@@ -24,6 +25,8 @@ pub(super) fn new_rows(
     rule: Option<&Newcomers>,
     table: &Table,
     numbers: &[Option<f64>],
+    left_out: &LeftOut,
+    faults: &mut Faults,
 ) -> Result<Vec<bool>> {
     let mut new = vec![false; table.len()];
     match rule {
@@ -45,13 +48,17 @@ pub(super) fn new_rows(
                 if id.is_empty() {
                     continue;
                 }
-                let row = table.find(id).ok_or_else(|| Error::Data {
-                    file: path.clone(),
-                    line: Some(line),
-                    column: None,
-                    problem: format!("\"{}\" is not an id of the {entity}s", shown(id.as_bytes())),
-                })?;
-                new[row as usize] = true;
+                if let Some(row) = table.find(id) {
+                    new[row as usize] = true;
+                } else if !left_out.contains(id.as_bytes()) {
+                    let reason = match entity {
+                        Entity::User => Reason::UnknownUser,
+                        Entity::Item => Reason::UnknownItem,
+                    };
+                    let problem =
+                        format!("\"{}\" is not an id of the {entity}s", shown(id.as_bytes()));
+                    faults.add_at(reason, &path, 1, problem, || (Some(line), None));
+                }
             }
         }
     }
@@ -87,7 +94,7 @@ impl Dataset {
             item_numbers,
             rules: self.rules,
             inside: Some(seed),
-            report: self.report,
+            report: self.report.clone(),
         }
     }
 }

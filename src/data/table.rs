@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use super::faults::{Fault, Faults, LeftOut, Reason};
+use super::format::{ColumnName, Format};
 use super::rows::{CsvRows, Open, shown};
 use super::settings::{FieldSettings, TableKind, TableSettings};
 use crate::Result;
@@ -89,56 +91,85 @@ impl Table {
         self.index.get(id).copied()
     }
 
-    /// Reads a table, and beside it the numbers of the column `numbers`, which
-    /// need not be a field.
+    /// Reads a table without its broken rows.
+    ///
+    /// `numbers` is a column to read beside it, which need not be a field.
     pub(super) fn read(
         open: Open<'_>,
         path: PathBuf,
         settings: &TableSettings,
-        separator: &str,
-        numbers: Option<&str>,
-    ) -> Result<(Self, Vec<Option<f64>>)> {
-        let mut rows = CsvRows::open(open, path)?;
+        format: Format,
+        numbers: Option<&ColumnName>,
+        faults: &mut Faults,
+    ) -> Result<TableRead> {
+        let mut rows = CsvRows::open(open, path, format)?;
         let id_column = rows.column(&settings.id)?;
-        let title_column = settings.title.as_deref().map(|name| rows.column(name)).transpose()?;
+        let title_column = settings.title.as_ref().map(|name| rows.column(name)).transpose()?;
         let number_column = numbers.map(|name| rows.column(name)).transpose()?;
         let mut fields = settings
             .fields
             .0
             .iter()
-            .map(|field| FieldReader::new(&rows, field, separator))
+            .map(|field| FieldReader::new(&rows, field))
             .collect::<Result<Vec<_>>>()?;
 
         let mut ids: Vec<String> = Vec::new();
         let mut titles = Vec::new();
         let mut index = HashMap::new();
-        let mut extra = Vec::new();
-        while rows.next()? {
-            let id = rows.text(id_column)?;
-            if id.is_empty() {
-                return Err(rows.error(Some(id_column), "\"\" is empty; an id is expected"));
-            }
+        let mut numbers = Vec::new();
+        let mut left_out = LeftOut::new();
+        let already_broken = faults.count();
+        while let Some(row) = rows.next()? {
+            // All cells are looked at before anything is kept.
+            let read = row.and_then(|()| {
+                let id = rows.text(id_column)?;
+                let fault =
+                    |reason, problem| Err(Fault { reason, column: Some(id_column), problem });
+                if id.is_empty() {
+                    return fault(Reason::EmptyId, "\"\" is empty; an id is expected".into());
+                }
+                if index.contains_key(id.as_bytes()) {
+                    let problem = format!(
+                        "\"{}\" is also the id of an earlier row; each row needs its own",
+                        shown(id.as_bytes())
+                    );
+                    return fault(Reason::RepeatedId, problem);
+                }
+                let title = title_column.map(|column| rows.text(column)).transpose()?;
+                let number = number_column.map(|column| rows.number(column)).transpose()?;
+                fields.iter().try_for_each(|field| field.check_cell(&rows))?;
+                Ok((id, title, number))
+            });
+            let (id, title, number) = match read {
+                Ok(row) => row,
+                Err(fault) => {
+                    let id = rows.cell(id_column);
+                    if !id.is_empty() && !index.contains_key(id) {
+                        left_out.insert(id.into());
+                    }
+                    faults.add(&rows, fault);
+                    continue;
+                }
+            };
             let place = u32::try_from(ids.len())
                 .map_err(|_| rows.whole("has more than 4294967295 rows, the most there can be"))?;
-            if index.insert(Box::from(id.as_bytes()), place).is_some() {
-                let problem = format!(
-                    "\"{}\" is also the id of an earlier row; each row needs its own",
-                    shown(id.as_bytes())
-                );
-                return Err(rows.error(Some(id_column), problem));
-            }
+            index.insert(Box::from(id.as_bytes()), place);
+            // A row that was broken elsewhere may come again, and whole.
+            left_out.remove(id.as_bytes());
             ids.push(id.into());
-            if let Some(column) = title_column {
-                titles.push(rows.text(column)?.to_owned());
+            if let Some(title) = title {
+                let is_missing = rows.format().is_missing(title.as_bytes());
+                titles.push(if is_missing { String::new() } else { title.to_owned() });
             }
-            if let Some(column) = number_column {
-                extra.push(rows.number(column)?);
-            }
+            numbers.extend(number);
             for field in &mut fields {
-                field.read_cell(&rows)?;
+                field.read_cell(&rows);
             }
         }
         if ids.is_empty() {
+            if faults.count() > already_broken {
+                return Err(std::mem::take(faults).error(0));
+            }
             return Err(rows.whole("has a header but no row; at least one is expected"));
         }
         let table = Self {
@@ -147,8 +178,17 @@ impl Table {
             titles: title_column.map(|_| titles.into_iter().collect()),
             fields: fields.into_iter().map(FieldReader::finish).collect(),
         };
-        Ok((table, extra))
+        Ok(TableRead { table, numbers, left_out })
     }
+}
+
+/// A table as it was read.
+pub(super) struct TableRead {
+    pub table: Table,
+    /// Each row's number in the column that was asked for, if one was.
+    pub numbers: Vec<Option<f64>>,
+    /// The ids of its broken rows.
+    pub left_out: LeftOut,
 }
 
 impl TableField {
@@ -175,7 +215,6 @@ impl TableField {
 /// Collects one field's cells, row by row.
 struct FieldReader<'a> {
     settings: &'a FieldSettings,
-    separator: &'a str,
     place: usize,
     column: ColumnBuilder,
     /// Values in the order of their occurrence, and the number of each.
@@ -185,39 +224,45 @@ struct FieldReader<'a> {
 }
 
 impl<'a> FieldReader<'a> {
-    fn new(rows: &CsvRows<'_>, settings: &'a FieldSettings, separator: &'a str) -> Result<Self> {
+    fn new(rows: &CsvRows<'_>, settings: &'a FieldSettings) -> Result<Self> {
         Ok(Self {
             settings,
-            separator,
-            place: rows.column(&settings.name)?,
+            place: rows.column(&settings.column())?,
             column: ColumnBuilder::new(settings.kind == TableKind::Numeric),
             seen: HashMap::new(),
             row: Vec::new(),
         })
     }
 
-    fn read_cell(&mut self, rows: &CsvRows<'_>) -> Result<()> {
+    fn check_cell(&self, rows: &CsvRows<'_>) -> Result<(), Fault> {
         match self.settings.kind {
-            TableKind::Numeric => self.column.end_row(rows.number(self.place)?),
-            TableKind::One => {
-                self.push(rows.text(self.place)?);
-                self.column.end_row(None);
-            }
+            TableKind::Numeric => rows.number::<f32>(self.place).map(|_| ()),
+            TableKind::One | TableKind::Multi => rows.text(self.place).map(|_| ()),
+        }
+    }
+
+    /// Takes the row's cell, which is as [`FieldReader::check_cell`] expects.
+    fn read_cell(&mut self, rows: &CsvRows<'_>) {
+        let mut number = None;
+        let text = rows.text(self.place).unwrap_or_default();
+        let format = rows.format();
+        match self.settings.kind {
+            TableKind::Numeric => number = rows.number(self.place).unwrap_or_default(),
+            _ if format.is_missing(text.as_bytes()) => {}
+            TableKind::One => self.push(text),
             TableKind::Multi => {
                 self.row.clear();
-                for value in rows.text(self.place)?.split(self.separator) {
-                    self.push(value.trim());
+                for value in text.split(&*format.separator).map(str::trim) {
+                    if !format.is_missing(value.as_bytes()) {
+                        self.push(value);
+                    }
                 }
-                self.column.end_row(None);
             }
         }
-        Ok(())
+        self.column.end_row(number);
     }
 
     fn push(&mut self, value: &str) {
-        if value.is_empty() {
-            return;
-        }
         let number = match self.seen.get(value) {
             Some(&number) => number,
             None => {

@@ -127,17 +127,21 @@ impl UserRatings {
     }
 }
 
-/// A task for each user whose number of ratings is within the rules.
+/// A task for each user with enough ratings for the rules.
 ///
-/// Another `draw` splits the same ratings differently. A user's task depends on its own
-/// ratings, the seed and the draw alone.
+/// Of a user with more ratings than the rules allow, as many as they allow make the task, drawn
+/// at random. Another `draw` splits the same ratings differently. A user's task depends on its
+/// own ratings, the seed and the draw alone.
 pub fn tasks(groups: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) -> Vec<Task> {
     groups
         .iter()
-        .filter(|group| (rules.min_ratings..=rules.max_ratings).contains(&group.ratings.len()))
+        .filter(|group| group.ratings.len() >= rules.min_ratings)
         .map(|group| {
             let mut rng = generator(seed, Purpose::Tasks, draw, group.user.into());
-            group.draw(rules.query, &mut rng)
+            let mut task = group.draw(rules.query, &mut rng);
+            // They are in random order.
+            task.support.truncate(rules.max_ratings.saturating_sub(rules.query));
+            task
         })
         .collect()
 }

@@ -17,6 +17,7 @@ use melu::eval::{
 use melu::model::file;
 use melu::train::TrainingRecord;
 
+use crate::folder::Reading;
 use crate::output::{try_output, write_or_keep};
 use crate::terminal::{self, note, print, print_json, print_table};
 
@@ -47,8 +48,9 @@ use crate::terminal::{self, note, print, print_json, print_table};
 /// baseline that can list new items.
 ///
 /// PREDICTED RATINGS, if the data have ratings: in four scenarios, for existing and new users,
-/// and for existing and new items. Each user within the [tasks] rules of dataset.toml is a
-/// task. Their ratings are split at random into `query` ratings to predict and the others, the
+/// and for existing and new items. Each user with at least `min_ratings` ratings there, see
+/// [tasks] in dataset.toml, is a task; of a user with more than `max_ratings`, so many are drawn.
+/// Their ratings are split at random into `query` ratings to predict and the others, the
 /// first of which are given. Each draw splits them anew.
 ///
 /// A predicted rating is a mean, or close to one. `melu, median` is the same model's median,
@@ -83,6 +85,8 @@ pub struct Arguments {
     /// The data folder.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// Measure inside the training part, with new users and new items drawn from it, to choose
     /// settings. The model must be trained there too, with `melu train --inside`.
     #[arg(long)]
@@ -131,7 +135,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         path.as_deref().map_or(Ok(()), |path| try_output(path, option))?;
     }
     let model = terminal::model(&arguments.model)?;
-    let dataset = terminal::open(&arguments.folder, arguments.inside)?;
+    let dataset = arguments.reading.open(&arguments.folder, arguments.inside)?;
+    dataset.notes().iter().for_each(note);
     if arguments.predictions.is_some() && dataset.feedback == Feedback::PositiveOnly {
         bail!("--predictions writes predicted ratings, and these data have no ratings");
     }

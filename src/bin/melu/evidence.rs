@@ -11,6 +11,7 @@ use melu::train::rank_evidence;
 use melu::{Catalog, Model, greedy_evidence};
 use serde_json::json;
 
+use crate::folder::Reading;
 use crate::output::{try_output, write_or_keep};
 use crate::person::count;
 use crate::terminal::{self, note, print_json, print_table};
@@ -35,6 +36,8 @@ pub struct Arguments {
     /// Recompute the paper's candidates from this data folder's training ratings.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// The seed for splitting the folder's tasks.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
     seed: u64,
@@ -74,7 +77,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (catalog, evidence) = match &arguments.data {
         None => stored(&model)?,
         Some(folder) => {
-            let dataset = terminal::open(folder, false)?;
+            let dataset = arguments.reading.open(folder, false)?;
+            dataset.notes().iter().for_each(note);
             let catalog = catalog(&model, &dataset)?;
             let evidence = rank_evidence(&catalog, &dataset, arguments.seed, arguments.threads)?;
             if let Some(output) = &arguments.output {

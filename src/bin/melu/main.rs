@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod eval;
 mod evidence;
+mod folder;
 mod import;
 mod inspect;
 mod output;

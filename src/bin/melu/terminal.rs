@@ -12,10 +12,6 @@ use melu::data::Dataset;
 use melu::{Model, printable};
 use serde::Serialize;
 
-/// The seed of every split inside a training part: there is only one split, so that training
-/// and evaluation agree.
-const INSIDE: u64 = 0;
-
 /// A model; if it is something else, the message says what.
 pub fn model(path: &Path) -> Result<Model> {
     if path.join("dataset.toml").is_file() {
@@ -60,18 +56,6 @@ fn looks_like(path: &Path) -> Option<&'static str> {
         _ if [',', ';', '\t', '|'].iter().any(|c| first.matches(*c).count() > 1) => Some("a table"),
         _ => Some("a text file"),
     }
-}
-
-/// A data folder, or the split inside its training part.
-pub fn open(folder: &Path, inside: bool) -> Result<Dataset> {
-    if folder.is_file() {
-        bail!(
-            "{} is a file; a data folder is expected, which holds a dataset.toml",
-            folder.display()
-        );
-    }
-    let dataset = Dataset::open(folder)?;
-    Ok(if inside { dataset.inside(INSIDE) } else { dataset })
 }
 
 /// The name of the data.

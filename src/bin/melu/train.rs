@@ -16,6 +16,7 @@ use melu::train::choice::Stage;
 use melu::train::{DerivativeOrder, Outcome, Progress, Solver, TrainOptions, Trainer};
 use serde_json::json;
 
+use crate::folder::Reading;
 use crate::output::{remove_if_there, try_output, write_or_keep};
 use crate::terminal::{self, duration, is_broken_pipe, note, print_json};
 
@@ -35,6 +36,8 @@ pub struct Arguments {
     /// The data folder: a dataset.toml and its CSV files.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// The weight file to write.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
@@ -160,7 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     }
     let begin = Instant::now();
-    let dataset = terminal::open(&arguments.folder, arguments.inside)?;
+    let dataset = arguments.reading.open(&arguments.folder, arguments.inside)?;
     note(format_args!(
         "{}: {} users, {} items, {} {}, read in {}",
         terminal::name(&dataset),

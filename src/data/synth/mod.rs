@@ -15,7 +15,7 @@ use self::items::{Item, ItemPopularity};
 use self::stars::{expected_rating, rating};
 use self::tastes::Tastes;
 use self::words::{AGES, COUNTRIES, GENRES, OCCUPATIONS, REGIONS, STUDIOS};
-use super::folder::Dataset;
+use super::folder::{Dataset, OpenOptions};
 use super::write::{CsvWriter, NewFolder};
 use crate::random::{Purpose, generator};
 use crate::{Error, Result};
@@ -178,7 +178,7 @@ impl World {
     /// # Errors
     /// No known ones.
     pub fn dataset(&self) -> Result<Dataset> {
-        Dataset::read(Path::new(""), &|path| {
+        Dataset::read(Path::new(""), &OpenOptions::default(), &|path| {
             let table = self.files().into_iter().find(|table| path == Path::new(table.file()));
             let bytes = match table {
                 Some(table) => {
