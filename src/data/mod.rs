@@ -2,8 +2,9 @@
 //!
 //! A data folder is a `dataset.toml` beside the CSV files that it names: ratings or
 //! positive-only interactions and, optionally, descriptions of users and items.
-//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`import_movielens`] and
-//! others make one from files in other formats, and [`World`] generates one.
+//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`init_folder`] guesses the
+//! `dataset.toml` of CSV files, [`import_movielens`] and others make one from files in other
+//! formats, and [`World`] generates one.
 
 mod delimiter;
 mod encoding;
@@ -12,6 +13,7 @@ mod feedback;
 mod folder;
 mod format;
 mod import;
+mod init;
 mod ratings;
 mod rows;
 mod settings;
@@ -28,6 +30,7 @@ pub use faults::BadRows;
 pub use feedback::Feedback;
 pub use folder::{Dataset, LoadReport, OpenOptions};
 pub use import::{ImportReport, import_amazon, import_lastfm, import_movielens};
+pub use init::{InitReport, init_folder};
 pub use ratings::Rating;
 pub use settings::{TableKind, TaskRules};
 pub use synth::{SynthOptions, World};

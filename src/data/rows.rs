@@ -63,6 +63,11 @@ impl<'a> CsvRows<'a> {
         &self.format
     }
 
+    /// A column's name as it is written.
+    pub fn header_cell(&self, column: usize) -> String {
+        self.header.get(column).cloned().unwrap_or_default()
+    }
+
     /// How many columns there are.
     pub fn width(&self) -> usize {
         self.header.len()

@@ -7,6 +7,7 @@ mod eval;
 mod evidence;
 mod folder;
 mod import;
+mod init;
 mod inspect;
 mod output;
 mod person;
@@ -40,6 +41,7 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Init(init::Arguments),
     Import(import::Arguments),
     Synth(synth::Arguments),
     Train(train::Arguments),
@@ -56,6 +58,7 @@ impl Command {
     fn run(&self) -> Result<()> {
         match self {
             Self::Demo(arguments) => demo::run(arguments),
+            Self::Init(arguments) => init::run(arguments),
             Self::Import(arguments) => import::run(arguments),
             Self::Synth(arguments) => synth::run(arguments),
             Self::Train(arguments) => train::run(arguments),

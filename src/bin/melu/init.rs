@@ -1,0 +1,30 @@
+//! `melu init`: a dataset.toml for CSV files.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use melu::data::init_folder;
+
+use crate::terminal::{note, print};
+
+/// Look at the CSV files in a folder and write a dataset.toml with guesses.
+///
+/// It guesses which file is the log of ratings or interactions, which files describe users and
+/// items, how they are written, and what their columns are. Comments in it say what was left
+/// out and why.
+#[derive(Args)]
+pub struct Arguments {
+    /// The folder with the CSV files, which may be compressed.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Write over a dataset.toml.
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let report = init_folder(&arguments.folder, arguments.force)?;
+    report.notes.iter().for_each(note);
+    print(format_args!("{} was written", arguments.folder.join("dataset.toml").display()))
+}
