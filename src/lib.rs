@@ -33,7 +33,7 @@
 //! use melu::data::{SynthOptions, World};
 //! use melu::model::schema::Value;
 //! use melu::train::{TrainOptions, Trainer};
-//! use melu::{Model, RecommendOptions, Scratch, User};
+//! use melu::{Model, QuestionOptions, Questions, RecommendOptions, Scratch, User};
 //!
 //! // People and films that do not exist; `Dataset::open` reads real ones.
 //! let options =
@@ -50,8 +50,12 @@
 //! let mut user = User::new(&catalog, &[("age", Value::Name("25-34"))])?;
 //! // What calls compute in: one for each thread serves any number of users.
 //! let mut scratch = Scratch::new(&catalog)?;
-//! let questions = &model.evidence().expect("and evidence candidates").items[..3];
-//! user.adapt(questions, &[4.5, 2.0, 3.5], &mut scratch)?;
+//! // Which item to ask about next depends on the answers so far.
+//! let mut questions = Questions::new(&catalog)?;
+//! for answer in [4.5, 2.0, 3.5] {
+//!     let question = user.next_question(&mut questions, QuestionOptions::default())?;
+//!     user.rate(question.expect("there are more items").item, answer, &mut scratch)?;
+//! }
 //!
 //! let mut best = Vec::new();
 //! user.recommend(5, &RecommendOptions::default(), &mut best, &mut scratch)?;
@@ -59,7 +63,7 @@
 //! for found in &best {
 //!     println!("{:?}: {} stars", catalog.title(found.item), found.rating);
 //! }
-//! assert!(best.iter().all(|found| !questions.contains(&found.item)));
+//! assert!(best.iter().all(|found| !user.rated().contains(&found.item)));
 //! # Ok::<(), melu::Error>(())
 //! ```
 

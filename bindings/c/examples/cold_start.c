@@ -1,8 +1,8 @@
 /*
  * Recommendations for somebody new, from the command line:
  *
- *     cold_start MODEL                          what to ask
- *     cold_start MODEL region=e one:4.5 two:2   and what to recommend then
+ *     cold_start MODEL                          what to ask, and what to recommend
+ *     cold_start MODEL region=e one:4.5 two:2   the same after answers
  */
 #include <melu.h>
 #include <stdio.h>
@@ -57,15 +57,18 @@ int main(int argc, char **argv) {
   melu_user_new(catalog, profile, values, &user, NULL, &error);
   check(&error);
 
-  if (rated == 0) {
-    melu_evidence questions[BEST];
-    melu_model_evidence(model, questions, BEST, &count, &error);
-    check(&error);
-    printf("ask about:\n");
-    for (size_t i = 0; i < count; i++) print(catalog, questions[i].item, questions[i].score);
-  }
   melu_user_adapt(user, items, ratings, rated, &error);
   check(&error);
+  /* What to ask next depends on the answers so far. */
+  melu_questions *questions;
+  melu_questions_new(catalog, &questions, &error);
+  check(&error);
+  melu_question question;
+  if (melu_user_next_question(user, questions, NULL, &question, &error) == MELU_STATUS_OK) {
+    printf("ask about:\n");
+    print(catalog, question.item, question.known);
+  }
+  melu_questions_free(questions);
   melu_recommendation best[BEST];
   melu_user_recommend(user, NULL, best, BEST, &count, &error);
   check(&error);

@@ -50,18 +50,17 @@ int main(void) {
   melu_user_new(catalog, NULL, 0, &user, NULL, &error);
   check(&error);
 
-  melu_evidence questions[QUESTIONS];
-  size_t count;
-  melu_model_evidence(model, questions, QUESTIONS, &count, &error);
+  melu_questions *questions;
+  melu_questions_new(catalog, &questions, &error);
   check(&error);
-  uint32_t items[QUESTIONS];
-  float ratings[QUESTIONS];
-  for (size_t i = 0; i < count; i++) {
-    items[i] = questions[i].item;
-    ratings[i] = 4.0f; /* what the user taps */
+  for (int asked = 0; asked < QUESTIONS; asked++) {
+    melu_question question;
+    melu_user_next_question(user, questions, NULL, &question, &error);
+    check(&error);
+    melu_user_rate(user, question.item, 4.0f, &error); /* what the user taps */
+    check(&error);
   }
-  melu_user_adapt(user, items, ratings, count, &error);
-  check(&error);
+  melu_questions_free(questions);
 
   size_t saved_len;
   uint8_t *saved = save(user, &saved_len);
@@ -73,6 +72,7 @@ int main(void) {
   printf("back again, %s\n", report.adapted_anew ? "adapted anew" : "as before");
 
   melu_recommendation best[BEST];
+  size_t count;
   melu_user_recommend(user, NULL, best, BEST, &count, &error);
   check(&error);
   for (size_t i = 0; i < count; i++) {
