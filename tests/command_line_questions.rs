@@ -120,7 +120,7 @@ fn evidence_is_greedy_where_that_is_asked_for() {
     let printed = succeeds(folder, "evidence model.melu -k 7 --evidence greedy");
     assert!(list.iter().all(|question| printed.contains(catalog.id(question.item).unwrap())));
 
-    let paper = json_of(folder, "evidence model.melu -k 7");
+    let paper = json_of(folder, "evidence model.melu -k 7 --evidence paper");
     assert!(paper["items"][0]["gradient_norm"].is_number());
     let all = json_of(folder, "evidence model.melu -k 100000 --evidence greedy");
     assert!(all["items"].as_array().unwrap().len() <= catalog.len());

@@ -16,10 +16,13 @@ use crate::output::{try_output, write_or_keep};
 use crate::person::count;
 use crate::terminal::{self, note, print_json, print_table};
 
-/// List the evidence candidates: the items worth asking a new user about.
+/// List the items worth asking every new user about.
+///
+/// By default these are the most popular items: measured on the lists that answers lead to, no
+/// other fixed list is better. Questions that melu ask chooses one after another for a user are.
 ///
 /// In the paper, an item's score is the product of how far its ratings move the head and how
-/// many people know it, each as a share of the greatest value.
+/// many people know it, each as a share of the greatest value. Its list is far worse.
 ///
 /// The greedy method chooses items one after another. Each is the item whose answer is expected
 /// to clarify most which items belong in lists, given the answers about the items before it. An
@@ -31,7 +34,7 @@ pub struct Arguments {
     model: PathBuf,
     /// How they are chosen. Not greedily if the model orders by predicted rating and has no
     /// standard deviations.
-    #[arg(long = "evidence", value_name = "HOW", default_value = "paper")]
+    #[arg(long = "evidence", value_name = "HOW", default_value = "popular")]
     method: Method,
     /// Recompute the paper's candidates from this data folder's training ratings.
     #[arg(long, value_name = "DIR")]
@@ -58,6 +61,8 @@ pub struct Arguments {
 /// How evidence candidates are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Method {
+    /// By the number of people who know them.
+    Popular,
     /// By the paper's score.
     Paper,
     /// One after another, by the expected information of their answers.
@@ -74,8 +79,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let catalog = model.catalog()?.context("the model has no catalogue to choose from")?;
         return list_greedy(arguments, &catalog);
     }
-    let (catalog, evidence) = match &arguments.data {
-        None => stored(&model)?,
+    let (catalog, mut evidence) = match &arguments.data {
+        None => stored(&model, arguments.method)?,
         Some(folder) => {
             let dataset = arguments.reading.open(folder, false)?;
             dataset.notes().iter().for_each(note);
@@ -91,14 +96,50 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             (catalog, evidence)
         }
     };
+    if arguments.method == Method::Popular {
+        evidence = by_popularity(&evidence);
+    }
     list(arguments, &catalog, &evidence)
 }
 
-fn stored(model: &Model) -> Result<(Catalog, EvidenceTable)> {
-    let (Some(catalog), Some(evidence)) = (model.catalog()?, model.evidence()) else {
+/// The same items, with their popularity as their score.
+fn by_popularity(evidence: &EvidenceTable) -> EvidenceTable {
+    let EvidenceTable { items, gradient_norm, popularity, .. } = evidence;
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by(|&a, &b| popularity[b].total_cmp(&popularity[a]).then(items[a].cmp(&items[b])));
+    let sorted = |numbers: &[f32]| order.iter().map(|&place| numbers[place]).collect();
+    EvidenceTable {
+        items: order.iter().map(|&place| items[place]).collect(),
+        scores: sorted(popularity),
+        gradient_norm: sorted(gradient_norm),
+        popularity: sorted(popularity),
+    }
+}
+
+/// All items that somebody knows, of a model that knows no gradient norms.
+fn raters(catalog: &Catalog) -> Option<EvidenceTable> {
+    let raters: Vec<u32> =
+        (0..catalog.len() as u32).map(|item| catalog.raters(item)).collect::<Option<_>>()?;
+    let most = raters.iter().copied().max().filter(|most| *most > 0)?;
+    let known = raters.iter().zip(0u32..).filter(|(raters, _)| **raters > 0);
+    let (popularity, items): (Vec<f32>, Vec<u32>) =
+        known.map(|(raters, item)| (*raters as f32 / most as f32, item)).unzip();
+    Some(EvidenceTable {
+        gradient_norm: vec![f32::NAN; items.len()].into(),
+        scores: popularity.clone().into(),
+        popularity: popularity.into(),
+        items: items.into(),
+    })
+}
+
+fn stored(model: &Model, method: Method) -> Result<(Catalog, EvidenceTable)> {
+    let catalog = model.catalog()?;
+    let raters = |catalog| if method == Method::Popular { raters(catalog) } else { None };
+    let evidence = model.evidence().cloned().or_else(|| raters(catalog.as_ref()?));
+    let (Some(catalog), Some(evidence)) = (catalog, evidence) else {
         bail!("the model has no evidence candidates; --data DIR computes them from ratings");
     };
-    Ok((catalog, evidence.clone()))
+    Ok((catalog, evidence))
 }
 
 /// The model's own catalogue, or the folder's items for a model without one.
@@ -144,7 +185,10 @@ fn list(arguments: &Arguments, catalog: &Catalog, evidence: &EvidenceTable) -> R
             id.to_owned(),
             catalog.title(item).unwrap_or_default().to_owned(),
             format!("{:.3}", evidence.scores[rank]),
-            format!("{:.3}", evidence.gradient_norm[rank]),
+            match evidence.gradient_norm[rank] {
+                norm if norm.is_nan() => String::new(),
+                norm => format!("{norm:.3}"),
+            },
             format!("{:.3}", evidence.popularity[rank]),
         ]);
     }
