@@ -96,6 +96,21 @@ extern "C" {
 // A value is a number, for numeric fields.
 #define MELU_VALUE_NUMBER 2
 
+// Fields that describe items.
+#define MELU_ENTITY_ITEM 0
+
+// Fields that describe users.
+#define MELU_ENTITY_USER 1
+
+// A field takes one value of a vocabulary.
+#define MELU_FIELD_ONE 0
+
+// A field takes any number of values of a vocabulary.
+#define MELU_FIELD_MULTI 1
+
+// A field takes a number.
+#define MELU_FIELD_NUMERIC 2
+
 // A catalogue keeps its rows in single precision: 4 bytes a number.
 #define MELU_PRECISION_F32 0
 
@@ -229,8 +244,8 @@ typedef struct {
   // copied.
   uint32_t borrow;
   // Called once when borrowed bytes are no longer needed, by whichever thread frees
-  // the last handle; it must not call back into the library. May be NULL. Not called
-  // if the model cannot be opened.
+  // the last handle; it must not call back into the library, and must return without
+  // an exception or a jump. May be NULL. Not called if the model cannot be opened.
   void (*release)(void *context);
   // The argument of `release`.
   void *context;
@@ -280,6 +295,26 @@ typedef struct {
   float popularity;
 } melu_evidence;
 
+// A field of a model's users or items.
+typedef struct {
+  // `sizeof(melu_field)`, set by the caller.
+  size_t struct_size;
+  // Its name; it lives as long as the model's handle.
+  melu_str name;
+  // `MELU_FIELD_ONE`, which is 0, `MELU_FIELD_MULTI` or `MELU_FIELD_NUMERIC`.
+  uint32_t kind;
+  // Not 0: the values have names, see `melu_model_field_value`. 0: they are given by
+  // index, or the field is numeric.
+  uint32_t named;
+  // The number of values; 0 of a numeric field.
+  size_t values;
+  // The least number in training; not a number (NaN) if it is unknown, and of fields
+  // that are not numeric. Numbers beyond it are read as it.
+  float lowest;
+  // The greatest number in training, likewise.
+  float highest;
+} melu_field;
+
 // One value of one field of a user or an item.
 //
 // A field with several values is given once for each. An unknown field is left out.
@@ -308,6 +343,8 @@ typedef struct {
   const melu_value *values;
   // The number of values.
   size_t values_len;
+  // The name that people know it by; empty if it has none.
+  melu_str title;
 } melu_item;
 
 // A view of vectors in memory: to be read, and not to be freed.
@@ -377,6 +414,13 @@ typedef struct {
   // 256, nor more than one for each 96 items of each user's catalogue or of `among`.
   // The result is the same for any number, to the last bit.
   uint32_t threads;
+  // Not NULL: decides, by a result that is not 0, whether an item may be recommended.
+  // It is called for items that would come into the list otherwise, some hundred times
+  // for a list of 20, by all threads that compute, and must return without an exception
+  // or a jump.
+  int32_t (*filter)(uint32_t item, void *context);
+  // Passed to `filter`.
+  void *filter_context;
 } melu_recommend_options;
 
 // An item with its score and its predicted rating.
@@ -513,6 +557,34 @@ melu_status melu_model_evidence(const melu_model *model,
                                 size_t *best_len,
                                 melu_error *error);
 
+// Describes a field: the one at `index` among those of the items or of the users.
+//
+// `entity` is `MELU_ENTITY_ITEM` or `MELU_ENTITY_USER`; `melu_model_info` gives the
+// numbers of fields. `field->struct_size` is set by the caller, and the other members are
+// written.
+//
+// Statuses: `INVALID_ARGUMENT`, `NOT_FOUND` for an index that is not below the number of
+// fields. Threads: any.
+melu_status melu_model_field(const melu_model *model,
+                             uint32_t entity,
+                             size_t index,
+                             melu_field *field,
+                             melu_error *error);
+
+// The name of a field's value; values are in the ascending order of their names' bytes.
+//
+// `*name` is written; it lives as long as the model's handle.
+//
+// Statuses: `INVALID_ARGUMENT`, `NOT_FOUND` for an index that is not below the number of
+// fields or of values, `NOT_AVAILABLE` for a field whose values have no names. Threads:
+// any.
+melu_status melu_model_field_value(const melu_model *model,
+                                   uint32_t entity,
+                                   size_t index,
+                                   size_t value,
+                                   melu_str *name,
+                                   melu_error *error);
+
 // Makes a catalogue of items given by their field values, in the weight file's
 // precision; `melu_catalog_convert` changes it.
 //
@@ -562,6 +634,22 @@ melu_status melu_catalog_convert(const melu_catalog *catalog,
                                  uint32_t precision,
                                  melu_catalog **converted,
                                  melu_error *error);
+
+// Makes a catalogue of another one's items without some of them, in the other's
+// precision: the items that stay keep their order, and move up.
+//
+// `items` are `items_len` indices, in any order. The other catalogue stays as it is, and
+// may be freed while its users go on. `*smaller` is written, NULL after a failure. A user
+// moves to the new catalogue by `melu_user_save` and `melu_user_load`, and keeps ratings
+// of items that are gone.
+//
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `OUT_OF_MEMORY`. Threads: any. Cost: embeds
+// the items that stay.
+melu_status melu_catalog_remove(const melu_catalog *catalog,
+                                const uint32_t *items,
+                                size_t items_len,
+                                melu_catalog **smaller,
+                                melu_error *error);
 
 // Frees a catalogue; does nothing if it is NULL. Nobody may use it meanwhile or after;
 // its users live on.
@@ -766,6 +854,54 @@ melu_status melu_user_load(const melu_catalog *catalog,
                            melu_user **user,
                            melu_load_report *report,
                            melu_error *error);
+
+// Adds a rating, or changes the one that the user gave of the item before, and adapts the
+// user to all of their ratings.
+//
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `RATING`, `OUT_OF_MEMORY`: the user is
+// unchanged. `DIVERGED`: the user is reset. Threads: one at a time. Cost: that of
+// `melu_user_adapt` with all ratings.
+melu_status melu_user_rate(melu_user *user,
+                           uint32_t item,
+                           float rating,
+                           melu_error *error);
+
+// Withdraws the user's rating of an item, and adapts the user to the others.
+//
+// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `NOT_FOUND` if the user did not rate the
+// item, `OUT_OF_MEMORY`: the user is unchanged. `DIVERGED`: the user is reset. Threads:
+// one at a time. Cost: that of `melu_user_adapt` with the other ratings.
+melu_status melu_user_withdraw(melu_user *user, uint32_t item, melu_error *error);
+
+// The ratings that the user is adapted to: `ratings[i]` is that of `items[i]`.
+//
+// Both lists hold up to `capacity` elements. `*needed` is written: the number of ratings.
+// With a capacity of 0 both lists may be NULL, and the status `CAPACITY` comes with the
+// capacity that is needed.
+//
+// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is written to the lists. Threads: any
+// number at once, while nobody changes the user. Cost: copies them.
+melu_status melu_user_ratings(const melu_user *user,
+                              uint32_t *items,
+                              float *ratings,
+                              size_t capacity,
+                              size_t *needed,
+                              melu_error *error);
+
+// The values of the user's profile that the model does not know, in the order in which
+// they were given: names that its vocabularies lack, and numbers far beyond those of the
+// training data.
+//
+// `values` holds up to `capacity` elements, whose texts live as long as the user's
+// handle. `*needed` is written unless it is NULL: the number of values.
+//
+// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is written to the list. Threads: any
+// number at once, while nobody changes the user.
+melu_status melu_user_unknown_profile(const melu_user *user,
+                                      melu_value *values,
+                                      size_t capacity,
+                                      size_t *needed,
+                                      melu_error *error);
 
 // The best items of the user's catalogue or of a list, best first, up to
 // `best_capacity`; of equal ones the one with the lower index first.
