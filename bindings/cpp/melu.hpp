@@ -4,10 +4,11 @@
 //     melu::Catalog catalog = model.catalog();
 //     melu::User user = catalog.user({{"age", "25-34"}});
 //
-//     std::array<melu::Evidence, 3> room;
-//     for (const melu::Evidence& ask : model.evidence(room))       // what to ask
-//       std::cout << catalog.title(ask.item) << '\n';
-//     user.adapt(items, ratings);                                  // the answers
+//     melu::Questions questions = catalog.questions();
+//     for (int asked = 0; asked < 3; asked++) {
+//       std::optional<melu::Question> ask = user.next_question(questions);
+//       if (ask) user.rate(ask->item, answer(catalog.title(ask->item)));
+//     }
 //
 //     std::array<melu::Recommendation, 10> best;
 //     for (const melu::Recommendation& found : user.recommend(best))

@@ -2,18 +2,18 @@
 //
 //     service MODEL [PORT]
 //
-//     curl localhost:8080/questions
+//     curl localhost:8080/question -d '{"answers": [{"item": "i7", "rating": 5}],
+//                                       "unknown": ["i3"]}'
 //     curl localhost:8080/recommendations -d '{
 //       "profile": {"age": "25-34"},
 //       "answers": [{"item": "i7", "rating": 5}, {"item": "i12", "rating": 1.5}],
 //       "count": 20}'
 //
-// Every request makes a user and forgets it; the catalogue is shared by all threads. Both
-// pages answer {"items": [...]}, or {"error": "..."} with status 400.
+// Every request makes a user and forgets it; the catalogue is shared by all threads. The
+// pages answer {"question": ...} and {"items": [...]}, or {"error": "..."} with status 400.
 
 #include <httplib.h>
 
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <melu.hpp>
@@ -36,14 +36,10 @@ Json describe(const melu::Catalog& catalog, std::uint32_t item) {
   return {{"item", catalog.id(item)}, {"title", catalog.title(item)}};
 }
 
-// The items that somebody new is best asked about.
-Json questions(const melu::Model& model, const melu::Catalog& catalog) {
-  std::array<melu::Evidence, 20> room;
-  Json items = Json::array();
-  for (const melu::Evidence& evidence : model.evidence(room)) {
-    items.push_back(describe(catalog, evidence.item));
-  }
-  return {{"items", items}};
+std::uint32_t find(const melu::Catalog& catalog, const std::string& id) {
+  const std::optional<std::uint32_t> item = catalog.find(id);
+  if (!item) throw BadRequest("there is no item \"" + id + "\"");
+  return *item;
 }
 
 melu::User make_user(const melu::Catalog& catalog, const Json& request) {
@@ -61,18 +57,35 @@ melu::User make_user(const melu::Catalog& catalog, const Json& request) {
   return catalog.user(profile);
 }
 
-Json recommendations(const melu::Catalog& catalog, const Json& request) {
+// A user with the profile and the answers of a request.
+melu::User adapted_user(const melu::Catalog& catalog, const Json& request) {
   melu::User user = make_user(catalog, request);
   std::vector<std::uint32_t> items;
   std::vector<float> ratings;
   for (const Json& answer : request.at("answers")) {
-    const std::string id = answer.at("item");
-    std::optional<std::uint32_t> item = catalog.find(id);
-    if (!item) throw BadRequest("there is no item \"" + id + "\"");
-    items.push_back(*item);
+    items.push_back(find(catalog, answer.at("item")));
     ratings.push_back(answer.at("rating"));
   }
   user.adapt(items, ratings);
+  return user;
+}
+
+// The item that the user is best asked about next.
+Json question(const melu::Catalog& catalog, const Json& request) {
+  const melu::User user = adapted_user(catalog, request);
+  std::vector<std::uint32_t> unknown;
+  for (const Json& id : request.value("unknown", Json::array())) {
+    unknown.push_back(find(catalog, id));
+  }
+  melu::Questions questions = catalog.questions();
+  melu::QuestionOptions options;
+  options.unknown = unknown;
+  const std::optional<melu::Question> next = user.next_question(questions, options);
+  return {{"question", next ? describe(catalog, next->item) : Json()}};
+}
+
+Json recommendations(const melu::Catalog& catalog, const Json& request) {
+  const melu::User user = adapted_user(catalog, request);
 
   const std::int64_t count = request.value("count", std::int64_t{20});
   if (count < 1 || count > 1000) throw BadRequest("count must be from 1 to 1000");
@@ -121,8 +134,8 @@ int main(int argc, char** argv) try {
 
   httplib::Server server;
   server.set_payload_max_length(1 << 20);
-  server.Get("/questions", [&](const httplib::Request&, httplib::Response& response) {
-    respond(response, [&] { return questions(model, catalog); });
+  server.Post("/question", [&](const httplib::Request& request, httplib::Response& response) {
+    respond(response, [&] { return question(catalog, Json::parse(request.body)); });
   });
   server.Post("/recommendations",
               [&](const httplib::Request& request, httplib::Response& response) {
