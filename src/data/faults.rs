@@ -168,11 +168,11 @@ impl BadRows {
     /// A sentence for people.
     pub(super) fn note(&self) -> String {
         let Self { file, reason, rows, line, column, problem } = self;
-        let are = if *rows == 1 { "row was" } else { "rows were" };
+        let (noun, were) = if *rows == 1 { ("row", "was") } else { ("rows", "were") };
         let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
         let column = column.as_ref().map(|name| format!(", column \"{name}\""));
         format!(
-            "{rows} {are} left out {reason}; the first: {}{line}{}: {problem}",
+            "{rows} {noun} {reason} {were} left out; the first: {}{line}{}: {problem}",
             name(file),
             column.unwrap_or_default()
         )

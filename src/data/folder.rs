@@ -8,7 +8,7 @@ use super::ratings::{Log, Rating, read_log};
 use super::rows::{Open, read_text, whole_file};
 use super::settings::{LogKind, Newcomers, Settings, SplitSettings, TableSettings, TaskRules};
 use super::source;
-use super::split::new_rows;
+use super::split::{Candidates, new_rows};
 use super::table::{Table, TableRead};
 use crate::model::schema::Entity;
 use crate::{Error, Result};
@@ -119,12 +119,15 @@ impl Dataset {
         let known = [(users, users_out.clone()), (items, items_out.clone())];
         let Log { users, items, mut ratings, rows } =
             read_log(open, path, &settings.log, format, known, &mut faults)?;
-        let mut new_of = |entity, rule: &Option<_>, table, numbers: &[_], left_out| {
-            let rule = rule.as_ref();
-            new_rows(open, folder, entity, rule, table, numbers, left_out, &mut faults)
+        let mut new_of = |rule: &Option<_>, candidates: &Candidates<'_>| {
+            new_rows(open, folder, rule.as_ref(), candidates, &mut faults)
         };
-        let new_users = new_of(Entity::User, new_users, &users, &user_numbers, &users_out)?;
-        let new_items = new_of(Entity::Item, new_items, &items, &item_numbers, &items_out)?;
+        let (table, numbers, left_out) = (&users, &user_numbers[..], &users_out);
+        let candidates = Candidates { entity: Entity::User, table, numbers, left_out };
+        let new_users = new_of(new_users, &candidates)?;
+        let (table, numbers, left_out) = (&items, &item_numbers[..], &items_out);
+        let candidates = Candidates { entity: Entity::Item, table, numbers, left_out };
+        let new_items = new_of(new_items, &candidates)?;
         let allowed = options.skip_bad_rows.or(settings.format.skip_bad_rows).unwrap_or(0);
         let (orphans, duplicates) = (faults.orphans, rows - ratings.len());
         let bad_rows = faults.within(allowed)?;

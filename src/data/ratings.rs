@@ -199,7 +199,7 @@ impl Columns {
 /// The entity whose ids a column holds.
 enum Ids {
     /// The rows of a table.
-    Listed { entity: Entity, table: Table, left_out: LeftOut },
+    Listed { entity: Entity, table: Box<Table>, left_out: LeftOut },
     /// Numbered in the order of their first occurrence.
     Found(HashMap<Box<str>, u32>),
 }
@@ -220,7 +220,7 @@ enum Id<'a> {
 impl Ids {
     fn new(entity: Entity, (table, left_out): Known) -> Self {
         match table {
-            Some(table) => Self::Listed { entity, table, left_out },
+            Some(table) => Self::Listed { entity, table: Box::new(table), left_out },
             None => Self::Found(HashMap::new()),
         }
     }
@@ -276,7 +276,7 @@ impl Ids {
     /// The table, and the row in it for each number that [`Ids::row`] gave, if they differ.
     fn finish(self) -> (Table, Option<Vec<u32>>) {
         match self {
-            Self::Listed { table, .. } => (table, None),
+            Self::Listed { table, .. } => (*table, None),
             Self::Found(numbers) => {
                 let mut found: Vec<(&str, u32)> =
                     numbers.iter().map(|(id, &number)| (&**id, number)).collect();

@@ -32,8 +32,11 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>> {
     Ok(Box::new(text))
 }
 
+/// A file whose first bytes were looked at.
+type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// The first bytes, and all bytes.
-fn peek<R: Read>(mut file: R, path: &Path) -> Result<(Vec<u8>, Chain<Cursor<Vec<u8>>, R>)> {
+fn peek<R: Read>(mut file: R, path: &Path) -> Result<(Vec<u8>, Peeked<R>)> {
     let mut head = Vec::new();
     file.by_ref().take(HEAD).read_to_end(&mut head).map_err(Error::io("read", path))?;
     Ok((head.clone(), Cursor::new(head).chain(file)))

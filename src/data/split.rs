@@ -14,20 +14,25 @@ use crate::Result;
 use crate::model::schema::Entity;
 use crate::random::{Purpose, generator};
 
+/// The rows of which some are new.
+pub(super) struct Candidates<'a> {
+    pub entity: Entity,
+    pub table: &'a Table,
+    /// The table's numbers in the column that the rule names, if it names one.
+    pub numbers: &'a [Option<f64>],
+    /// The ids of rows that are left out.
+    pub left_out: &'a LeftOut,
+}
+
 /// For each row of the table, whether it is new.
-///
-/// `numbers` are the table's numbers in the column that the rule names, if it
-/// names one.
 pub(super) fn new_rows(
     open: Open<'_>,
     folder: &Path,
-    entity: Entity,
     rule: Option<&Newcomers>,
-    table: &Table,
-    numbers: &[Option<f64>],
-    left_out: &LeftOut,
+    candidates: &Candidates<'_>,
     faults: &mut Faults,
 ) -> Result<Vec<bool>> {
+    let &Candidates { entity, table, numbers, left_out } = candidates;
     let mut new = vec![false; table.len()];
     match rule {
         None => {}

@@ -42,7 +42,7 @@ pub fn init_folder(folder: &Path, force: bool) -> Result<InitReport> {
         let problem = format!("{} exists; --force writes over it", path.display());
         return Err(Error::argument("folder", problem));
     }
-    let (looks, unread) = looks(folder)?;
+    let Seen { looks, unread } = looks(folder)?;
     let Some(roles) = Roles::of(&looks) else {
         let seen: Vec<&str> = looks.iter().map(|look| look.file.as_str()).collect();
         let seen = if seen.is_empty() { "no table".into() } else { seen.join(", ") };
@@ -67,8 +67,14 @@ pub fn init_folder(folder: &Path, force: bool) -> Result<InitReport> {
     Ok(InitReport { settings, notes })
 }
 
-/// The tables of a folder by their names, and what is none, with the reason.
-fn looks(folder: &Path) -> Result<(Vec<Look>, Vec<(String, String)>)> {
+/// The files of a folder by their names.
+struct Seen {
+    looks: Vec<Look>,
+    /// Those that are no table, and why.
+    unread: Vec<(String, String)>,
+}
+
+fn looks(folder: &Path) -> Result<Seen> {
     const EXTENSIONS: [&str; 7] = ["csv", "tsv", "tab", "txt", "dat", "psv", "data"];
     let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
     let mut names = Vec::new();
@@ -92,7 +98,7 @@ fn looks(folder: &Path) -> Result<(Vec<Look>, Vec<(String, String)>)> {
             Err(error) => return Err(error),
         }
     }
-    Ok((looks, unread))
+    Ok(Seen { looks, unread })
 }
 
 /// The folder as these settings have it, without broken rows.
