@@ -24,7 +24,7 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   std::array<std::uint32_t, 2> rated;
   std::array<float, 2> said;
   std::array<melu::Value, 1> unknown;
-  const std::uint32_t only = 2;
+  std::uint32_t only = 2;
   const auto is_only = [only](std::uint32_t item) { return item == only; };
 
   const std::size_t before = allocations;
