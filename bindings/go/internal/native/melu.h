@@ -9,7 +9,8 @@
  *     melu_model *model;
  *     melu_catalog *catalog;
  *     melu_user *user;
- *     melu_evidence questions[3];
+ *     melu_questions *questions;
+ *     melu_question question;
  *     melu_recommendation best[10];
  *     size_t count;
  *
@@ -17,12 +18,14 @@
  *     melu_model_catalog(model, &catalog, NULL);
  *     melu_user_new(catalog, NULL, 0, &user, NULL, NULL);
  *
- *     melu_model_evidence(model, questions, 3, &count, NULL);    what to ask
- *     uint32_t items[] = {questions[0].item, questions[1].item};
- *     float ratings[] = {4.5f, 2.0f};                            the answers
- *     melu_user_adapt(user, items, ratings, 2, NULL);
+ *     melu_questions_new(catalog, &questions, NULL);
+ *     for (int asked = 0; asked < 3; asked++) {
+ *       melu_user_next_question(user, questions, NULL, &question, NULL);
+ *       melu_user_rate(user, question.item, 4.5f, NULL);         the answer
+ *     }
  *     melu_user_recommend(user, NULL, best, 10, &count, NULL);
  *
+ *     melu_questions_free(questions);
  *     melu_user_free(user);
  *     melu_catalog_free(catalog);
  *     melu_model_free(model);
