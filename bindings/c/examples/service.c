@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
     if (pthread_create(&workers[i], NULL, work, &answered[i]) != 0) return EXIT_FAILURE;
   }
 
-  melu_item item = {melu_str_of("brand new"), NULL, 0};
+  melu_item item = {melu_str_of("brand new"), NULL, 0, melu_str_of("Brand New")};
   melu_catalog *extended, *old;
   melu_catalog_extend(current, &item, 1, &extended, NULL, &error);
   check(&error);
