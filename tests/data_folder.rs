@@ -441,7 +441,9 @@ proptest! {
         let tags = &items.fields()[0];
         let mut unknown = 0;
         for (row, (title, written, _)) in cells.iter().enumerate() {
-            prop_assert_eq!(items.titles().unwrap().get(row).unwrap(), title.trim_ascii());
+            // One of the words for a missing title.
+            let title = if title.trim_ascii() == "-" { "" } else { title.trim_ascii() };
+            prop_assert_eq!(items.titles().unwrap().get(row).unwrap(), title);
             let mut expected = plain(written);
             let all = tags.vocabulary.as_ref().unwrap();
             prop_assert_eq!(&read(all, tags.column.row(row)), &expected);

@@ -65,7 +65,7 @@ fn rows(mut row: impl FnMut(u32, u32) -> String) -> String {
 
 fn ratings() -> String {
     let rows = rows(|user, item| {
-        format!("u{user},i{item},{}.5,{}\n", (user + item) % 5, 1_500_000_000 + item)
+        format!("u{user},i{item},{}.5,{}\n", (user + item) % 5, 90_000_000 + 13_000_000 * item)
     });
     format!("user_id,item_id,rating,timestamp\n{rows}")
 }
@@ -204,4 +204,9 @@ fn folders_without_a_log_are_refused() {
         assert!(!folder.path().join("dataset.toml").exists());
     }
     init_folder(std::path::Path::new("not/there"), false).unwrap_err();
+    let folder = folder(&[]);
+    let wide: Vec<u8> = ratings().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(folder.path().join("log.csv"), wide).unwrap();
+    let message = init_folder(folder.path(), false).unwrap_err().to_string();
+    assert!(message.contains("log.csv, which is encoded in UTF-16LE"), "{message}");
 }

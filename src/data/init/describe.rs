@@ -106,6 +106,7 @@ impl<'a> Description<'a> {
             writeln!(text, "min_ratings = {min_ratings}\nmax_ratings = {max_ratings}")?;
             writeln!(text, "query = {query}")?;
         }
+        writeln!(text)?;
         let others = self.looks.iter().enumerate().filter(|(file, _)| !self.is_used(*file));
         for (_, look) in others {
             comment(text, &format!("{} was left out: it has neither users nor items", look.file))?;

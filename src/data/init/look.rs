@@ -63,7 +63,7 @@ impl ColumnLook {
     /// Whether all values are times: dates, or large numbers that are not called ids.
     pub fn is_time(&self) -> bool {
         let is_id = self.name.to_lowercase().ends_with("id");
-        let seconds = self.is_numeric() && self.least > 1e8 && !is_id;
+        let seconds = self.is_numeric() && self.greatest > 1e8 && !is_id;
         self.filled > 0 && (seconds || self.dates == self.filled)
     }
 

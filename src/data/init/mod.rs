@@ -44,8 +44,9 @@ pub fn init_folder(folder: &Path, force: bool) -> Result<InitReport> {
     }
     let Seen { looks, unread } = looks(folder)?;
     let Some(roles) = Roles::of(&looks) else {
-        let seen: Vec<&str> = looks.iter().map(|look| look.file.as_str()).collect();
-        let seen = if seen.is_empty() { "no table".into() } else { seen.join(", ") };
+        let mut seen: Vec<String> = looks.into_iter().map(|look| look.file).collect();
+        seen.extend(unread.into_iter().map(|(file, problem)| format!("{file}, which {problem}")));
+        let seen = if seen.is_empty() { "no table".into() } else { seen.join("; ") };
         let problem = format!(
             "{} has no table that looks like a log, with a column of users' ids and one of \
              items' ids; it has {seen}",

@@ -100,8 +100,12 @@ impl Roles {
         let named = |words: &'static [&str]| {
             move |(_, column): &(usize, &ColumnLook)| is_one(&column.name, words)
         };
-        let times =
-            || others().filter(|(_, column)| column.is_time() || column.dates > column.filled / 2);
+        let times = || {
+            others().filter(|(_, column)| {
+                let is_named = column.is_numeric() && is_one(&column.name, &TIMES);
+                is_named || column.is_time() || column.dates > column.filled / 2
+            })
+        };
         let time = times().find(named(&TIMES)).or(times().next()).map(|(column, _)| column);
         roles.time = time;
         let values = || {
