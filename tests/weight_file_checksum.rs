@@ -56,8 +56,11 @@ fn the_checksum_is_what_the_format_says() {
 fn every_flipped_bit_is_found() {
     let good = written();
     assert!(!is_refused(good.clone()));
+    // All bits of the header, and one of each byte of the tensors.
+    let (header, _) = safetensors::SafeTensors::read_metadata(&good).unwrap();
     for place in 0..good.len() {
-        for bit in 0..8 {
+        let bits = if place < 8 + header { 0..8 } else { place % 8..place % 8 + 1 };
+        for bit in bits {
             let mut bad = good.clone();
             bad[place] ^= 1 << bit;
             assert!(is_refused(bad), "bit {bit} of byte {place}");

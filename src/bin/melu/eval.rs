@@ -196,17 +196,22 @@ fn predict(
         return Ok(evaluate(model, dataset, options, progress)?);
     };
     let mut found = None;
-    file::write_atomically(path, |file| {
+    let written = file::write_atomically(path, |file| {
         let write = || {
             let mut writer = PredictionsWriter::new(file, dataset)?;
             let record = |task: &PredictedTask| writer.write(task);
             let evaluation = evaluate_and_record(model, dataset, options, progress, record)?;
             writer.finish().map(|()| evaluation)
         };
-        found = Some(write().map_err(std::io::Error::other)?);
-        Ok(())
-    })?;
+        match found.insert(write()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(std::io::Error::other(error.to_string())),
+        }
+    });
     drop(bar);
+    // What went wrong in the evaluation is not the file's fault.
+    let found = found.transpose()?;
+    written?;
     note(format_args!("wrote {}", path.display()));
     found.context("nothing was measured")
 }
