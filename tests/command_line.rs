@@ -298,7 +298,7 @@ fn failures_are_1_and_name_what_is_wrong() {
     // Nothing is wrong with a value that training has not seen, but it is told.
     let output = melu(folder, "recommend paper.melu --user age=900".split(' '));
     assert_eq!(output.status.code(), Some(0));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("does not know"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is unknown to the model"));
 }
 
 #[test]

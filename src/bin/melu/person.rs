@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use melu::model::schema::Value;
+use melu::model::schema::{FieldKind, NumberScale, Value};
 use melu::{Catalog, Model, Scratch, User, printable};
 
 use crate::terminal::note;
@@ -24,21 +24,24 @@ impl Person {
     pub fn user(&self, catalog: &Catalog, scratch: &mut Scratch) -> Result<User> {
         let profile = profile(catalog.model(), &self.user)?;
         let mut user = User::new(catalog, &profile)?;
-        self.note_unknown(catalog.model());
+        note_unknown(&user);
         let rated = find(catalog, self.rate.iter().map(|(id, _)| id))?;
         let ratings: Vec<f32> = self.rate.iter().map(|(_, rating)| *rating).collect();
         user.adapt(&rated, &ratings, scratch)?;
         Ok(user)
     }
+}
 
-    /// Says which of the profile's values the model does not know, and some that it knows.
-    fn note_unknown(&self, model: &Model) {
-        let contents = model.contents();
-        let fields = contents.config.user_fields.iter().zip(&contents.user_vocabularies);
-        for (field, vocabulary) in fields {
-            let Some(known) = vocabulary else { continue };
-            let given = self.user.iter().filter(|(name, _)| *name == field.name);
-            for (name, value) in given.filter(|(_, value)| known.find(value).is_none()) {
+/// Says which of the profile's values the model does not know, and what it knows.
+fn note_unknown(user: &User) {
+    let contents = user.model().contents();
+    for (name, value) in user.unknown_profile() {
+        let mut fields = contents.config.user_fields.iter().zip(&contents.user_vocabularies);
+        let Some((field, vocabulary)) = fields.find(|(field, _)| field.name == name) else {
+            continue;
+        };
+        match (value, vocabulary, field.kind) {
+            (Value::Name(value), Some(known), _) => {
                 let mut some: Vec<String> =
                     known.names().iter().take(KNOWN).map(|name| format!("\"{name}\"")).collect();
                 some.extend((known.len() > KNOWN).then(|| format!("{} more", known.len() - KNOWN)));
@@ -49,6 +52,13 @@ impl Person {
                     some.join(", ")
                 ));
             }
+            (_, _, FieldKind::Numeric(NumberScale { range: Some([min, max]), .. })) => {
+                note(format_args!(
+                    "user field \"{name}\": the number lies far outside of {min} to {max}, which \
+                     the model knows, and is read as the nearest of these"
+                ));
+            }
+            _ => {}
         }
     }
 }
