@@ -66,6 +66,10 @@ fn compare(what: &str, found: &[f32], expected: &[f64]) -> Result<(), TestCaseEr
 /// of an item that some of them chose.
 fn least_squares(settings: &FactorSettings, others: &[f64], chosen: &[usize]) -> Vec<f64> {
     let FactorSettings { width, absence, penalty, .. } = *settings;
+    if chosen.is_empty() {
+        // The right side is 0, and so is the matrix where nobody chose anything.
+        return vec![0.0; width];
+    }
     let rows: Vec<&[f64]> = others.chunks(width).collect();
     // Whom nobody chose, or who chose nobody, is no other.
     let count = rows.iter().filter(|row| row.iter().any(|x| *x != 0.0)).count() as f64;
@@ -159,6 +163,12 @@ proptest! {
         let groups = groups(users, items, mean, seed);
         check_factors(&groups, items, FactorSettings { width, absence, penalty, sweeps, seed })?;
     }
+}
+
+#[test]
+fn where_nobody_chose_anything_all_vectors_are_0() {
+    let settings = FactorSettings { width: 1, absence: 0.01, penalty: 0.003, sweeps: 0, seed: 7 };
+    check_factors(&[UserRatings { user: 0, ratings: Vec::new() }], 1, settings).unwrap();
 }
 
 #[test]
