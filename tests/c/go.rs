@@ -81,10 +81,12 @@ impl Release {
     }
 
     /// What stands for the public proxy, and keeps what it gives out of the user's cache.
-    pub fn environment(&self) -> [(&'static str, String); 6] {
+    pub fn environment(&self) -> [(&'static str, String); 7] {
         [
             ("GOPROXY", format!("file://{}", self.folder.join("proxy/cache/download").display())),
             ("GOMODCACHE", self.folder.join("modules").display().to_string()),
+            // Go keeps what it knows of a version of a module, which here is made anew.
+            ("GODEBUG", "goindex=0".into()),
             ("GOSUMDB", "off".into()),
             ("GOTOOLCHAIN", "local".into()),
             ("GOFLAGS", "-modcacherw -buildvcs=false".into()),
