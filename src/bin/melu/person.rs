@@ -42,8 +42,7 @@ fn note_unknown(user: &User) {
         };
         match (value, vocabulary, field.kind) {
             (Value::Name(value), Some(known), _) => {
-                let mut some: Vec<String> =
-                    known.names().iter().take(KNOWN).map(quoted).collect();
+                let mut some: Vec<String> = known.names().iter().take(KNOWN).map(quoted).collect();
                 some.extend((known.len() > KNOWN).then(|| format!("{} more", known.len() - KNOWN)));
                 note(format_args!(
                     "user field \"{name}\": \"{}\" is unknown to the model and left out; it \
