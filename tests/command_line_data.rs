@@ -75,3 +75,32 @@ fn broken_rows_are_left_out_by_choice() {
         assert_eq!(melu(folder.path(), &format!("{line} --skip-bad-rows 2")).0, 1);
     }
 }
+
+#[test]
+fn programs_read_what_init_and_import_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = |line: &str| -> serde_json::Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_melu"));
+        let output = command.args(line.split(' ')).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let row =
+        |user: u32| format!("u{user},i{},{}.0,{}\n", user % 3, 1 + user % 5, 1_600_000_000 + user);
+    fs::write(folder.path().join("shop.csv"), (0..30).map(row).collect::<String>()).unwrap();
+    let found = json("import amazon shop.csv shop --json");
+    assert_eq!(
+        (&found["users"], &found["items"], &found["ratings"]),
+        (&30.into(), &3.into(), &30.into())
+    );
+    assert_eq!(found["folder"], "shop");
+
+    fs::create_dir(folder.path().join("own")).unwrap();
+    let rows: String =
+        (0..30).map(|user| format!("u{user},i{},{}\n", user % 3, 1 + user % 5)).collect();
+    fs::write(folder.path().join("own/log.csv"), format!("user_id,item_id,rating\n{rows}"))
+        .unwrap();
+    let found = json("init own --json");
+    assert_eq!(found["file"], "own/dataset.toml");
+    assert!(found["notes"].is_array());
+}

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use melu::data::{ImportReport, import_amazon, import_lastfm, import_movielens};
+use serde_json::json;
 
-use crate::terminal::{note, print};
+use crate::terminal::{note, print, print_json};
 
 /// Make a data folder from files in another format.
 ///
@@ -15,6 +16,9 @@ use crate::terminal::{note, print};
 pub struct Arguments {
     #[command(subcommand)]
     format: Format,
+    /// Print one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Subcommand)]
@@ -59,25 +63,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Format::Movielens { source, folder } => {
             let report = import_movielens(source, folder)?;
             let unknown = report.items_without_year;
-            print_report(&report, folder, &format!(" ({unknown} of unknown year)"))
+            arguments.print(&report, folder, &format!(" ({unknown} of unknown year)"))
         }
         Format::Amazon(Log { source, folder, skip_bad_rows }) => {
-            print_report(&import_amazon(source, folder, *skip_bad_rows)?, folder, "")
+            arguments.print(&import_amazon(source, folder, *skip_bad_rows)?, folder, "")
         }
         Format::Lastfm(Log { source, folder, skip_bad_rows }) => {
-            print_report(&import_lastfm(source, folder, *skip_bad_rows)?, folder, "")
+            arguments.print(&import_lastfm(source, folder, *skip_bad_rows)?, folder, "")
         }
     }
 }
 
-fn print_report(report: &ImportReport, folder: &Path, about_items: &str) -> Result<()> {
-    report.notes().iter().for_each(note);
-    print(format_args!(
-        "{}: {} users, {} items{about_items} and {} ratings are in {}",
-        report.name,
-        report.users,
-        report.items,
-        report.ratings,
-        folder.display()
-    ))
+impl Arguments {
+    fn print(&self, report: &ImportReport, folder: &Path, about_items: &str) -> Result<()> {
+        report.notes().iter().for_each(note);
+        let ImportReport { name, users, items, ratings, .. } = report;
+        if self.json {
+            return print_json(&json!({
+                "name": name,
+                "folder": folder,
+                "users": users,
+                "items": items,
+                "ratings": ratings,
+                "notes": report.notes(),
+            }));
+        }
+        print(format_args!(
+            "{name}: {users} users, {items} items{about_items} and {ratings} ratings are in {}",
+            folder.display()
+        ))
+    }
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use melu::data::init_folder;
+use serde_json::json;
 
-use crate::terminal::{note, print};
+use crate::terminal::{note, print, print_json};
 
 /// Look at the CSV files in a folder and write a dataset.toml with guesses.
 ///
@@ -21,10 +22,17 @@ pub struct Arguments {
     /// Write over a dataset.toml.
     #[arg(long)]
     force: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let report = init_folder(&arguments.folder, arguments.force)?;
     report.notes.iter().for_each(note);
-    print(format_args!("{} was written", arguments.folder.join("dataset.toml").display()))
+    let file = arguments.folder.join("dataset.toml");
+    if arguments.json {
+        return print_json(&json!({ "file": file, "notes": report.notes }));
+    }
+    print(format_args!("{} was written", file.display()))
 }

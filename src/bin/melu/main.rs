@@ -27,7 +27,7 @@ use clap::{Parser, Subcommand};
 /// melu trains a model on many people's choices or ratings. The model adapts to a new person
 /// from a handful of answers.
 ///
-/// Every command but import and init prints JSON with --json.
+/// Every command prints JSON with --json.
 ///
 /// The exit status is 0, 1 for a failure, 2 for wrong usage. Messages go to standard error,
 /// results to standard output.
