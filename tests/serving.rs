@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use common::files::{sample, sample_with_vectors};
 use common::scratch;
-use melu::model::schema::Value;
+use melu::model::schema::{ColumnBuilder, Value};
 use melu::{
     Catalog, Error, Filter, Model, NewItem, RecommendOptions, Recommendation, Scratch, User,
 };
@@ -202,4 +202,24 @@ fn unknown_values_of_a_profile_are_named() {
     assert_eq!(user.unknown_values(), 1);
     let user = User::new(&catalog, &[(&field, Value::Index(0))]).unwrap();
     assert_eq!((user.unknown_profile().len(), user.unknown_values()), (0, 0));
+}
+
+#[test]
+fn columns_that_do_not_fit_make_no_user() {
+    let model = Model::from_contents(sample()).unwrap();
+    let catalog = model.catalog().unwrap().unwrap();
+    let mut builder = ColumnBuilder::new(false);
+    builder.push_value(0);
+    builder.end_row(None);
+    let region = builder.finish();
+    let mut numbers = ColumnBuilder::new(true);
+    numbers.end_row(Some(1.0));
+    let numbers = numbers.finish();
+    assert!(User::from_columns(&catalog, std::slice::from_ref(&region), 0).is_ok());
+    for (columns, row) in
+        [(vec![], 0), (vec![region.clone(); 2], 0), (vec![region], 1), (vec![numbers], 0)]
+    {
+        let error = User::from_columns(&catalog, &columns, row).unwrap_err();
+        assert!(matches!(error, Error::Argument { argument: "columns", .. }), "{error}");
+    }
 }
