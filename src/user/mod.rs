@@ -19,10 +19,10 @@ use crate::catalog::blocks::{BLOCK, InputBuffers};
 use crate::kernels::add_scaled;
 use crate::model::config::Local;
 use crate::model::embedding::write_row;
-use crate::model::schema::{Column, ColumnBuilder, Entity, FieldKind, Value, encode_row};
+use crate::model::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
 use crate::user::adapt::{OwnHead, Posterior, Workspace};
 use crate::user::choice::ChoiceUser;
-use crate::user::profile::Profile;
+use crate::user::profile::{Profile, Use, uses};
 use crate::user::scratch::{LocalSolver, rated_set};
 use crate::{Catalog, Error, Model, Result};
 
@@ -171,20 +171,11 @@ impl User {
     /// vocabularies lack, and numbers far beyond those of the training data. Of a user that
     /// another model saved, also what this model has no use for.
     pub fn unknown_profile(&self) -> Vec<(&str, Value<'_>)> {
-        let fields = &self.model().config().user_fields;
-        let vocabularies = &self.model().contents().user_vocabularies;
-        let mut seen = Vec::new();
-        let is_unknown = |(name, value): &(&str, Value)| {
-            let Some(place) = fields.iter().position(|field| field.name == *name) else {
-                return true;
-            };
-            let again = fields[place].kind != FieldKind::Multi && seen.contains(&place);
-            let (field, vocabulary) = (&fields[place..=place], &vocabularies[place..=place]);
-            let known = encode_row(Entity::User, field, vocabulary, &[(name, *value)], &mut []);
-            seen.push(place);
-            again || known.map_or(true, |unknown| unknown > 0)
-        };
-        self.profile.values().filter(is_unknown).collect()
+        let values = uses(self.model(), self.profile.values());
+        values
+            .filter(|(.., of_value)| *of_value != Use::Known)
+            .map(|(name, value, _)| (name, value))
+            .collect()
     }
 
     /// Adapts the head to these ratings, from its start; they replace all ratings before.

@@ -1,6 +1,7 @@
 //! A user's field values, kept so that they can be saved.
 
-use crate::model::schema::{Column, Field, Value, Vocabulary};
+use crate::Model;
+use crate::model::schema::{Column, Entity, Field, FieldKind, Value, Vocabulary, encode_row};
 
 /// Values by field name, as the caller gave them.
 #[derive(Clone, Debug, Default)]
@@ -57,4 +58,41 @@ impl Profile {
             (&**field, value)
         })
     }
+}
+
+/// How a model can use a value of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// As it is.
+    Known,
+    /// Not at all if it is a name, and as the nearest number that it knows otherwise.
+    Unknown,
+    /// It has no such field, or one of another kind, or has a value of it already.
+    Refused,
+}
+
+/// The values of a profile, each with how a model can use it.
+pub fn uses<'a>(
+    model: &Model,
+    values: impl IntoIterator<Item = (&'a str, Value<'a>)>,
+) -> impl Iterator<Item = (&'a str, Value<'a>, Use)> {
+    let fields = &model.config().user_fields;
+    let vocabularies = &model.contents().user_vocabularies;
+    let mut taken = vec![false; fields.len()];
+    values.into_iter().map(move |(name, value)| {
+        let Some(place) = fields.iter().position(|field| field.name == name) else {
+            return (name, value, Use::Refused);
+        };
+        let (field, vocabulary) = (&fields[place..=place], &vocabularies[place..=place]);
+        let again = field[0].kind != FieldKind::Multi && taken[place];
+        let encoded = encode_row(Entity::User, field, vocabulary, &[(name, value)], &mut []);
+        let of_value = match encoded {
+            Ok(unknown) if !again => {
+                taken[place] = true;
+                if unknown > 0 { Use::Unknown } else { Use::Known }
+            }
+            _ => Use::Refused,
+        };
+        (name, value, of_value)
+    })
 }

@@ -15,10 +15,10 @@
 
 use xxhash_rust::xxh64::xxh64;
 
-use crate::model::schema::{Entity, FieldKind, Value, encode_row};
+use crate::model::schema::Value;
 use crate::user::new_state;
-use crate::user::profile::Profile;
-use crate::{Catalog, Error, Model, Result, Scratch, User};
+use crate::user::profile::{Profile, Use, uses};
+use crate::{Catalog, Error, Result, Scratch, User};
 
 const MARK: &[u8; 8] = b"melu-usr";
 const VERSION: u32 = 1;
@@ -89,9 +89,11 @@ impl User {
     /// from the ratings; [`Error::Argument`] for a scratch of another catalogue.
     pub fn load(catalog: &Catalog, bytes: &[u8], scratch: &mut Scratch) -> Result<Loaded> {
         let saved = Saved::read(bytes)?;
-        let (profile, unusable) = usable(catalog.model(), &saved.profile);
+        let values = uses(catalog.model(), saved.profile.iter().copied());
+        let usable = values.filter(|(.., of_value)| *of_value != Use::Refused);
+        let profile: Vec<_> = usable.map(|(name, value, _)| (name, value)).collect();
         let mut user = Self::new(catalog, &profile)?;
-        user.unknown_values += unusable;
+        user.unknown_values += saved.profile.len() - profile.len();
         user.profile = Profile::new(&saved.profile);
         let adapted_anew = saved.fingerprint != catalog.fingerprint();
         if !adapted_anew && saved.head.len() != user.own_head.numbers().len() {
@@ -118,29 +120,6 @@ impl User {
         user.absent = absent;
         Ok(Loaded { user, adapted_anew, missing_items })
     }
-}
-
-/// The values that a model can use, and the number of those that it cannot.
-fn usable<'a>(
-    model: &Model,
-    values: &[(&'a str, Value<'a>)],
-) -> (Vec<(&'a str, Value<'a>)>, usize) {
-    let fields = &model.config().user_fields;
-    let vocabularies = &model.contents().user_vocabularies;
-    let mut taken = vec![false; fields.len()];
-    let mut usable = Vec::new();
-    for &(name, value) in values {
-        let Some(place) = fields.iter().position(|field| field.name == name) else { continue };
-        let place = place..place + 1;
-        let (field, vocabulary) = (&fields[place.clone()], &vocabularies[place.clone()]);
-        let fits = encode_row(Entity::User, field, vocabulary, &[(name, value)], &mut []).is_ok();
-        if fits && (field[0].kind == FieldKind::Multi || !taken[place.start]) {
-            taken[place.start] = true;
-            usable.push((name, value));
-        }
-    }
-    let unusable = values.len() - usable.len();
-    (usable, unusable)
 }
 
 fn push_number(bytes: &mut Vec<u8>, number: u32) {
