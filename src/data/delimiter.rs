@@ -2,16 +2,16 @@
 
 use std::io::{self, Read};
 
-/// What stands in for the delimiter: ASCII's unit separator, which no text has.
+/// The stand-in for the delimiter: ASCII's unit separator, which no text has.
 pub(super) const STAND_IN: u8 = 0x1f;
 
 /// Replaces each delimiter by [`STAND_IN`].
 pub(super) struct Replaced<R> {
     source: R,
     delimiter: Vec<u8>,
-    /// What was read and may begin a delimiter that ends in what follows.
+    /// Bytes that were read and may begin a delimiter that ends in what follows.
     held: Vec<u8>,
-    /// What is ready, from `taken` on.
+    /// Bytes that are ready, from `taken` on.
     ready: Vec<u8>,
     taken: usize,
 }

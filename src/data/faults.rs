@@ -53,7 +53,7 @@ pub(super) struct Fault {
 pub struct BadRows {
     /// The file.
     pub file: PathBuf,
-    /// What they are, to be read after their number, such as `of an unknown item`.
+    /// Their kind, to be read after their number, such as `of an unknown item`.
     pub reason: &'static str,
     /// How many there are. A row of several lines with another number of cells counts once for
     /// each line, so that a quote that is not closed cannot hide many rows.

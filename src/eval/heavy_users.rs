@@ -10,16 +10,16 @@ use crate::random::{Purpose, generator};
 /// pairs are at most 2,500 times as many as their interactions, so that neither time nor
 /// memory is quadratic in the largest user. Nobody in MovieLens 1M reaches it: the greatest
 /// user has 2,314.
-pub const MOST_OF_ONE_USER: usize = 2500;
+pub const MAX_OF_ONE_USER: usize = 2500;
 
-/// The user's interactions, or, if there are more than [`MOST_OF_ONE_USER`], a random sample
+/// The user's interactions, or, if there are more than [`MAX_OF_ONE_USER`], a random sample
 /// of as many, in their order. The same user has the same sample.
 pub fn bounded<T: Copy>(user: u64, interactions: Vec<T>) -> Vec<T> {
-    if interactions.len() <= MOST_OF_ONE_USER {
+    if interactions.len() <= MAX_OF_ONE_USER {
         return interactions;
     }
     let mut rng = generator(0, Purpose::HeavyUsers, user, 0);
-    let mut places = sample(&mut rng, interactions.len(), MOST_OF_ONE_USER).into_vec();
+    let mut places = sample(&mut rng, interactions.len(), MAX_OF_ONE_USER).into_vec();
     places.sort_unstable();
     places.into_iter().map(|place| interactions[place]).collect()
 }
@@ -30,15 +30,15 @@ mod tests {
 
     #[test]
     fn only_heavy_users_are_sampled() {
-        let light: Vec<u32> = (0..MOST_OF_ONE_USER as u32).collect();
+        let light: Vec<u32> = (0..MAX_OF_ONE_USER as u32).collect();
         assert_eq!(bounded(3, light.clone()), light);
         let heavy: Vec<u32> = (0..60_000).collect();
         let kept = bounded(3, heavy.clone());
-        assert_eq!(kept.len(), MOST_OF_ONE_USER);
+        assert_eq!(kept.len(), MAX_OF_ONE_USER);
         assert!(kept.is_sorted_by(|a, b| a < b));
         assert_eq!(kept, bounded(3, heavy.clone()));
         assert_ne!(kept, bounded(4, heavy));
         // From the whole of it.
-        assert!(kept[0] < 1000 && kept[MOST_OF_ONE_USER - 1] > 59_000);
+        assert!(kept[0] < 1000 && kept[MAX_OF_ONE_USER - 1] > 59_000);
     }
 }

@@ -21,9 +21,9 @@ use crate::{Error, Result};
 /// The result of [`init_folder`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct InitReport {
-    /// What was written to `dataset.toml`.
+    /// The text of the `dataset.toml`.
     pub settings: String,
-    /// What the guesses are, one sentence each, for people.
+    /// The guesses, one sentence each, for people.
     pub notes: Vec<String>,
 }
 

@@ -1,14 +1,14 @@
-//! What files and columns are for, by their names and values.
+//! The roles of files and columns, by their names and values.
 
 use super::look::{ColumnLook, Look};
 
-/// What people call users.
+/// Names that people give to users.
 const USERS: [&str; 17] = [
     "user", "customer", "client", "member", "visitor", "listener", "person", "people", "account",
     "buyer", "reader", "viewer", "reviewer", "player", "uid", "shopper", "session",
 ];
 
-/// What people call items.
+/// Names that people give to items.
 const ITEMS: [&str; 20] = [
     "item", "product", "sku", "asin", "movie", "film", "book", "artist", "song", "track",
     "article", "game", "isbn", "listing", "content", "show", "video", "recipe", "course", "anime",
@@ -55,7 +55,7 @@ pub struct Place {
     pub column: usize,
 }
 
-/// What the files are.
+/// The roles of the files.
 pub struct Roles {
     pub log: usize,
     /// The log's columns.

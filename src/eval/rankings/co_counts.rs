@@ -75,7 +75,7 @@ impl CommonUsers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::heavy_users::MOST_OF_ONE_USER;
+    use crate::eval::heavy_users::MAX_OF_ONE_USER;
     use crate::eval::rankings::choices::Choice;
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
         let common = CommonUsers::new(&choices, Counted::All);
         assert_eq!((common.counts[0], common.counts[1]), (3, 1));
         let pairs: usize = common.rows.iter().map(Vec::len).sum();
-        let most = MOST_OF_ONE_USER * (MOST_OF_ONE_USER - 1) + 60 * 59;
-        assert!(MOST_OF_ONE_USER * (MOST_OF_ONE_USER - 1) <= pairs && pairs <= most, "{pairs}");
+        let most = MAX_OF_ONE_USER * (MAX_OF_ONE_USER - 1) + 60 * 59;
+        assert!(MAX_OF_ONE_USER * (MAX_OF_ONE_USER - 1) <= pairs && pairs <= most, "{pairs}");
         // What lighter users share is counted in full, and both ways.
         let both = |a: usize, b: u32| {
             let place = common.rows[a].binary_search_by_key(&b, |(other, _)| *other);
