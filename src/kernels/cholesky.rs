@@ -3,7 +3,7 @@
 //!
 //! A matrix is `n * n` numbers, row-major and without gaps. Only its upper triangle is read;
 //! the numbers below it do not matter, and may be overwritten. The loops that take time run
-//! along rows, in vectors.
+//! along rows, in vectors. The types for what callers hold are in [`symmetric`](super::symmetric).
 
 use super::level::Level;
 use super::passes::pass;
@@ -351,14 +351,8 @@ pass! {
     }
 }
 
-/// Replaces the right side of `A x = b` by x, given A's factor.
-pub fn solve(factor: &[f64], n: usize, x: &mut [f64]) {
-    solve_lower(factor, n, x);
-    solve_upper(factor, n, x);
-}
-
 /// Copies the lower triangle to the upper one.
-pub fn mirror_up(matrix: &mut [f64], n: usize) {
+fn mirror_up(matrix: &mut [f64], n: usize) {
     for i in 0..n {
         for j in 0..i {
             matrix[j * n + i] = matrix[i * n + j];
@@ -376,8 +370,8 @@ fn mirror_down(matrix: &mut [f64], n: usize) {
 }
 
 pass! {
-    /// Writes the lower triangle of A's inverse into `inverse`, and below the diagonal of
-    /// A's factor, and on it, the inverse of `U^T`.
+    /// Writes A's inverse, all of it, and below the diagonal of A's factor, and on it, the
+    /// inverse of `U^T`.
     fn invert<'a>(simd, factor: &'a mut [f64], n: usize, inverse: &'a mut [f64]) -> () {
         mirror_down(factor, n);
         for i in 0..n {
@@ -398,6 +392,7 @@ pass! {
                 add_multiple(simd, &mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
             }
         }
+        mirror_up(inverse, n);
     }
 }
 

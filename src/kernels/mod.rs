@@ -10,7 +10,7 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod aligned;
-pub mod cholesky;
+mod cholesky;
 #[cfg(feature = "train")]
 mod exponential;
 mod gemm;
@@ -25,10 +25,12 @@ mod peak;
 mod portable;
 mod products;
 mod simd;
+mod symmetric;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 pub use aligned::Aligned;
+pub use cholesky::{add_weighted_rows, row_products};
 #[cfg(feature = "train")]
 pub use exponential::exponentials_of_columns;
 pub use gemm::{Start, gemm, layer};
@@ -46,3 +48,4 @@ pub use passes::{
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;
 pub use products::products_of_rows;
+pub use symmetric::{Factor, Symmetric};

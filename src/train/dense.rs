@@ -11,7 +11,7 @@
 use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, aview2};
 
-use crate::kernels::cholesky;
+use crate::kernels::{self, Factor, Symmetric};
 
 /// Numbers as rows that are `width` wide; what is left over is no row.
 pub fn rows_of<T>(numbers: &[T], width: usize) -> ArrayView2<'_, T> {
@@ -27,7 +27,7 @@ pub fn rows_of<T>(numbers: &[T], width: usize) -> ArrayView2<'_, T> {
 pub fn add_squares(matrix: &mut Array2<f64>, rows: ArrayView2<f64>) {
     let width = rows.ncols();
     match (matrix.as_slice_mut(), rows.as_slice()) {
-        (Some(matrix), Some(rows)) => cholesky::add_squares(matrix, width, rows),
+        (Some(matrix), Some(rows)) => Symmetric::new(matrix, width).add_squares(rows),
         _ => general_mat_mul(1.0, &rows.t(), &rows, 1.0, matrix),
     }
 }
@@ -36,7 +36,7 @@ pub fn add_squares(matrix: &mut Array2<f64>, rows: ArrayView2<f64>) {
 pub fn add_weighted_rows(sum: &mut Array1<f64>, weights: ArrayView1<f64>, rows: ArrayView2<f64>) {
     match (sum.as_slice_mut(), weights.as_slice(), rows.as_slice()) {
         (Some(sum), Some(weights), Some(rows)) => {
-            cholesky::add_weighted_rows(sum, weights, rows);
+            kernels::add_weighted_rows(sum, weights, rows);
         }
         _ => general_mat_vec_mul(1.0, &rows.t(), &weights, 1.0, sum),
     }
@@ -58,7 +58,8 @@ impl Cholesky {
             true => matrix,
             false => matrix.as_standard_layout().into_owned(),
         };
-        cholesky::factorise(factor.as_slice_mut()?, width).then_some(Self { factor })
+        Symmetric::new(factor.as_slice_mut()?, width).factorise()?;
+        Some(Self { factor })
     }
 
     /// How many rows and columns the matrix has.
@@ -68,27 +69,22 @@ impl Cholesky {
 
     /// Replaces the right side of `A x = b` by x.
     pub fn solve(&self, x: ArrayViewMut1<f64>) {
-        self.apply(cholesky::solve, x);
+        self.apply(|factor, x| factor.solve(x), x);
     }
 
     /// Replaces the right side of `U^T x = b` by x.
     pub fn solve_lower(&self, x: ArrayViewMut1<f64>) {
-        self.apply(cholesky::solve_lower, x);
+        self.apply(|factor, x| factor.solve_lower(x), x);
     }
 
     /// Calls a kernel, which needs numbers without gaps: a column is copied out and back.
-    fn apply(
-        &self,
-        kernel: impl for<'a> Fn(&'a [f64], usize, &'a mut [f64]),
-        mut x: ArrayViewMut1<f64>,
-    ) {
-        let width = self.width();
-        let factor = self.factor.as_slice().unwrap_or_default();
+    fn apply(&self, kernel: impl Fn(Factor, &mut [f64]), mut x: ArrayViewMut1<f64>) {
+        let Some(factor) = self.view() else { return };
         match x.as_slice_mut() {
-            Some(x) => kernel(factor, width, x),
+            Some(x) => kernel(factor, x),
             None => {
                 let mut copy = x.to_vec();
-                kernel(factor, width, &mut copy);
+                kernel(factor, &mut copy);
                 x.iter_mut().zip(copy).for_each(|(x, solved)| *x = solved);
             }
         }
@@ -104,15 +100,18 @@ impl Cholesky {
     }
 
     /// The inverse of A, all of it.
-    pub fn inverse(mut self) -> Array2<f64> {
+    pub fn inverse(&self) -> Array2<f64> {
         let width = self.width();
-        let mut inverse = Array2::zeros((width, width));
-        if let (Some(factor), Some(inverse)) = (self.factor.as_slice_mut(), inverse.as_slice_mut())
-        {
-            cholesky::invert(factor, width, inverse);
-            cholesky::mirror_up(inverse, width);
+        let (mut work, mut inverse) = (vec![0.0; width * width], Array2::zeros((width, width)));
+        if let (Some(factor), Some(inverse)) = (self.view(), inverse.as_slice_mut()) {
+            factor.invert(&mut work, inverse);
         }
         inverse
+    }
+
+    /// The factor as the kernels know it; it is always in rows without gaps.
+    fn view(&self) -> Option<Factor<'_>> {
+        Some(Factor::left_in(self.factor.as_slice()?, self.width()))
     }
 }
 

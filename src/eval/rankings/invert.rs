@@ -37,7 +37,7 @@ pub fn invert(matrix: &mut Array2<f64>) -> bool {
 /// The inverse of a block on the diagonal.
 fn inverse_of_block(matrix: &Array2<f64>, from: usize, to: usize) -> Option<Array2<f64>> {
     let block = matrix.slice(s![from..to, from..to]).to_owned();
-    Cholesky::new(block).map(Cholesky::inverse)
+    Some(Cholesky::new(block)?.inverse())
 }
 
 #[cfg(test)]

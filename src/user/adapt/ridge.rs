@@ -8,7 +8,7 @@
 //! the precision is not needed for it.
 
 use crate::catalog::blocks::BLOCK;
-use crate::kernels::cholesky;
+use crate::kernels::{Factor, Symmetric, add_weighted_rows, row_products};
 
 /// The regression of one user at a time; only [`RidgeSolver::new`] allocates.
 ///
@@ -24,9 +24,10 @@ pub struct RidgeSolver {
     taken: usize,
     /// Whether the mean is found among the answers, as they are few.
     few: bool,
-    /// The matrix named by `factor`, factorised, in its upper triangle; [width, width].
+    /// The factor of the matrix that `factorised` names; until then the precision as far as
+    /// answers were taken, unless they are few. Upper triangles of [width, width].
     matrix: Vec<f64>,
-    factor: Factor,
+    factorised: Factorised,
     /// The posterior mean.
     mean: Vec<f64>,
     /// The row whose variance is computed.
@@ -37,7 +38,7 @@ pub struct RidgeSolver {
 
 /// The matrix that was factorised last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Factor {
+enum Factorised {
     None,
     /// `A A^T + I`, [taken, taken].
     OfAnswers,
@@ -54,7 +55,7 @@ impl RidgeSolver {
             taken: 0,
             few: true,
             matrix: vec![0.0; width * width],
-            factor: Factor::None,
+            factorised: Factorised::None,
             mean: vec![0.0; width],
             row: vec![0.0; width],
             products: vec![0.0; BLOCK],
@@ -67,7 +68,7 @@ impl RidgeSolver {
     pub fn begin(&mut self, answers: usize) {
         let width = self.mean.len();
         self.taken = 0;
-        self.factor = Factor::None;
+        self.factorised = Factorised::None;
         self.few = answers < width.min(BLOCK + 1);
         self.mean.fill(0.0);
         if !self.few {
@@ -87,8 +88,8 @@ impl RidgeSolver {
         if !self.few {
             let width = self.mean.len();
             let block = &self.rows[..rows * width];
-            cholesky::add_squares(&mut self.matrix, width, block);
-            cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..rows], block);
+            Symmetric::new(&mut self.matrix, width).add_squares(block);
+            add_weighted_rows(&mut self.mean, &self.residuals[..rows], block);
         }
     }
 
@@ -97,21 +98,19 @@ impl RidgeSolver {
         if !self.few {
             let solved = self.factorise_precision();
             if solved {
-                cholesky::solve(&self.matrix, self.mean.len(), &mut self.mean);
+                Factor::left_in(&self.matrix, self.mean.len()).solve(&mut self.mean);
             }
             return solved;
         }
         let (width, answers) = (self.mean.len(), self.taken);
         let rows = &self.rows[..answers * width];
-        let products = &mut self.matrix[..answers * answers];
-        cholesky::products(rows, width, products);
-        add_identity(products, answers);
-        if !cholesky::factorise(products, answers) {
-            return false;
-        }
-        self.factor = Factor::OfAnswers;
-        cholesky::solve(products, answers, &mut self.residuals[..answers]);
-        cholesky::add_weighted_rows(&mut self.mean, &self.residuals[..answers], rows);
+        let mut products = Symmetric::new(&mut self.matrix[..answers * answers], answers);
+        products.set_products(rows, width);
+        products.add_identity();
+        let Some(factor) = products.factorise() else { return false };
+        self.factorised = Factorised::OfAnswers;
+        factor.solve(&mut self.residuals[..answers]);
+        add_weighted_rows(&mut self.mean, &self.residuals[..answers], rows);
         true
     }
 
@@ -128,18 +127,20 @@ impl RidgeSolver {
         // A row takes `answers * (width + answers / 2)` steps among the answers, and `width^2 /
         // 2` by the precision, whose factorisation costs as much as some 2 * width / 3 rows.
         // With few answers it does not pay, as callers ask for few rows at once.
-        if self.factor != Factor::OfPrecision && 2 * answers > width && !self.factorise_precision()
+        if self.factorised != Factorised::OfPrecision
+            && 2 * answers > width
+            && !self.factorise_precision()
         {
             return f64::NAN;
         }
         let sum_of_squares = |numbers: &[f64]| numbers.iter().map(|x| x * x).sum::<f64>();
-        if self.factor == Factor::OfPrecision {
-            cholesky::solve_lower(&self.matrix, width, &mut self.row);
+        if self.factorised == Factorised::OfPrecision {
+            Factor::left_in(&self.matrix, width).solve_lower(&mut self.row);
             return sum_of_squares(&self.row);
         }
         let products = &mut self.products[..answers];
-        cholesky::row_products(&self.rows[..answers * width], &self.row, products);
-        cholesky::solve_lower(&self.matrix[..answers * answers], answers, products);
+        row_products(&self.rows[..answers * width], &self.row, products);
+        Factor::left_in(&self.matrix[..answers * answers], answers).solve_lower(products);
         (sum_of_squares(&self.row) - sum_of_squares(products)).max(0.0)
     }
 
@@ -147,12 +148,10 @@ impl RidgeSolver {
     /// [`RidgeSolver::solve`]. All is NaN if the numbers exceed the range of floats.
     pub fn covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
         let width = self.mean.len();
-        if self.factor != Factor::OfPrecision && !self.factorise_precision() {
+        if self.factorised != Factorised::OfPrecision && !self.factorise_precision() {
             return covariance.fill(f64::NAN);
         }
-        work.copy_from_slice(&self.matrix);
-        cholesky::invert(work, width, covariance);
-        cholesky::mirror_up(covariance, width);
+        Factor::left_in(&self.matrix, width).invert(work, covariance);
     }
 
     /// Factorises the precision. With few answers it is first computed from their rows.
@@ -160,19 +159,18 @@ impl RidgeSolver {
         let width = self.mean.len();
         if self.few {
             self.matrix.fill(0.0);
-            cholesky::add_squares(&mut self.matrix, width, &self.rows[..self.taken * width]);
         }
-        add_identity(&mut self.matrix, width);
-        let done = cholesky::factorise(&mut self.matrix, width);
-        self.factor = if done { Factor::OfPrecision } else { Factor::None };
+        let mut precision = Symmetric::new(&mut self.matrix, width);
+        if self.few {
+            precision.add_squares(&self.rows[..self.taken * width]);
+        }
+        precision.add_identity();
+        let done = precision.factorise().is_some();
+        self.factorised = if done { Factorised::OfPrecision } else { Factorised::None };
         if !done {
             // A later attempt must not succeed with what is left here.
             self.matrix.fill(f64::NAN);
         }
         done
     }
-}
-
-fn add_identity(matrix: &mut [f64], width: usize) {
-    matrix.iter_mut().step_by(width + 1).for_each(|element| *element += 1.0);
 }
