@@ -2,7 +2,7 @@
 //! and a head in closed form.
 //!
 //! An item has 57 features: its vector, 25 wide, and what the body made of 32. The head has
-//! w = 58 numbers. Scoring an item takes 2 x 57 = 114 operations in single precision, and
+//! w = 58 numbers. Scoring an item takes 2 x 57 = 114 operations in f32, and
 //! waits for its 228 bytes: 3,706 items are 845 KB, which come from the second cache.
 //! Adapting to n ratings scores n items, and takes in double precision, which is half as
 //! fast, n w (w + 1) operations for the precision, w^3 / 3 for its factor, and 2 w^2 to solve

@@ -1,5 +1,5 @@
 //! Scoring a whole catalogue with the paper's model (128 floats an item, hidden
-//! 64-64-1), in both precisions, and what a Rust programmer has without melu.
+//! 64-64-1), in f32 and f16, and what a Rust programmer has without melu.
 //!
 //! 24,704 operations an item: 114 ns where the peak is 217 Gflop/s.
 
@@ -13,7 +13,7 @@ use common::work::{item_operations, rated};
 use common::{models, models::FILMS};
 use criterion::SamplingMode;
 use melu::Catalog;
-use melu::model::config::Precision;
+use melu::model::config::DataType;
 
 fn main() {
     let mut criterion = criterion();
@@ -37,7 +37,7 @@ fn main() {
         });
         let half = measure_beside(&mut group, "f16", work(Goal::Comparison), || {
             let single = &*catalog;
-            let half = single.convert(Precision::Half).expect("the weights are small");
+            let half = single.convert(DataType::F16).expect("the weights are small");
             let of = |catalog: &Catalog| {
                 let mut user = models::user(catalog, 0);
                 let mut scratch = models::scratch(catalog);

@@ -16,7 +16,7 @@ use c::handles::{
 use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::melu_status::*;
 use melu::ffi::*;
-use melu::model::config::Precision;
+use melu::model::config::DataType;
 use melu::{Model, Scratch, User};
 
 #[test]
@@ -290,7 +290,7 @@ fn items_are_found_by_id_and_told_by_index() {
 fn catalogues_are_converted() {
     let handles = handles();
     let model = Model::from_contents(sample()).unwrap();
-    let catalog = model.catalog().unwrap().unwrap().convert(Precision::Half).unwrap();
+    let catalog = model.catalog().unwrap().unwrap().convert(DataType::F16).unwrap();
     let mut expected = [0.0; 3];
     let mut scratch = Scratch::new(&catalog).unwrap();
     User::new(&catalog, &[]).unwrap().score_all(&mut expected, &mut scratch).unwrap();
@@ -298,19 +298,19 @@ fn catalogues_are_converted() {
     // SAFETY: the pointers are as the header asks.
     unsafe {
         for wrong in [2, 16, u32::MAX] {
-            fails(InvalidArgument, "precision", |e| {
+            fails(InvalidArgument, "data_type", |e| {
                 melu_catalog_convert(handles.catalog, wrong, &mut half, e)
             });
             assert!(half.is_null());
         }
         fails(InvalidArgument, "catalog", |e| {
-            melu_catalog_convert(null(), MELU_PRECISION_F16, &mut half, e)
+            melu_catalog_convert(null(), MELU_DATA_TYPE_F16, &mut half, e)
         });
         fails(InvalidArgument, "converted", |e| {
-            melu_catalog_convert(handles.catalog, MELU_PRECISION_F16, null_mut(), e)
+            melu_catalog_convert(handles.catalog, MELU_DATA_TYPE_F16, null_mut(), e)
         });
-        ok(|e| melu_catalog_convert(handles.catalog, MELU_PRECISION_F16, &mut half, e));
-        ok(|e| melu_catalog_convert(half, MELU_PRECISION_F32, &mut back, e));
+        ok(|e| melu_catalog_convert(handles.catalog, MELU_DATA_TYPE_F16, &mut half, e));
+        ok(|e| melu_catalog_convert(half, MELU_DATA_TYPE_F32, &mut back, e));
         for (catalog, expected) in [(half, expected), (back, rust_scores())] {
             let (mut user, mut scores) = (null_mut(), [0.0; 3]);
             ok(|e| melu_user_new(catalog, null(), 0, &mut user, null_mut(), e));

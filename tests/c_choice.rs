@@ -215,7 +215,7 @@ fn wrong_options_are_refused() {
     let handles = Handles::new(&bytes(&positive_only(ITEMS)));
     let plain = melu_recommend_options::default();
     for (options, status, words) in [
-        (melu_recommend_options { order: 2, ..plain }, InvalidArgument, "order: 2 is none"),
+        (melu_recommend_options { order: 2, ..plain }, InvalidArgument, "order: 2 is no order"),
         (melu_recommend_options { order: MELU_ORDER_RATING, ..plain }, NotAvailable, "model: "),
         (
             melu_recommend_options { popularity_discount: f32::NAN, ..plain },

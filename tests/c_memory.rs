@@ -17,12 +17,12 @@ use melu::ffi::*;
 #[global_allocator]
 static WATCHING: Watching = Watching;
 
-/// Puts the user into the catalogue in half precision.
+/// Puts the user into the catalogue in f16.
 fn halved(handles: &mut Handles) {
     let mut half = null_mut();
     // SAFETY: what is freed is not used again.
     unsafe {
-        ok(|e| melu_catalog_convert(handles.catalog, MELU_PRECISION_F16, &mut half, e));
+        ok(|e| melu_catalog_convert(handles.catalog, MELU_DATA_TYPE_F16, &mut half, e));
         melu_catalog_free(handles.catalog);
         melu_user_free(handles.user);
         handles.catalog = half;
@@ -280,24 +280,24 @@ fn more_ratings_than_there_is_room_for_allocate_once() {
 
 /// Where there is no memory for the rows as they are, there is for half of them.
 #[test]
-fn half_precision_takes_half_the_memory() {
+fn f16_takes_half_the_memory() {
     let mut handles = Handles::new(&bytes(&sample()));
     larger(&mut handles, 20_000);
     let rows = 20_000 * 15;
-    let convert = |catalog: *mut melu_catalog, precision, limit| {
+    let convert = |catalog: *mut melu_catalog, data_type, limit| {
         let mut made = null_mut();
         let (status, _) = limited(limit, || {
             // SAFETY: the handles are not freed.
-            outcome(|e| unsafe { melu_catalog_convert(catalog, precision, &mut made, e) })
+            outcome(|e| unsafe { melu_catalog_convert(catalog, data_type, &mut made, e) })
         });
         (status, made)
     };
-    let half = MELU_PRECISION_F16;
+    let half = MELU_DATA_TYPE_F16;
     assert_eq!(convert(handles.catalog, half, 2 * rows).0, melu_status::OutOfMemory);
     halved(&mut handles);
-    let back = convert(handles.catalog, MELU_PRECISION_F32, 2 * rows + 1);
+    let back = convert(handles.catalog, MELU_DATA_TYPE_F32, 2 * rows + 1);
     assert_eq!(back, (melu_status::OutOfMemory, null_mut()));
-    let (status, back) = convert(handles.catalog, MELU_PRECISION_F32, 4 * rows + 1);
+    let (status, back) = convert(handles.catalog, MELU_DATA_TYPE_F32, 4 * rows + 1);
     assert_eq!(status, melu_status::Ok);
     let (status, again) = convert(back, half, 2 * rows + 1);
     assert_eq!(status, melu_status::Ok);

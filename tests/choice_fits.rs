@@ -51,7 +51,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Fails unless the numbers are as near as single precision brings them.
+/// Fails unless the numbers are as near as f32 brings them.
 fn compare(what: &str, found: &[f32], expected: &[f64]) -> Result<(), TestCaseError> {
     prop_assert_eq!(found.len(), expected.len(), "{}", what);
     let apart: Vec<f64> = double(found).iter().zip(expected).map(|(f, e)| f - e).collect();

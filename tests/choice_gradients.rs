@@ -57,7 +57,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// In [-1, 1), and what single precision can hold.
+    /// In [-1, 1), and what f32 can hold.
     fn one(&mut self) -> f64 {
         self.next += 1;
         f64::from(unit(self.seed, 0, self.next) as f32)

@@ -7,7 +7,7 @@ mod common;
 
 use common::Cell;
 use common::{Tensors, adapt, embed, kink_distance, mean_loss, predict, shares, unit};
-use melu::model::config::{Config, GradientSteps, Local, Precision};
+use melu::model::config::{Config, DataType, GradientSteps, Local};
 use melu::model::loss::{Loss, Output};
 use melu::model::network::Inputs;
 use melu::model::schema::{Field, FieldKind, NumberScale};
@@ -79,7 +79,7 @@ prop_compose! {
             output: Output { loss, scale: 1.0, offset: 0.0, range: None },
             local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull }),
             medians: None,
-        catalog: Precision::Single,
+        catalog: DataType::F32,
             choice: None,
         };
         let tensors = config.head_network().unwrap().tensors();
@@ -194,8 +194,8 @@ proptest! {
             }).collect::<Vec<f64>>()
         };
         let differences = |pick: &dyn Fn(&mut Tensors) -> &mut Vec<f64>| differences_at(&tensors, pick);
-        // Where the weights' own rounding to single precision moves the answer by a part of the
-        // tolerance, single precision cannot tell it.
+        // Where the weights' own rounding to f32 moves the answer by a part of the
+        // tolerance, f32 cannot tell it.
         let mut nudged = tensors.clone();
         for (t, tensor) in nudged.tables.iter_mut().chain(&mut nudged.head).enumerate() {
             for (i, number) in tensor.iter_mut().enumerate() {
@@ -259,7 +259,7 @@ proptest! {
             let loss = |change: f64| case.query_loss(&tensors, &rates, pull + change).0;
             let found = f64::from(gradient.pull);
             // It is the difference of two sums, of which the first is that of the
-            // rates: where they cancel, single precision keeps their size's error.
+            // rates: where they cancel, f32 keeps their size's error.
             let ratings = case.support.len() as f64;
             let sum: f64 = expected.iter().zip(&rates).map(|(by, rate)| (by * rate).abs()).sum();
             let size = sum / (ratings + pull);

@@ -11,7 +11,7 @@ use std::process::Command;
 use common::allocations::{Watching, allocations, bytes_of};
 use common::{Tensors, unit};
 use melu::data::{SynthOptions, World};
-use melu::model::config::{Config, Precision};
+use melu::model::config::{Config, DataType};
 use melu::model::schema::Value;
 use melu::train::{Solver, TrainOptions, Trainer};
 use melu::{Catalog, Model, NewItem, RecommendOptions, Scratch, User, kernel_name, kernel_names};
@@ -33,11 +33,11 @@ fn nothing_is_allocated_once_there_are_a_user_and_a_scratch() {
     assert!(allocations(|| drop(std::hint::black_box(vec![0u8; 9]))) > 0, "nothing is counted");
     let gradient = TrainOptions { solver: Solver::Gradient, ..TrainOptions::default() };
     for (options, precision) in [
-        (TrainOptions::default(), Precision::Single),
-        (TrainOptions::default(), Precision::Half),
-        (gradient, Precision::Half),
-        (TrainOptions::paper(), Precision::Single),
-        (TrainOptions::paper(), Precision::Half),
+        (TrainOptions::default(), DataType::F32),
+        (TrainOptions::default(), DataType::F16),
+        (gradient, DataType::F16),
+        (TrainOptions::paper(), DataType::F32),
+        (TrainOptions::paper(), DataType::F16),
     ] {
         let model = trained(&options);
         let catalog = model.catalog().unwrap().unwrap().convert(precision).unwrap();
@@ -104,7 +104,7 @@ fn numbers() -> Vec<f32> {
     let ids: Vec<String> = (0..300).map(|item| item.to_string()).collect();
     let items = ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values });
     let catalog = Catalog::new(&model, &items.collect::<Vec<_>>()).unwrap();
-    let half = catalog.convert(Precision::Half).unwrap();
+    let half = catalog.convert(DataType::F16).unwrap();
     [catalog, half].iter().flat_map(numbers_of).collect()
 }
 

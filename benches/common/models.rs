@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use melu::data::{SynthOptions, World};
-use melu::model::config::{Config, GradientSteps, Local, Precision};
+use melu::model::config::{Config, DataType, GradientSteps, Local};
 use melu::model::embedding::{mean_row, write_row};
 use melu::model::loss::{Loss, Output};
 use melu::model::schema::{Field, FieldKind, Value};
@@ -57,7 +57,7 @@ fn generated(
         output: Output { loss: Loss::Mse, scale: 1.0, offset: 3.0, range: None },
         local: Local::Gradient(GradientSteps { steps, rates: Vec::new(), pull: 0.0 }),
         medians: None,
-        catalog: Precision::Single,
+        catalog: DataType::F32,
         choice: None,
     };
     let head = config.head_network().expect("the widths are small");

@@ -792,7 +792,7 @@ class User : public detail::Handle<melu_user, melu_user_free> {
 static_assert(std::is_standard_layout_v<User> && sizeof(User) == sizeof(melu_user*));
 
 // What a catalogue keeps its rows in: 4 bytes a number, or 2.
-enum class Precision : std::uint32_t { f32 = MELU_PRECISION_F32, f16 = MELU_PRECISION_F16 };
+enum class DataType : std::uint32_t { f32 = MELU_DATA_TYPE_F32, f16 = MELU_DATA_TYPE_F16 };
 
 // Vectors as they lie in the memory of what gave them.
 struct Vectors : melu_vectors {
@@ -881,12 +881,12 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
     return Catalog(smaller);
   }
 
-  // These items in another precision: with Precision::f16, rows take half the memory, and
+  // These items in another data type: with DataType::f16, rows take half the memory, and
   // scores move by some thousandth of their spread.
-  [[nodiscard]] expected<Catalog> try_convert(Precision precision) const noexcept {
+  [[nodiscard]] expected<Catalog> try_convert(DataType data_type) const noexcept {
     melu_catalog* converted;
     melu_error error;
-    if (melu_catalog_convert(get(), static_cast<std::uint32_t>(precision), &converted,
+    if (melu_catalog_convert(get(), static_cast<std::uint32_t>(data_type), &converted,
                              &error)) {
       return detail::failure(error);
     }
@@ -952,8 +952,8 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
     return detail::value_or_throw(try_item_vectors());
   }
 
-  [[nodiscard]] Catalog convert(Precision precision) const {
-    return detail::value_or_throw(try_convert(precision));
+  [[nodiscard]] Catalog convert(DataType data_type) const {
+    return detail::value_or_throw(try_convert(data_type));
   }
 
   [[nodiscard]] Catalog extend(span<const Item> items,

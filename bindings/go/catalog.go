@@ -138,25 +138,25 @@ func (c *Catalog) Remove(items []uint32) (*Catalog, error) {
 	return newCatalog(pointer, C.size_t(c.unknown)), nil
 }
 
-// Precision is what a catalogue keeps its rows in.
-type Precision uint32
+// DataType is what a catalogue keeps its rows in.
+type DataType uint32
 
 const (
-	// F32 is single precision: 4 bytes a number.
-	F32 Precision = C.MELU_PRECISION_F32
-	// F16 is half precision: 2 bytes a number. Scores move by some thousandth of their
+	// F32 is IEEE 754 binary32: 4 bytes a number.
+	F32 DataType = C.MELU_DATA_TYPE_F32
+	// F16 is IEEE 754 binary16: 2 bytes a number. Scores move by some thousandth of their
 	// spread.
-	F16 Precision = C.MELU_PRECISION_F16
+	F16 DataType = C.MELU_DATA_TYPE_F16
 )
 
-// Convert makes a catalogue of this one's items in another precision.
+// Convert makes a catalogue of this one's items in another data type.
 //
 // This catalogue stays as it is, and may be closed while its users go on. A user moves to
 // the new one by [User.AppendBinary] and [Catalog.LoadUser], which adapts them anew.
 //
-// Errors: [ErrInvalidArgument], also for an item that half precision cannot describe,
+// Errors: [ErrInvalidArgument], also for an item that f16 cannot describe,
 // [ErrOutOfMemory].
-func (c *Catalog) Convert(precision Precision) (*Catalog, error) {
+func (c *Catalog) Convert(dataType DataType) (*Catalog, error) {
 	catalog, err := c.shared.use()
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (c *Catalog) Convert(precision Precision) (*Catalog, error) {
 	defer c.shared.done()
 	var pointer *C.melu_catalog
 	var native C.melu_error
-	status := C.melu_catalog_convert(catalog, C.uint32_t(precision), &pointer, &native)
+	status := C.melu_catalog_convert(catalog, C.uint32_t(dataType), &pointer, &native)
 	if err := check(status, &native); err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func TestErrorsAreTyped(t *testing.T) {
 		{"vector", second(user.AppendVector(nil)), melu.ErrNotAvailable},
 		{"vectors", second(catalog.AppendItemVectors(nil, 0, 1)), melu.ErrNotAvailable},
 		{"twice", second(catalog.Extend([]melu.Item{{ID: "one"}})), melu.ErrInvalidArgument},
-		{"precision", second(catalog.Convert(64)), melu.ErrInvalidArgument},
+		{"data_type", second(catalog.Convert(64)), melu.ErrInvalidArgument},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, not %v", c.call, c.err, c.want)
@@ -188,7 +188,7 @@ func TestConvertsCatalogues(t *testing.T) {
 	}
 	want, got := scores(t, newUser(t, single)), scores(t, newUser(t, half))
 	if slices.Equal(got, want) {
-		t.Error("half precision changes no score")
+		t.Error("f16 changes no score")
 	}
 	for i := range want {
 		if math.Abs(float64(got[i]-want[i])) > 2e-3 {

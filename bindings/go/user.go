@@ -406,7 +406,7 @@ func (u *User) MarshalBinary() ([]byte, error) { return u.AppendBinary(nil) }
 // LoadReport says what became of a user that was loaded.
 type LoadReport struct {
 	// AdaptedAnew: the user was saved by another model, or in a catalogue of another
-	// precision, and was adapted anew.
+	// data type, and was adapted anew.
 	AdaptedAnew bool
 	// MissingItems is how many of the user's ratings are of items that the catalogue
 	// lacks. They are kept, and saved again, until the user is adapted or reset.
@@ -415,7 +415,7 @@ type LoadReport struct {
 
 // LoadUser loads a user that was saved, with this catalogue's model or another one. With
 // the same model, the user scores the same bits at once; with another, and in a catalogue
-// of another precision, the user is adapted anew from the ratings.
+// of another data type, the user is adapted anew from the ratings.
 //
 // Errors: [ErrSavedUser], [ErrOutOfMemory]; with another model, [ErrRating] and
 // [ErrDiverged] if it cannot learn from the ratings.

@@ -12,7 +12,7 @@ use crate::catalog::blocks::BLOCK;
 use crate::catalog::features::Features;
 use crate::catalog::rows::ItemRows;
 use crate::kernels::MAX_HALF;
-use crate::model::config::Precision;
+use crate::model::config::DataType;
 use crate::model::familiarity::Familiarity;
 use crate::model::file::{CatalogTable, ChoiceItems, ItemPrior, ItemVectors};
 use crate::model::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
@@ -63,44 +63,44 @@ impl Model {
 }
 
 impl Catalog {
-    /// Items given by their field values, in the precision of the model's
+    /// Items given by their field values, in the data type of the model's
     /// [`Config::catalog`](crate::model::config::Config::catalog).
     ///
     /// # Errors
     /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::Argument`] for an
-    /// id that occurs twice, or an item that half precision cannot describe.
+    /// id that occurs twice, or an item that f16 cannot describe.
     pub fn new(model: &Model, items: &[NewItem]) -> Result<Self> {
         let (table, unknown_values) = read(model, items)?;
         Self::build(model, table, model.config().catalog, unknown_values)
     }
 
     /// Items whose values are encoded already: the weight file's own, or a data folder's. In
-    /// the precision of the model's
+    /// the data type of the model's
     /// [`Config::catalog`](crate::model::config::Config::catalog).
     ///
     /// # Errors
     /// [`Error::Argument`] if the columns do not fit the model's fields, an id
-    /// occurs twice, or half precision cannot describe an item.
+    /// occurs twice, or f16 cannot describe an item.
     pub fn from_table(model: &Model, table: CatalogTable) -> Result<Self> {
         Self::build(model, table, model.config().catalog, 0)
     }
 
-    /// The same items in another precision. In half precision they take half the memory, and
+    /// The same items in another data type. In f16 they take half the memory, and
     /// scores change by about a thousandth of their spread.
     ///
     /// This catalogue stays as it is. All items are embedded anew.
     ///
     /// # Errors
-    /// [`Error::Argument`] if half precision cannot describe an item.
-    pub fn convert(&self, precision: Precision) -> Result<Self> {
-        if self.precision() == precision {
+    /// [`Error::Argument`] if f16 cannot describe an item.
+    pub fn convert(&self, data_type: DataType) -> Result<Self> {
+        if self.data_type() == data_type {
             return Ok(self.clone());
         }
         let table = self.table().clone();
-        Self::build(self.model(), table, precision, self.unknown_values())
+        Self::build(self.model(), table, data_type, self.unknown_values())
     }
 
-    /// This catalogue's items, at their indices, followed by more, in the same precision.
+    /// This catalogue's items, at their indices, followed by more, in the same data type.
     ///
     /// This catalogue stays as it is, and so do its users. Only the added items
     /// are embedded; the others' rows are copied.
@@ -131,7 +131,7 @@ impl Catalog {
         Ok(extended)
     }
 
-    /// This catalogue without some of its items, in its precision; the others keep their order,
+    /// This catalogue without some of its items, in its data type; the others keep their order,
     /// and move up.
     ///
     /// This catalogue stays as it is, and so do its users; a user moves to the new one by
@@ -156,16 +156,16 @@ impl Catalog {
             vectors: None,
             choice: None,
         };
-        Self::build(self.model(), table, self.precision(), self.unknown_values())
+        Self::build(self.model(), table, self.data_type(), self.unknown_values())
     }
 
     fn build(
         model: &Model,
         table: CatalogTable,
-        precision: Precision,
+        data_type: DataType,
         unknown_values: usize,
     ) -> Result<Self> {
-        let Added { table, by_id, rows } = Added::new(model, table, &ItemRows::new(precision))?;
+        let Added { table, by_id, rows } = Added::new(model, table, &ItemRows::new(data_type))?;
         let (model, familiarity) = (model.clone(), familiarity(model, &table));
         let inner = Inner { model, table, by_id, rows, familiarity, unknown_values };
         Ok(Self(Arc::new(inner)))
@@ -211,15 +211,15 @@ impl Catalog {
         self.0.unknown_values
     }
 
-    /// The precision of the rows.
-    pub fn precision(&self) -> Precision {
-        self.0.rows.precision()
+    /// The data type of the rows.
+    pub fn data_type(&self) -> DataType {
+        self.0.rows.data_type()
     }
 
-    /// The fingerprint of the model and this catalogue's precision; see
+    /// The fingerprint of the model and this catalogue's data type; see
     /// [`Model::fingerprint`].
     pub(crate) fn fingerprint(&self) -> u64 {
-        self.model().fingerprint_in(self.precision())
+        self.model().fingerprint_in(self.data_type())
     }
 
     /// Each item's features.
@@ -366,7 +366,7 @@ impl Added {
                 rows.push(row).map_err(|number| {
                     let id = ids.get(item).unwrap_or_default();
                     refuse(format!(
-                        "item \"{id}\" has the feature {number}; half precision holds numbers up \
+                        "item \"{id}\" has the feature {number}; f16 holds numbers up \
                          to {MAX_HALF}: keep the catalogue in f32"
                     ))
                 })?;

@@ -10,7 +10,7 @@ use super::model::{melu_model, unavailable};
 use super::pool::Pool;
 use super::value::values;
 use super::{melu_error, melu_status, melu_str, melu_value};
-use crate::model::config::Precision;
+use crate::model::config::DataType;
 use crate::model::schema::Value;
 use crate::{Catalog, NewItem};
 
@@ -27,10 +27,10 @@ pub struct melu_catalog(Guarded<Pool>);
 
 handle!(melu_catalog, Pool);
 
-/// A catalogue keeps its rows in single precision: 4 bytes a number.
-pub const MELU_PRECISION_F32: u32 = 0;
-/// A catalogue keeps its rows in half precision: 2 bytes a number.
-pub const MELU_PRECISION_F16: u32 = 1;
+/// A catalogue keeps its rows in f32: 4 bytes a number.
+pub const MELU_DATA_TYPE_F32: u32 = 0;
+/// A catalogue keeps its rows in f16: 2 bytes a number.
+pub const MELU_DATA_TYPE_F16: u32 = 1;
 
 /// An item given by its field values; it needs no ratings.
 ///
@@ -49,13 +49,13 @@ pub struct melu_item {
 }
 
 /// Makes a catalogue of items given by their field values, in the weight file's
-/// precision; `melu_catalog_convert` changes it.
+/// data type; `melu_catalog_convert` changes it.
 ///
 /// `*catalog` is written, NULL after a failure. `*unknown_values` is written unless it is
 /// NULL: the number of names that the model's vocabularies lack; they are left out.
 ///
 /// Statuses: `INVALID_ARGUMENT`, also for an id that occurs twice and for an item whose
-/// features exceed half precision, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
+/// features exceed f16, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
 /// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_new(
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn melu_catalog_new(
 }
 
 /// Makes a catalogue of another one's items, at their indices, followed by more items, in
-/// the same precision.
+/// the same data type.
 ///
 /// The other catalogue does not change, and may be freed while its users live on; so a
 /// service can swap the two. `*extended` is written, NULL after a failure. A user moves
@@ -126,21 +126,21 @@ pub unsafe extern "C" fn melu_catalog_extend(
     })
 }
 
-/// Makes a catalogue of another one's items in another precision.
+/// Makes a catalogue of another one's items in another data type.
 ///
-/// `precision` is `MELU_PRECISION_F16`, in which rows take half the memory and scores
-/// change by about a thousandth of their spread, or `MELU_PRECISION_F32`. The other
+/// `data_type` is `MELU_DATA_TYPE_F16`, in which rows take half the memory and scores
+/// change by about a thousandth of their spread, or `MELU_DATA_TYPE_F32`. The other
 /// catalogue does not change, and may be freed while its users live on. `*converted` is
 /// written, NULL after a failure. A user moves to the new catalogue by `melu_user_save`
 /// and `melu_user_load`, which adapts them anew.
 ///
-/// Statuses: `INVALID_ARGUMENT`, also for an item whose features exceed half precision,
-/// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the precision is
+/// Statuses: `INVALID_ARGUMENT`, also for an item whose features exceed f16,
+/// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the data type is
 /// the same: the two then share their rows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_catalog_convert(
     catalog: *const melu_catalog,
-    precision: u32,
+    data_type: u32,
     converted: *mut *mut melu_catalog,
     error: *mut melu_error,
 ) -> melu_status {
@@ -149,13 +149,13 @@ pub unsafe extern "C" fn melu_catalog_convert(
     call(error, || {
         // SAFETY: the header asks for a `*mut melu_catalog` to write at `converted`, or NULL.
         let out = unsafe { output(converted, "converted") }?;
-        let precision = match precision {
-            MELU_PRECISION_F32 => Precision::Single,
-            MELU_PRECISION_F16 => Precision::Half,
+        let data_type = match data_type {
+            MELU_DATA_TYPE_F32 => DataType::F32,
+            MELU_DATA_TYPE_F16 => DataType::F16,
             _ => {
                 let problem = format!(
-                    "precision: {precision} is none; MELU_PRECISION_F32 or \
-                     MELU_PRECISION_F16 is expected"
+                    "data_type: {data_type} is no data type; MELU_DATA_TYPE_F32 or \
+                     MELU_DATA_TYPE_F16 is expected"
                 );
                 return Err(Failure::new(melu_status::InvalidArgument, problem));
             }
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn melu_catalog_convert(
         // SAFETY: the header asks for a live handle at `catalog`, unchanged meanwhile, or NULL.
         let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
         catalog.with(|catalog| {
-            let made = catalog.convert(precision).map_err(Failure::of("catalog"))?;
+            let made = catalog.convert(data_type).map_err(Failure::of("catalog"))?;
             *out = melu_catalog::into_raw(Pool::new(made));
             Ok(())
         })
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn melu_catalog_convert(
 }
 
 /// Makes a catalogue of another one's items without some of them, in the other's
-/// precision: the items that stay keep their order, and move up.
+/// data type: the items that stay keep their order, and move up.
 ///
 /// `items` are `items_len` indices, in any order. The other catalogue stays as it is, and
 /// may be freed while its users go on. `*smaller` is written, NULL after a failure. A user

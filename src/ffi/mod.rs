@@ -45,7 +45,7 @@ mod value;
 
 pub use batch::melu_recommend_batch;
 pub use catalog::{
-    MELU_PRECISION_F16, MELU_PRECISION_F32, melu_catalog, melu_catalog_convert,
+    MELU_DATA_TYPE_F16, MELU_DATA_TYPE_F32, melu_catalog, melu_catalog_convert,
     melu_catalog_extend, melu_catalog_find, melu_catalog_free, melu_catalog_id,
     melu_catalog_item_vectors, melu_catalog_len, melu_catalog_new, melu_catalog_raters,
     melu_catalog_remove, melu_catalog_title, melu_item, melu_vectors,

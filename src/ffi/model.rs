@@ -220,7 +220,7 @@ pub unsafe extern "C" fn melu_model_info(
     })
 }
 
-/// Makes a catalogue of the weight file's own items, in the file's precision.
+/// Makes a catalogue of the weight file's own items, in the file's data type.
 ///
 /// `*catalog` is written, NULL after a failure.
 ///

@@ -211,7 +211,7 @@ pub(super) unsafe fn read_options<'a>(
         MELU_ORDER_RATING => Order::Rating,
         order => {
             let expected = "MELU_ORDER_SCORE or MELU_ORDER_RATING is expected";
-            return Err(refuse(format!("order: {order} is none; {expected}")));
+            return Err(refuse(format!("order: {order} is no order; {expected}")));
         }
     };
     let discount = given.popularity_discount;

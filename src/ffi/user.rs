@@ -42,7 +42,7 @@ pub struct melu_load_report {
     /// `sizeof(melu_load_report)`, set by the caller.
     pub struct_size: usize,
     /// Not 0: the user was saved by another model, or in a catalogue of another
-    /// precision, and was adapted anew.
+    /// data type, and was adapted anew.
     pub adapted_anew: u32,
     /// The number of the user's ratings of items that the catalogue lacks. They are kept,
     /// and saved again, until the user is adapted or reset.
@@ -396,7 +396,7 @@ pub unsafe extern "C" fn melu_user_save(
 
 /// Loads a user into a catalogue of the model that saved them, or of another.
 ///
-/// With the same model and precision, the user's scores are the same bits as before.
+/// With the same model and data type, the user's scores are the same bits as before.
 /// Otherwise the user is adapted anew from the ratings. `*user` is written, NULL after a
 /// failure. `report` may be NULL; otherwise its `struct_size` is set by the caller, and
 /// the other members are written.

@@ -1,9 +1,9 @@
-//! Numbers of half precision (IEEE 754's binary16), as their bits.
+//! Numbers in f16 (IEEE 754's binary16), as their bits.
 
 use super::level::Level;
 use super::simd::{Kernel, Simd};
 
-/// The largest number in half precision.
+/// The largest number in f16.
 pub const MAX_HALF: f32 = 65_504.0;
 
 /// The half nearest to a number, and the even one of two equally near; `None` if it would be

@@ -13,7 +13,7 @@ const ROUNDS: usize = 2_000;
 
 /// The greatest number of floating-point operations a second that one thread reached with the
 /// instructions of [`kernel_name`](crate::kernel_name), measured for this long: fused
-/// multiplications and additions of single precision that wait neither for memory nor for
+/// multiplications and additions of f32 that wait neither for memory nor for
 /// each other.
 ///
 /// The level `portable` has no fused instruction; there kernels whose multiplications need

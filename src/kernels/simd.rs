@@ -86,7 +86,7 @@ pub trait Simd: Copy {
     /// [`Simd::LANES`] numbers can be written at `to`.
     unsafe fn store(self, to: *mut f32, vector: Self::Vector);
 
-    /// [`Simd::LANES`] numbers of half precision.
+    /// [`Simd::LANES`] numbers of f16.
     ///
     /// # Safety
     /// So many can be read at `from`.

@@ -66,7 +66,7 @@ impl Json {
         }
     }
 
-    /// A number, rounded to single precision.
+    /// A number, rounded to f32.
     pub fn number(self, name: &str) -> Result<f32, String> {
         match self {
             Self::Count(number) => Ok(number as f32),
@@ -89,7 +89,7 @@ impl Json {
         self.list(name)?.into_iter().map(|number| number.count(name)).collect()
     }
 
-    /// A list of numbers, each rounded to single precision.
+    /// A list of numbers, each rounded to f32.
     pub fn numbers(self, name: &str) -> Result<Vec<f32>, String> {
         self.list(name)?.into_iter().map(|number| number.number(name)).collect()
     }

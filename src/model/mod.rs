@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::kernels::check_choice;
 use crate::model::buffer::{Buffer, SharedBytes};
-use crate::model::config::{Config, Local, Precision};
+use crate::model::config::{Config, DataType, Local};
 use crate::model::embedding::mean_row;
 use crate::model::file::{ChoicePriors, Contents, EvidenceTable, ItemPrior};
 use crate::model::network::{Network, PackedNetwork};
@@ -50,7 +50,7 @@ struct Opened {
     packed_start: PackedNetwork,
     item_means: Vec<Vec<f32>>,
     user_means: Vec<Vec<f32>>,
-    /// With a catalogue in single precision.
+    /// With a catalogue in f32.
     fingerprint: OnceLock<u64>,
 }
 
@@ -193,10 +193,10 @@ impl Model {
         self.fingerprint_in(self.config().catalog)
     }
 
-    /// The same number for a catalogue of this precision, whatever the model's own is.
-    pub(crate) fn fingerprint_in(&self, precision: Precision) -> u64 {
+    /// The same number for a catalogue of this data type, whatever the model's own is.
+    pub(crate) fn fingerprint_in(&self, data_type: DataType) -> u64 {
         let single = self.0.fingerprint.get_or_init(|| file::fingerprint(&self.0.contents));
-        file::fingerprint_in(*single, precision)
+        file::fingerprint_in(*single, data_type)
     }
 
     /// Whether the model has standard deviations of ratings; with the ridge solver it does.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::meta_gradient::DerivativeOrder;
-use crate::model::config::Precision;
+use crate::model::config::DataType;
 use crate::model::loss::Loss;
 use crate::{Error, Result};
 
@@ -94,8 +94,8 @@ pub struct TrainOptions {
     /// kept, of equal ones (within .2 %) the latest's, and the network only if it errs less
     /// than the factor model alone. At 0 all are trained on, and the last epoch's are kept.
     pub validation: f32,
-    /// The precision that the model's catalogues are kept in; validation measures them so.
-    pub catalog: Precision,
+    /// The data type that the model's catalogues are kept in; validation measures them so.
+    pub catalog: DataType,
     /// The same seed and data give the same model, for any number of threads.
     pub seed: u64,
 }
@@ -127,7 +127,7 @@ impl Default for TrainOptions {
             cosine: true,
             longest_gradient: Some(5.0),
             validation: 0.05,
-            catalog: Precision::Single,
+            catalog: DataType::F32,
             seed: 0,
         }
     }

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | mark | the eight bytes `melu-usr` |
 //! | version | `u32`, 1 |
-//! | fingerprint | `u64`, of the model and the precision of the user's catalogue: see [`Model::fingerprint`] |
+//! | fingerprint | `u64`, of the model and the data type of the user's catalogue: see [`Model::fingerprint`] |
 //! | profile | `u32` count, and for each value: the field, a string; a byte 0, 1 or 2; and a name (string), an index (`u32`) or a number (`f32`) |
 //! | ratings | `u32` count, and for each: the item's id, a string; the rating, `f32` |
 //! | head | `u32` count, and its numbers, `f32`: the model's tensors in their order, without the first layer's weights of the user's inputs, whose updates are in its bias |
@@ -29,7 +29,7 @@ pub struct Loaded {
     /// The user.
     pub user: User,
     /// Whether the head was adapted anew from the ratings, as the user was saved with another
-    /// model or a catalogue in another precision.
+    /// model or a catalogue in another data type.
     pub adapted_anew: bool,
     /// The number of ratings of items that the catalogue lacks.
     pub missing_items: usize,
@@ -78,7 +78,7 @@ impl User {
 
     /// A user from the bytes of [`User::save`], into any catalogue.
     ///
-    /// With the same model and a catalogue in the same precision, the user's scores are
+    /// With the same model and a catalogue in the same data type, the user's scores are
     /// the same bits as before. Otherwise the head is adapted anew, and profile values that
     /// the model cannot use count as unknown. Ratings of items that the catalogue lacks are
     /// kept and saved again, until the user is adapted or reset.

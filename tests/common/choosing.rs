@@ -1,6 +1,6 @@
 //! Made-up models with a head for choosing, of any number of items.
 
-use melu::model::config::{Config, Precision};
+use melu::model::config::{Config, DataType};
 use melu::model::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
 use melu::model::prior::{Input, Prior, Term};
 use melu::model::schema::{Column, Strings};
@@ -66,7 +66,7 @@ pub fn with_ratings(items: usize) -> Contents {
 pub fn positive_only(items: usize) -> Contents {
     let config = Config::from_json(CONFIG).unwrap();
     let (item_fields, user_fields) = (config.item_fields, config.user_fields);
-    let config = Config::without_ratings(item_fields, user_fields, None, Precision::Single);
+    let config = Config::without_ratings(item_fields, user_fields, None, DataType::F32);
     let contents = Contents {
         config,
         item_embeddings: vec![Vec::new().into()],

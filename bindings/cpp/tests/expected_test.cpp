@@ -43,7 +43,7 @@ TEST(Expected, has_values_all_the_way_and_allocates_nothing) {
   ASSERT_EQ((*model->try_field(melu::Entity::user, 0))->name, "region");
   ASSERT_FALSE(model->try_field(melu::Entity::user, 9)->has_value());
   ASSERT_EQ(*model->try_field_value(melu::Entity::user, 0, 0), "e");
-  ASSERT_EQ(catalog->try_convert(melu::Precision::f16)->size(), 3u);
+  ASSERT_EQ(catalog->try_convert(melu::DataType::f16)->size(), 3u);
   ASSERT_EQ(**catalog->try_find("two"), 1u);
   ASSERT_FALSE(catalog->try_find("four")->has_value());
   ASSERT_EQ(*catalog->try_id(1), "two");

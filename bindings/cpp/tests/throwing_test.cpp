@@ -130,16 +130,16 @@ TEST_F(Throwing, profiles_and_items_have_values) {
 }
 
 TEST_F(Throwing, catalogues_are_converted) {
-  melu::Catalog half = catalog.convert(melu::Precision::f16);
+  melu::Catalog half = catalog.convert(melu::DataType::f16);
   EXPECT_EQ(half.size(), 3u);
   std::vector<float> exact(3), rounded(3);
   user.score_all(exact);
   half.user().score_all(rounded);
   EXPECT_NE(rounded, exact);
   for (std::size_t item = 0; item < 3; ++item) EXPECT_NEAR(rounded[item], exact[item], 2e-3);
-  half.convert(melu::Precision::f32).user().score_all(rounded);
+  half.convert(melu::DataType::f32).user().score_all(rounded);
   EXPECT_EQ(rounded, exact);
-  EXPECT_THROW(static_cast<void>(catalog.convert(static_cast<melu::Precision>(7))),
+  EXPECT_THROW(static_cast<void>(catalog.convert(static_cast<melu::DataType>(7))),
                melu::Error);
 }
 

@@ -62,8 +62,8 @@ fn overview(arguments: &Arguments, model: &Model) -> Result<()> {
     let mut table = terminal::table(&[], |_| false);
     let count = |count: Option<usize>| count.map_or("none".into(), |count| count.to_string());
     let items = contents.catalog.as_ref().map(|catalog| catalog.ids.len());
-    let precision = config.catalog.name();
-    table.add_row(["catalogue", &format!("{} items, kept in {precision}", count(items))]);
+    let data_type = config.catalog.name();
+    table.add_row(["catalogue", &format!("{} items, kept in {data_type}", count(items))]);
     let candidates = contents.evidence.as_ref().map(|evidence| evidence.items.len());
     table.add_row(["evidence", &format!("{} candidates", count(candidates))]);
     if let Some(choice) = &config.choice {

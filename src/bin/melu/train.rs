@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use melu::model::config::Precision;
+use melu::model::config::DataType;
 use melu::model::file;
 use melu::model::loss::Loss;
 use melu::train::choice::Stage;
@@ -57,7 +57,7 @@ pub struct Arguments {
     /// At most this many passes over the tasks [default: the recipe's].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// The precision of catalogues in memory: f16 takes half the memory of f32, and moves
+    /// The data type of catalogues in memory: f16 takes half the memory of f32, and moves
     /// scores by about a thousandth of their standard deviation.
     #[arg(long, value_enum, default_value_t = CatalogName::F32)]
     catalog: CatalogName,
@@ -137,8 +137,8 @@ impl Arguments {
             },
             epochs: self.epochs.unwrap_or(recipe.epochs),
             catalog: match self.catalog {
-                CatalogName::F32 => Precision::Single,
-                CatalogName::F16 => Precision::Half,
+                CatalogName::F32 => DataType::F32,
+                CatalogName::F16 => DataType::F16,
             },
             seed: self.seed,
             ..recipe

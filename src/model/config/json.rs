@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::choice::RawChoice;
-use super::{Config, GradientSteps, Local, Precision, Ridge};
+use super::{Config, DataType, GradientSteps, Local, Ridge};
 use crate::model::ChoiceHead;
 use crate::model::json::{Json, Object};
 use crate::model::loss::{Loss, Output};
@@ -108,8 +108,8 @@ struct RawConfig {
     user_fields: Vec<RawField>,
     #[serde(flatten)]
     rating: Option<RawRating>,
-    #[serde(skip_serializing_if = "is_single")]
-    catalog: Precision,
+    #[serde(skip_serializing_if = "is_f32")]
+    catalog: DataType,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_raw_choice")]
     choice: Option<ChoiceHead>,
 }
@@ -170,7 +170,7 @@ impl RawConfig {
             user_fields: fields(json.need("user_fields")?, "user_fields")?,
             rating: local.map(|local| RawRating::read(&mut json, local)).transpose()?,
             catalog: match json.maybe("catalog", Json::text)? {
-                None => Precision::Single,
+                None => DataType::F32,
                 Some(name) => name.parse()?,
             },
             choice: json.maybe("choice", RawChoice::read)?,
@@ -273,8 +273,8 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-fn is_single(precision: &Precision) -> bool {
-    *precision == Precision::Single
+fn is_f32(data_type: &DataType) -> bool {
+    *data_type == DataType::F32
 }
 
 fn is_yes(flag: &bool) -> bool {

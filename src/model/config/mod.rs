@@ -47,44 +47,44 @@ pub struct Config {
     /// From predicted ratings to medians; `None` if the predicted rating serves as its
     /// median.
     pub medians: Option<Medians>,
-    /// The precision of catalogues, unless a program chooses another.
-    pub catalog: Precision,
+    /// The data type of catalogues, unless a program chooses another.
+    pub catalog: DataType,
     /// The head for choosing, where there is one.
     pub choice: Option<ChoiceHead>,
 }
 
-/// The precision in which a catalogue keeps its items' features.
+/// The data type in which a catalogue keeps its items' features.
 ///
-/// Computation is always in single precision. Half precision takes half the memory, and moves
+/// Computation is always in f32. f16 takes half the memory, and moves
 /// scores by about a thousandth of their standard deviation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Precision {
+pub enum DataType {
     /// 4 bytes a number, as computed: `f32`.
     #[default]
     #[serde(rename = "f32")]
-    Single,
+    F32,
     /// 2 bytes a number, rounded to 11 binary digits, up to 65504: `f16`.
     #[serde(rename = "f16")]
-    Half,
+    F16,
 }
 
-impl Precision {
+impl DataType {
     /// Its name in the weight file.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Single => "f32",
-            Self::Half => "f16",
+            Self::F32 => "f32",
+            Self::F16 => "f16",
         }
     }
 }
 
-impl FromStr for Precision {
+impl FromStr for DataType {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
-            "f32" => Ok(Self::Single),
-            "f16" => Ok(Self::Half),
+            "f32" => Ok(Self::F32),
+            "f16" => Ok(Self::F16),
             _ => Err(format!("catalog is \"{name}\"; f32 or f16 is expected")),
         }
     }
@@ -144,7 +144,7 @@ impl Config {
         item_fields: Vec<Field>,
         user_fields: Vec<Field>,
         choice: Option<ChoiceHead>,
-        catalog: Precision,
+        catalog: DataType,
     ) -> Self {
         let unread = |fields: Vec<Field>| {
             fields.into_iter().map(|field| Field { embedded: false, ..field }).collect()

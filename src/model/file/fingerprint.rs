@@ -3,7 +3,7 @@
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 use super::{CatalogTable, ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemVectors};
-use crate::model::config::{Config, GradientSteps, Local, Precision, Ridge};
+use crate::model::config::{Config, DataType, GradientSteps, Local, Ridge};
 use crate::model::loss::{Loss, Output};
 use crate::model::prior::{Input, Prior};
 use crate::model::schema::{Column, Entity, Field, FieldKind, NumberScale, Strings};
@@ -11,7 +11,7 @@ use crate::model::{ChoiceHead, Curve};
 
 /// A hash of everything that scores depend on: configuration, priors and tensors, but not
 /// evidence, titles, or the record of the training. The layout and spelling of the file do
-/// not matter. The catalogue is taken to be in single precision: see [`fingerprint_in`].
+/// not matter. The catalogue is taken to be in f32: see [`fingerprint_in`].
 pub fn fingerprint(contents: &Contents) -> u64 {
     let mut hash = Hash(Xxh64::new(0));
     let Contents {
@@ -53,11 +53,11 @@ pub fn fingerprint(contents: &Contents) -> u64 {
     hash.0.digest()
 }
 
-/// The fingerprint of the same model with its catalogue in a precision.
-pub fn fingerprint_in(single: u64, precision: Precision) -> u64 {
-    match precision {
-        Precision::Single => single,
-        Precision::Half => xxh64(b"f16", single),
+/// The fingerprint of the same model with its catalogue in a data type.
+pub fn fingerprint_in(single: u64, data_type: DataType) -> u64 {
+    match data_type {
+        DataType::F32 => single,
+        DataType::F16 => xxh64(b"f16", single),
     }
 }
 

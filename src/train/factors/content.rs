@@ -198,7 +198,7 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Numbers in single precision, row by row.
+/// Numbers in f32, row by row.
 fn single(numbers: impl IntoIterator<Item = f64>) -> Vec<f32> {
     numbers.into_iter().map(|number| number as f32).collect()
 }

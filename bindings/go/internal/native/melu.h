@@ -114,11 +114,11 @@ extern "C" {
 // A field takes a number.
 #define MELU_FIELD_NUMERIC 2
 
-// A catalogue keeps its rows in single precision: 4 bytes a number.
-#define MELU_PRECISION_F32 0
+// A catalogue keeps its rows in f32: 4 bytes a number.
+#define MELU_DATA_TYPE_F32 0
 
-// A catalogue keeps its rows in half precision: 2 bytes a number.
-#define MELU_PRECISION_F16 1
+// A catalogue keeps its rows in f16: 2 bytes a number.
+#define MELU_DATA_TYPE_F16 1
 
 
 
@@ -368,7 +368,7 @@ typedef struct {
   // `sizeof(melu_load_report)`, set by the caller.
   size_t struct_size;
   // Not 0: the user was saved by another model, or in a catalogue of another
-  // precision, and was adapted anew.
+  // data type, and was adapted anew.
   uint32_t adapted_anew;
   // The number of the user's ratings of items that the catalogue lacks. They are kept,
   // and saved again, until the user is adapted or reset.
@@ -536,7 +536,7 @@ melu_status melu_model_info(const melu_model *model,
                             melu_model_details *details,
                             melu_error *error);
 
-// Makes a catalogue of the weight file's own items, in the file's precision.
+// Makes a catalogue of the weight file's own items, in the file's data type.
 //
 // `*catalog` is written, NULL after a failure.
 //
@@ -589,13 +589,13 @@ melu_status melu_model_field_value(const melu_model *model,
                                    melu_error *error);
 
 // Makes a catalogue of items given by their field values, in the weight file's
-// precision; `melu_catalog_convert` changes it.
+// data type; `melu_catalog_convert` changes it.
 //
 // `*catalog` is written, NULL after a failure. `*unknown_values` is written unless it is
 // NULL: the number of names that the model's vocabularies lack; they are left out.
 //
 // Statuses: `INVALID_ARGUMENT`, also for an id that occurs twice and for an item whose
-// features exceed half precision, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
+// features exceed f16, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
 // `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item.
 melu_status melu_catalog_new(const melu_model *model,
                              const melu_item *items,
@@ -605,7 +605,7 @@ melu_status melu_catalog_new(const melu_model *model,
                              melu_error *error);
 
 // Makes a catalogue of another one's items, at their indices, followed by more items, in
-// the same precision.
+// the same data type.
 //
 // The other catalogue does not change, and may be freed while its users live on; so a
 // service can swap the two. `*extended` is written, NULL after a failure. A user moves
@@ -622,24 +622,24 @@ melu_status melu_catalog_extend(const melu_catalog *catalog,
                                 size_t *unknown_values,
                                 melu_error *error);
 
-// Makes a catalogue of another one's items in another precision.
+// Makes a catalogue of another one's items in another data type.
 //
-// `precision` is `MELU_PRECISION_F16`, in which rows take half the memory and scores
-// change by about a thousandth of their spread, or `MELU_PRECISION_F32`. The other
+// `data_type` is `MELU_DATA_TYPE_F16`, in which rows take half the memory and scores
+// change by about a thousandth of their spread, or `MELU_DATA_TYPE_F32`. The other
 // catalogue does not change, and may be freed while its users live on. `*converted` is
 // written, NULL after a failure. A user moves to the new catalogue by `melu_user_save`
 // and `melu_user_load`, which adapts them anew.
 //
-// Statuses: `INVALID_ARGUMENT`, also for an item whose features exceed half precision,
-// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the precision is
+// Statuses: `INVALID_ARGUMENT`, also for an item whose features exceed f16,
+// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item, or nothing if the data type is
 // the same: the two then share their rows.
 melu_status melu_catalog_convert(const melu_catalog *catalog,
-                                 uint32_t precision,
+                                 uint32_t data_type,
                                  melu_catalog **converted,
                                  melu_error *error);
 
 // Makes a catalogue of another one's items without some of them, in the other's
-// precision: the items that stay keep their order, and move up.
+// data type: the items that stay keep their order, and move up.
 //
 // `items` are `items_len` indices, in any order. The other catalogue stays as it is, and
 // may be freed while its users go on. `*smaller` is written, NULL after a failure. A user
@@ -843,7 +843,7 @@ melu_status melu_user_save(const melu_user *user,
 
 // Loads a user into a catalogue of the model that saved them, or of another.
 //
-// With the same model and precision, the user's scores are the same bits as before.
+// With the same model and data type, the user's scores are the same bits as before.
 // Otherwise the user is adapted anew from the ratings. `*user` is written, NULL after a
 // failure. `report` may be NULL; otherwise its `struct_size` is set by the caller, and
 // the other members are written.

@@ -1,4 +1,4 @@
-//! Catalogues in half precision: how near their scores come, what decides about them,
+//! Catalogues in f16: how near their scores come, what decides about them,
 //! and what they refuse.
 
 #![cfg(feature = "train")]
@@ -12,7 +12,7 @@ use common::files::{bytes, refused, sample, sample_with_vectors, use_all, with_h
 use common::{Tensors, unit};
 use half::f16;
 use melu::data::{SynthOptions, World};
-use melu::model::config::{Config, Precision};
+use melu::model::config::{Config, DataType};
 use melu::model::file::Contents;
 use melu::model::schema::Value;
 use melu::train::{TrainOptions, Trainer};
@@ -79,10 +79,10 @@ fn difference(found: &[f32], expected: &[f32]) -> f64 {
     differences.fold(0.0, f64::max) / spread
 }
 
-/// Scores before and after adapting, with the catalogue in both precisions.
+/// Scores before and after adapting, with the catalogue in both data types.
 fn near(catalog: &Catalog, what: &str) {
-    let half = catalog.convert(Precision::Half).unwrap();
-    assert_eq!((catalog.precision(), half.precision()), (Precision::Single, Precision::Half));
+    let half = catalog.convert(DataType::F16).unwrap();
+    assert_eq!((catalog.data_type(), half.data_type()), (DataType::F32, DataType::F16));
     let start = |catalog| scores(&mut User::new(catalog, &[]).unwrap());
     let begin = difference(&start(&half), &start(catalog));
     assert!(begin > 0.0 && begin < 2e-3, "{what}: {begin}");
@@ -101,7 +101,7 @@ fn near(catalog: &Catalog, what: &str) {
 }
 
 #[test]
-fn scores_come_near_those_of_single_precision() {
+fn scores_come_near_those_of_f32() {
     for (seed, (dim, hidden)) in
         [(64, &[64, 64][..]), (19, &[70, 33]), (5, &[16]), (32, &[]), (16, &[48, 48, 48])]
             .into_iter()
@@ -128,9 +128,9 @@ fn so_do_those_of_trained_models() {
         near(&trained(options).catalog().unwrap().unwrap(), what);
     }
     // And one that was validated, calibrated and asked of so.
-    let half = trained(&TrainOptions { catalog: Precision::Half, ..default });
-    assert_eq!(half.config().catalog, Precision::Half);
-    assert_eq!(half.catalog().unwrap().unwrap().precision(), Precision::Half);
+    let half = trained(&TrainOptions { catalog: DataType::F16, ..default });
+    assert_eq!(half.config().catalog, DataType::F16);
+    assert_eq!(half.catalog().unwrap().unwrap().data_type(), DataType::F16);
     let file = bytes(half.contents());
     assert_eq!(Model::from_bytes(file).unwrap().fingerprint(), half.fingerprint());
 }
@@ -148,7 +148,7 @@ fn scores_are_those_of_rounded_embeddings() {
         assert_ne!(expected.item_embeddings, contents.item_embeddings);
         let catalog = items_of(&Model::from_contents(contents).unwrap());
         let expected = items_of(&Model::from_contents(expected).unwrap());
-        assert_eq!(catalog.precision(), Precision::Half);
+        assert_eq!(catalog.data_type(), DataType::F16);
         let (found, expected) = (adapted(&catalog, 1), adapted(&expected, 1));
         assert_eq!(bits(&found.head()), bits(&expected.head()));
         assert_eq!(bits(&scores(&mut { found })), bits(&scores(&mut { expected })));
@@ -167,7 +167,7 @@ fn an_item_has_the_same_bits_wherever_it_stands() {
     let items: Vec<NewItem> =
         ids.iter().zip(&values).map(|(id, values)| NewItem { id, title: None, values }).collect();
     let single = vectors.catalog().unwrap().unwrap().extend(&items).unwrap();
-    let vectors = single.convert(Precision::Half).unwrap();
+    let vectors = single.convert(DataType::F16).unwrap();
     for catalog in [deep, vectors] {
         let mut user = adapted(&catalog, 2);
         let all = scores(&mut user);
@@ -190,19 +190,19 @@ fn an_item_has_the_same_bits_wherever_it_stands() {
 }
 
 #[test]
-fn an_extended_catalogue_keeps_its_precision() {
+fn an_extended_catalogue_keeps_its_data_type() {
     for case in Case::all() {
         let model = Model::from_contents(case.contents.clone()).unwrap();
         let Some(catalog) = model.catalog().unwrap() else { continue };
         let new = [NewItem { id: "brand new", title: None, values: &[] }];
-        let half = catalog.convert(Precision::Half).unwrap();
+        let half = catalog.convert(DataType::F16).unwrap();
         let extended = half.extend(&new).unwrap();
-        assert_eq!(extended.precision(), Precision::Half);
-        let expected = catalog.extend(&new).unwrap().convert(Precision::Half).unwrap();
+        assert_eq!(extended.data_type(), DataType::F16);
+        let expected = catalog.extend(&new).unwrap().convert(DataType::F16).unwrap();
         let of = |catalog| bits(&scores(&mut User::new(catalog, &[]).unwrap()));
         assert_eq!(of(&extended), of(&expected));
         // And back, which brings the same bits as before.
-        let single = extended.convert(Precision::Single).unwrap();
+        let single = extended.convert(DataType::F32).unwrap();
         assert_eq!(of(&single), of(&catalog.extend(&new).unwrap()));
         assert_eq!(extended.unknown_values(), single.unknown_values());
     }
@@ -231,16 +231,16 @@ fn the_file_chooses() {
         assert_eq!(bytes(single.contents()), file);
         assert_eq!(
             Model::from_bytes(bytes(half.contents())).unwrap().config().catalog,
-            Precision::Half
+            DataType::F16
         );
         use_all(&half);
         let new = [NewItem { id: "new", title: None, values: &[] }];
-        for (model, precision) in [(&single, Precision::Single), (&half, Precision::Half)] {
+        for (model, data_type) in [(&single, DataType::F32), (&half, DataType::F16)] {
             let own = model.catalog().unwrap().unwrap();
-            assert_eq!(own.precision(), precision);
-            assert_eq!(Catalog::new(model, &new).unwrap().precision(), precision);
+            assert_eq!(own.data_type(), data_type);
+            assert_eq!(Catalog::new(model, &new).unwrap().data_type(), data_type);
             let table = own.table().clone();
-            assert_eq!(Catalog::from_table(model, table).unwrap().precision(), precision);
+            assert_eq!(Catalog::from_table(model, table).unwrap().data_type(), data_type);
         }
         for wrong in ["f64", "F16", "half", "", "bf16"] {
             let refused = refused(with_catalog(&file, &wrong.into()));
@@ -253,12 +253,12 @@ fn the_file_chooses() {
 }
 
 #[test]
-fn saved_users_are_adapted_anew_in_another_precision() {
+fn saved_users_are_adapted_anew_in_another_data_type() {
     for contents in [sample(), sample_with_vectors()] {
         let file = bytes(&contents);
         let model = Model::from_bytes(file.clone()).unwrap();
         let single = model.catalog().unwrap().unwrap();
-        let half = single.convert(Precision::Half).unwrap();
+        let half = single.convert(DataType::F16).unwrap();
         let by_file = Model::from_bytes(with_catalog(&file, &"f16".into())).unwrap();
         let by_file = by_file.catalog().unwrap().unwrap();
         let saved = |catalog| {
@@ -286,7 +286,7 @@ fn saved_users_are_adapted_anew_in_another_precision() {
 }
 
 #[test]
-fn numbers_beyond_half_precision_are_refused() {
+fn numbers_beyond_f16_are_refused() {
     for (number, fits) in
         [(65_504.0, true), (-65_519.0, true), (65_520.0, false), (-1e9, false), (f32::MAX, false)]
     {
@@ -298,7 +298,7 @@ fn numbers_beyond_half_precision_are_refused() {
             Model::from_contents(contents).unwrap()
         };
         let single = items_of(&change("f32"));
-        assert_eq!(single.convert(Precision::Half).is_ok(), fits);
+        assert_eq!(single.convert(DataType::F16).is_ok(), fits);
         let model = change("f16");
         let values = [("kind", Value::Index(41))];
         let found = Catalog::new(&model, &[NewItem { id: "large", title: None, values: &values }]);
@@ -317,7 +317,7 @@ fn numbers_beyond_half_precision_are_refused() {
     }
     // A file with such an item is sound, but for its catalogue.
     let mut contents = sample_with_vectors();
-    contents.config.catalog = Precision::Half;
+    contents.config.catalog = DataType::F16;
     let vectors = contents.catalog.as_mut().unwrap().vectors.as_mut().unwrap();
     vectors.vectors = vec![0.5, 0.5, 0.5, 0.5, 90_000.0, 0.5, 0.5, 0.5, 0.5].into();
     let error = Model::from_bytes(bytes(&contents)).unwrap().catalog().unwrap_err();
