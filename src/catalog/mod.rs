@@ -23,10 +23,10 @@ use crate::{Error, Model, Result};
 /// Cloning is cheap: clones share one catalogue, which keeps its model alive. It may be used
 /// from any number of threads at once.
 #[derive(Clone, Debug)]
-pub struct Catalog(Arc<Inner>);
+pub struct Catalog(Arc<CatalogContents>);
 
 #[derive(Debug)]
-struct Inner {
+struct CatalogContents {
     model: Model,
     table: CatalogTable,
     /// Item indices in the order of their ids, for [`Catalog::find`].
@@ -120,7 +120,7 @@ impl Catalog {
         }
         let Added { table, by_id, rows } = Added::new(&old.model, table, &old.rows)?;
         let table = old.table.join(&table);
-        let extended = Self(Arc::new(Inner {
+        let extended = Self(Arc::new(CatalogContents {
             model: old.model.clone(),
             familiarity: familiarity(&old.model, &table),
             by_id: merge(&table.ids, &old.by_id, &by_id, start),
@@ -167,7 +167,7 @@ impl Catalog {
     ) -> Result<Self> {
         let Added { table, by_id, rows } = Added::new(model, table, &ItemRows::new(data_type))?;
         let (model, familiarity) = (model.clone(), familiarity(model, &table));
-        let inner = Inner { model, table, by_id, rows, familiarity, unknown_values };
+        let inner = CatalogContents { model, table, by_id, rows, familiarity, unknown_values };
         Ok(Self(Arc::new(inner)))
     }
 

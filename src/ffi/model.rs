@@ -297,7 +297,7 @@ pub(super) fn unavailable(problem: &str) -> Failure {
 }
 
 /// Bytes of the caller's, with the way to release them.
-struct Borrowed {
+struct BorrowedBytes {
     bytes: &'static [u8],
     options: melu_bytes_options,
     /// Only a model that could be opened gives its bytes back.
@@ -306,18 +306,18 @@ struct Borrowed {
 
 // SAFETY: the bytes may be read by any thread; `context` is only passed to `release`, which any
 // thread may call, as the header says.
-unsafe impl Send for Borrowed {}
+unsafe impl Send for BorrowedBytes {}
 // SAFETY: by a shared reference the bytes are read and `opened`, an atomic, is set; `context`
 // is used by `drop` alone.
-unsafe impl Sync for Borrowed {}
+unsafe impl Sync for BorrowedBytes {}
 
-impl AsRef<[u8]> for Borrowed {
+impl AsRef<[u8]> for BorrowedBytes {
     fn as_ref(&self) -> &[u8] {
         self.bytes
     }
 }
 
-impl Drop for Borrowed {
+impl Drop for BorrowedBytes {
     fn drop(&mut self) {
         if let Some(release) = self.options.release
             && *self.opened.get_mut()
@@ -336,9 +336,9 @@ impl Drop for Borrowed {
 /// are freed; `release` may be called once with `context` then, by any thread.
 unsafe fn open_borrowed(bytes: &[u8], options: melu_bytes_options) -> crate::Result<Model> {
     // SAFETY: pointer and length are a slice's; the caller promises that the bytes outlive
-    // `Borrowed`, which alone keeps this reference.
+    // `BorrowedBytes`, which alone keeps this reference.
     let bytes = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
-    let borrowed = Arc::new(Borrowed { bytes, options, opened: AtomicBool::new(false) });
+    let borrowed = Arc::new(BorrowedBytes { bytes, options, opened: AtomicBool::new(false) });
     let model = Model::from_shared(borrowed.clone())?;
     borrowed.opened.store(true, Ordering::Relaxed);
     Ok(model)

@@ -11,10 +11,10 @@ const PLACES: usize = 64;
 
 /// A catalogue with the scratches that its users compute in.
 #[derive(Clone, Debug)]
-pub struct Pool(Arc<Inner>);
+pub struct Pool(Arc<PoolContents>);
 
 #[derive(Debug)]
-struct Inner {
+struct PoolContents {
     catalog: Catalog,
     scratches: Places<Scratch>,
 }
@@ -30,7 +30,7 @@ impl Deref for Pool {
 impl Pool {
     /// A catalogue without scratches.
     pub fn new(catalog: Catalog) -> Self {
-        Self(Arc::new(Inner { catalog, scratches: Places::new() }))
+        Self(Arc::new(PoolContents { catalog, scratches: Places::new() }))
     }
 
     /// Runs `work` with a scratch. If it panics, the scratch is dropped.

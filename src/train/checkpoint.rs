@@ -19,14 +19,14 @@ const KEY: &str = "melu.checkpoint";
 pub struct State {
     pub parameters: Parameters,
     pub optimiser: Optimiser,
-    pub place: Place,
+    pub place: TrainingPlace,
     /// The weights of the best epoch so far, where epochs are validated.
     pub best: Option<Parameters>,
 }
 
 /// How far training has come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct TrainingPlace {
     /// Whole epochs.
     pub epoch: u64,
     /// Tasks done of the epoch after them.
@@ -45,7 +45,7 @@ struct Header {
     /// checkpoint is refused.
     fingerprint: String,
     updates: u64,
-    place: Place,
+    place: TrainingPlace,
 }
 
 impl State {
@@ -57,7 +57,7 @@ impl State {
         let mut parameters = Parameters::random(&set.config, seed)?;
         set.begin(&mut parameters);
         let optimiser = Optimiser::new(&parameters);
-        Ok(Self { parameters, optimiser, place: Place::default(), best: None })
+        Ok(Self { parameters, optimiser, place: TrainingPlace::default(), best: None })
     }
 
     /// Writes a checkpoint, atomically.

@@ -41,7 +41,7 @@ pub fn fit_familiarity(
         popularity[rated.item as usize] += 1.0 / users.len() as f64;
     }
     let mut rng = generator(seed, Purpose::Familiarity, 0, 0);
-    let mut mixture = Mixture {
+    let mut mixture = KindMixture {
         shares: Array1::from_elem(kinds, 1.0 / kinds as f64),
         known: Array2::from_shape_fn((items, kinds), |(item, _)| {
             bounded(popularity[item] * rng.random_range(0.5..1.5))
@@ -59,14 +59,14 @@ pub fn fit_familiarity(
     Familiarity::from_probabilities(shares, &known).ok()
 }
 
-struct Mixture {
+struct KindMixture {
     /// [kinds].
     shares: Array1<f64>,
     /// [items, kinds].
     known: Array2<f64>,
 }
 
-impl Mixture {
+impl KindMixture {
     /// One round, in which the evidence of the ratings for a user's kind counts `trust`;
     /// returns how many of the users with as many ratings as tasks have are of
     /// each kind.

@@ -8,14 +8,14 @@ use serde_json::json;
 
 use super::batch::Batch;
 use super::calibration::calibration;
-use super::checkpoint::{Place, State};
+use super::checkpoint::{State, TrainingPlace};
 use super::evidence::rank;
 use super::history::{Epoch, TrainingRecord};
 use super::medians::fit_medians;
 use super::options::TrainOptions;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
-use super::validation::{Best, Errors, Judged, Judgement, predict_all};
+use super::validation::{BestMethod, Errors, Judged, Judgement, predict_all};
 use crate::data::Dataset;
 use crate::model::config::Local;
 use crate::model::file::Contents;
@@ -196,13 +196,13 @@ impl RatingTrainer {
             // One that diverges is left out.
             squares = self.by_squares().ok();
             judged.squares = squares.as_ref().map(|(_, judgement)| *judgement);
-            if judged.best() != Best::Squares {
+            if judged.best() != BestMethod::Squares {
                 self.state = before;
             }
         }
         let contents = match (judged.best(), squares) {
-            (Best::Factors, _) => factors,
-            (Best::Squares, Some((squares, _))) => squares,
+            (BestMethod::Factors, _) => factors,
+            (BestMethod::Squares, Some((squares, _))) => squares,
             _ => network,
         };
         Ok((contents, Some(judged)))
@@ -248,7 +248,7 @@ impl RatingTrainer {
 
     /// Adam's learning rate where training stands, in an epoch of `tasks` tasks.
     fn learning_rate(&self, tasks: usize) -> f32 {
-        let Place { epoch, tasks: done, .. } = self.state.place;
+        let TrainingPlace { epoch, tasks: done, .. } = self.state.place;
         if !self.options.cosine {
             return self.options.learning_rate;
         }

@@ -107,7 +107,7 @@ pub struct Judged {
 
 /// Which of the models that were judged is the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Best {
+pub(super) enum BestMethod {
     Network,
     Factors,
     Squares,
@@ -116,9 +116,10 @@ pub(super) enum Best {
 impl Judged {
     /// That with the least errors, as the geometric mean of all that were measured; of equal
     /// ones the simplest.
-    pub(super) fn best(&self) -> Best {
-        let mut best = (Best::Factors, 0.0);
-        let networks = [(Best::Network, Some(self.network)), (Best::Squares, self.squares)];
+    pub(super) fn best(&self) -> BestMethod {
+        let mut best = (BestMethod::Factors, 0.0);
+        let networks =
+            [(BestMethod::Network, Some(self.network)), (BestMethod::Squares, self.squares)];
         for (which, judgement) in networks {
             if let Some(judgement) = judgement {
                 let excess = judgement.excess(&self.factors);
@@ -146,14 +147,17 @@ mod tests {
         let best = |network, squares| Judged { network, factors, squares }.best();
         // 1 % less absolute and 2 % more squared error.
         let smooth = judgement([0.99, 2.04], Some([0.99, 2.04]));
-        assert_eq!(best(smooth, None), Best::Factors);
-        assert_eq!(best(smooth, Some(judgement([1.0, 2.0], Some([0.99, 2.0])))), Best::Squares);
-        assert_eq!(best(judgement([1.02, 2.0], Some([0.95, 2.0])), None), Best::Network);
-        assert_eq!(best(factors, Some(factors)), Best::Factors);
+        assert_eq!(best(smooth, None), BestMethod::Factors);
+        assert_eq!(
+            best(smooth, Some(judgement([1.0, 2.0], Some([0.99, 2.0])))),
+            BestMethod::Squares
+        );
+        assert_eq!(best(judgement([1.02, 2.0], Some([0.95, 2.0])), None), BestMethod::Network);
+        assert_eq!(best(factors, Some(factors)), BestMethod::Factors);
         // Without cold items the known ones decide.
         let factors = judgement([1.0, 2.0], None);
         let network = judgement([0.99, 2.01], None);
-        assert_eq!(Judged { network, factors, squares: None }.best(), Best::Network);
+        assert_eq!(Judged { network, factors, squares: None }.best(), BestMethod::Network);
         assert!(network.has_greater_squares(&factors));
     }
 }

@@ -131,7 +131,7 @@ fn train(arguments: &Arguments, dataset: &Dataset) -> Result<Model> {
     let options = TrainOptions { seed: arguments.seed, ..TrainOptions::default() };
     let mut trainer = Trainer::new(dataset, &options, arguments.threads)?;
     let all = trainer.tasks() * options.epochs;
-    let mut bar = terminal::Progress::new("training");
+    let mut bar = terminal::ProgressBar::new("training");
     trainer.run(|progress| {
         match progress {
             Progress::Choice(Stage::Meta { epoch, of, .. }) => {

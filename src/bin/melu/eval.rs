@@ -188,7 +188,7 @@ fn predict(
     dataset: &Dataset,
     options: &EvalOptions,
 ) -> Result<Evaluation> {
-    let mut bar = terminal::Progress::new("evaluating");
+    let mut bar = terminal::ProgressBar::new("evaluating");
     let progress = |done, of| {
         bar.set(done, of, if done == 0 { "fitting the baselines" } else { "tasks" });
     };
@@ -219,7 +219,7 @@ fn predict(
 fn rank(arguments: &Arguments, model: &Model, dataset: &Dataset) -> Result<RankingEvaluation> {
     let &Arguments { list_draws: draws, seed, threads, .. } = arguments;
     let options = RankingOptions { draws, seed, threads };
-    let mut bar = terminal::Progress::new("ranking");
+    let mut bar = terminal::ProgressBar::new("ranking");
     Ok(evaluate_rankings(model, dataset, &options, |what, done, of| bar.set(done, of, what))?)
 }
 
@@ -230,7 +230,7 @@ fn interview(
 ) -> Result<EvidenceEvaluation> {
     let &Arguments { draws, seed, threads, .. } = arguments;
     let options = EvidenceOptions { draws, seed, threads };
-    let mut bar = terminal::Progress::new("asking");
+    let mut bar = terminal::ProgressBar::new("asking");
     Ok(evaluate_evidence(model, dataset, &options, |done, of| bar.set(done, of, "users"))?)
 }
 
@@ -260,7 +260,7 @@ fn by_questions(
     result: &InterviewResult,
     heading: &str,
     figures: impl Fn(&EvidenceRow) -> Option<[f64; 3]>,
-) -> terminal::Table {
+) -> terminal::TextTable {
     let numbers: Vec<String> = QUESTIONS.iter().map(ToString::to_string).collect();
     let header: Vec<&str> = [heading].into_iter().chain(numbers.iter().map(|n| &**n)).collect();
     let mut table = terminal::table(&header, |column| column > 0);
@@ -341,14 +341,14 @@ fn note_marks(few_users: bool) -> Result<()> {
 }
 
 /// A table with a column for each number of ratings given.
-fn by_given(heading: &str) -> terminal::Table {
+fn by_given(heading: &str) -> terminal::TextTable {
     let given = Given::ALL.map(|given| given.to_string());
     let header: Vec<&str> = [heading].into_iter().chain(given.iter().map(String::as_str)).collect();
     terminal::table(&header, |column| column > 0)
 }
 
 /// A table with a row for each predictor, the model last, under this heading.
-fn errors_by_given(result: &ScenarioResult, heading: &str) -> terminal::Table {
+fn errors_by_given(result: &ScenarioResult, heading: &str) -> terminal::TextTable {
     figures_by_given(result, heading, |row| row.mae)
 }
 
@@ -357,7 +357,7 @@ fn figures_by_given(
     result: &ScenarioResult,
     heading: &str,
     figure: impl Fn(&ScenarioRow) -> f64,
-) -> terminal::Table {
+) -> terminal::TextTable {
     let mut table = by_given(heading);
     for predictor in Predictor::ALL.into_iter().rev() {
         let cells = result.of(predictor);
@@ -367,7 +367,7 @@ fn figures_by_given(
     table
 }
 
-fn with_all(result: &ScenarioResult) -> terminal::Table {
+fn with_all(result: &ScenarioResult) -> terminal::TextTable {
     let clicks = result.rows.iter().any(|row| row.log_loss.is_some());
     let mut header = vec!["", "MAE", "", "more", "", "RMSE", "nDCG@1", "nDCG@3", "nDCG@5"];
     header.extend(["AUC", "log loss"].iter().filter(|_| clicks));
@@ -404,7 +404,7 @@ fn with_all(result: &ScenarioResult) -> terminal::Table {
 }
 
 /// A table with a row for each scenario.
-fn coverage<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>) -> terminal::Table {
+fn coverage<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>) -> terminal::TextTable {
     let mut table = by_given("");
     for result in scenarios {
         let found = result.coverage.iter().filter(|coverage| coverage.level == 0.8);

@@ -15,14 +15,14 @@ use crate::terminal::{note, print, print_json};
 #[derive(Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    format: Format,
+    format: Source,
     /// Print one JSON object.
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Subcommand)]
-enum Format {
+enum Source {
     /// Any release of MovieLens: 100K (u.item, u.user, u.data), 1M (movies.dat, users.dat,
     /// ratings.dat), 10M (movies.dat, ratings.dat), or 20M and later ones, small and large
     /// (movies.csv, ratings.csv).
@@ -60,15 +60,15 @@ struct Log {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.format {
-        Format::Movielens { source, folder } => {
+        Source::Movielens { source, folder } => {
             let report = import_movielens(source, folder)?;
             let unknown = report.items_without_year;
             arguments.print(&report, folder, &format!(" ({unknown} of unknown year)"))
         }
-        Format::Amazon(Log { source, folder, skip_bad_rows }) => {
+        Source::Amazon(Log { source, folder, skip_bad_rows }) => {
             arguments.print(&import_amazon(source, folder, *skip_bad_rows)?, folder, "")
         }
-        Format::Lastfm(Log { source, folder, skip_bad_rows }) => {
+        Source::Lastfm(Log { source, folder, skip_bad_rows }) => {
             arguments.print(&import_lastfm(source, folder, *skip_bad_rows)?, folder, "")
         }
     }

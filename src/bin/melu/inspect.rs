@@ -14,7 +14,7 @@ use melu::{Model, printable};
 use serde_json::{Value, json};
 
 use crate::person::titled;
-use crate::terminal::{self, Table, print, print_json, print_table};
+use crate::terminal::{self, TextTable, print, print_json, print_table};
 
 /// How many items `--find` shows, and how many values of a field `--fields`, to people.
 const SHOWN: usize = 50;
@@ -80,7 +80,7 @@ fn overview(arguments: &Arguments, model: &Model) -> Result<()> {
 }
 
 /// How a list is ordered.
-fn lists(table: &mut Table, contents: &Contents, head: &ChoiceHead) {
+fn lists(table: &mut TextTable, contents: &Contents, head: &ChoiceHead) {
     let kept = contents.catalog.as_ref().and_then(|table| table.choice.as_ref());
     let kept = kept.map_or(0, |items| items.neighbours_each());
     let start = if head.starts_by_vector { "by the profile" } else { "by popularity" };
@@ -99,7 +99,7 @@ fn lists(table: &mut Table, contents: &Contents, head: &ChoiceHead) {
 }
 
 /// How a rating is predicted.
-fn ratings(table: &mut Table, model: &Model) {
+fn ratings(table: &mut TextTable, model: &Model) {
     let (config, head) = (model.config(), model.head_network());
     table.add_row(["embedding", &format!("{} wide", config.embedding_dim)]);
     if config.factors > 0 {
@@ -134,7 +134,7 @@ fn ratings(table: &mut Table, model: &Model) {
 }
 
 /// How the model was made, a line for each option.
-fn training(table: &mut Table, model: &Model) {
+fn training(table: &mut TextTable, model: &Model) {
     let Some(record) = TrainingRecord::of(model) else {
         let known = model.contents().training.is_some();
         table.add_row(["training", if known { "in other words: see --json" } else { "unknown" }]);
@@ -179,7 +179,7 @@ fn loss(config: &Config) -> Value {
     json!(config.output.loss)
 }
 
-fn fields(contents: &Contents) -> Table {
+fn fields(contents: &Contents) -> TextTable {
     let mut table =
         terminal::table(&["field", "", "kind", "values", "named"], |column| column == 3);
     for entity in [Entity::Item, Entity::User] {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use comfy_table::{CellAlignment, presets};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 use melu::data::Dataset;
 use melu::{Model, printable};
 use serde::Serialize;
@@ -94,9 +94,9 @@ pub fn note(line: impl Display) {
 }
 
 /// A table for people.
-pub struct Table(comfy_table::Table);
+pub struct TextTable(comfy_table::Table);
 
-impl Table {
+impl TextTable {
     /// Adds a row; control characters and line breaks of its cells are shown escaped.
     pub fn add_row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
         self.0.add_row(cells.into_iter().map(|cell| printable(cell.as_ref()).into_owned()));
@@ -104,7 +104,7 @@ impl Table {
 }
 
 /// A table with a header; `right` says which columns hold numbers.
-pub fn table(header: &[&str], right: impl Fn(usize) -> bool) -> Table {
+pub fn table(header: &[&str], right: impl Fn(usize) -> bool) -> TextTable {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for (index, column) in table.column_iter_mut().enumerate() {
@@ -112,21 +112,21 @@ pub fn table(header: &[&str], right: impl Fn(usize) -> bool) -> Table {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    Table(table)
+    TextTable(table)
 }
 
 /// Prints a table on standard output, and an empty line after it.
-pub fn print_table(table: &Table) -> Result<()> {
+pub fn print_table(table: &TextTable) -> Result<()> {
     print(format_args!("{}\n", table.0.trim_fmt()))
 }
 
 /// A progress bar on standard error, shown if that is a terminal, and cleared when dropped.
-pub struct Progress(ProgressBar);
+pub struct ProgressBar(indicatif::ProgressBar);
 
-impl Progress {
+impl ProgressBar {
     /// A bar that begins empty.
     pub fn new(work: &'static str) -> Self {
-        let bar = ProgressBar::new(0);
+        let bar = indicatif::ProgressBar::new(0);
         let style =
             ProgressStyle::with_template("{prefix} {wide_bar} {percent}% {msg}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -147,7 +147,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

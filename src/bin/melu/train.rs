@@ -50,7 +50,7 @@ pub struct Arguments {
     loss: Option<LossName>,
     /// How the head adapts [default: the recipe's].
     #[arg(long, value_enum)]
-    solver: Option<SolverName>,
+    solver: Option<SolverArgument>,
     /// Whether the gradient passes through the local update.
     #[arg(long, value_enum, default_value_t = OrderName::Second)]
     order: OrderName,
@@ -96,7 +96,7 @@ enum LossName {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum SolverName {
+enum SolverArgument {
     Gradient,
     Ridge,
 }
@@ -128,8 +128,8 @@ impl Arguments {
             },
             solver: match self.solver {
                 None => recipe.solver,
-                Some(SolverName::Gradient) => Solver::Gradient,
-                Some(SolverName::Ridge) => Solver::Ridge,
+                Some(SolverArgument::Gradient) => Solver::Gradient,
+                Some(SolverArgument::Ridge) => Solver::Ridge,
             },
             order: match self.order {
                 OrderName::First => DerivativeOrder::First,
@@ -226,7 +226,7 @@ fn train(
     checkpoint: &Path,
     stop: &AtomicBool,
 ) -> Result<Outcome> {
-    let mut bar = terminal::Progress::new("training");
+    let mut bar = terminal::ProgressBar::new("training");
     let mut trouble = Ok(());
     let mut epoch_begin = Instant::now();
     // The tasks that the epoch had already seen when this run began: 0 except after resuming.

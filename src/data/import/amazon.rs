@@ -43,7 +43,7 @@ const SAMPLE: usize = 1000;
 pub fn import_amazon(source: &Path, target: &Path, skip_bad_rows: usize) -> Result<ImportReport> {
     let folder = NewFolder::create(target)?;
     let header = ["user_id", "item_id", "rating", "timestamp"];
-    let mut ratings = Ratings {
+    let mut ratings = RatingsFile {
         out: folder.csv("ratings.csv", &header)?,
         users: HashMap::new(),
         items: HashSet::new(),
@@ -54,7 +54,7 @@ pub fn import_amazon(source: &Path, target: &Path, skip_bad_rows: usize) -> Resu
         Some(b'{') => ratings.read_json(source, &mut faults)?,
         _ => ratings.read_csv(source, &mut faults)?,
     }
-    let Ratings { out, users, items, count } = ratings;
+    let RatingsFile { out, users, items, count } = ratings;
     out.finish()?;
     if count == 0 {
         return Err(match faults.count() {
@@ -101,7 +101,7 @@ fn first_byte(path: &Path) -> Result<Option<u8>> {
 }
 
 /// The ratings that are being written.
-struct Ratings {
+struct RatingsFile {
     out: CsvWriter<std::fs::File>,
     /// How many each user has.
     users: HashMap<String, usize>,
@@ -109,7 +109,7 @@ struct Ratings {
     count: usize,
 }
 
-impl Ratings {
+impl RatingsFile {
     fn add(&mut self, user: &str, item: &str, value: &str, time: &str) -> Result<()> {
         match self.users.get_mut(user) {
             Some(count) => *count += 1,

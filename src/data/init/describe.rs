@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::look::{ColumnLook, Look};
-use super::roles::{Place, Roles, is_title};
+use super::roles::{ColumnPlace, Roles, is_title};
 use crate::data::folder::Dataset;
 use crate::data::format::{Format, usual_delimiter};
 use crate::data::settings::TaskRules;
@@ -122,7 +122,7 @@ impl<'a> Description<'a> {
         file == self.roles.log || tables.iter().flatten().any(|place| place.file == file)
     }
 
-    fn has_fields(&self, place: Place) -> bool {
+    fn has_fields(&self, place: ColumnPlace) -> bool {
         let look = &self.looks[place.file];
         let title = title(look, place.column);
         look.columns.iter().enumerate().any(|(column, found)| {
@@ -131,8 +131,13 @@ impl<'a> Description<'a> {
         })
     }
 
-    fn write_table(&self, text: &mut String, name: &str, place: Option<Place>) -> std::fmt::Result {
-        let Some(Place { file, column: id }) = place else {
+    fn write_table(
+        &self,
+        text: &mut String,
+        name: &str,
+        place: Option<ColumnPlace>,
+    ) -> std::fmt::Result {
+        let Some(ColumnPlace { file, column: id }) = place else {
             let found = "those that occur in the log";
             return writeln!(text, "\n# No file describes {name}: they are {found}.");
         };

@@ -50,7 +50,7 @@ pub fn is_title(name: &str) -> bool {
 
 /// A column of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Place {
+pub struct ColumnPlace {
     pub file: usize,
     pub column: usize,
 }
@@ -66,18 +66,18 @@ pub struct Roles {
     /// Whether the value is a rating; it is a strength otherwise.
     pub rated: bool,
     /// The tables' columns of ids.
-    pub users: Option<Place>,
-    pub items: Option<Place>,
+    pub users: Option<ColumnPlace>,
+    pub items: Option<ColumnPlace>,
 }
 
 impl Roles {
     /// The roles that fit best; `None` if no file has two columns that may be ids.
     pub fn of(looks: &[Look]) -> Option<Self> {
-        let mut best: Option<(f64, [Place; 2], [Option<Place>; 2])> = None;
+        let mut best: Option<(f64, [ColumnPlace; 2], [Option<ColumnPlace>; 2])> = None;
         for (file, look) in looks.iter().enumerate() {
             for user in 0..look.columns.len() {
                 for item in (0..look.columns.len()).filter(|&item| item != user) {
-                    let places = [user, item].map(|column| Place { file, column });
+                    let places = [user, item].map(|column| ColumnPlace { file, column });
                     let tables = places.map(|place| table(looks, place));
                     let score = score(looks, places, tables);
                     if score.is_some_and(|s| best.is_none_or(|(most, ..)| s > most)) {
@@ -136,9 +136,9 @@ impl Roles {
 }
 
 /// The column of ids of a table that knows nearly all values of a column.
-fn table(looks: &[Look], place: Place) -> Option<Place> {
+fn table(looks: &[Look], place: ColumnPlace) -> Option<ColumnPlace> {
     let column = column(looks, place)?;
-    let mut best: Option<(f64, Place)> = None;
+    let mut best: Option<(f64, ColumnPlace)> = None;
     for (file, look) in looks.iter().enumerate().filter(|(file, _)| *file != place.file) {
         for (key, ids) in look.columns.iter().enumerate() {
             // A few ids may be repeated by mistake.
@@ -150,19 +150,23 @@ fn table(looks: &[Look], place: Place) -> Option<Place> {
             let same_name = !ids.name.is_empty() && ids.name == column.name;
             let score = share + if same_name { 0.5 } else { 0.0 };
             if share >= 0.8 && best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, Place { file, column: key }));
+                best = Some((score, ColumnPlace { file, column: key }));
             }
         }
     }
     best.map(|(_, place)| place)
 }
 
-fn column(looks: &[Look], place: Place) -> Option<&ColumnLook> {
+fn column(looks: &[Look], place: ColumnPlace) -> Option<&ColumnLook> {
     looks.get(place.file)?.columns.get(place.column)
 }
 
 /// How well two columns are the log's users and items.
-fn score(looks: &[Look], places: [Place; 2], tables: [Option<Place>; 2]) -> Option<f64> {
+fn score(
+    looks: &[Look],
+    places: [ColumnPlace; 2],
+    tables: [Option<ColumnPlace>; 2],
+) -> Option<f64> {
     let look = looks.get(places[0].file)?;
     let mut score = 0.5 * (look.rows as f64).log10();
     for (which, (place, table)) in places.iter().zip(tables).enumerate() {

@@ -64,7 +64,7 @@ impl Adjacency {
 ///
 /// Users and items are counted anew, so that each has a rating.
 #[derive(Debug)]
-pub struct Ratings {
+pub struct StandardRatings {
     /// The users' rows in the data folder, in ascending order.
     pub users: Vec<usize>,
     /// The items' rows in the data folder, in ascending order.
@@ -79,7 +79,7 @@ pub struct Ratings {
     pub range: (f32, f32),
 }
 
-impl Ratings {
+impl StandardRatings {
     /// Of users with at least one rating each, of items below `items`.
     pub fn new(groups: &[UserRatings], items: usize) -> Result<Self> {
         let values = groups.iter().flat_map(|group| &group.ratings).map(|rated| rated.value);

@@ -24,7 +24,7 @@ pub use factor_options::FactorOptions;
 use ndarray::Array2;
 use rayon::ThreadPoolBuilder;
 
-use self::adjacency::Ratings;
+use self::adjacency::StandardRatings;
 use self::rounds::{FactorFit, task_users};
 use self::whiten::{Whitening, uncertainty};
 use crate::data::{Dataset, Scenario, TaskRules, UserRatings};
@@ -135,7 +135,7 @@ impl Factors {
             let problem = format!("user {} is not below {}", group.user, users.rows);
             return Err(Error::argument("ratings", problem));
         }
-        let ratings = Ratings::new(groups, items.rows)?;
+        let ratings = StandardRatings::new(groups, items.rows)?;
         let task_users = task_users(&ratings, rules);
         let task_rows: Vec<usize> = task_users.iter().map(|&user| ratings.users[user]).collect();
         rounds::fit(&ratings, &task_users, &task_rows, items, users, options)
@@ -149,7 +149,7 @@ impl Factors {
     }
 
     fn whitened(
-        ratings: &Ratings,
+        ratings: &StandardRatings,
         fit: FactorFit,
         items: Description,
         users: Description,

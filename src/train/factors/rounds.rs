@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, s};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::adjacency::{Adjacency, Ratings};
+use super::adjacency::{Adjacency, StandardRatings};
 use super::content::{Content, Fitted};
 use super::design::Description;
 use super::factor_options::FactorOptions;
@@ -73,7 +73,7 @@ pub struct FactorFit<'a> {
 }
 
 /// The rows of users that the last rounds are about.
-pub fn task_users(ratings: &Ratings, rules: &TaskRules) -> Vec<usize> {
+pub fn task_users(ratings: &StandardRatings, rules: &TaskRules) -> Vec<usize> {
     let is_task = |user: &usize| {
         (rules.min_ratings..=rules.max_ratings).contains(&ratings.by_user.degree(*user))
     };
@@ -85,7 +85,7 @@ pub fn task_users(ratings: &Ratings, rules: &TaskRules) -> Vec<usize> {
 /// Fits everything; `task_rows` are the rows in the data folder of `task_users`.
 /// `None` if a system of equations cannot be solved.
 pub fn fit<'a>(
-    ratings: &'a Ratings,
+    ratings: &'a StandardRatings,
     task_users: &[usize],
     task_rows: &'a [usize],
     items: Description<'a>,
@@ -188,7 +188,7 @@ impl<'a> PriorState<'a> {
 }
 
 /// Damped means of what the other side leaves to explain, in turn.
-fn biases(ratings: &Ratings) -> (Vec<f64>, Vec<f64>) {
+fn biases(ratings: &StandardRatings) -> (Vec<f64>, Vec<f64>) {
     let mut items = vec![0.0; ratings.items.len()];
     let mut users = vec![0.0; ratings.users.len()];
     for _ in 0..BIAS_ROUNDS {

@@ -48,7 +48,7 @@ fn heading(ranking: &Ranking) -> String {
     format!("{} ({users} users, {draws}, {candidates} candidates)", ranking.title())
 }
 
-fn figures(ranking: &Ranking) -> terminal::Table {
+fn figures(ranking: &Ranking) -> terminal::TextTable {
     let mut header = vec![
         "given",
         "",

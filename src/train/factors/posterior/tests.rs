@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::data::{Rated, UserRatings};
-use crate::train::factors::adjacency::Ratings;
+use crate::train::factors::adjacency::StandardRatings;
 use ndarray::{Zip, s};
 
 const WIDTH: usize = 4;
@@ -52,7 +52,7 @@ fn points(beliefs: &Beliefs, row: usize) -> Vec<Array1<f64>> {
     [away(-size), away(size)].concat().into_iter().map(|away| &mean + &away).collect()
 }
 
-fn ratings(rng: &mut impl Rng) -> Ratings {
+fn ratings(rng: &mut impl Rng) -> StandardRatings {
     let groups: Vec<UserRatings> = (0..70)
         .map(|user| UserRatings {
             user,
@@ -65,7 +65,7 @@ fn ratings(rng: &mut impl Rng) -> Ratings {
                 .collect(),
         })
         .collect();
-    Ratings::new(&groups, 9).unwrap()
+    StandardRatings::new(&groups, 9).unwrap()
 }
 
 /// Checks one update against normal equations summed over points.
