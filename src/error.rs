@@ -106,6 +106,15 @@ pub enum Error {
         /// The number of bytes that were asked for.
         bytes: usize,
     },
+    /// One user of a batch could not be served.
+    #[error("users[{user}]: {error}")]
+    OfUser {
+        /// The user's place in the batch, counted from 0.
+        user: usize,
+        /// Why.
+        #[source]
+        error: Box<Error>,
+    },
     /// Numbers grew beyond what a float can hold.
     #[error("{work} diverged: {problem}")]
     Diverged {

@@ -13,6 +13,7 @@
 //! | open a weight file | [`Model`] |
 //! | have items to score: the file's own, or new ones by their field values | [`Catalog`] |
 //! | adapt to somebody's answers, score, predict and recommend | [`User`], [`RecommendOptions`] |
+//! | serve many users at once | [`Batch`] |
 //! | have vectors for a vector index | [`Catalog::item_vectors`], [`User::vector`] |
 //! | know what to ask a new user about | [`greedy_evidence`]; the paper's: [`Model::evidence`], [`EvidenceRanking`] |
 //! | know what to ask one user next | [`User::next_question`], [`Questions`] |
@@ -90,6 +91,7 @@ pub use kernels::{kernel_name, kernel_names};
 pub use model::Model;
 #[cfg(feature = "train")]
 pub use printable::printable;
+pub use user::batch::{Answers, Batch};
 pub use user::questions::{EvidenceRanking, Question, QuestionOptions, Questions, greedy_evidence};
 pub use user::recommend::{Filter, Order, RecommendOptions, Recommendation};
 pub use user::saved::Loaded;

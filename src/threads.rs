@@ -22,6 +22,36 @@ pub fn share<H: Send>(helpers: &mut [H], help: impl Fn(&mut H) + Sync, mut own: 
     run(count, &|| next().into_iter().for_each(&help), &mut own);
 }
 
+/// Serves a list of work by as many threads as there are states, at least one: each takes one
+/// piece after another, in order. Returns the first place that failed, with its error.
+///
+/// After a failure no more is taken; what stands before it in the list was taken earlier, and
+/// is served.
+pub fn in_turn<T: Send, S: Send, E: Send>(
+    states: &mut [S],
+    work: impl Iterator<Item = T> + Send,
+    serve: impl Fn(T, &mut S) -> Result<(), E> + Sync,
+) -> Result<(), (usize, E)> {
+    let Some((own, helpers)) = states.split_first_mut() else { return Ok(()) };
+    let supply = Mutex::new((work.enumerate(), None::<(usize, E)>));
+    let next = || match &mut *supply.lock().ok()? {
+        (work, None) => work.next(),
+        (_, Some(_)) => None,
+    };
+    let run = |state: &mut S| {
+        while let Some((place, piece)) = next() {
+            let Err(error) = serve(piece, state) else { continue };
+            if let Ok(mut supply) = supply.lock()
+                && supply.1.as_ref().is_none_or(|(first, _)| place < *first)
+            {
+                supply.1 = Some((place, error));
+            }
+        }
+    };
+    share(helpers, run, || run(own));
+    supply.into_inner().ok().and_then(|(_, failed)| failed).map_or(Ok(()), Err)
+}
+
 /// [`share`] with any helpers: the code that starts threads is compiled once.
 fn run(helpers: usize, help: &(dyn Fn() + Sync), own: &mut dyn FnMut()) {
     if helpers == 0 {
@@ -63,6 +93,24 @@ mod tests {
             assert_eq!(ids.len(), count + 1);
             assert!(!ids.contains(&None));
         }
+    }
+
+    #[test]
+    fn the_first_failure_is_found_and_what_stands_before_it_is_served() {
+        for count in [1, 2, 7] {
+            let served = AtomicUsize::new(0);
+            let outcome = in_turn(&mut vec![(); count], 0..20_usize, |place, ()| {
+                if place == 9 || place == 11 {
+                    return Err(place * 10);
+                }
+                served.fetch_or(1 << place, Ordering::Relaxed);
+                Ok(())
+            });
+            assert_eq!(outcome, Err((9, 90)));
+            let before = (1 << 9) - 1;
+            assert_eq!(served.into_inner() & before, before);
+        }
+        assert_eq!(in_turn(&mut [(); 3], 0..20, |_, ()| Ok::<(), ()>(())), Ok(()));
     }
 
     #[test]

@@ -228,6 +228,7 @@ fn json_has_the_keys_that_programs_read() {
             "mae_difference",
             "mae_difference_se",
             "rmse",
+            "clipped",
             "ndcg1",
             "ndcg3",
             "ndcg3_difference",
@@ -344,9 +345,9 @@ fn the_median_is_the_constant_with_the_least_absolute_error() {
 /// A row of exported predictions, by column.
 type Row = HashMap<String, String>;
 
-/// MAE and nDCG@3 of one predictor in one scenario, with all ratings given, from the table
-/// alone.
-fn recomputed(rows: &[Row], scenario: &str, predictor: &str, lowest: f64) -> (f64, f64) {
+/// MAE, nDCG@3 and the share at the ends of a scale that is 4.5 wide, of one predictor in one
+/// scenario, with all ratings given, from the table alone.
+fn recomputed(rows: &[Row], scenario: &str, predictor: &str, lowest: f64) -> [f64; 3] {
     let mut tasks: HashMap<(String, String), Vec<(f64, f64)>> = HashMap::new();
     for row in rows {
         if row["scenario"] == scenario && row["part"] == "query" && row["given"] == "all" {
@@ -355,8 +356,11 @@ fn recomputed(rows: &[Row], scenario: &str, predictor: &str, lowest: f64) -> (f6
         }
     }
     let count = tasks.len() as f64;
-    let (mut mae, mut ndcg) = (0.0, 0.0);
+    let [mut mae, mut ndcg, mut at_ends] = [0.0; 3];
     for mut task in tasks.into_values() {
+        let is_end = |p: f64| p == lowest || p == lowest + 4.5;
+        let ends = task.iter().filter(|(p, _)| is_end(*p)).count();
+        at_ends += ends as f64 / task.len() as f64 / count;
         mae += task.iter().map(|(p, r)| (p - r).abs()).sum::<f64>() / task.len() as f64 / count;
         let worth = |task: &[(f64, f64)]| -> f64 {
             let places = task.iter().take(3).zip(2..);
@@ -367,7 +371,7 @@ fn recomputed(rows: &[Row], scenario: &str, predictor: &str, lowest: f64) -> (f6
         task.sort_by(|a, b| b.1.total_cmp(&a.1));
         ndcg += found / worth(&task) / count;
     }
-    (mae, ndcg)
+    [mae, ndcg, at_ends]
 }
 
 #[test]
@@ -393,10 +397,11 @@ fn figures_can_be_computed_from_the_predictions() {
         // Predictions of these hardly ever tie.
         for predictor in [Predictor::Melu, Predictor::Factors] {
             let name = scenario.scenario.name();
-            let (mae, ndcg) = recomputed(&rows, name, predictor.key(), lowest);
+            let [mae, ndcg, clipped] = recomputed(&rows, name, predictor.key(), lowest);
             let row = scenario.of(predictor).find(|row| row.given == Given::All).unwrap();
             assert!((mae - row.mae).abs() < 1e-6, "{name}: {mae} {}", row.mae);
             assert!((ndcg - row.ndcg3).abs() < 1e-6, "{name}: {ndcg} {}", row.ndcg3);
+            assert!((clipped - row.clipped).abs() < 1e-6, "{name}: {clipped} {}", row.clipped);
         }
     }
     // Each known rating once, with its place, and no prediction.

@@ -9,7 +9,8 @@ use common::files::{sample, sample_with_vectors};
 use common::scratch;
 use melu::model::schema::{ColumnBuilder, Value};
 use melu::{
-    Catalog, Error, Filter, Model, NewItem, RecommendOptions, Recommendation, Scratch, User,
+    Answers, Batch, Catalog, Error, Filter, Model, NewItem, RecommendOptions, Recommendation,
+    Scratch, User,
 };
 use proptest::prelude::*;
 
@@ -76,6 +77,77 @@ proptest! {
             prop_assert_eq!(bits(&user), bits(&at_once));
         }
     }
+}
+
+fn exactly(list: &[Recommendation]) -> Vec<(u32, [u32; 3])> {
+    let bits =
+        |found: &Recommendation| [found.score, found.rating, found.deviation].map(f32::to_bits);
+    list.iter().map(|found| (found.item, bits(found))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+
+    #[test]
+    fn a_batch_serves_as_one_call_a_user_does(
+        answers in proptest::collection::vec(
+            proptest::collection::btree_map(0u32..30, (1u8..6).prop_map(f32::from), 0..12), 0..40
+        ),
+        threads in 0usize..5,
+    ) {
+        for catalog in catalogs(30) {
+            let answers: Vec<(Vec<u32>, Vec<f32>)> =
+                answers.iter().map(|answers| answers.iter().unzip()).collect();
+            let answers: Vec<Answers> =
+                answers.iter().map(|(items, ratings)| Answers { items, ratings }).collect();
+            let mut users = vec![User::new(&catalog, &[]).unwrap(); answers.len()];
+            let mut batch = Batch::new(&catalog, threads).unwrap();
+            batch.adapt(&mut users, &answers).unwrap();
+            let mut lists = vec![vec![Recommendation::new(7, 7.0); 3]; 2];
+            let options = RecommendOptions { leave_out: &[4, 9], ..RecommendOptions::default() };
+            batch.recommend(&users, 10, &options, &mut lists).unwrap();
+            prop_assert_eq!(lists.len(), users.len());
+            let mut scratch = Scratch::new(&catalog).unwrap();
+            for (Answers { items, ratings }, (batched, list)) in
+                answers.iter().zip(users.iter().zip(&lists))
+            {
+                let mut user = User::new(&catalog, &[]).unwrap();
+                user.adapt(items, ratings, &mut scratch).unwrap();
+                prop_assert_eq!(bits(&user), bits(batched));
+                let mut alone = Vec::new();
+                user.recommend(10, &options, &mut alone, &mut scratch).unwrap();
+                prop_assert_eq!(exactly(list), exactly(&alone));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_names_the_first_user_that_fails() {
+    let catalog = catalog(sample(), 30);
+    let mut batch = Batch::new(&catalog, 3).unwrap();
+    let mut users = vec![User::new(&catalog, &[]).unwrap(); 9];
+    let mut answers = vec![Answers { items: &[1], ratings: &[5.0] }; 9];
+    answers[4].items = &[99];
+    answers[7].ratings = &[f32::NAN];
+    let error = batch.adapt(&mut users, &answers).unwrap_err();
+    assert!(matches!(error, Error::OfUser { user: 4, .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "users[4]: item index 99 at position 0 is not below the catalogue's length 30"
+    );
+    for user in &users[..4] {
+        assert_eq!(user.rated(), [1]);
+    }
+    assert!(users[4].rated().is_empty() && users[7].rated().is_empty());
+    let error = batch.adapt(&mut users, &answers[..8]).unwrap_err().to_string();
+    assert_eq!(error, "answers: there are 8 for 9 users; one each is expected");
+
+    let options = RecommendOptions { leave_out: &[30], ..RecommendOptions::default() };
+    let mut lists = Vec::new();
+    let error = batch.recommend(&users, 3, &options, &mut lists).unwrap_err();
+    assert!(matches!(error, Error::OfUser { user: 0, .. }), "{error:?}");
+    assert!(lists.is_empty());
 }
 
 #[test]

@@ -104,6 +104,11 @@ impl Baselines {
         prediction.max(self.range.0).min(self.range.1)
     }
 
+    /// Whether this is the least or the greatest rating.
+    pub(super) fn is_end(&self, prediction: f32) -> bool {
+        prediction == self.range.0 || prediction == self.range.1
+    }
+
     /// Whether the ratings are clicks: all are 0 or 1.
     pub fn are_clicks(&self) -> bool {
         self.clicks

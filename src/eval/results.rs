@@ -72,6 +72,8 @@ pub struct ScenarioRow {
     pub mae_difference_se: f64,
     /// Root of the mean over users of the mean squared error.
     pub rmse: f64,
+    /// The share of predictions that lay beyond the scale and were clipped to it.
+    pub clipped: f64,
     /// See [`ndcg`](super::ndcg) and [`Baselines::gains`](super::Baselines::gains); users whose
     /// gains are all 0 do not count.
     pub ndcg1: f64,

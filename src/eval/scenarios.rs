@@ -264,16 +264,32 @@ impl ScenarioContext {
                     Predictor::GlobalMean => predictions.fill(self.baselines.global_mean()),
                     Predictor::GlobalMedian => predictions.fill(self.baselines.global_median()),
                 }
-                for prediction in &mut predictions {
-                    *prediction = self.baselines.clip(*prediction);
-                }
-                table.push(Sums::new(&predictions, &query));
+                let clipped = self.clip(predictor, &mut predictions);
+                table.push(Sums::new(&predictions, clipped, &query));
                 if record {
                     recorded.push(predictions.clone());
                 }
             }
         }
         Ok(Measured { table, within, predictions: recorded })
+    }
+
+    /// Clips predictions to the scale. Returns how many lay beyond it: the model's own are
+    /// clipped already, and then lie on an end.
+    fn clip(&self, predictor: Predictor, predictions: &mut [f32]) -> usize {
+        let is_models =
+            matches!(predictor, Predictor::Melu | Predictor::MeluMedian | Predictor::MeluUnadapted);
+        let mut clipped = 0;
+        for prediction in predictions {
+            let within = self.baselines.clip(*prediction);
+            let was_clipped = match is_models {
+                true => self.baselines.is_end(within),
+                false => within != *prediction,
+            };
+            clipped += usize::from(was_clipped);
+            *prediction = within;
+        }
+        clipped
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Sums {
     area: (f64, f64),
     /// Of clicks.
     log_loss: f64,
+    /// The share of predictions that were clipped.
+    clipped: f64,
 }
 
 /// One user's ratings to predict.
@@ -40,14 +42,15 @@ pub type SumTable = Vec<Sums>;
 pub type Within = Vec<[u64; Coverage::LEVELS.len()]>;
 
 impl Sums {
-    /// Of one user.
-    pub fn new(predictions: &[f32], query: &Query) -> Self {
+    /// Of one user; so many of the predictions were clipped.
+    pub fn new(predictions: &[f32], clipped: usize, query: &Query) -> Self {
         let Query { ratings, gains, clicks } = query;
         let counted = |figure: Option<f64>| figure.map_or((0.0, 0.0), |figure| (figure, 1.0));
         let mut sums = Self {
             tasks: 1.0,
             absolute: mean_absolute_error(predictions, ratings),
             squared: mean_squared_error(predictions, ratings),
+            clipped: clipped as f64 / predictions.len().max(1) as f64,
             ndcg: [1, 3, 5].map(|k| counted(ndcg(predictions, gains, k))),
             ..Self::default()
         };
@@ -63,6 +66,7 @@ impl Sums {
         self.absolute += other.absolute;
         self.squared += other.squared;
         self.log_loss += other.log_loss;
+        self.clipped += other.clipped;
         let counted = self.ndcg.iter_mut().chain([&mut self.area]);
         for (sum, other) in counted.zip(other.ndcg.iter().chain([&other.area])) {
             *sum = (sum.0 + other.0, sum.1 + other.1);
@@ -153,6 +157,7 @@ impl ScenarioTotals {
             mae_difference,
             mae_difference_se,
             rmse: mean(&|sums| (sums.squared / sums.tasks.max(1.0)).sqrt()),
+            clipped: mean(&|sums| sums.clipped / sums.tasks.max(1.0)),
             ndcg1: mean(&|sums| sums.gain(0)),
             ndcg3: mean(&|sums| sums.gain(1)),
             ndcg3_difference,
@@ -217,8 +222,8 @@ mod tests {
                 let query = Query { gains: ratings.clone(), ratings, clicks: false };
                 let keys = Given::ALL.iter().flat_map(|_| Predictor::ALL);
                 let sums = keys.map(|predictor| match predictor {
-                    Predictor::Melu => Sums::new(&[2.0, 3.0], &query),
-                    _ => Sums::new(&[3.0 + miss, 2.0 - miss], &query),
+                    Predictor::Melu => Sums::new(&[2.0, 3.0], 1, &query),
+                    _ => Sums::new(&[3.0 + miss, 2.0 - miss], 0, &query),
                 });
                 let mut within = vec![[0; Coverage::LEVELS.len()]; Given::ALL.len()];
                 within[2][7] = 1;
@@ -247,6 +252,7 @@ mod tests {
         assert!(row.ndcg3_difference_se < 1e-12);
         let melu = rows.iter().find(|row| row.predictor == Predictor::Melu).unwrap();
         assert_eq!((melu.mae_difference, melu.mae_difference_se), (0.0, 0.0));
+        assert_eq!((melu.clipped, row.clipped), (0.5, 0.0));
     }
 
     #[test]

@@ -118,7 +118,11 @@ pub unsafe extern "C" fn melu_recommend_batch(
                 })
             })
         };
-        in_turn(threads_of_users, users_len, serve).map_err(|(place, failure)| {
+        let mut each = Vec::new();
+        // Of no size: nothing is allocated.
+        each.resize(threads_of_users, ());
+        let serve = |place: usize, (): &mut ()| catch(|| serve(place));
+        threads::in_turn(&mut each, 0..users_len, serve).map_err(|(place, failure)| {
             lens[place..].iter().for_each(|len| len.store(0, Ordering::Relaxed));
             failure.of_user(place)
         })
@@ -138,36 +142,6 @@ impl<T> Shared<T> {
     fn get(&self) -> *mut T {
         self.0
     }
-}
-
-/// Serves `places` places by threads that take one after another, each place once.
-/// Returns the first place that fails.
-///
-/// No more are taken then; those before it were taken earlier, and are served.
-fn in_turn(
-    threads: usize,
-    places: usize,
-    serve: impl Fn(usize) -> Result<(), Failure> + Sync,
-) -> Result<(), (usize, Failure)> {
-    let (next, end) = (AtomicUsize::new(0), AtomicUsize::new(places));
-    let work = |failed: &mut Option<(usize, Failure)>| {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            if place >= end.load(Ordering::Relaxed) {
-                return;
-            }
-            if let Err(failure) = catch(|| serve(place)) {
-                end.fetch_min(place, Ordering::Relaxed);
-                *failed = Some((place, failure));
-                return;
-            }
-        }
-    };
-    let (mut own, mut others) = (None, Vec::new());
-    others.resize_with(threads - 1, || None);
-    threads::share(&mut others, work, || work(&mut own));
-    let first = others.into_iter().chain([own]).flatten().min_by_key(|(place, _)| *place);
-    first.map_or(Ok(()), Err)
 }
 
 /// Refuses a list that has a user twice: two threads could use that user at once.
@@ -211,28 +185,4 @@ unsafe fn check_offsets<'a>(
         _ => return Ok(offsets),
     };
     Err(Failure::new(melu_status::InvalidArgument, problem))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicU32;
-
-    use super::*;
-
-    #[test]
-    fn a_panic_with_one_user_is_theirs_alone() {
-        for count in [1, 2, 7] {
-            let served = AtomicU32::new(0);
-            let outcome = in_turn(count, 20, |place| {
-                assert!(place != 9, "nine");
-                served.fetch_or(1 << place, Ordering::Relaxed);
-                Ok(())
-            });
-            let (place, failure) = outcome.unwrap_err();
-            assert_eq!((place, failure.status), (9, melu_status::Panic));
-            assert!(failure.message.contains("nine"), "{}", failure.message);
-            let before = (1 << 9) - 1;
-            assert_eq!(served.into_inner() & before, before);
-        }
-    }
 }

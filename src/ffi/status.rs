@@ -101,6 +101,7 @@ impl From<&Error> for melu_status {
             Error::SavedUser { .. } => Self::SavedUser,
             Error::OutOfMemory { .. } => Self::OutOfMemory,
             Error::Diverged { .. } => Self::Diverged,
+            Error::OfUser { error, .. } => Self::from(&**error),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One user: a profile, ratings, and the head adapted to them.
 
 pub mod adapt;
+pub(crate) mod batch;
 mod choice;
 mod profile;
 pub mod questions;

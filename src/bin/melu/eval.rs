@@ -369,7 +369,8 @@ fn figures_by_given(
 
 fn with_all(result: &ScenarioResult) -> terminal::TextTable {
     let clicks = result.rows.iter().any(|row| row.log_loss.is_some());
-    let mut header = vec!["", "MAE", "", "more", "", "RMSE", "nDCG@1", "nDCG@3", "nDCG@5"];
+    let mut header =
+        vec!["", "MAE", "", "more", "", "RMSE", "clipped", "nDCG@1", "nDCG@3", "nDCG@5"];
     header.extend(["AUC", "log loss"].iter().filter(|_| clicks));
     let mut table = terminal::table(&header, |column| column > 0);
     for predictor in Predictor::ALL.into_iter().rev() {
@@ -390,6 +391,7 @@ fn with_all(result: &ScenarioResult) -> terminal::TextTable {
                 difference(format!("{:+.4}", row.mae_difference)),
                 difference(format!("± {:.4}", row.mae_difference_se)),
                 marked(format!("{:.3}", row.rmse)),
+                marked(format!("{:.1} %", 100.0 * row.clipped)),
                 marked(format!("{:.3}", row.ndcg1)),
                 marked(format!("{:.3}", row.ndcg3)),
                 marked(format!("{:.3}", row.ndcg5)),

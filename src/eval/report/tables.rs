@@ -86,6 +86,7 @@ pub fn figures(result: &ScenarioResult) -> String {
         let Some(row) = rows.iter().find(|row| row.given == Given::All) else { return Vec::new() };
         vec![
             format!("{:.4}", row.rmse),
+            format!("{:.1} %", 100.0 * row.clipped),
             format!("{:.4}", row.ndcg1),
             format!("{:.4}", row.ndcg3),
             difference(row, (row.ndcg3_difference, row.ndcg3_difference_se)),
@@ -96,7 +97,7 @@ pub fn figures(result: &ScenarioResult) -> String {
         .chain(row.log_loss.map(|loss| format!("{loss:.4}")))
         .collect()
     });
-    let mut header = vec!["", "RMSE", "nDCG@1", "nDCG@3", "more than melu", "nDCG@5"];
+    let mut header = vec!["", "RMSE", "clipped", "nDCG@1", "nDCG@3", "more than melu", "nDCG@5"];
     if result.rows.iter().any(|row| row.log_loss.is_some()) {
         header.extend(["AUC", "log loss"]);
     }
