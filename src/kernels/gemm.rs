@@ -23,8 +23,9 @@ const MIN_ROWS: usize = 4;
 /// Rows of the fallback's tiles, beside those of one row.
 const FALLBACK_TILE_ROWS: usize = 4;
 
-/// How many rows of `b` are packed on the stack at once.
-const STACK_ROWS: usize = 128;
+/// How many rows of `b` are packed on the stack at once: 4 KB of them, as callers may have small
+/// stacks. Sums are the same bits for any number.
+const STACK_ROWS: usize = 16;
 
 /// The number of terms, a cache line, after which the next rows of `a` are prefetched.
 const PREFETCHED: usize = 16;

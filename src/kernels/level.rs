@@ -88,9 +88,15 @@ impl Level {
             // SAFETY: there is a value of this level only where `available` found the
             // processor to have NEON.
             Instructions::Neon => unsafe { neon(kernel) },
-            Instructions::Portable => kernel.run(Portable),
+            Instructions::Portable => portable(kernel),
         }
     }
+}
+
+/// Apart, so that callers of other levels do not need its stack.
+#[inline(never)]
+fn portable<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Portable)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,106 @@
+//! Calls on threads with small stacks, as some servers and virtual machines have them.
+
+#![cfg(all(feature = "capi", feature = "train"))]
+
+mod c;
+mod common;
+
+use std::ptr::{null, null_mut};
+use std::thread;
+
+use c::handles::ok;
+use common::choosing::{trained, with_ratings};
+use common::files::{bytes, sample, sample_with_vectors};
+use melu::ffi::*;
+use melu::model::file::Contents;
+
+/// What `docs/serving.md` promises; a smaller one by the environment, to find out what is
+/// needed.
+fn stack() -> usize {
+    let kilobytes = std::env::var("MELU_STACK_KB").ok();
+    kilobytes.map_or(32, |text| text.parse().unwrap()) * 1024
+}
+
+/// A catalogue on its way to another thread.
+struct Sent(*mut melu_catalog);
+
+// SAFETY: the thread that made it does nothing with it meanwhile.
+unsafe impl Send for Sent {}
+
+/// Serves a user on a small stack: a new one, their answers, scores, lists, questions, and
+/// what is saved of them.
+fn serve(contents: &Contents) {
+    let bytes = bytes(contents);
+    let mut catalog = null_mut();
+    // SAFETY: all pointers lead to what the header asks for.
+    unsafe {
+        let mut model = null_mut();
+        let data = bytes.as_ptr().cast();
+        ok(|e| melu_model_open_bytes(data, bytes.len(), null(), &mut model, e));
+        ok(|e| melu_model_catalog(model, &mut catalog, e));
+        melu_model_free(model);
+    }
+    let sent = Sent(catalog);
+    let small = thread::Builder::new().stack_size(stack());
+    let thread = small.spawn(move || {
+        let Sent(catalog) = { sent };
+        // SAFETY: as before.
+        unsafe {
+            let (mut user, mut loaded, mut questions) = (null_mut(), null_mut(), null_mut());
+            ok(|e| melu_user_new(catalog, null(), 0, &mut user, null_mut(), e));
+            // Some models cannot choose questions.
+            melu_questions_new(catalog, &mut questions, null_mut());
+            let len = melu_catalog_len(catalog);
+            for count in [1, 3, 40, 120] {
+                let count = count.min(len);
+                let items: Vec<u32> = (0..count as u32).collect();
+                let ratings: Vec<f32> = items.iter().map(|item| 1.0 + (item % 4) as f32).collect();
+                let ones = vec![1.0; count];
+                let adapt = |ratings: &[f32]| {
+                    melu_user_adapt(user, items.as_ptr(), ratings.as_ptr(), count, null_mut())
+                };
+                // A model without ratings takes ones.
+                if adapt(&ratings) != melu_status::Ok {
+                    assert_eq!(adapt(&ones), melu_status::Ok);
+                }
+                let mut scores = vec![0.0; len];
+                let out = scores.as_mut_ptr();
+                ok(|e| melu_user_score(user, null(), MELU_ALL_ITEMS, out, len, null_mut(), e));
+                let mut found = 0;
+                let mut best =
+                    vec![
+                        melu_recommendation { item: 0, score: 0.0, rating: 0.0, deviation: 0.0 };
+                        20
+                    ];
+                let out = best.as_mut_ptr();
+                ok(|e| melu_user_recommend(user, null(), out, 20, &mut found, e));
+                let mut question = melu_question { item: 0, known: 0.0, reduction: 0.0 };
+                if !questions.is_null() {
+                    let status =
+                        melu_user_next_question(user, questions, null(), &mut question, null_mut());
+                    // All have been asked about.
+                    let none = status == melu_status::NotFound && count == len;
+                    assert!(status == melu_status::Ok || none, "{status:?}");
+                }
+            }
+            let mut saved = vec![0; 1 << 16];
+            let mut size = 0;
+            ok(|e| melu_user_save(user, saved.as_mut_ptr(), saved.len(), &mut size, e));
+            ok(|e| melu_user_load(catalog, saved.as_ptr(), size, &mut loaded, null_mut(), e));
+            melu_questions_free(questions);
+            melu_user_free(loaded);
+            melu_user_free(user);
+            melu_catalog_free(catalog);
+        }
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn users_are_served_on_a_stack_of_32_kilobytes() {
+    serve(&trained(false));
+    serve(&trained(true));
+    serve(&with_ratings(150));
+    serve(&sample());
+    serve(&sample_with_vectors());
+}
