@@ -2,28 +2,24 @@
 
 #![cfg(feature = "train")]
 
+mod pages;
+
 use std::fs;
 use std::path::Path;
 
 use melu::data::{Dataset, Feedback};
+use pages::{blocks, page};
 use tempfile::TempDir;
-
-const PAGE: &str = include_str!("../docs/data.md");
 
 /// The page's folders: each begins with a `dataset.toml`.
 fn folders() -> Vec<TempDir> {
     let mut folders: Vec<TempDir> = Vec::new();
-    let mut lines = PAGE.lines();
-    while let Some(line) = lines.next() {
-        let Some(file) = line.strip_prefix("```").and_then(|info| info.split(' ').nth(1)) else {
-            continue;
-        };
-        let text = lines.by_ref().take_while(|line| *line != "```");
-        let text: String = text.map(|line| format!("{line}\n")).collect();
+    for block in blocks("docs/data.md") {
+        let Some(file) = block.file else { continue };
         if file == "dataset.toml" {
             folders.push(tempfile::tempdir().unwrap());
         }
-        fs::write(folders.last().unwrap().path().join(file), text).unwrap();
+        fs::write(folders.last().unwrap().path().join(file), block.text).unwrap();
     }
     folders
 }
@@ -67,7 +63,8 @@ fn known(folder: &Path, settings: &str) -> Vec<String> {
 #[test]
 fn all_keys_are_on_the_page() {
     let folder = tempfile::tempdir().unwrap();
-    let table = PAGE.split("| --- | --- |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let page = page("docs/data.md");
+    let table = page.split("| --- | --- |").nth(1).unwrap().split("\n\n").next().unwrap();
     for key in known(folder.path(), "unheard-of = 1\n") {
         let listed = [format!("`{key}`"), format!("`[{key}]`")];
         assert!(listed.iter().any(|listed| table.contains(listed)), "{key}");

@@ -2,6 +2,7 @@
 //! score as plain numpy does.
 
 mod common;
+mod pages;
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::process::Command;
 use melu::model::config::Config;
 use melu::model::schema::Value;
 use melu::{Catalog, Model, NewItem, User};
+use pages::blocks;
 use serde_json::Value as Json;
 
 /// A Python with numpy and safetensors, or `None` after saying what is skipped.
@@ -142,23 +144,24 @@ fn files_written_by_numpy_load_and_score() {
 }
 
 /// The blocks of this language in the page on the format.
-fn documented(language: &str) -> Vec<&'static str> {
-    let page = include_str!("../docs/format.md");
-    let begin = format!("```{language}\n");
-    page.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+fn documented(language: &str) -> Vec<String> {
+    let blocks = blocks("docs/format.md").into_iter();
+    blocks.filter(|block| block.language == language).map(|block| block.text).collect()
 }
 
 #[test]
 fn the_documented_configuration_is_one() {
-    let config = Config::from_json(documented("json")[0]).unwrap();
+    let [config, priors] = &documented("json")[..] else { panic!("other examples") };
+    let config = Config::from_json(config).unwrap();
     assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+    assert!(serde_json::from_str::<Json>(priors).is_ok_and(|priors| priors.is_object()));
 }
 
 #[test]
 fn the_documented_program_writes_a_model() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let program = documented("python")[0];
+    let program = &documented("python")[0];
     let status = Command::new(python).args(["-c", program]).current_dir(&folder).status().unwrap();
     assert!(status.success());
     let model = Model::open(folder.path().join("model.safetensors")).unwrap();

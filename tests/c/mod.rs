@@ -5,6 +5,7 @@
 pub mod go;
 #[cfg(feature = "capi")]
 pub mod handles;
+pub mod reader;
 
 use std::fs;
 use std::path::{Path, PathBuf};
