@@ -17,9 +17,6 @@ use std::process::{Command, Stdio};
 use c::go::have_go;
 use c::reader::Reader;
 use c::{STRICT, have, installed, project, run};
-use common::choosing::with_ratings;
-use common::files::bytes;
-use melu::{Model, QuestionOptions, Questions, RecommendOptions, Scratch, User};
 use pages::{Block, WAYS, Way, blocks, documents, page, prose};
 
 #[test]
@@ -144,29 +141,6 @@ fn the_fragments_are_right() {
     let mut compiler = compiler.arg(project("include")).stdin(Stdio::piped()).spawn().unwrap();
     compiler.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
     assert!(compiler.wait().unwrap().success(), "{program}");
-}
-
-#[test]
-fn threads_need_no_more_stack_than_the_limits_say() {
-    assert!(page("docs/limits.md").contains("needs 128 KB of stack"));
-    let file = bytes(&with_ratings(40));
-    let serve = move || {
-        let model = Model::from_bytes(file).unwrap();
-        let catalog = model.catalog().unwrap().unwrap();
-        let mut user = User::new(&catalog, &[]).unwrap();
-        let mut scratch = Scratch::new(&catalog).unwrap();
-        user.adapt(&[0, 1, 2], &[5.0, 1.0, 4.0], &mut scratch).unwrap();
-        let mut best = Vec::new();
-        let options = RecommendOptions::default();
-        user.recommend(5, &options, &mut best, &mut scratch).unwrap();
-        let mut questions = Questions::new(&catalog).unwrap();
-        user.next_question(&mut questions, QuestionOptions::default()).unwrap().unwrap();
-        let saved = user.save();
-        User::load(&catalog, &saved, &mut scratch).unwrap();
-        best.len()
-    };
-    let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(serve).unwrap();
-    assert_eq!(thread.join().unwrap(), 5);
 }
 
 /// Whether a line of the page is what was printed; `…` stands for anything.

@@ -14,11 +14,15 @@ use common::files::{bytes, sample, sample_with_vectors};
 use melu::ffi::*;
 use melu::model::file::Contents;
 
-/// What `docs/serving.md` promises; a smaller one by the environment, to find out what is
-/// needed.
-fn stack() -> usize {
-    let kilobytes = std::env::var("MELU_STACK_KB").ok();
-    kilobytes.map_or(32, |text| text.parse().unwrap()) * 1024
+/// What the limits promise to threads that serve users and to threads that open models; another
+/// number by the environment, to find out what is needed.
+const LIMITS: &str = "A thread that serves users needs 32 KB of stack, and one that opens models \
+                      128 KB.";
+
+/// A thread with so little stack.
+fn small(kilobytes: usize) -> thread::Builder {
+    let kilobytes = std::env::var("MELU_STACK_KB").map_or(kilobytes, |text| text.parse().unwrap());
+    thread::Builder::new().stack_size(kilobytes * 1024)
 }
 
 /// A catalogue on its way to another thread.
@@ -31,18 +35,19 @@ unsafe impl Send for Sent {}
 /// what is saved of them.
 fn serve(contents: &Contents) {
     let bytes = bytes(contents);
-    let mut catalog = null_mut();
-    // SAFETY: all pointers lead to what the header asks for.
-    unsafe {
-        let mut model = null_mut();
-        let data = bytes.as_ptr().cast();
-        ok(|e| melu_model_open_bytes(data, bytes.len(), null(), &mut model, e));
-        ok(|e| melu_model_catalog(model, &mut catalog, e));
-        melu_model_free(model);
-    }
-    let sent = Sent(catalog);
-    let small = thread::Builder::new().stack_size(stack());
-    let thread = small.spawn(move || {
+    let open = move || {
+        let (mut model, mut catalog) = (null_mut(), null_mut());
+        // SAFETY: all pointers lead to what the header asks for.
+        unsafe {
+            let data = bytes.as_ptr().cast();
+            ok(|e| melu_model_open_bytes(data, bytes.len(), null(), &mut model, e));
+            ok(|e| melu_model_catalog(model, &mut catalog, e));
+            melu_model_free(model);
+        }
+        Sent(catalog)
+    };
+    let sent = small(128).spawn(open).unwrap().join().unwrap();
+    let thread = small(32).spawn(move || {
         let Sent(catalog) = { sent };
         // SAFETY: as before.
         unsafe {
@@ -98,6 +103,8 @@ fn serve(contents: &Contents) {
 
 #[test]
 fn users_are_served_on_a_stack_of_32_kilobytes() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/limits.md");
+    assert!(std::fs::read_to_string(page).unwrap().contains(LIMITS));
     serve(&trained(false));
     serve(&trained(true));
     serve(&with_ratings(150));
