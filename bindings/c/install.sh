@@ -11,7 +11,9 @@
 # --libdir  where libraries go, below the prefix; lib if not given
 # DESTDIR   is put before the prefix, to make packages
 #
-# Needs cargo, and GNU binutils for Linux or another system with ELF.
+# Needs cargo, and GNU binutils for Linux or another system with ELF. Nothing is installed
+# before all is built. For musl (CARGO_BUILD_TARGET=x86_64-unknown-linux-musl) it is the static
+# library alone: Rust makes no shared one there.
 set -eu
 
 fail() {
@@ -48,7 +50,7 @@ case $prefix in /*) ;; *) fail "the prefix $prefix must begin with /" ;; esac
 case $libdir in
     /* | */ | "" | *..* | *//*) fail "the libdir $libdir must be a plain path below the prefix" ;;
 esac
-for tool in cargo nm ld objcopy ar; do
+for tool in cargo nm ld objcopy objdump ar; do
     command -v "$tool" >/dev/null || fail "$tool is missing"
 done
 
@@ -81,6 +83,11 @@ if [ -n "$small" ]; then
     export RUSTFLAGS="${RUSTFLAGS:-} -Zlocation-detail=none"
 fi
 
+kinds=cdylib,staticlib
+case ${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')} in
+    *-musl*) kinds=staticlib ;;
+esac
+
 # Both kinds alone, without the Rust library: only then is all of it optimised as one. The
 # shared one's name, which programs look for at run time, carries the version of the ABI and
 # nothing else, so that they keep running when the library is renewed.
@@ -89,7 +96,7 @@ mkdir -p "$built"
 natives=$built/melu-native-libraries
 # shellcheck disable=SC2086 # a few arguments, or none
 (cd "$root" && cargo rustc --quiet --locked --profile embedded --features capi --lib \
-    $build_std --target-dir "$target" --crate-type cdylib,staticlib -- \
+    $build_std --target-dir "$target" --crate-type "$kinds" -- \
     "$@" "-Clink-arg=-Wl,-soname,libmelu.so.$major" "--print=native-static-libs=$natives")
 # The compiler adds its own runtime, by the name that suits static linking or not.
 libraries=$(tr ' ' '\n' <"$natives" | grep '^-l' | grep -vx -e -lc -e -lgcc_s | awk '!seen[$0]++' |
@@ -125,7 +132,19 @@ SECTIONS {
 SCRIPT
 ld --relocatable --script="$work/merge.ld" -o "$work/merged.o" "$work/melu.o"
 mv "$work/merged.o" "$work/melu.o"
-objcopy --strip-unneeded --wildcard --keep-global-symbol='melu_*' "$work/melu.o"
+# The names for files beyond 2 GB are others than the plain ones on systems of 32 bits alone.
+# glibc has both elsewhere, and musl, since 1.2.4, only the plain ones: with these the archive
+# suits both.
+plain=
+case $(objdump -f "$work/melu.o") in
+    *elf64*)
+        for name in $(nm --undefined-only "$work/melu.o" | awk '$NF ~ /[a-z]64$/ { print $NF }'); do
+            plain="$plain --redefine-sym $name=${name%64}"
+        done
+        ;;
+esac
+# shellcheck disable=SC2086 # one argument a name
+objcopy --strip-unneeded --wildcard --keep-global-symbol='melu_*' $plain "$work/melu.o"
 (cd "$work" && ar crsD libmelu.a melu.o)
 
 up=$(printf '%s' "$libdir" | sed 's|[^/][^/]*|..|g')
@@ -136,16 +155,28 @@ fill() {
         -e "s|@LIBRARIES@|$libraries|g" -e "s|@CMAKE_LIBRARIES@|$cmake_libraries|g" "$here/$1.in"
 }
 
-base=${DESTDIR:-}$prefix
-lib=$base/$libdir
-install -d "$base/include" "$lib/pkgconfig" "$lib/cmake/melu"
-install -m 644 "$root/include/melu.h" "$base/include/melu.h"
-install -m 644 "$root/bindings/cpp/melu.hpp" "$base/include/melu.hpp"
-install -m 755 "$built/libmelu.so" "$lib/libmelu.so.$abi"
-ln -sf "libmelu.so.$abi" "$lib/libmelu.so.$major"
-ln -sf "libmelu.so.$major" "$lib/libmelu.so"
+# The whole tree first, so that a failure leaves nothing behind.
+tree=$work/tree
+lib=$tree/$libdir
+install -d "$tree/include" "$lib/pkgconfig" "$lib/cmake/melu"
+install -m 644 "$root/include/melu.h" "$tree/include/melu.h"
+install -m 644 "$root/bindings/cpp/melu.hpp" "$tree/include/melu.hpp"
+if [ "$kinds" != staticlib ]; then
+    install -m 755 "$built/libmelu.so" "$lib/libmelu.so.$abi"
+    ln -sf "libmelu.so.$abi" "$lib/libmelu.so.$major"
+    ln -sf "libmelu.so.$major" "$lib/libmelu.so"
+fi
 install -m 644 "$work/libmelu.a" "$lib/libmelu.a"
 fill melu.pc >"$lib/pkgconfig/melu.pc"
 fill melu-config.cmake >"$lib/cmake/melu/melu-config.cmake"
 fill melu-config-version.cmake >"$lib/cmake/melu/melu-config-version.cmake"
-echo "melu $version is installed in $base"
+
+base=${DESTDIR:-}$prefix
+mkdir -p "$base"
+cp -RP "$tree/." "$base/"
+if [ "$kinds" = staticlib ]; then
+    echo "melu $version is installed in $base, without a shared library, which Rust does not make" \
+        "for musl"
+else
+    echo "melu $version is installed in $base"
+fi

@@ -22,7 +22,8 @@ pub fn have(tool: &str) -> bool {
     false
 }
 
-fn missing(tool: &str) {
+/// Says what is not here, so that a test is skipped, or fails where nothing may be missing.
+pub fn missing(tool: &str) {
     let missing = format!("{tool} is not here");
     assert!(std::env::var_os("MELU_REQUIRE_ALL").is_none(), "{missing}");
     crate::common::skipped(&missing);
