@@ -81,6 +81,8 @@ fn names_and_values_say_what_files_and_columns_are() {
             "[items]\nfile = \"films.csv\"\nid = \"item_id\"\ntitle = \"title\"",
             "[ratings]\nfile = \"log.csv\"\nuser = \"user_id\"\nitem = \"item_id\"",
             "value = \"rating\"\ntime = \"timestamp\"",
+            "# Or by time, instead: the newest fifth of the log is kept",
+            "\n# after = { fraction = 0.2 }\n",
             "# Skewed: it is read by its logarithm.\n[[items.fields]]\nname = \"price\"",
             "Column \"description\" was left out: nearly each row has another value",
             "Column \"shop\" was left out: it is always the same",
@@ -141,7 +143,8 @@ fn logs_without_ratings_or_tables_are_interactions() {
             1 + item % 9
         ))
     );
-    let (report, dataset) = guessed(&[("events.csv", events)]);
+    let files = [("events.csv", events)];
+    let (report, dataset) = guessed(&files);
     has(
         &report,
         &[
@@ -151,6 +154,15 @@ fn logs_without_ratings_or_tables_are_interactions() {
         ],
     );
     assert!(!report.settings.contains("value ="));
+    // What the comment suggests works.
+    let by_time = |line: &str| {
+        let line = if line.starts_with("new_") { "" } else { line };
+        line.strip_prefix("# after").map_or(line.to_owned(), |rest| format!("after{rest}"))
+    };
+    let settings: Vec<String> = report.settings.lines().map(by_time).collect();
+    let folder = folder(&files);
+    fs::write(folder.path().join("dataset.toml"), settings.join("\n")).unwrap();
+    assert!(Dataset::open(folder.path()).unwrap().boundary().is_some());
     assert_eq!(
         (dataset.users.len(), dataset.items.len(), dataset.feedback),
         (30, 40, Feedback::PositiveOnly)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::by_time::Timeline;
 use super::faults::{BadRows, Faults, LeftOut};
 use super::feedback::Feedback;
 use super::ratings::{Log, Rating, read_log};
@@ -24,7 +25,9 @@ pub struct Dataset {
     pub users: Table,
     /// All items.
     pub items: Table,
-    /// All ratings or interactions, sorted by user and then item; each pair occurs once.
+    /// All ratings or interactions, sorted by user and then item; each pair occurs once. Of a
+    /// split by time, only those from before it, which training sees: see
+    /// [`Dataset::boundary`].
     pub ratings: Vec<Rating>,
     /// How they show what users like.
     pub feedback: Feedback,
@@ -36,6 +39,8 @@ pub struct Dataset {
     pub(super) user_numbers: Vec<Option<f64>>,
     /// Each item's number in the column that decides which items are new, if there is one.
     pub(super) item_numbers: Vec<Option<f64>>,
+    /// What a split by time splits, if there is one.
+    pub(super) timeline: Option<Timeline>,
     /// Which users make a task.
     pub rules: TaskRules,
     /// The seed of the split, if this is the training part of a data folder, split anew. See
@@ -50,11 +55,11 @@ pub struct Dataset {
 pub struct LoadReport {
     /// Rows of the file of ratings or interactions, without those that were left out.
     pub rows_read: usize,
-    /// Rows with the same user and item as another row. A later rating replaces an earlier
-    /// one; strengths of interactions add up.
+    /// Rows with the same user and item as another row, on the same side of a split by time.
+    /// A later rating replaces an earlier one; strengths of interactions add up.
     pub duplicates: usize,
-    /// The value of all ratings, if they have only one. They are then treated as
-    /// positive-only interactions, and [`Rating::value`] is 1.
+    /// The value of all ratings, if they have only one; of a split by time, of those from before
+    /// it. They are then treated as positive-only interactions, and [`Rating::value`] is 1.
     pub alike: Option<f32>,
     /// Broken rows that were left out, of all files, by file and reason.
     pub bad_rows: Vec<BadRows>,
@@ -112,25 +117,39 @@ impl Dataset {
             let TableRead { table, numbers, left_out } = read;
             Ok::<_, Error>((Some(table), left_out, numbers))
         };
-        let SplitSettings { new_users, new_items } = &settings.split;
+        let SplitSettings { new_users, new_items, after } = &settings.split;
         let (users, users_out, user_numbers) = read_table(&settings.users, new_users)?;
         let (items, items_out, item_numbers) = read_table(&settings.items, new_items)?;
         let (path, format) = (folder.join(&settings.log.file), settings.format_of_log());
         let known = [(users, users_out.clone()), (items, items_out.clone())];
-        let Log { users, items, mut ratings, rows } =
-            read_log(open, path, &settings.log, format, known, &mut faults)?;
+        let keep_times = after.is_some();
+        let Log { users, items, mut ratings, rows, dated } =
+            read_log(open, path, &settings.log, format, known, keep_times, &mut faults)?;
+        let mut duplicates = rows - ratings.len();
         let mut new_of = |rule: &Option<_>, candidates: &Candidates<'_>| {
             new_rows(open, folder, rule.as_ref(), candidates, &mut faults)
         };
         let (table, numbers, left_out) = (&users, &user_numbers[..], &users_out);
         let candidates = Candidates { entity: Entity::User, table, numbers, left_out };
-        let new_users = new_of(new_users, &candidates)?;
+        let mut new_users = new_of(new_users, &candidates)?;
         let (table, numbers, left_out) = (&items, &item_numbers[..], &items_out);
         let candidates = Candidates { entity: Entity::Item, table, numbers, left_out };
-        let new_items = new_of(new_items, &candidates)?;
+        let mut new_items = new_of(new_items, &candidates)?;
         let allowed = options.skip_bad_rows.or(settings.format.skip_bad_rows).unwrap_or(0);
-        let (orphans, duplicates) = (faults.orphans, rows - ratings.len());
+        let orphans = faults.orphans;
         let bad_rows = faults.within(allowed)?;
+        let mut timeline = match dated.zip(after.as_ref()) {
+            Some((log, after)) => Some(
+                Timeline::new(log, after).map_err(|problem| whole_file(&settings_path, problem))?,
+            ),
+            None => None,
+        };
+        if let Some(timeline) = &timeline {
+            ratings = timeline.earlier();
+            let ([earlier, later], repeated) = timeline.sides(items.len());
+            duplicates = rows - earlier.interactions - later.interactions - repeated;
+            [new_users, new_items] = timeline.new_rows(users.len(), items.len());
+        }
 
         let mut report = LoadReport { rows_read: rows, duplicates, alike: None, bad_rows, orphans };
         let feedback = match settings.log.kind {
@@ -144,6 +163,7 @@ impl Dataset {
                 if feedback == Feedback::PositiveOnly {
                     report.alike = ratings.first().map(|rating| rating.value);
                     ratings.iter_mut().for_each(|rating| rating.value = 1.0);
+                    timeline.iter_mut().for_each(|timeline| timeline.set_values(1.0));
                 }
                 feedback
             }
@@ -158,6 +178,7 @@ impl Dataset {
             new_items,
             user_numbers,
             item_numbers,
+            timeline,
             rules: settings.tasks,
             inside: None,
             report,
@@ -169,6 +190,7 @@ impl Dataset {
     pub fn notes(&self) -> Vec<String> {
         let &LoadReport { duplicates, alike, ref bad_rows, orphans, .. } = &self.report;
         let mut notes: Vec<String> = bad_rows.iter().map(BadRows::note).collect();
+        notes.extend(self.notes_on_time());
         if orphans > 0 {
             notes.push(format!(
                 "{orphans} {} of users or items whose rows were left out were left out too",
@@ -180,8 +202,9 @@ impl Dataset {
                 notes.push(format!("a rating of {liked} or more counts as liked"));
             }
             (Feedback::PositiveOnly, Some(value)) => notes.push(format!(
-                "all ratings are {value}: they are treated as positive-only interactions, which \
-                 say what was chosen and nothing about what was not"
+                "all ratings{} are {value}: they are treated as positive-only interactions, which \
+                 say what was chosen and nothing about what was not",
+                if self.timeline.is_some() { " that training sees" } else { "" }
             )),
             (Feedback::PositiveOnly, None) => {}
         }
@@ -210,20 +233,24 @@ impl Dataset {
                 *count += 1;
             }
         }
+        // Training sees nothing of the new users of a split by time.
+        let existing = if self.timeline.is_some() { "existing " } else { "" };
+        let mut new_users = self.new_users.iter();
+        counts.retain(|_| new_users.next() != Some(&true) || existing.is_empty());
         let all = counts.len();
         let light = counts.iter().filter(|&&count| count < min_ratings).count();
         let heavy = counts.iter().filter(|&&count| count > max_ratings).count();
         let mut notes = Vec::new();
         if light > 0 {
             notes.push(format!(
-                "{light} of {all} users have fewer than {min_ratings} ratings of existing items, \
+                "{light} of {all} {existing}users have fewer than {min_ratings} ratings of existing items, \
                  too few to predict {query} of them (see [tasks]): training learns about items \
                  from such users too"
             ));
         }
         if heavy > 0 {
             notes.push(format!(
-                "{heavy} of {all} users have more than {max_ratings} ratings of existing items: \
+                "{heavy} of {all} {existing}users have more than {max_ratings} ratings of existing items: \
                  of theirs, {max_ratings} drawn at random make a task (see [tasks])"
             ));
         }

@@ -6,6 +6,7 @@
 //! `dataset.toml` of CSV files, [`import_movielens`] and others make one from files in other
 //! formats, and [`World`] generates one.
 
+mod by_time;
 mod delimiter;
 mod encoding;
 mod faults;
@@ -22,9 +23,11 @@ mod split;
 mod synth;
 mod table;
 mod tasks;
+mod tasks_by_time;
 mod times;
 mod write;
 
+pub use by_time::Boundary;
 pub use encoding::Encoded;
 pub use faults::BadRows;
 pub use feedback::Feedback;

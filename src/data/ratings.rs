@@ -8,7 +8,7 @@ use super::format::{ColumnName, Format};
 use super::rows::{CsvRows, Open, shown, whole_file};
 use super::settings::{LogKind, LogSettings};
 use super::table::Table;
-use super::times::{self, Time};
+use super::times::{Clock, Time};
 use crate::model::schema::Entity;
 use crate::{Error, Result};
 
@@ -24,6 +24,20 @@ pub struct Rating {
     pub value: f32,
 }
 
+/// A row of the log, and its time in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct DatedRating {
+    pub rating: Rating,
+    pub time: f64,
+}
+
+/// All rows of a log, in the order of the file.
+pub(super) struct DatedLog {
+    pub rows: Vec<DatedRating>,
+    pub repeats: Repeats,
+    pub clock: Clock,
+}
+
 /// The interactions of users with items.
 pub(super) struct Log {
     pub users: Table,
@@ -32,6 +46,19 @@ pub(super) struct Log {
     pub ratings: Vec<Rating>,
     /// How many rows there were.
     pub rows: usize,
+    /// All of them with their times, if these were to be kept.
+    pub dated: Option<DatedLog>,
+}
+
+/// What counts of several rows of the same user and item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// The latest rating; at the same time, or without times, the last in the file.
+    Latest,
+    /// One interaction.
+    Once,
+    /// One interaction, as strong as all of them together.
+    Sum,
 }
 
 /// The table of users or items, if there is one, and the ids of its broken rows.
@@ -40,15 +67,14 @@ pub(super) type Known = (Option<Table>, LeftOut);
 /// Reads ratings or interactions of `users` and `items`, or of all that occur if there is no
 /// such table, without broken rows and those of users or items that are left out.
 ///
-/// If a user rated an item more than once, the latest rating counts; at the same time, or
-/// without times, the last in the file. Strengths of interactions add up; without strengths,
-/// one interaction counts.
+/// See [`Repeats`] for several rows of the same user and item.
 pub(super) fn read_log(
     open: Open<'_>,
     path: PathBuf,
     settings: &LogSettings,
     format: Format,
     [users, items]: [Known; 2],
+    keep_times: bool,
     faults: &mut Faults,
 ) -> Result<Log> {
     let mut rows = CsvRows::open(open, path.clone(), format)?;
@@ -88,8 +114,13 @@ pub(super) fn read_log(
             LogKind::Interactions => "has a header but no interaction; at least one is expected",
         }));
     }
-    let value_column = columns.value;
-    let times = times::seconds(&times);
+    let repeats = match (settings.kind, columns.value) {
+        (LogKind::Ratings { .. }, _) => Repeats::Latest,
+        (LogKind::Interactions, None) => Repeats::Once,
+        (LogKind::Interactions, Some(_)) => Repeats::Sum,
+    };
+    let clock = Clock::of(&times);
+    let times: Vec<f64> = times.into_iter().map(|time| clock.seconds(time)).collect();
     let count = ratings.len();
     let (users, user_rows) = users.finish();
     let (items, item_rows) = items.finish();
@@ -101,15 +132,20 @@ pub(super) fn read_log(
         (rating.user, rating.item) =
             (moved(&user_rows, rating.user), moved(&item_rows, rating.item));
     }
-    let ratings = match (settings.kind, value_column) {
-        (LogKind::Ratings { .. }, _) => latest(ratings, &times),
-        (LogKind::Interactions, None) => added(ratings, |_| 1.0),
-        (LogKind::Interactions, Some(_)) => {
+    let dated = keep_times.then(|| {
+        let rows = ratings.iter().zip(&times);
+        let rows = rows.map(|(&rating, &time)| DatedRating { rating, time });
+        DatedLog { rows: rows.collect(), repeats, clock }
+    });
+    let ratings = match repeats {
+        Repeats::Latest => latest(ratings, &times),
+        Repeats::Once => added(ratings, |_| 1.0),
+        Repeats::Sum => {
             added(ratings, |alike| alike.iter().map(|rating| f64::from(rating.value)).sum())
         }
     };
     check_finite(&path, &ratings, &users, &items)?;
-    Ok(Log { users, items, ratings, rows: count })
+    Ok(Log { users, items, ratings, rows: count, dated })
 }
 
 /// The latest rating of each user and item.

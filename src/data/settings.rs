@@ -1,11 +1,13 @@
 //! `dataset.toml`: the names of a data folder's files and columns, and its split.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::format::{ColumnName, Format, FormatSettings};
 use super::rows::{shown, whole_file};
+use super::times::{self, Time};
 use crate::{Error, Result};
 
 /// The settings in `dataset.toml`.
@@ -118,6 +120,16 @@ pub(super) enum LogKind {
     Interactions,
 }
 
+impl LogKind {
+    /// The name of the log's table in `dataset.toml`.
+    fn table(self) -> &'static str {
+        match self {
+            Self::Ratings { .. } => "ratings",
+            Self::Interactions => "interactions",
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(try_from = "RatingKeys")]
 struct RatingLog(LogSettings);
@@ -157,6 +169,26 @@ struct InteractionKeys {
 pub(super) struct SplitSettings {
     pub new_users: Option<Newcomers>,
     pub new_items: Option<Newcomers>,
+    pub after: Option<After>,
+}
+
+/// Where a split by time begins.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "toml::Value")]
+pub(super) enum After {
+    /// At this time; and how it was written.
+    Time { time: Time, written: String },
+    /// So that this share of the interactions lies at or after it.
+    Fraction(f64),
+}
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time { written, .. } => f.write_str(written),
+            Self::Fraction(fraction) => write!(f, "{{ fraction = {fraction} }}"),
+        }
+    }
 }
 
 /// The rule by which users or items are new.
@@ -291,6 +323,49 @@ impl TryFrom<NewcomerKeys> for Newcomers {
     }
 }
 
+impl TryFrom<toml::Value> for After {
+    type Error = String;
+
+    fn try_from(value: toml::Value) -> Result<Self, String> {
+        let written = match &value {
+            toml::Value::String(text) => format!("\"{}\"", shown(text.as_bytes())),
+            value => shown(value.to_string().as_bytes()),
+        };
+        let number = |value: &toml::Value| match value {
+            toml::Value::Integer(number) => Some(*number as f64),
+            toml::Value::Float(number) => Some(*number),
+            _ => None,
+        };
+        let time = match &value {
+            toml::Value::String(text) => times::read(text.trim()),
+            toml::Value::Datetime(date) => times::parse(&date.to_string()),
+            toml::Value::Table(table) => {
+                let fraction = table.get("fraction").filter(|_| table.len() == 1).and_then(number);
+                return match fraction {
+                    Some(fraction) if fraction > 0.0 && fraction < 1.0 => {
+                        Ok(Self::Fraction(fraction))
+                    }
+                    Some(fraction) => Err(format!(
+                        "after = {{ fraction = {fraction} }} leaves nothing on one side; a number \
+                         between 0 and 1 is expected"
+                    )),
+                    None => Err(format!(
+                        "after = {written} is not {{ fraction = number between 0 and 1 }}"
+                    )),
+                };
+            }
+            value => number(value).filter(|number| number.is_finite()).map(Time::Number),
+        };
+        match time {
+            Some(time) => Ok(Self::Time { time, written }),
+            None => Err(format!(
+                "after = {written} is no time; a date such as \"2020-01-01\", a number in the unit \
+                 of the log's times, or {{ fraction = 0 to 1 }} is expected"
+            )),
+        }
+    }
+}
+
 impl TryFrom<TaskKeys> for TaskRules {
     type Error = String;
 
@@ -364,6 +439,24 @@ impl Settings {
                 ));
             }
         };
+        if let Some(after) = &split.after {
+            let both = [("new_users", &split.new_users), ("new_items", &split.new_items)];
+            if let Some((key, _)) = both.into_iter().find(|(_, rule)| rule.is_some()) {
+                let problem = format!(
+                    "[split] has both after and {key}; after alone is expected, since it decides \
+                     which users and items are new: those that first occur then"
+                );
+                return Err(whole_file(path, problem));
+            }
+            if log.time.is_none() {
+                let table = log.kind.table();
+                let problem = format!(
+                    "[split] after = {after} needs times, but [{table}] has none; add time = \
+                     \"…\" to [{table}], the name of the column of times"
+                );
+                return Err(whole_file(path, problem));
+            }
+        }
         let own = [&users, &items].into_iter().flatten().map(|table| &table.format);
         if own.chain([&log.format]).any(|format| format.skip_bad_rows.is_some()) {
             let problem = "skip_bad_rows is for all files together: it is expected in [format]";

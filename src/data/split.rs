@@ -76,20 +76,30 @@ impl Dataset {
     ///
     /// It contains neither the users and items that are new here, nor values that only they
     /// have. The same share of the others becomes new, by the same kind of rule: those with
-    /// the highest numbers where a column decides, and a random draw by `seed` otherwise.
+    /// the highest numbers where a column decides, and a random draw by `seed` otherwise. Of a
+    /// split by time, the same share of the interactions before the boundary lies after the
+    /// one inside, and decides what is new.
     pub fn inside(&self, seed: u64) -> Self {
-        let (users, new_users, user_numbers) =
+        let (users, mut new_users, user_numbers) =
             inside(Entity::User, &self.new_users, &self.user_numbers, self.users.len(), seed);
-        let (items, new_items, item_numbers) =
+        let (items, mut new_items, item_numbers) =
             inside(Entity::Item, &self.new_items, &self.item_numbers, self.items.len(), seed);
         let place = |kept: &[usize], row: u32| kept.binary_search(&(row as usize)).ok();
         let ratings = self.ratings.iter().filter_map(|rating| {
             let (user, item) = (place(&users, rating.user)?, place(&items, rating.item)?);
             Some(Rating { user: user as u32, item: item as u32, value: rating.value })
         });
+        let timeline = self.timeline.as_ref().map(|timeline| timeline.inside(&users, &items));
+        let ratings = match &timeline {
+            Some(timeline) => {
+                [new_users, new_items] = timeline.new_rows(users.len(), items.len());
+                timeline.earlier()
+            }
+            None => ratings.collect(),
+        };
         Self {
             name: self.name.clone(),
-            ratings: ratings.collect(),
+            ratings,
             feedback: self.feedback,
             users: self.users.select(&users),
             items: self.items.select(&items),
@@ -97,6 +107,7 @@ impl Dataset {
             new_items,
             user_numbers,
             item_numbers,
+            timeline,
             rules: self.rules,
             inside: Some(seed),
             report: self.report.clone(),

@@ -47,6 +47,16 @@ impl Scenario {
         }
     }
 
+    /// Whether its users are new, and whether its items are.
+    pub(super) fn is_new(self) -> (bool, bool) {
+        match self {
+            Self::ExistingUsersExistingItems => (false, false),
+            Self::NewUsers => (true, false),
+            Self::NewItems => (false, true),
+            Self::NewUsersNewItems => (true, true),
+        }
+    }
+
     fn of(new_user: bool, new_item: bool) -> Self {
         match (new_user, new_item) {
             (false, false) => Self::ExistingUsersExistingItems,
@@ -86,15 +96,18 @@ pub struct Task {
     /// The user's row.
     pub user: u32,
     /// The ratings that are known, in random order: its first ratings are a random smaller
-    /// support set.
+    /// support set. With a split by time, in order of time.
     pub support: Vec<Rated>,
-    /// The ratings to predict, in random order.
+    /// The ratings to predict, in the same kind of order.
     pub query: Vec<Rated>,
 }
 
 impl Dataset {
     /// All users with at least one rating within the scenario, by row in
     /// ascending order.
+    ///
+    /// Of a split by time, only what came before it: nothing of new users and new items, whose
+    /// ratings [`Dataset::tasks_by_time`] has.
     pub fn scenario(&self, scenario: Scenario) -> Vec<UserRatings> {
         let is_new = |rows: &[bool], row: u32| rows.get(row as usize).copied().unwrap_or(false);
         let mut groups: Vec<UserRatings> = Vec::new();
@@ -147,7 +160,7 @@ pub fn tasks(groups: &[UserRatings], rules: &TaskRules, seed: u64, draw: u64) ->
 }
 
 /// The fewest interactions of a user on whom lists are measured.
-const MIN_TO_RANK: usize = 20;
+pub(super) const MIN_TO_RANK: usize = 20;
 
 /// A task for each user with at least 20 interactions, to measure lists: a random fifth of
 /// them is the query set that lists should find, and the others are the support set.

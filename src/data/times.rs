@@ -13,6 +13,12 @@ pub(super) enum Time {
     Seconds(f64),
 }
 
+/// A number, or a date as [`parse`] takes it.
+pub(super) fn read(text: &str) -> Option<Time> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.map(Time::Number).or_else(|| parse(text))
+}
+
 /// A date, or a date with a time of day, as in ISO 8601; without an offset it is in UTC.
 pub(super) fn parse(text: &str) -> Option<Time> {
     // What databases print for people.
@@ -22,36 +28,69 @@ pub(super) fn parse(text: &str) -> Option<Time> {
     Some(Time::Seconds(timestamp.as_nanosecond() as f64 / 1e9))
 }
 
+/// How a column's times are meant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Clock {
+    /// How many of the numbers' units make a second.
+    unit: f64,
+    /// Whether they are dates, or numbers that can be dates.
+    has_dates: bool,
+}
+
+impl Clock {
+    /// The clock of a column.
+    ///
+    /// Numbers are all of one unit, which the size of their median tells: seconds since 1970,
+    /// thousandths, millionths or billionths of them. Numbers that are no such times, such as
+    /// days, keep their order.
+    pub fn of(times: &[Time]) -> Self {
+        let mut numbers: Vec<f64> = times
+            .iter()
+            .filter_map(|time| match time {
+                Time::Number(number) => Some(number.abs()),
+                Time::Seconds(_) => None,
+            })
+            .collect();
+        let middle = numbers.len() / 2;
+        let median = match numbers.is_empty() {
+            true => 0.0,
+            false => *numbers.select_nth_unstable_by(middle, f64::total_cmp).1,
+        };
+        // 1e11 seconds are the year 5138, and 1e11 thousandths the year 1973.
+        let unit = match median {
+            m if m < 1e11 => 1.0,
+            m if m < 1e14 => 1e3,
+            m if m < 1e17 => 1e6,
+            _ => 1e9,
+        };
+        // Days and counters stay far below 1e8; as seconds, these are before March 1973.
+        Self { unit, has_dates: numbers.len() < times.len() || median >= 1e8 }
+    }
+
+    /// A time of this column in seconds.
+    pub fn seconds(self, time: Time) -> f64 {
+        match time {
+            Time::Number(number) => number / self.unit,
+            Time::Seconds(seconds) => seconds,
+        }
+    }
+
+    /// A time of this column, in seconds, for people: a date in ISO 8601, or a number if the
+    /// column has no dates.
+    pub fn show(self, seconds: f64) -> String {
+        let date = Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok();
+        match date.filter(|_| self.has_dates) {
+            Some(date) => date.to_string(),
+            None => (seconds * self.unit).to_string(),
+        }
+    }
+}
+
 /// A column of times in seconds.
-///
-/// Numbers are all of one unit, which the size of their median tells: seconds since 1970,
-/// thousandths, millionths or billionths of them. Numbers that are no such times, such as days,
-/// keep their order.
-pub(super) fn seconds(times: &[Time]) -> Vec<f64> {
-    let mut numbers: Vec<f64> = times
-        .iter()
-        .filter_map(|time| match time {
-            Time::Number(number) => Some(number.abs()),
-            Time::Seconds(_) => None,
-        })
-        .collect();
-    let middle = numbers.len() / 2;
-    let median = match numbers.is_empty() {
-        true => 0.0,
-        false => *numbers.select_nth_unstable_by(middle, f64::total_cmp).1,
-    };
-    // 1e11 seconds are the year 5138, and 1e11 thousandths the year 1973.
-    let unit = match median {
-        m if m < 1e11 => 1.0,
-        m if m < 1e14 => 1e3,
-        m if m < 1e17 => 1e6,
-        _ => 1e9,
-    };
-    let seconds = times.iter().map(|time| match time {
-        Time::Number(number) => number / unit,
-        Time::Seconds(seconds) => *seconds,
-    });
-    seconds.collect()
+#[cfg(test)]
+fn seconds(times: &[Time]) -> Vec<f64> {
+    let clock = Clock::of(times);
+    times.iter().map(|time| clock.seconds(*time)).collect()
 }
 
 #[cfg(test)]
@@ -89,5 +128,19 @@ mod tests {
         }
         assert_eq!(seconds(&[Time::Number(3.5), Time::Seconds(2.0)]), [3.5, 2.0]);
         assert_eq!(seconds(&[]), [] as [f64; 0]);
+    }
+
+    #[test]
+    fn times_are_shown_as_they_are_written() {
+        let show = |times: &[Time]| {
+            let clock = Clock::of(times);
+            clock.show(clock.seconds(times[0]))
+        };
+        let number = Time::Number;
+        assert_eq!(show(&[number(1_577_934_245.0)]), "2020-01-02T03:04:05Z");
+        assert_eq!(show(&[number(1_577_934_245_500.0)]), "2020-01-02T03:04:05.5Z");
+        assert_eq!(show(&[parse("1965-01-02").unwrap()]), "1965-01-02T00:00:00Z");
+        assert_eq!(show(&[number(17.5), number(99.0)]), "17.5");
+        assert_eq!(show(&[number(1e300)]), "1e300".parse::<f64>().unwrap().to_string());
     }
 }

@@ -41,7 +41,7 @@ impl Baselines {
             item_means: sums.iter().map(damped).collect(),
             global_median: median(&mut values),
             range,
-            clicks: dataset.ratings.iter().all(|rating| [0.0, 1.0].contains(&rating.value)),
+            clicks: dataset.all_values().all(|value| [0.0, 1.0].contains(&value)),
         }
     }
 

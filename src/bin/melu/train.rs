@@ -169,7 +169,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         terminal::name(&dataset),
         dataset.users.len(),
         dataset.items.len(),
-        dataset.ratings.len(),
+        dataset.interactions(),
         dataset.feedback.noun(),
         duration(begin.elapsed().as_secs_f64())
     ));

@@ -99,6 +99,12 @@ impl<'a> Description<'a> {
             writeln!(text, "# And a tenth of the items, which their fields describe.")?;
             writeln!(text, "new_items = {{ fraction = 0.1, seed = 0 }}")?;
         }
+        if self.roles.time.is_some() {
+            let why = "Or by time, instead: the newest fifth of the log is kept, so that nothing \
+                       is learned from what came later.";
+            comment(text, why)?;
+            writeln!(text, "# after = {{ fraction = 0.2 }}")?;
+        }
         if let Some(TaskRules { min_ratings, max_ratings, query }) =
             self.rules.filter(|_| self.roles.rated)
         {
