@@ -54,3 +54,44 @@ fn inside_the_training_part_and_outside_are_kept_apart() {
     let message = String::from_utf8(refused.stderr).unwrap();
     assert!(message.contains("inside the training part"), "{message}");
 }
+
+#[test]
+fn a_split_by_time_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut log = String::from("u,i,when\n");
+    for user in 0..40 {
+        for place in 0..30 {
+            let item = (user * 7 + place * 17) % 60;
+            let day = if user < 20 { place + 1 } else { place / 10 + 29 };
+            log.push_str(&format!(
+                "u{user},i{item},2021-{:02}-{:02}\n",
+                1 + day / 29,
+                1 + day % 28
+            ));
+        }
+    }
+    fs::write(folder.join("log.csv"), log).unwrap();
+    let settings = "name = \"x\"\n[interactions]\nfile = \"log.csv\"\nuser = \"u\"\nitem = \"i\"\n\
+                    time = \"when\"\n[split]\nafter = \"2021-01-25\"\n";
+    fs::write(folder.join("dataset.toml"), settings).unwrap();
+    succeeds(folder, &["train", ".", "-o", "model.melu"]);
+    let output = melu(folder, &["eval", "model.melu", ".", "--report", "report.html"]);
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{notes}");
+    assert!(notes.contains("before 2021-01-25T00:00:00Z"), "{notes}");
+    assert!(notes.contains("20 users and"), "{notes}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("Existing users, among known items (20 users, 1 draw"), "{printed}");
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    for part in ["split at 2021-01-25T00:00:00Z", "known by what they chose before the split"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Without the split, the model saw what is measured.
+    fs::write(folder.join("dataset.toml"), settings.replace("after = \"2021-01-25\"\n", ""))
+        .unwrap();
+    let refused = melu(folder, &["eval", "model.melu", "."]);
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(message.contains("split by time"), "{message}");
+}

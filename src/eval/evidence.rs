@@ -193,11 +193,9 @@ pub fn evaluate_evidence(
     let interviews = Interviews::new(model, dataset, options.seed)?;
     // For each thread a copy; no questions of a model that cannot choose them.
     let workspace = (Scratch::new(&interviews.catalog)?, interviews.questions()?);
-    let groups = dataset.scenario(Scenario::NewUsers);
-    let draws: Vec<Vec<Task>> =
-        (0..options.draws as u64).map(|draw| ranking_tasks(&groups, options.seed, draw)).collect();
+    let draws = draws(dataset, options);
     let users = draws.first().map_or(0, Vec::len);
-    let all = Interviewees::ALL.len() * options.draws * users;
+    let all = Interviewees::ALL.len() * draws.len() * users;
     let mut done = 0;
     let mut worlds = Vec::new();
     for world in Interviewees::ALL {
@@ -219,11 +217,23 @@ pub fn evaluate_evidence(
                 progress(done, all);
             }
         }
-        let rows = interviews.summarise(&figures, options.draws);
+        let rows = interviews.summarise(&figures, draws.len());
         let few_users = users < FEW_USERS;
-        worlds.push(InterviewResult { world, users, few_users, draws: options.draws, rows });
+        worlds.push(InterviewResult { world, users, few_users, draws: draws.len(), rows });
     }
     Ok(EvidenceEvaluation { worlds })
+}
+
+/// Each draw's tasks: new users with enough interactions with known items. By time there is
+/// one draw.
+fn draws(dataset: &Dataset, options: &EvidenceOptions) -> Vec<Vec<Task>> {
+    if let Some(mut tasks) = dataset.ranking_tasks_by_time(true) {
+        let is_new = |item: u32| dataset.new_items.get(item as usize) == Some(&true);
+        tasks.iter_mut().for_each(|task| task.query.retain(|rated| !is_new(rated.item)));
+        return vec![tasks];
+    }
+    let groups = dataset.scenario(Scenario::NewUsers);
+    (0..options.draws as u64).map(|draw| ranking_tasks(&groups, options.seed, draw)).collect()
 }
 
 /// The data that all interviews share.

@@ -31,7 +31,8 @@ pub struct ScenarioResult {
     /// The number of draws, over which the figures are means.
     pub draws: usize,
     /// Whether training saw these ratings: the scenario of existing users and
-    /// items is measured on the training tasks' own query sets, as in the paper.
+    /// items is measured on the training tasks' own query sets, as in the paper. Never so of data
+    /// that are split by time.
     pub seen_in_training: bool,
     /// A row for each number of given ratings and each predictor.
     pub rows: Vec<ScenarioRow>,

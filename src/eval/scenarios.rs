@@ -9,7 +9,7 @@ use super::predictions::PredictedTask;
 use super::results::{Coverage, Evaluation, FEW_USERS, Given, Predictor, ScenarioResult};
 use super::sums::{Query, ScenarioTotals, SumTable, Sums, Within};
 use crate::data::{
-    Dataset, Feedback, Scenario, Table, Task, UserRatings, items_and_ratings, tasks,
+    Dataset, Feedback, Scenario, Table, Task, TaskRules, UserRatings, items_and_ratings, tasks,
 };
 use crate::model::file::CatalogTable;
 use crate::model::loss::Loss;
@@ -38,13 +38,14 @@ impl Default for EvalOptions {
 
 /// Evaluates a model on a data folder, by the same calls as any program that uses it.
 /// `progress` gets the number of users whose tasks are done, and of all; while none is done,
-/// the baselines are fitted. Positive-only data have no ratings to predict, so there are no
+/// the baselines are fitted. Of data that are split by time, nothing is drawn at random: the tasks
+/// are those of [`Dataset::tasks_by_time`], and there is one draw. Positive-only data have no ratings to predict, so there are no
 /// scenarios; see [`evaluate_rankings`](super::evaluate_rankings).
 ///
 /// # Errors
 /// [`Error::Argument`] if the model was trained inside the training part and the
-/// data folder is not that part, or vice versa: the model would have seen the ratings to
-/// predict. [`Error::UnknownField`] and others if the data folder lacks a field of the model;
+/// data folder is not that part, or vice versa, or if it was trained without the data folder's
+/// split by time or by a later one: the model would have seen the ratings to predict. [`Error::UnknownField`] and others if the data folder lacks a field of the model;
 /// [`Error::Diverged`] if a local update diverges.
 pub fn evaluate(
     model: &Model,
@@ -93,24 +94,21 @@ fn evaluate_each(
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
     let seed = training.and_then(|training| training.options["seed"].as_u64());
     let seed = seed.unwrap_or(options.seed);
-    let plan = |&scenario: &Scenario| {
-        let groups = dataset.scenario(scenario);
-        let seen = scenario == Scenario::ExistingUsersExistingItems;
-        // Ratings that training saw are split once, as in training.
-        let (draws, seed) = if seen { (1, seed) } else { (options.draws, options.seed) };
-        (scenario, groups, draws, seed)
-    };
-    let plans: Vec<_> = options.scenarios.iter().map(plan).collect();
-    let count = |groups: &[UserRatings]| tasks(groups, &dataset.rules, 0, 0).len();
-    let all = plans.iter().map(|(_, groups, draws, _)| draws * count(groups)).sum();
+    let plans: Vec<Plan> = options
+        .scenarios
+        .iter()
+        .map(|&scenario| Plan::new(dataset, scenario, options, seed))
+        .collect();
+    let all = plans.iter().map(|plan| plan.draws * plan.users).sum();
     progress(0, all);
     let context = ScenarioContext::new(model, dataset, &pool, options.threads)?;
     let mut done = 0;
     let mut scenarios = Vec::new();
-    for (scenario, groups, draws, seed) in plans {
+    for plan in plans {
+        let Plan { scenario, draws, users, seen_in_training, .. } = plan;
         let mut totals = ScenarioTotals::new(context.baselines.are_clicks());
         for draw in 0..draws {
-            let tasks = tasks(&groups, &dataset.rules, seed, draw as u64);
+            let tasks = plan.tasks(&dataset.rules, draw as u64);
             totals.begin_draw();
             let scratch = Scratch::new(&context.catalog)?;
             let first = done;
@@ -130,34 +128,99 @@ fn evaluate_each(
         }
         scenarios.push(ScenarioResult {
             scenario,
-            users: count(&groups),
-            few_users: count(&groups) < FEW_USERS,
+            users,
+            few_users: users < FEW_USERS,
             draws,
-            seen_in_training: scenario == Scenario::ExistingUsersExistingItems,
+            seen_in_training,
             // Without users, errors would look like a perfect predictor's.
-            rows: if count(&groups) == 0 { Vec::new() } else { totals.rows() },
+            rows: if users == 0 { Vec::new() } else { totals.rows() },
             coverage: totals.coverage(),
         });
     }
     Ok(Evaluation { inside: dataset.inside, scenarios })
 }
 
+/// How one scenario is measured.
+struct Plan {
+    scenario: Scenario,
+    users: usize,
+    draws: usize,
+    seed: u64,
+    seen_in_training: bool,
+    parts: Parts,
+}
+
+/// How users' ratings are cut into known ones and ones to predict.
+enum Parts {
+    /// At random, by draw.
+    Drawn(Vec<UserRatings>),
+    /// By time: each draw would be the same.
+    Dated(Vec<Task>),
+}
+
+impl Plan {
+    /// `trained` is the seed of the training.
+    fn new(dataset: &Dataset, scenario: Scenario, options: &EvalOptions, trained: u64) -> Self {
+        if let Some(tasks) = dataset.tasks_by_time(scenario) {
+            let (users, parts) = (tasks.len(), Parts::Dated(tasks));
+            return Self { scenario, users, draws: 1, seed: 0, seen_in_training: false, parts };
+        }
+        let groups = dataset.scenario(scenario);
+        let seen_in_training = scenario == Scenario::ExistingUsersExistingItems;
+        // Ratings that training saw are split once, as in training.
+        let (draws, seed) = match seen_in_training {
+            true => (1, trained),
+            false => (options.draws, options.seed),
+        };
+        let users = tasks(&groups, &dataset.rules, 0, 0).len();
+        Self { scenario, users, draws, seed, seen_in_training, parts: Parts::Drawn(groups) }
+    }
+
+    fn tasks(&self, rules: &TaskRules, draw: u64) -> Vec<Task> {
+        match &self.parts {
+            Parts::Drawn(groups) => tasks(groups, rules, self.seed, draw),
+            Parts::Dated(tasks) => tasks.clone(),
+        }
+    }
+}
+
 /// Checks that a model was trained on the part of the data on which it is measured. Models
 /// without a record of their training pass.
 pub(super) fn check_inside(training: Option<&TrainingRecord>, dataset: &Dataset) -> Result<()> {
     let refuse = |problem: &str| Err(Error::argument("model", problem));
-    match training.map(|training| (training.inside, dataset.inside)) {
-        Some((None, Some(_))) => refuse(
-            "it was trained on the whole training part, so it has seen the ratings to predict \
+    let Some(training) = training else { return Ok(()) };
+    match (training.inside, dataset.inside) {
+        (None, Some(_)) => {
+            return refuse(
+                "it was trained on the whole training part, so it has seen the ratings to predict \
              inside it; train a model inside it to measure there",
-        ),
-        Some((Some(_), None)) => refuse(
-            "it was trained inside the training part, to choose settings there; measure it \
-             there, or train a model on the whole training part",
-        ),
-        Some((Some(trained), Some(measured))) if trained != measured => {
-            refuse("it was trained on another split inside the training part")
+            );
         }
+        (Some(_), None) => {
+            return refuse(
+                "it was trained inside the training part, to choose settings there; measure it \
+             there, or train a model on the whole training part",
+            );
+        }
+        (Some(trained), Some(measured)) if trained != measured => {
+            return refuse("it was trained on another split inside the training part");
+        }
+        _ => {}
+    }
+    match (training.after, dataset.boundary()) {
+        (None, Some(boundary)) => refuse(&format!(
+            "it was trained on data without a split by time, so it may have seen what it is to \
+             predict; train a model on this data folder, which is split at {boundary}"
+        )),
+        (Some(trained), Some(boundary)) if trained > boundary.seconds => refuse(&format!(
+            "it was trained on data that are split later than at {boundary}, so it has seen what \
+             it is to predict; train a model on this data folder"
+        )),
+        (Some(_), None) => refuse(
+            "it was trained on data that are split by time, and this data folder is not: it may \
+             have seen what it is to predict; add its [split] after to dataset.toml, or train a \
+             model on this data folder",
+        ),
         _ => Ok(()),
     }
 }

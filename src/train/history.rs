@@ -32,6 +32,10 @@ pub struct TrainingRecord {
     /// was trained on that. See [`Dataset::inside`](crate::data::Dataset::inside).
     #[serde(default)]
     pub inside: Option<u64>,
+    /// The time from which on it saw nothing, if the data were split by time. See
+    /// [`Boundary::seconds`](crate::data::Boundary::seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<f64>,
     /// The epoch, counted from 1, whose weights these are.
     pub epoch: u64,
     /// The error of those weights on the users held back.

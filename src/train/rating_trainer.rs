@@ -37,6 +37,8 @@ pub struct RatingTrainer {
     pool: ThreadPool,
     /// The seed of the split inside the training part, if the data are that.
     inside: Option<u64>,
+    /// The time at which the data are split, if they are.
+    after: Option<f64>,
     fingerprint: String,
 }
 
@@ -54,7 +56,8 @@ impl RatingTrainer {
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
         let fingerprint = fingerprint(dataset, options);
         let (options, inside) = (options.clone(), dataset.inside);
-        Ok(Self { options, set, state, pool, inside, fingerprint })
+        let after = dataset.boundary().map(|boundary| boundary.seconds);
+        Ok(Self { options, set, state, pool, inside, after, fingerprint })
     }
 
     /// A training from where [`RatingTrainer::save`] left it, to the same bytes as
@@ -148,6 +151,7 @@ impl RatingTrainer {
             version: env!("CARGO_PKG_VERSION").into(),
             options: json!(self.options),
             inside: self.inside,
+            after: self.after,
             epoch: place.best.map_or(place.epoch, |(_, epoch)| epoch),
             validation_mae: place.best.map(|(error, _)| error),
             judged,

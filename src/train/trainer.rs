@@ -77,6 +77,8 @@ pub struct Trainer {
     ratings: Option<RatingTrainer>,
     /// The seed of the split inside the training part, if the data are that.
     inside: Option<u64>,
+    /// The time at which the data are split, if they are.
+    after: Option<f64>,
 }
 
 impl Trainer {
@@ -133,7 +135,8 @@ impl Trainer {
             false => None,
         };
         let (options, inside) = (options.clone(), dataset.inside);
-        Ok(Self { options, pool, choice, fit: None, ratings, inside })
+        let after = dataset.boundary().map(|boundary| boundary.seconds);
+        Ok(Self { options, pool, choice, fit: None, ratings, inside, after })
     }
 
     /// Writes a checkpoint, atomically. It holds the head for ratings; the head for choosing
@@ -197,7 +200,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] if [`Trainer::run`] did not come as far as that.
     pub fn finish(self) -> Result<Contents> {
-        let Self { options, pool, choice, fit, ratings, inside } = self;
+        let Self { options, pool, choice, fit, ratings, inside, after } = self;
         let mut contents = match ratings {
             Some(ratings) => ratings.finish()?,
             None => {
@@ -205,6 +208,7 @@ impl Trainer {
                     version: env!("CARGO_PKG_VERSION").into(),
                     options: json!(options),
                     inside,
+                    after,
                     epoch: 0,
                     validation_mae: None,
                     judged: None,

@@ -53,6 +53,12 @@ use crate::terminal::{self, note, print, print_json, print_table};
 /// Their ratings are split at random into `query` ratings to predict and the others, the
 /// first of which are given. Each draw splits them anew.
 ///
+/// SPLIT BY TIME, if dataset.toml has `after` in [split]: training saw what came before that time.
+/// Existing users are known by what they did before it, and lists and predicted ratings are of
+/// what they did from then on, also of known items. Of new users the newest `query` ratings are to
+/// be predicted, and the newest fifth of their interactions is to be found. Given answers are in
+/// order of time, the oldest first. Nothing is drawn, so there is one draw.
+///
 /// A predicted rating is a mean, or close to one. `melu, median` is the same model's median,
 /// for those who care about the absolute error.
 ///
@@ -91,7 +97,8 @@ pub struct Arguments {
     /// settings. The model must be trained there too, with `melu train --inside`.
     #[arg(long)]
     inside: bool,
-    /// How many times each user's ratings are split anew into given ones and ones to predict.
+    /// How many times each user's ratings are split anew into given ones and ones to predict; once
+    /// if the data are split by time.
     #[arg(long, value_name = "N", default_value_t = EvalOptions::default().draws)]
     draws: usize,
     /// The same number for lists; 0 leaves lists out.

@@ -12,7 +12,14 @@
 //! A user has at least 20 interactions with known items: items that are not new, and that
 //! somebody in training chose. A fifth of a new user's are held out at random; the answers
 //! are the first n of the others, in random order. Training saw existing users' interactions
-//! with known items, so lists need not find these. Answered items are never candidates. Items
+//! with known items, so lists need not find these.
+//!
+//! Of data that are split by time, existing users' lists should find all that they chose after
+//! the boundary, also in a table `existing_users_existing_items`, `known`; the answers are what
+//! they chose before. A new user's held-out fifth is the newest one, with the new items chosen
+//! since. Answers are in order of time, the oldest first, and there is one draw.
+//!
+//! Answered items are never candidates. Items
 //! to be found are relevant only if they were liked: see
 //! [`Feedback::is_liked`](crate::data::Feedback::is_liked). Users without relevant items are
 //! left out. Items of equal score are in random order, those of the baselines by falling
@@ -93,12 +100,13 @@ pub fn evaluate_rankings(
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
     let plans = [Plan::new_users(dataset), Plan::existing_users(dataset, seed)];
-    let all: usize = plans.iter().map(|plan| draws * plan.tasks(seed, 0).len()).sum();
+    let all: usize = plans.iter().map(|plan| plan.draws(draws) * plan.tasks(seed, 0).len()).sum();
     let context = RankingContext::new(model, dataset, seed, &pool, |what| progress(what, 0, all))?;
     let mut done = 0;
     let mut rankings = Vec::new();
     let workspace = context.workspace()?;
     for plan in plans {
+        let draws = plan.draws(draws);
         let mut totals: Vec<RankingTotals> =
             plan.tables.iter().map(|(_, among)| context.totals(*among)).collect();
         for draw in 0..draws as u64 {

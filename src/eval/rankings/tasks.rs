@@ -1,5 +1,6 @@
 //! The users for whom lists are made, and the items that these should find.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rand::seq::index;
@@ -16,41 +17,60 @@ const MAX_EXISTING: usize = 1000;
 pub struct Plan {
     /// The tables that these users' lists make.
     pub tables: Vec<(Scenario, Among)>,
-    /// Each user's interactions with known items.
-    known: Vec<UserRatings>,
-    /// Those with new items, by user.
-    new: HashMap<u32, Vec<Rated>>,
-    are_new: bool,
+    users: Users,
+}
+
+enum Users {
+    /// Whose interactions are cut at random.
+    Drawn {
+        /// Each user's interactions with known items.
+        known: Vec<UserRatings>,
+        /// Those with new items, by user.
+        new: HashMap<u32, Vec<Rated>>,
+        are_new: bool,
+    },
+    /// Whose interactions are cut by time.
+    Dated(Vec<Task>),
 }
 
 impl Plan {
     /// New users' lists: of known items, of new ones, and of all.
     pub fn new_users(dataset: &Dataset) -> Self {
+        let drawn = || Users::Drawn {
+            known: dataset.scenario(Scenario::NewUsers),
+            new: by_user(dataset.scenario(Scenario::NewUsersNewItems)),
+            are_new: true,
+        };
         Self {
             tables: vec![
                 (Scenario::NewUsers, Among::Known),
                 (Scenario::NewUsersNewItems, Among::New),
                 (Scenario::NewUsersNewItems, Among::All),
             ],
-            known: dataset.scenario(Scenario::NewUsers),
-            new: by_user(dataset.scenario(Scenario::NewUsersNewItems)),
-            are_new: true,
+            users: dataset.ranking_tasks_by_time(true).map_or_else(drawn, Users::Dated),
         }
     }
 
-    /// Existing users' lists: of new items, and of all.
+    /// Existing users' lists: of new items, and of all; by time also of known items, of which
+    /// training saw only the earlier choices.
     pub fn existing_users(dataset: &Dataset, seed: u64) -> Self {
+        let mut tables = vec![(Scenario::NewItems, Among::New), (Scenario::NewItems, Among::All)];
+        if let Some(tasks) = dataset.ranking_tasks_by_time(false) {
+            tables.insert(0, (Scenario::ExistingUsersExistingItems, Among::Known));
+            return Self { tables, users: Users::Dated(some_of(tasks, seed)) };
+        }
         let new = by_user(dataset.scenario(Scenario::NewItems));
         let mut known = dataset.scenario(Scenario::ExistingUsersExistingItems);
         known.retain(|group| new.contains_key(&group.user));
-        if known.len() > MAX_EXISTING {
-            let mut rng = generator(seed, Purpose::Rankings, u64::MAX, 0);
-            let mut kept = index::sample(&mut rng, known.len(), MAX_EXISTING).into_vec();
-            kept.sort_unstable();
-            known = kept.into_iter().map(|place| known[place].clone()).collect();
+        Self { tables, users: Users::Drawn { known: some_of(known, seed), new, are_new: false } }
+    }
+
+    /// How many of these draws differ.
+    pub fn draws(&self, draws: usize) -> usize {
+        match self.users {
+            Users::Drawn { .. } => draws,
+            Users::Dated(_) => 1,
         }
-        let tables = vec![(Scenario::NewItems, Among::New), (Scenario::NewItems, Among::All)];
-        Self { tables, known, new, are_new: false }
     }
 
     /// One draw's tasks: the support set has the answers, in random order, and the query set
@@ -58,18 +78,36 @@ impl Plan {
     ///
     /// A fifth of a new user's interactions with known items is held out, but none of an
     /// existing user's, since training saw all of them. All interactions with new items are
-    /// held out.
-    pub fn tasks(&self, seed: u64, draw: u64) -> Vec<Task> {
-        let mut tasks = ranking_tasks(&self.known, seed, draw);
+    /// held out. By time, see [`Dataset::ranking_tasks_by_time`].
+    pub fn tasks(&self, seed: u64, draw: u64) -> Cow<'_, [Task]> {
+        let (known, new, are_new) = match &self.users {
+            Users::Drawn { known, new, are_new } => (known, new, *are_new),
+            Users::Dated(tasks) => return tasks.into(),
+        };
+        let mut tasks = ranking_tasks(known, seed, draw);
         for task in &mut tasks {
-            if !self.are_new {
+            if !are_new {
                 // Both parts of a random order: together they are one again.
                 task.support.append(&mut task.query);
             }
-            task.query.extend(self.new.get(&task.user).into_iter().flatten());
+            task.query.extend(new.get(&task.user).into_iter().flatten());
         }
-        tasks
+        tasks.into()
     }
+}
+
+/// As many as are measured, drawn at random, in their order.
+fn some_of<T>(mut users: Vec<T>, seed: u64) -> Vec<T> {
+    if users.len() > MAX_EXISTING {
+        let mut rng = generator(seed, Purpose::Rankings, u64::MAX, 0);
+        let mut kept = vec![false; users.len()];
+        index::sample(&mut rng, users.len(), MAX_EXISTING)
+            .into_iter()
+            .for_each(|place| kept[place] = true);
+        let mut kept = kept.into_iter();
+        users.retain(|_| kept.next() == Some(true));
+    }
+    users
 }
 
 fn by_user(groups: Vec<UserRatings>) -> HashMap<u32, Vec<Rated>> {

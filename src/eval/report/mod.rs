@@ -12,9 +12,30 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::{EvalOptions, Evaluation, FEW_USERS, RankingEvaluation, ScenarioResult};
-use crate::data::Dataset;
+use crate::data::{Dataset, TaskRules};
 use crate::train::TrainingRecord;
 use crate::{Model, Result};
+
+/// How lists are measured.
+const LISTS_AT_RANDOM: &str = "<p>Lists are measured on users with at least 20 interactions with known items: those that are \
+     not new, and that somebody in training chose. A fifth of a new user's interactions is held \
+     out at random. The others are in random order, and the first of them are given; each draw \
+     splits them anew, in the same way for all recommenders. Lists should find the held-out items \
+     that the user liked. Candidates are all known items except the given ones. Lists of new items \
+     should find all new items that the user liked, and, among all items, new users' held-out \
+     items as well. Training saw existing users' interactions with known items, so lists need not \
+     find these; at most 1000 existing users are measured. Users with no relevant item are left \
+     out.</p>\n";
+
+/// The same if the data are split by time.
+const LISTS_BY_TIME: &str = "<p>Lists are measured on users with at least 20 interactions with known items: those that are \
+     not new, and that somebody in training chose. Existing users are known by what they chose \
+     before the split, and lists should find what they liked from then on. Of a new user's \
+     interactions with known items the newest fifth is held out: lists should find these items and \
+     the new items since, if the user liked them. The others are given in order of time, the \
+     oldest first; of fewer, the first are given. Nothing is drawn at random, except that at most \
+     1000 existing users are measured. Candidates are all known items, all new items or both, \
+     except the given ones. Users with no relevant item are left out.</p>\n";
 
 /// The contents of a report.
 #[derive(Clone, Debug)]
@@ -80,13 +101,19 @@ impl Report<'_> {
                  the new users and items of the data folder."
             }
         };
-        let Dataset { users, items, ratings, .. } = self.dataset;
+        let by_time = self.dataset.boundary().map_or_else(String::new, |boundary| {
+            format!(
+                " The data are split at {boundary}: training saw what came before, and what came \
+                 after is predicted."
+            )
+        });
+        let Dataset { users, items, .. } = self.dataset;
         let _ = writeln!(
             page,
-            "<p class=\"quiet\">{} users, {} items, {} ratings.{inside}</p>",
+            "<p class=\"quiet\">{} users, {} items, {} ratings.{by_time}{inside}</p>",
             users.len(),
             items.len(),
-            ratings.len(),
+            self.dataset.interactions(),
         );
         page.push_str(&verdict::section(self.evaluation, self.rankings));
         for Section { title, body } in sections {
@@ -197,18 +224,12 @@ impl Report<'_> {
     fn method(&self) -> Section {
         let mut body = String::new();
         if self.rankings.is_some() {
+            body.push_str(match self.dataset.boundary() {
+                None => LISTS_AT_RANDOM,
+                Some(_) => LISTS_BY_TIME,
+            });
             body.push_str(
-                "<p>Lists are measured on users with at least 20 interactions with known items: \
-                 those that are not new, and that somebody in training chose. A fifth of a new \
-                 user's interactions is held out at random. The others are in random order, and \
-                 the first of them are given; each draw splits them anew, in the same way for all \
-                 recommenders. Lists should find the held-out items that the user liked. \
-                 Candidates are all known items except the given ones. Lists of new items should \
-                 find all new items that the user liked, and, among all items, new users' \
-                 held-out items as well. Training saw existing users' interactions with known \
-                 items, so lists need not find these; at most 1000 existing users are measured. \
-                 Users with no relevant item are left out.</p>\n\
-                 <p>nDCG@20 gains 1 / log2(1 + rank) for each item found, divided by the greatest \
+                "<p>nDCG@20 gains 1 / log2(1 + rank) for each item found, divided by the greatest \
                  possible gain. Coverage is the share of all candidates that appear in anybody's \
                  list, and popularity the mean share of training users who chose the listed \
                  items. Each user counts by the mean over the draws. The baselines' settings are \
@@ -223,13 +244,28 @@ impl Report<'_> {
     }
 
     fn method_of_ratings(&self) -> String {
-        let rules = self.dataset.rules;
+        let TaskRules { min_ratings, max_ratings, query } = self.dataset.rules;
+        let tasks = match self.dataset.boundary() {
+            None => format!(
+                "A task is one user within one scenario, with {min_ratings} to {max_ratings} \
+                 ratings there. They are split at random into {query} to predict and the others, \
+                 the first of which are given. Each of the {} draws (seed {}) splits them anew, in \
+                 the same way for every predictor. Training saw existing users' ratings of \
+                 existing items; that scenario is measured once, on the training tasks' own query \
+                 sets.",
+                self.options.draws, self.options.seed,
+            ),
+            Some(boundary) => format!(
+                "A task is one user within one scenario, with at least {min_ratings} ratings. Of \
+                 existing users, the ratings from before {boundary} are given, and those of the \
+                 scenario's items from then on are to be predicted. Of new users, who all come \
+                 later, the newest {query} ratings are to be predicted, and the others are given. \
+                 Given ratings are in order of time, the oldest first; of fewer, the first are \
+                 given. Nothing is drawn at random. Training saw nothing from {boundary} on.",
+            ),
+        };
         format!(
-            "<p>A task is one user within one scenario, with {} to {} ratings there. They are \
-             split at random into {} to predict and the others, the first of which are given. \
-             Each of the {} draws (seed {}) splits them anew, in the same way for every \
-             predictor. Training saw existing users' ratings of existing items; that scenario is \
-             measured once, on the training tasks' own query sets.</p>\n\
+            "<p>{tasks}</p>\n\
              <p>All predictors know the training part, the user's profile and the given ratings. \
              The factor model is fitted to the training part and predicts in closed form. \
              Item-kNN starts from the item's damped mean and the user's bias, and adds the \
@@ -247,11 +283,6 @@ impl Report<'_> {
              to 0.001 to 0.999. Item-kNN's similarities count at most 2,500 ratings of one user. \
              Coverage counts all query ratings, against intervals of a normal distribution around \
              the score.</p>\n",
-            rules.min_ratings,
-            rules.max_ratings,
-            rules.query,
-            self.options.draws,
-            self.options.seed,
         )
     }
 }

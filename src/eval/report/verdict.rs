@@ -23,29 +23,36 @@ struct Finding {
 /// The verdict, as HTML.
 pub fn section(evaluation: &Evaluation, rankings: Option<&RankingEvaluation>) -> String {
     let mut body = String::from("<section class=\"verdict\">\n<h2>Verdict</h2>\n");
+    // Existing users are of interest where training did not see what is measured.
+    let kinds = [(Scenario::NewUsers, "new"), (Scenario::ExistingUsersExistingItems, "existing")];
     let lists = rankings.and_then(|rankings| {
-        let of_new_users = |ranking: &&Ranking| {
-            ranking.scenario == Scenario::NewUsers && ranking.among == Among::Known
-        };
-        rankings.rankings.iter().find(of_new_users).filter(|ranking| ranking.users > 0)
+        kinds.iter().find_map(|&(scenario, kind)| {
+            let is_one = |ranking: &&Ranking| {
+                let known = ranking.scenario == scenario && ranking.among == Among::Known;
+                known && ranking.users > 0
+            };
+            Some((rankings.rankings.iter().find(is_one)?, kind))
+        })
     });
-    let ratings = evaluation
-        .scenarios
-        .iter()
-        .find(|result| result.scenario == Scenario::NewUsers && result.users > 0);
-    if let Some(ranking) = lists {
+    let ratings = kinds.iter().find_map(|&(scenario, kind)| {
+        let is_one = |result: &&ScenarioResult| {
+            result.scenario == scenario && result.users > 0 && !result.seen_in_training
+        };
+        Some((evaluation.scenarios.iter().find(is_one)?, kind))
+    });
+    if let Some((ranking, kind)) = lists {
         paragraph(
             &mut body,
-            &format!("Lists, for {} new users with {GIVEN} answers each:", ranking.users),
+            &format!("Lists, for {} {kind} users with {GIVEN} answers each:", ranking.users),
             &list_findings(ranking),
             ranking.few_users,
         );
     }
-    if let Some(result) = ratings {
+    if let Some((result, kind)) = ratings {
         paragraph(
             &mut body,
             &format!(
-                "Predicted ratings, for {} new users with {GIVEN} ratings each:",
+                "Predicted ratings, for {} {kind} users with {GIVEN} ratings each:",
                 result.users
             ),
             &rating_findings(result),
