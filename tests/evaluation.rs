@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 
 use melu::data::{Dataset, Scenario, SynthOptions, World, tasks};
 use melu::eval::{
-    Baselines, EvalOptions, Evaluation, Given, ItemKnn, PredictionsWriter, Predictor, Report,
-    ScenarioRow, Section, evaluate, evaluate_and_record, mean_absolute_error, ndcg,
+    Baselines, EvalOptions, Evaluation, Given, ItemKnn, PredictionsWriter, Predictor,
+    RankingOptions, Report, ScenarioRow, Section, evaluate, evaluate_and_record, evaluate_rankings,
+    mean_absolute_error, ndcg,
 };
 use melu::train::{FactorOptions, Factors, Solver, TrainOptions, Trainer, TrainingRecord};
 use melu::{Catalog, Model, Scratch, User};
@@ -241,6 +242,23 @@ fn json_has_the_keys_that_programs_read() {
     let coverage = scenarios[1]["coverage"].as_array().unwrap();
     assert_eq!(coverage.len(), 7 * 9);
     assert!(coverage.iter().all(|c| c["level"].is_number() && c["found"].is_number()));
+}
+
+/// As a service, which goes on after the refusal.
+#[test]
+fn known_ratings_beyond_the_scale_are_no_answers() {
+    let mut dataset = small_world();
+    let model = train(&dataset, &options());
+    let new = dataset.new_users.iter().position(|new| *new).unwrap();
+    let ratings = dataset.ratings.iter_mut().filter(|rating| rating.user as usize == new);
+    ratings.for_each(|rating| rating.value = 50.0);
+    let evaluation = measure(&model, &dataset, 1, 1);
+    let rankings = RankingOptions { draws: 1, ..RankingOptions::default() };
+    let lists = evaluate_rankings(&model, &dataset, &rankings, |_, _, _| ()).unwrap();
+    assert!(!lists.rankings.is_empty());
+    // Their query set is beyond it, too, and predictions are not.
+    let errors = row(&evaluation, 1, Predictor::Melu, Given::All);
+    assert!(errors.mae > 1.0 && errors.mae.is_finite());
 }
 
 #[test]

@@ -136,7 +136,9 @@ impl<'a> Interview<'a> {
     }
 
     fn answer(&mut self, item: u32) -> Result<()> {
-        match self.support.iter().find(|rated| rated.item == item) {
+        let output = &self.user.model().config().output;
+        let accepted = |rated: &&Rated| rated.item == item && output.is_on_scale(rated.value);
+        match self.support.iter().find(accepted) {
             Some(rated) => {
                 self.answered.0.push(item);
                 self.answered.1.push(rated.value);

@@ -9,7 +9,8 @@ use super::predictions::PredictedTask;
 use super::results::{Coverage, Evaluation, FEW_USERS, Given, Predictor, ScenarioResult};
 use super::sums::{Query, ScenarioTotals, SumTable, Sums, Within};
 use crate::data::{
-    Dataset, Feedback, Scenario, Table, Task, TaskRules, UserRatings, items_and_ratings, tasks,
+    Dataset, Feedback, Rated, Scenario, Table, Task, TaskRules, UserRatings, items_and_ratings,
+    tasks,
 };
 use crate::model::file::CatalogTable;
 use crate::model::loss::Loss;
@@ -239,6 +240,14 @@ pub(super) fn everybody(model: &Model, dataset: &Dataset) -> Result<(Catalog, Ve
     Ok((Catalog::from_table(model, table)?, users.columns))
 }
 
+/// Known ratings as answers to a model. It refuses those that lie beyond its scale, so a service
+/// would go on without them, and so does the evaluation.
+pub(super) fn accepted_answers(model: &Model, known: &[Rated]) -> (Vec<u32>, Vec<f32>) {
+    let output = &model.config().output;
+    let known = known.iter().filter(|rated| output.is_on_scale(rated.value));
+    known.map(|rated| (rated.item, rated.value)).unzip()
+}
+
 /// One user's figures.
 struct Measured {
     table: SumTable,
@@ -303,7 +312,8 @@ impl ScenarioContext {
             for predictor in Predictor::ALL {
                 match predictor {
                     Predictor::Melu => {
-                        let (items_given, ratings_given) = items_and_ratings(support);
+                        let (items_given, ratings_given) =
+                            accepted_answers(self.catalog.model(), support);
                         user.adapt(&items_given, &ratings_given, scratch)?;
                         user.predict(&items, &mut predictions, scratch)?;
                         if self.deviations {

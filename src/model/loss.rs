@@ -173,19 +173,21 @@ impl Output {
                 Err("this model learns from clicks: 0 or 1 is expected".into())
             }
             _ => match self.range {
-                Some([lowest, highest]) => {
-                    let beyond = TOLERANCE * (highest - lowest);
-                    match (lowest - beyond..=highest + beyond).contains(&rating) {
-                        true => Ok(()),
-                        false => Err(format!(
-                            "the model's ratings go from {lowest} to {highest}; one on that scale \
-                             is expected"
-                        )),
-                    }
-                }
-                None => Ok(()),
+                Some([lowest, highest]) if !self.is_on_scale(rating) => Err(format!(
+                    "the model's ratings go from {lowest} to {highest}; one on that scale is \
+                     expected"
+                )),
+                _ => Ok(()),
             },
         }
+    }
+
+    /// Whether a rating lies on the scale, or beyond it by no more than is tolerated.
+    pub(crate) fn is_on_scale(&self, rating: f32) -> bool {
+        self.range.is_none_or(|[lowest, highest]| {
+            let beyond = TOLERANCE * (highest - lowest);
+            (lowest - beyond..=highest + beyond).contains(&rating)
+        })
     }
 }
 

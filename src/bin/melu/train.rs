@@ -65,7 +65,7 @@ pub struct Arguments {
     /// model is for choosing settings with `melu eval --inside`, not for use.
     #[arg(long)]
     inside: bool,
-    /// The same seed and data give the same file.
+    /// The same seed and data give the same file on the same kind of processor.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// How many threads; 0 for as many as there are processors.

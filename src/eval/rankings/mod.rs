@@ -56,8 +56,8 @@ pub use self::results::{Among, BaselineSettings, Ranker, Ranking, RankingEvaluat
 use self::tasks::Plan;
 use self::totals::RankingTotals;
 use super::results::{FEW_USERS, Given};
-use super::scenarios::{check_inside, everybody};
-use crate::data::{Dataset, Scenario, Task, items_and_ratings};
+use super::scenarios::{accepted_answers, check_inside, everybody};
+use crate::data::{Dataset, Scenario, Task};
 use crate::model::schema::Column;
 use crate::random::{Purpose, generator};
 use crate::train::TrainingRecord;
@@ -269,8 +269,9 @@ impl<'a> RankingContext<'a> {
         let answers = Choice::all(&task.support, feedback);
         let mut user = User::from_columns(&self.catalog, &self.user_columns, task.user as usize)?;
         for given in Given::ALL {
-            let (items, ratings) = items_and_ratings(given.of(&task.support));
-            items.iter().for_each(|&item| marks[item as usize] |= ANSWERED);
+            let known = given.of(&task.support);
+            known.iter().for_each(|rated| marks[rated.item as usize] |= ANSWERED);
+            let (items, ratings) = accepted_answers(self.catalog.model(), known);
             user.adapt(&items, &ratings, scratch)?;
             user.score_all(scores, scratch)?;
             for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
