@@ -175,6 +175,35 @@ proptest! {
         }
     }
 
+    /// Ratings are predicted only for items that the highest rating could lift into the list:
+    /// none may be missed, however much a rating counts.
+    #[test]
+    fn lists_are_the_best_scores_whatever_a_predicted_rating_counts(
+        rated in prop::collection::vec((0u32..ITEMS as u32, 1u8..=5), 0..30),
+        weight in -3.0f32..3.0,
+        k in 1usize..40,
+    ) {
+        let (items, ratings): (Vec<u32>, Vec<f32>) =
+            rated.iter().map(|(item, rating)| (*item, f32::from(*rating))).unzip();
+        let mut contents = with_ratings(ITEMS);
+        contents.config.choice.as_mut().unwrap().rating = weight;
+        let catalog = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
+        let mut user = User::new(&catalog, &[("region", 1u32.into())]).unwrap();
+        let mut scratch = common::scratch(&user);
+        user.adapt(&items, &ratings, &mut scratch).unwrap();
+        let mut scores = vec![0.0; ITEMS];
+        user.score_all(&mut scores, &mut scratch).unwrap();
+        let mut expected: Vec<Recommendation> = (0..ITEMS as u32)
+            .filter(|item| !items.contains(item))
+            .map(|item| Recommendation::new(item, scores[item as usize]))
+            .collect();
+        expected.sort();
+        expected.truncate(k);
+        let mut best = Vec::new();
+        user.recommend(k, &RecommendOptions::default(), &mut best, &mut scratch).unwrap();
+        prop_assert_eq!(best, expected);
+    }
+
     /// What an index of vectors finds has the best in the order of the whole catalogue's.
     #[test]
     fn vectors_order_as_scores_do_but_for_neighbours_and_ratings(
