@@ -56,6 +56,41 @@ fn inside_the_training_part_and_outside_are_kept_apart() {
 }
 
 #[test]
+fn training_starts_from_an_earlier_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let size = ["--users", "100", "--items", "80", "--ratings-per-user", "30"];
+    succeeds(folder, &[&["synth", "world"], &size[..]].concat());
+    succeeds(folder, &["train", "world", "-o", "old.melu", "--epochs", "2"]);
+    let from = ["train", "world", "-o", "new.melu", "--from", "old.melu"];
+    succeeds(folder, &from);
+    let printed = succeeds(folder, &["inspect", "new.melu"]);
+    assert!(printed.contains("from the model "), "{printed}");
+    // The recipe is the earlier model's.
+    let refused = melu(folder, &[&from[..], &["--recipe", "paper"]].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    let refused = melu(folder, &[&from[..], &["--inside"]].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains("earlier model") && message.contains("split inside it"), "{message}");
+
+    // Other new users are a reason for doubt, which measuring reports.
+    let settings = fs::read_to_string(folder.join("world/dataset.toml")).unwrap();
+    let same = melu(folder, &["eval", "new.melu", "world", "--draws", "1", "--list-draws", "0"]);
+    assert!(!String::from_utf8(same.stderr).unwrap().contains("left out other new users"));
+    let first = fs::read_to_string(folder.join("world/users.csv")).unwrap();
+    let id = first.lines().nth(1).and_then(|line| line.split(',').next()).unwrap().to_owned();
+    fs::write(folder.join("world/other.txt"), id + "\n").unwrap();
+    let line = settings.lines().find(|line| line.starts_with("new_users")).unwrap();
+    let others = settings.replace(line, "new_users = { file = \"other.txt\" }");
+    fs::write(folder.join("world/dataset.toml"), others).unwrap();
+    succeeds(folder, &from);
+    let doubted = melu(folder, &["eval", "new.melu", "world", "--draws", "1", "--list-draws", "0"]);
+    let message = String::from_utf8(doubted.stderr).unwrap();
+    assert!(message.contains("left out other new users"), "{message}");
+}
+
+#[test]
 fn a_split_by_time_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

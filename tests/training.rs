@@ -99,7 +99,8 @@ fn a_training_that_was_stopped_anywhere_resumes_to_the_same_bytes() {
         });
         assert_eq!(outcome.unwrap(), Outcome::Stopped, "stop {stop}");
         trainer.save(&checkpoint).unwrap();
-        let mut resumed = Trainer::resume(&dataset, &options, 1, &checkpoint).unwrap();
+        let mut resumed = Trainer::new(&dataset, &options, 1).unwrap();
+        resumed.resume(&checkpoint).unwrap();
         resumed.run(|_| ControlFlow::Continue(())).unwrap();
         assert!(bytes(resumed) == whole, "stopped after {stop} calls");
     }
@@ -112,12 +113,13 @@ fn checkpoints_of_other_trainings_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("checkpoint");
     let refused = |dataset: &Dataset, options: &TrainOptions, checkpoint: &Path| {
-        let error = Trainer::resume(dataset, options, 1, checkpoint).unwrap_err();
+        let mut trainer = Trainer::new(dataset, options, 1).unwrap();
+        let error = trainer.resume(checkpoint).unwrap_err();
         assert!(error.to_string().contains("checkpoint"), "{error}");
     };
     refused(&dataset, &options, &checkpoint);
     Trainer::new(&dataset, &options, 1).unwrap().save(&checkpoint).unwrap();
-    Trainer::resume(&dataset, &options, 1, &checkpoint).unwrap();
+    Trainer::new(&dataset, &options, 1).unwrap().resume(&checkpoint).unwrap();
     refused(&dataset, &TrainOptions { batch: 8, ..options.clone() }, &checkpoint);
     let mut other = small_world();
     other.ratings[5].value += 1.0;

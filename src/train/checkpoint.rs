@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adam::Moments;
 use super::batch::Optimiser;
+use super::earlier::Earlier;
 use super::history::Epoch;
 use super::parameters::Parameters;
 use super::training_set::TrainingSet;
@@ -49,13 +50,17 @@ struct Header {
 }
 
 impl State {
-    /// A training's beginning.
+    /// A training's beginning: at random, or at an earlier model.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the configuration's sizes are too large.
-    pub fn new(set: &TrainingSet, seed: u64) -> Result<Self> {
+    /// [`Error::Argument`] if the configuration's sizes are too large, or the earlier model
+    /// has other fields.
+    pub fn new(set: &TrainingSet, seed: u64, earlier: Option<&Earlier>) -> Result<Self> {
         let mut parameters = Parameters::random(&set.config, seed)?;
         set.begin(&mut parameters);
+        if let Some(earlier) = earlier {
+            set.begin_at(earlier, &mut parameters)?;
+        }
         let optimiser = Optimiser::new(&parameters);
         Ok(Self { parameters, optimiser, place: TrainingPlace::default(), best: None })
     }
@@ -94,8 +99,8 @@ impl State {
         if header.fingerprint != fingerprint {
             return Err(file.refuse(
                 KEY,
-                "it is of a training with other data or options; train with the same ones, or \
-                 delete it to begin anew",
+                "it is of a training with other data or options, or from another model; train \
+                 with the same ones, or delete it to begin anew",
             ));
         }
         let parameters = take(&mut file, "parameters", like)?;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::choice::Chosen;
-use super::validation::Judged;
+use super::earlier::Ancestor;
+use super::validation::{Judged, RatingMethod};
 use crate::Model;
 
 /// The results of an epoch.
@@ -32,6 +33,10 @@ pub struct TrainingRecord {
     /// was trained on that. See [`Dataset::inside`](crate::data::Dataset::inside).
     #[serde(default)]
     pub inside: Option<u64>,
+    /// Names the users whom the split left out as new: a hash of their ids.
+    pub new_users: String,
+    /// The model that the training started from; `None` if it began from nothing.
+    pub started_from: Option<Ancestor>,
     /// The time from which on it saw nothing, if the data were split by time. See
     /// [`Boundary::seconds`](crate::data::Boundary::seconds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,9 +46,12 @@ pub struct TrainingRecord {
     /// The error of those weights on the users held back.
     pub validation_mae: Option<f32>,
     /// How the network and the factor model alone did on users and items held back, where
-    /// both could be had: the one with the least errors is the model.
+    /// both could be had: the one with the least errors is the model. Not judged anew where
+    /// the training started from an earlier model.
     #[serde(default)]
     pub judged: Option<Judged>,
+    /// What predicts ratings, where there are any.
+    pub rating_method: Option<RatingMethod>,
     /// The settings of the head for choosing, where there is one.
     #[serde(default)]
     pub choice: Option<Chosen>,

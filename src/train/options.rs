@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::earlier::record;
 use super::meta_gradient::DerivativeOrder;
 use crate::model::config::DataType;
 use crate::model::loss::Loss;
-use crate::{Error, Result};
+use crate::{Error, Model, Result};
+
+/// A network that starts from an earlier one is trained for this part of the epochs.
+const WARM_SHARE: usize = 3;
 
 /// How tasks are made of the training users' ratings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +165,29 @@ impl TrainOptions {
             validation: 0.0,
             ..Self::default()
         }
+    }
+
+    /// The options that an earlier model was trained with, for a training that starts from it
+    /// ([`Trainer::warm`](super::Trainer::warm)): with a third of the epochs, unless it
+    /// started from another itself. The seed and data type may be changed.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the model does not say how it was trained, or another version of
+    /// melu trained it.
+    pub fn warm(earlier: &Model) -> Result<Self> {
+        let record = record(earlier)?;
+        let options: Self = serde_json::from_value(record.options).map_err(|error| {
+            let problem = format!(
+                "its options are of melu {}: {error}; train from the beginning",
+                record.version
+            );
+            Error::argument("earlier model", problem)
+        })?;
+        let epochs = match record.started_from {
+            Some(_) => options.epochs,
+            None => options.epochs.div_ceil(WARM_SHARE),
+        };
+        Ok(Self { epochs, ..options })
     }
 
     /// [`TrainOptions::local_rate`] with a loss.

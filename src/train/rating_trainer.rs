@@ -9,13 +9,14 @@ use serde_json::json;
 use super::batch::Batch;
 use super::calibration::calibration;
 use super::checkpoint::{State, TrainingPlace};
+use super::earlier::{Ancestor, Earlier, new_users};
 use super::evidence::rank;
 use super::history::{Epoch, TrainingRecord};
 use super::medians::fit_medians;
 use super::options::TrainOptions;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
-use super::validation::{BestMethod, Errors, Judged, Judgement, predict_all};
+use super::validation::{Errors, Judged, Judgement, RatingMethod, predict_all};
 use crate::data::Dataset;
 use crate::model::config::Local;
 use crate::model::file::Contents;
@@ -37,44 +38,57 @@ pub struct RatingTrainer {
     pool: ThreadPool,
     /// The seed of the split inside the training part, if the data are that.
     inside: Option<u64>,
+    new_users: String,
+    started_from: Option<Ancestor>,
+    /// What predicts ratings, where an earlier model says it.
+    method: Option<RatingMethod>,
     /// The time at which the data are split, if they are.
     after: Option<f64>,
     fingerprint: String,
 }
 
 impl RatingTrainer {
-    /// A training from the beginning. `threads` is how many to use, 0 for as
-    /// many as there are processors.
+    /// A training from the beginning, or from an earlier model. `threads` is how many to
+    /// use, 0 for as many as there are processors.
     ///
     /// # Errors
-    /// [`Error::Argument`] for options that cannot be or data that has no
-    /// tasks, [`Error::Rating`] for ratings that the loss cannot take.
-    pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
-        let set = TrainingSet::new(dataset, options)?;
-        let state = State::new(&set, options.seed)?;
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
-        let fingerprint = fingerprint(dataset, options);
-        let (options, inside) = (options.clone(), dataset.inside);
-        let after = dataset.boundary().map(|boundary| boundary.seconds);
-        Ok(Self { options, set, state, pool, inside, after, fingerprint })
-    }
-
-    /// A training from where [`RatingTrainer::save`] left it, to the same bytes as
-    /// if it had never stopped.
-    ///
-    /// # Errors
-    /// As [`RatingTrainer::new`]; [`Error::Io`] and [`Error::WeightFile`] if
-    /// `checkpoint` cannot be read or is of other data or options.
-    pub fn resume(
+    /// [`Error::Argument`] for options that cannot be, data that has no tasks, or a model that
+    /// does not fit; [`Error::Rating`] for ratings that the loss cannot take.
+    pub fn new(
         dataset: &Dataset,
         options: &TrainOptions,
         threads: usize,
-        checkpoint: &Path,
+        earlier: Option<&Earlier>,
     ) -> Result<Self> {
-        let mut trainer = Self::new(dataset, options, threads)?;
-        trainer.state = State::read(checkpoint, &trainer.fingerprint, &trainer.state.parameters)?;
-        Ok(trainer)
+        let set = TrainingSet::new(dataset, options, earlier)?;
+        let state = State::new(&set, options.seed, earlier)?;
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
+        let started_from = earlier.map(|earlier| earlier.ancestor.clone());
+        let fingerprint = fingerprint(dataset, options, started_from.as_ref());
+        Ok(Self {
+            options: options.clone(),
+            set,
+            state,
+            pool,
+            inside: dataset.inside,
+            after: dataset.boundary().map(|boundary| boundary.seconds),
+            new_users: new_users(dataset),
+            started_from,
+            method: earlier.and_then(Earlier::method),
+            fingerprint,
+        })
+    }
+
+    /// Goes on where [`RatingTrainer::save`] left the same training, to the same bytes as if
+    /// it had never stopped.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::WeightFile`] if `checkpoint` cannot be read or is of another
+    /// training.
+    pub fn resume(&mut self, checkpoint: &Path) -> Result<()> {
+        self.state = State::read(checkpoint, &self.fingerprint, &self.state.parameters)?;
+        Ok(())
     }
 
     /// Writes a checkpoint, atomically.
@@ -145,16 +159,19 @@ impl RatingTrainer {
     /// # Errors
     /// As [`Model::from_contents`](crate::Model::from_contents) and [`RatingTrainer::run`].
     pub fn finish(mut self) -> Result<Contents> {
-        let (mut contents, judged) = self.choose()?;
+        let (mut contents, judged, method) = self.choose()?;
         let place = &self.state.place;
         let training = TrainingRecord {
             version: env!("CARGO_PKG_VERSION").into(),
             options: json!(self.options),
             inside: self.inside,
+            new_users: self.new_users.clone(),
+            started_from: self.started_from.clone(),
             after: self.after,
             epoch: place.best.map_or(place.epoch, |(_, epoch)| epoch),
             validation_mae: place.best.map(|(error, _)| error),
             judged,
+            rating_method: Some(method),
             choice: None,
             history: place.history.clone(),
         };
@@ -180,13 +197,21 @@ impl RatingTrainer {
     }
 
     /// The network, or what errs less for users and items that are held back; the state is
-    /// what it came from.
-    fn choose(&mut self) -> Result<(Contents, Option<Judged>)> {
+    /// what it came from. After an earlier model it is what that had.
+    fn choose(&mut self) -> Result<(Contents, Option<Judged>, RatingMethod)> {
         let network = self.network();
-        if self.set.validation.is_empty() {
-            return Ok((network, None));
-        }
-        let Some(factors) = self.set.closed_form()? else { return Ok((network, None)) };
+        let factors = self.set.closed_form()?;
+        let factors = match (self.method, factors) {
+            (Some(RatingMethod::Factors), Some(factors)) => {
+                return Ok((factors, None, RatingMethod::Factors));
+            }
+            (Some(method), _) => return Ok((network, None, method)),
+            (None, None) => return Ok((network, None, RatingMethod::Network)),
+            (None, _) if self.set.validation.is_empty() => {
+                return Ok((network, None, RatingMethod::Network));
+            }
+            (None, Some(factors)) => factors,
+        };
         let mut judged = Judged {
             network: self.judge(&network)?,
             factors: self.judge(&factors)?,
@@ -200,22 +225,23 @@ impl RatingTrainer {
             // One that diverges is left out.
             squares = self.by_squares().ok();
             judged.squares = squares.as_ref().map(|(_, judgement)| *judgement);
-            if judged.best() != BestMethod::Squares {
+            if judged.best() != RatingMethod::Squares {
                 self.state = before;
             }
         }
-        let contents = match (judged.best(), squares) {
-            (BestMethod::Factors, _) => factors,
-            (BestMethod::Squares, Some((squares, _))) => squares,
+        let best = judged.best();
+        let contents = match (best, squares) {
+            (RatingMethod::Factors, _) => factors,
+            (RatingMethod::Squares, Some((squares, _))) => squares,
             _ => network,
         };
-        Ok((contents, Some(judged)))
+        Ok((contents, Some(judged), best))
     }
 
     /// The network, trained anew by squared errors. The state is that of this training.
     fn by_squares(&mut self) -> Result<(Contents, Judgement)> {
         self.set.config.output.loss = Loss::Mse;
-        self.state = State::new(&self.set, self.options.seed)?;
+        self.state = State::new(&self.set, self.options.seed, None)?;
         self.run(|_| ControlFlow::Continue(()))?;
         let contents = self.network();
         let judgement = self.judge(&contents)?;
@@ -246,7 +272,11 @@ impl RatingTrainer {
         users
     }
 
+    /// A network that an earlier model did without is not trained.
     fn is_finished(&self) -> bool {
+        if self.method == Some(RatingMethod::Factors) {
+            return true;
+        }
         self.state.place.epoch >= self.options.epochs as u64
     }
 
@@ -312,8 +342,12 @@ pub fn catalog(contents: Contents) -> Result<Catalog> {
     catalog.ok_or_else(|| Error::argument("model", "it has no catalogue"))
 }
 
-/// Names the data and options that a checkpoint is good for.
-fn fingerprint(dataset: &Dataset, options: &TrainOptions) -> String {
+/// Names the data, options and earlier model that a checkpoint is good for.
+fn fingerprint(
+    dataset: &Dataset,
+    options: &TrainOptions,
+    started_from: Option<&Ancestor>,
+) -> String {
     // FNV-1a, 64 bits: not a defence, only a guard against mistakes.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let mut eat = |bytes: &[u8]| {
@@ -343,5 +377,6 @@ fn fingerprint(dataset: &Dataset, options: &TrainOptions) -> String {
     for rows in [&dataset.new_users, &dataset.new_items] {
         rows.iter().for_each(|&is_new| eat(&[is_new.into()]));
     }
-    json!({ "data": format!("{hash:016x}"), "options": options }).to_string()
+    let data = format!("{hash:016x}");
+    json!({ "data": data, "options": options, "started_from": started_from }).to_string()
 }

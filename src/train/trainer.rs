@@ -8,6 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::json;
 
 use super::choice::{ChoiceSet, Fit, Stage};
+use super::earlier::{Ancestor, Earlier, new_users};
 use super::history::TrainingRecord;
 use super::options::TrainOptions;
 use super::rating_trainer::RatingTrainer;
@@ -15,7 +16,7 @@ use crate::data::{Dataset, Feedback};
 use crate::model::config::Config;
 use crate::model::file::{CatalogTable, Contents};
 use crate::model::schema::Entity;
-use crate::{Error, Result};
+use crate::{Error, Model, Result};
 
 /// The progress of a training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +26,8 @@ pub enum Progress {
     /// It is fitted.
     Chosen {
         /// The mean nDCG@20 of lists for users held back, over numbers of answers from 1 to
-        /// all; `None` where nobody has enough interactions.
+        /// all; `None` where nobody has enough interactions, or the settings are those of an
+        /// earlier model.
         validation_ndcg20: Option<f64>,
     },
     /// A batch is done.
@@ -77,6 +79,8 @@ pub struct Trainer {
     ratings: Option<RatingTrainer>,
     /// The seed of the split inside the training part, if the data are that.
     inside: Option<u64>,
+    new_users: String,
+    started_from: Option<Ancestor>,
     /// The time at which the data are split, if they are.
     after: Option<f64>,
 }
@@ -89,8 +93,40 @@ impl Trainer {
     /// [`Error::Argument`] for options that cannot be or data that has no
     /// tasks, [`Error::Rating`] for ratings that the loss cannot take.
     pub fn new(dataset: &Dataset, options: &TrainOptions, threads: usize) -> Result<Self> {
+        Self::of(dataset, options, threads, None)
+    }
+
+    /// A training that starts from an earlier model of fewer or other interactions: with its
+    /// settings for lists and its way to predict ratings, instead of choosing them anew, and
+    /// from its vectors and weights. Items, fields and values are known again by their ids and
+    /// names; what is new begins as it would otherwise. [`TrainOptions::warm`] has the options.
+    ///
+    /// The same earlier model, data and seed give the same model, for any number of threads.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`]; [`Error::Argument`] if the model's options, fields or kind of
+    /// interactions are others, or it has learned from what the data leave out as new: the
+    /// message says what differs.
+    pub fn warm(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        threads: usize,
+        earlier: &Model,
+    ) -> Result<Self> {
+        Self::of(dataset, options, threads, Some(Earlier::new(earlier, dataset, options)?))
+    }
+
+    fn of(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        threads: usize,
+        earlier: Option<Earlier>,
+    ) -> Result<Self> {
+        let earlier = earlier.as_ref();
         let ratings = match dataset.feedback {
-            Feedback::Ratings { .. } => Some(RatingTrainer::new(dataset, options, threads)?),
+            Feedback::Ratings { .. } => {
+                Some(RatingTrainer::new(dataset, options, threads, earlier)?)
+            }
             Feedback::PositiveOnly if options.choice => None,
             Feedback::PositiveOnly => {
                 let problem = "there are no ratings that differ, and nothing else to train on: \
@@ -98,45 +134,41 @@ impl Trainer {
                 return Err(Error::argument("ratings", problem));
             }
         };
-        Self::of_parts(dataset, options, threads, ratings)
-    }
-
-    /// A training from where [`Trainer::save`] left it, to the same bytes as
-    /// if it had never stopped.
-    ///
-    /// # Errors
-    /// As [`Trainer::new`]; [`Error::Io`] and [`Error::WeightFile`] if
-    /// `checkpoint` cannot be read or is of other data or options.
-    pub fn resume(
-        dataset: &Dataset,
-        options: &TrainOptions,
-        threads: usize,
-        checkpoint: &Path,
-    ) -> Result<Self> {
-        if dataset.feedback == Feedback::PositiveOnly {
-            let problem = "a training without ratings has none, and begins anew";
-            return Err(Error::argument("checkpoint", problem));
-        }
-        let ratings = RatingTrainer::resume(dataset, options, threads, checkpoint)?;
-        Self::of_parts(dataset, options, threads, Some(ratings))
-    }
-
-    fn of_parts(
-        dataset: &Dataset,
-        options: &TrainOptions,
-        threads: usize,
-        ratings: Option<RatingTrainer>,
-    ) -> Result<Self> {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
         let unseen = ratings.as_ref().map(RatingTrainer::held_back).unwrap_or_default();
         let choice = match options.choice {
-            true => Some(ChoiceSet::new(dataset, options, unseen)?),
+            true => Some(ChoiceSet::new(dataset, options, unseen, earlier)?),
             false => None,
         };
-        let (options, inside) = (options.clone(), dataset.inside);
-        let after = dataset.boundary().map(|boundary| boundary.seconds);
-        Ok(Self { options, pool, choice, fit: None, ratings, inside, after })
+        Ok(Self {
+            options: options.clone(),
+            pool,
+            choice,
+            fit: None,
+            ratings,
+            inside: dataset.inside,
+            after: dataset.boundary().map(|boundary| boundary.seconds),
+            new_users: new_users(dataset),
+            started_from: earlier.map(|earlier| earlier.ancestor.clone()),
+        })
+    }
+
+    /// Goes on where [`Trainer::save`] left the same training, to the same bytes as if it had
+    /// never stopped.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::WeightFile`] if `checkpoint` cannot be read or is of other
+    /// data or options, or from another earlier model; [`Error::Argument`] for data without
+    /// ratings.
+    pub fn resume(&mut self, checkpoint: &Path) -> Result<()> {
+        match &mut self.ratings {
+            Some(ratings) => ratings.resume(checkpoint),
+            None => {
+                let problem = "a training without ratings has none, and begins anew";
+                Err(Error::argument("checkpoint", problem))
+            }
+        }
     }
 
     /// Writes a checkpoint, atomically. It holds the head for ratings; the head for choosing
@@ -182,7 +214,7 @@ impl Trainer {
                 return Ok(Outcome::Stopped);
             }
             let fit = fit?;
-            let validation_ndcg20 = fit.chosen.validation_ndcg20;
+            let validation_ndcg20 = fit.chosen.validation_ndcg20.filter(|_| choice.searches());
             self.fit = Some(fit);
             if observe(Progress::Chosen { validation_ndcg20 }).is_break() {
                 return Ok(Outcome::Stopped);
@@ -200,7 +232,8 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] if [`Trainer::run`] did not come as far as that.
     pub fn finish(self) -> Result<Contents> {
-        let Self { options, pool, choice, fit, ratings, inside, after } = self;
+        let Self { options, pool, choice, fit, ratings, inside, after, new_users, started_from } =
+            self;
         let mut contents = match ratings {
             Some(ratings) => ratings.finish()?,
             None => {
@@ -208,10 +241,13 @@ impl Trainer {
                     version: env!("CARGO_PKG_VERSION").into(),
                     options: json!(options),
                     inside,
+                    new_users,
+                    started_from,
                     after,
                     epoch: 0,
                     validation_mae: None,
                     judged: None,
+                    rating_method: None,
                     choice: None,
                     history: Vec::new(),
                 };

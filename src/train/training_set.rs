@@ -4,11 +4,14 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 
 use super::drawing::draw_anew;
+use super::earlier::Earlier;
+use super::earlier_ratings::EarlierRatings;
 use super::factors::Description;
 use super::familiarity::fit_familiarity;
 use super::held_back::{cold_tasks, hold_back, hold_items_back, is_set};
 use super::options::{Solver, TaskSource, TrainOptions};
 use super::parameters::Parameters;
+use super::validation::RatingMethod;
 use super::vectors::{Embedded, TrainingVectors};
 use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
 use crate::model::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
@@ -69,7 +72,13 @@ pub struct TaskRows {
 }
 
 impl TrainingSet {
-    pub fn new(dataset: &Dataset, options: &TrainOptions) -> Result<Self> {
+    /// The users, items and ratings of a data folder's training part, with a factor model in
+    /// the coordinates of the earlier model's, if there is one.
+    pub fn new(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        earlier: Option<&Earlier>,
+    ) -> Result<Self> {
         options.check()?;
         let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
         let ratings = || groups.iter().flat_map(|group| &group.ratings);
@@ -90,6 +99,19 @@ impl TrainingSet {
         let items = dataset.items.encode(Entity::Item, &item_fields, &item_vocabularies)?;
         let users = dataset.users.encode(Entity::User, &user_fields, &user_vocabularies)?;
 
+        let output = match earlier {
+            Some(earlier) => {
+                earlier.check_loss(output.loss)?;
+                let by_squares = earlier.method() == Some(RatingMethod::Squares);
+                Output { loss: if by_squares { Loss::Mse } else { output.loss }, ..output }
+            }
+            None => output,
+        };
+        let of_items = (item_fields.as_slice(), item_vocabularies.as_slice());
+        let of_users = (user_fields.as_slice(), user_vocabularies.as_slice());
+        let earlier = earlier.map(|earlier| EarlierRatings::new(earlier, of_items, of_users));
+        let earlier_items = earlier.transpose()?.and_then(|earlier| earlier.item_vectors());
+
         let rules = dataset.rules;
         let (held_back, users_to_train) = hold_back(groups, options, &rules);
         let refuse = |problem: String| Error::argument("options", problem);
@@ -104,6 +126,7 @@ impl TrainingSet {
                 &rules,
                 options,
                 &output,
+                earlier_items.as_ref(),
             )?),
         };
         if let Some(vectors) = &vectors {
@@ -263,6 +286,18 @@ impl TrainingSet {
     pub fn validation_draws(&self, seed: u64) -> Vec<Task> {
         let draws = 0..VALIDATION_DRAWS;
         draws.flat_map(|draw| draw_anew(&self.held_back_users, &self.rules, seed, draw)).collect()
+    }
+
+    /// Lets the network begin where an earlier model's ended.
+    ///
+    /// # Errors
+    /// As [`Earlier::match_fields`].
+    pub fn begin_at(&self, earlier: &Earlier, parameters: &mut Parameters) -> Result<()> {
+        let items = (&*self.config.item_fields, &*self.item_vocabularies);
+        let users = (&*self.config.user_fields, &*self.user_vocabularies);
+        let earlier = EarlierRatings::new(earlier, items, users)?;
+        earlier.begin(&self.config, self.user_terms(), parameters);
+        Ok(())
     }
 
     /// Lets the head begin where the factor model has users start.

@@ -105,21 +105,25 @@ pub struct Judged {
     pub squares: Option<Judgement>,
 }
 
-/// Which of the models that were judged is the best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BestMethod {
+/// What predicts ratings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RatingMethod {
+    /// The head for ratings with its network, meta-trained.
     Network,
+    /// The factor model alone.
     Factors,
+    /// The network by squared errors, which was not asked for.
     Squares,
 }
 
 impl Judged {
     /// That with the least errors, as the geometric mean of all that were measured; of equal
     /// ones the simplest.
-    pub(super) fn best(&self) -> BestMethod {
-        let mut best = (BestMethod::Factors, 0.0);
+    pub(super) fn best(&self) -> RatingMethod {
+        let mut best = (RatingMethod::Factors, 0.0);
         let networks =
-            [(BestMethod::Network, Some(self.network)), (BestMethod::Squares, self.squares)];
+            [(RatingMethod::Network, Some(self.network)), (RatingMethod::Squares, self.squares)];
         for (which, judgement) in networks {
             if let Some(judgement) = judgement {
                 let excess = judgement.excess(&self.factors);
@@ -147,17 +151,17 @@ mod tests {
         let best = |network, squares| Judged { network, factors, squares }.best();
         // 1 % less absolute and 2 % more squared error.
         let smooth = judgement([0.99, 2.04], Some([0.99, 2.04]));
-        assert_eq!(best(smooth, None), BestMethod::Factors);
+        assert_eq!(best(smooth, None), RatingMethod::Factors);
         assert_eq!(
             best(smooth, Some(judgement([1.0, 2.0], Some([0.99, 2.0])))),
-            BestMethod::Squares
+            RatingMethod::Squares
         );
-        assert_eq!(best(judgement([1.02, 2.0], Some([0.95, 2.0])), None), BestMethod::Network);
-        assert_eq!(best(factors, Some(factors)), BestMethod::Factors);
+        assert_eq!(best(judgement([1.02, 2.0], Some([0.95, 2.0])), None), RatingMethod::Network);
+        assert_eq!(best(factors, Some(factors)), RatingMethod::Factors);
         // Without cold items the known ones decide.
         let factors = judgement([1.0, 2.0], None);
         let network = judgement([0.99, 2.01], None);
-        assert_eq!(Judged { network, factors, squares: None }.best(), BestMethod::Network);
+        assert_eq!(Judged { network, factors, squares: None }.best(), RatingMethod::Network);
         assert!(network.has_greater_squares(&factors));
     }
 }

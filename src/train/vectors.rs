@@ -1,7 +1,7 @@
 //! The items' vectors, and where users start, as training and the model use
 //! them: in the head's units.
 
-use super::factors::{Description, FactorOptions, Factors};
+use super::factors::{Description, EarlierItems, FactorOptions, Factors};
 use super::options::TrainOptions;
 use crate::Result;
 use crate::data::{TaskRules, UserRatings};
@@ -30,7 +30,8 @@ pub struct TrainingVectors {
 }
 
 impl TrainingVectors {
-    /// Fits a factor model to the training users' ratings.
+    /// Fits a factor model to the training users' ratings, in the coordinates of an earlier
+    /// one's items if there are any.
     ///
     /// # Errors
     /// As [`Factors::of_ratings`].
@@ -41,12 +42,14 @@ impl TrainingVectors {
         rules: &TaskRules,
         options: &TrainOptions,
         output: &Output,
+        earlier: Option<&EarlierItems>,
     ) -> Result<Self> {
         // The same start for every seed: another one ends in another local optimum, which moved
         // errors by as much as all else together (MovieLens 1M: .001 for new users, .002 for new
         // items).
         let factors = FactorOptions { factors: options.factors, ..FactorOptions::default() };
-        let factors = Factors::of_ratings(users_to_train, items, users, rules, &factors)?;
+        let mut factors = Factors::of_ratings(users_to_train, items, users, rules, &factors)?;
+        earlier.into_iter().for_each(|earlier| factors.align(earlier));
         let mean = f64::from(factors.mean);
         // From the factors' unit, which is the ratings' standard deviation, to
         // the head's: a click moves the logit by as much as the logistic curve

@@ -50,6 +50,7 @@ pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
     ("docs/data.md", "Positive-only data", &["toml", "csv"], Folders),
     ("docs/format.md", "Metadata", &["json"], Test("tests/weight_file_numpy.rs")),
     ("docs/format.md", "Writing one from Python", &["python"], Test("tests/weight_file_numpy.rs")),
+    ("docs/serving.md", "Retraining", &["sh"], Test("tests/command_line_eval.rs")),
     ("docs/accuracy.md", "Lists", &["sh"], NotRun("takes MovieLens: docs/figures.py runs it")),
     (
         "docs/accuracy.md",

@@ -147,11 +147,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.predictions.is_some() && dataset.feedback == Feedback::PositiveOnly {
         bail!("--predictions writes predicted ratings, and these data have no ratings");
     }
-    if TrainingRecord::of(&model).is_none() {
-        note(format_args!(
-            "{} does not say what it was trained on; it may have seen the ratings to predict here",
-            arguments.model.display()
-        ));
+    let path = arguments.model.display();
+    match TrainingRecord::of(&model) {
+        None => note(format_args!(
+            "{path} does not say what it was trained on; it may have seen the ratings to predict \
+             here"
+        )),
+        Some(TrainingRecord { started_from: Some(before), .. }) if !before.same_new_users => {
+            note(format_args!(
+                "{path} started from a model that left out other new users; it may have seen some \
+                 of those here through that"
+            ));
+        }
+        Some(_) => {}
     }
     let &Arguments { draws, seed, threads, .. } = arguments;
     let options = EvalOptions { draws, seed, threads, ..EvalOptions::default() };

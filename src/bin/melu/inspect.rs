@@ -142,6 +142,11 @@ fn training(table: &mut TextTable, model: &Model) {
     };
     let inside = if record.inside.is_some() { ", inside the training part" } else { "" };
     table.add_row(["training", &format!("by melu {}{inside}", record.version)]);
+    if let Some(before) = &record.started_from {
+        let others = if before.same_new_users { "" } else { ", which left out other new users" };
+        let generation = format!("from the model {}{others}", before.fingerprint);
+        table.add_row(["", &generation]);
+    }
     if !record.history.is_empty() {
         let error = record.validation_mae.map_or(String::new(), |mae| {
             format!(", mean absolute error {mae:.4} for the users held back")

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use melu::Model;
 use melu::model::config::DataType;
 use melu::model::file;
 use melu::model::loss::Loss;
@@ -41,6 +42,11 @@ pub struct Arguments {
     /// The weight file to write.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
+    /// Start from this earlier model of fewer or other interactions, with its recipe and
+    /// settings: a fraction of the work. Items, fields and values are known again by their ids
+    /// and names.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["recipe", "loss", "solver", "order"])]
+    from: Option<PathBuf>,
     /// Where the settings come from.
     #[arg(long, value_enum, default_value_t = Recipe::Default)]
     recipe: Recipe,
@@ -54,7 +60,8 @@ pub struct Arguments {
     /// Whether the gradient passes through the local update.
     #[arg(long, value_enum, default_value_t = OrderName::Second)]
     order: OrderName,
-    /// At most this many passes over the tasks [default: the recipe's].
+    /// At most this many passes over the tasks [default: the recipe's, and a third of them with
+    /// --from].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     /// The data type of catalogues in memory: f16 takes half the memory of f32, and moves
@@ -114,7 +121,24 @@ enum CatalogName {
 }
 
 impl Arguments {
-    fn options(&self) -> TrainOptions {
+    /// The options, which are the earlier model's if there is one.
+    fn options(&self, earlier: Option<&Model>) -> Result<TrainOptions> {
+        let options = match earlier {
+            Some(earlier) => TrainOptions::warm(earlier)?,
+            None => self.recipe(),
+        };
+        Ok(TrainOptions {
+            epochs: self.epochs.unwrap_or(options.epochs),
+            catalog: match self.catalog {
+                CatalogName::F32 => DataType::F32,
+                CatalogName::F16 => DataType::F16,
+            },
+            seed: self.seed,
+            ..options
+        })
+    }
+
+    fn recipe(&self) -> TrainOptions {
         let recipe = match self.recipe {
             Recipe::Default => TrainOptions::default(),
             Recipe::Paper => TrainOptions::paper(),
@@ -135,12 +159,6 @@ impl Arguments {
                 OrderName::First => DerivativeOrder::First,
                 OrderName::Second => DerivativeOrder::Second,
             },
-            epochs: self.epochs.unwrap_or(recipe.epochs),
-            catalog: match self.catalog {
-                CatalogName::F32 => DataType::F32,
-                CatalogName::F16 => DataType::F16,
-            },
-            seed: self.seed,
             ..recipe
         }
     }
@@ -154,7 +172,8 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let checkpoint = arguments.checkpoint();
-    let options = arguments.options();
+    let earlier = arguments.from.as_deref().map(terminal::model).transpose()?;
+    let options = arguments.options(earlier.as_ref())?;
     try_output(&arguments.output, "-o")?;
     if !arguments.resume && checkpoint.exists() {
         bail!(
@@ -174,11 +193,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         duration(begin.elapsed().as_secs_f64())
     ));
     dataset.notes().iter().for_each(note);
-    let mut trainer = if arguments.resume {
-        Trainer::resume(&dataset, &options, arguments.threads, &checkpoint)?
-    } else {
-        Trainer::new(&dataset, &options, arguments.threads)?
+    let mut trainer = match &earlier {
+        Some(earlier) => Trainer::warm(&dataset, &options, arguments.threads, earlier)?,
+        None => Trainer::new(&dataset, &options, arguments.threads)?,
     };
+    if arguments.resume {
+        trainer.resume(&checkpoint)?;
+    }
     if trainer.tasks() > 0 {
         note(format_args!(
             "{} tasks an epoch, {} users held back for validation",

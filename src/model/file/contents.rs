@@ -41,8 +41,8 @@ pub struct Contents {
     pub evidence: Option<EvidenceTable>,
     /// The chances that people know the items, if the file has them.
     pub familiarity: Option<Familiarity>,
-    /// `melu.training`: how the model was made, a JSON object. For people;
-    /// nothing is computed from it.
+    /// `melu.training`: how the model was made, a JSON object. No score depends on it; a
+    /// training that starts from the model reads it.
     pub training: Option<String>,
 }
 

@@ -92,6 +92,22 @@ impl Prior {
         Self { intercept: scaled(&self.intercept), terms: self.terms.iter().map(term).collect() }
     }
 
+    /// The same prior after a linear map, which is given the intercept and each row of weights
+    /// to change.
+    #[cfg(feature = "train")]
+    pub(crate) fn map_rows(&self, map: impl Fn(&mut [f32])) -> Self {
+        let mapped = |numbers: &Buffer<f32>| {
+            let mut numbers = numbers.to_vec();
+            numbers.chunks_exact_mut(self.width().max(1)).for_each(&map);
+            Buffer::from(numbers)
+        };
+        let term = |Term { input, weights }: &Term| Term {
+            input: input.clone(),
+            weights: mapped(weights),
+        };
+        Self { intercept: mapped(&self.intercept), terms: self.terms.iter().map(term).collect() }
+    }
+
     /// A prior whose terms have the same inputs, with these weights and without an intercept.
     #[cfg(feature = "train")]
     pub(crate) fn with_weights(&self, width: usize, weights: &[Vec<f32>]) -> Self {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use super::earlier::{EarlierChoice, WARM_EPOCHS, WARM_SWEEPS};
 use super::item_factors::{FactorSettings, ItemFactors};
 use super::lists::{Case, cases, is_better};
 use super::meta::{MetaOptions, TRIAL_EPOCHS};
@@ -13,7 +14,7 @@ use super::neighbours::{CoCounts, Neighbours};
 use super::new_items::{OffsetTrial, item_prior, offset};
 use super::part::{Part, Trial};
 use super::rating_weight::{RatingTrial, exposure};
-use super::search::{Free, Mixture, search};
+use super::search::{Free, MixSettings, Mixture, search};
 use crate::data::{Feedback, Task, UserRatings, ranking_tasks};
 use crate::model::prior::Prior;
 use crate::model::{BESIDES_VECTOR, ChoiceHead};
@@ -108,10 +109,15 @@ pub struct Chosen {
     pub penalty: f64,
     /// The penalty of the neighbours.
     pub neighbour_penalty: f64,
-    /// Whether the vectors are meta-trained.
-    pub meta_trained: bool,
-    /// Mean nDCG@20 of the users held back, over numbers of answers from 1 to all; `None`
-    /// where nobody had enough interactions.
+    /// How vectors and neighbours are mixed.
+    pub mix: MixSettings,
+    /// The numbers of the solver that meta-training ended with: the ridge, the weight of all
+    /// that was not chosen, the slope of the precision by answers, and the scale; `None` if
+    /// the vectors are not meta-trained.
+    pub meta_trained: Option<[f64; 4]>,
+    /// Mean nDCG@20 of the users held back from the search that found the settings, over
+    /// numbers of answers from 1 to all; `None` where nobody had enough interactions. If the
+    /// training started from an earlier model, the search was one for that model.
     pub validation_ndcg20: Option<f64>,
     /// The same of the vectors and neighbours before meta-training.
     pub closed_form_ndcg20: Option<f64>,
@@ -162,6 +168,16 @@ impl ChoiceData<'_> {
     pub fn fit(
         &self,
         options: &ChoiceOptions,
+        observe: impl FnMut(Stage) -> Result<()>,
+    ) -> Result<Fit> {
+        self.fit_from(options, None, observe)
+    }
+
+    /// The same with the settings and from the vectors of an earlier head, if there is one.
+    pub(super) fn fit_from(
+        &self,
+        options: &ChoiceOptions,
+        earlier: Option<&EarlierChoice>,
         mut observe: impl FnMut(Stage) -> Result<()>,
     ) -> Result<Fit> {
         let &ChoiceOptions { row_width, seed } = options;
@@ -175,16 +191,89 @@ impl ChoiceData<'_> {
                            from";
             return Err(Error::argument("interactions", problem));
         }
-        let (held_back, others) = self.hold_back(seed);
+        let settled = match earlier {
+            Some(earlier) => Settled::earlier(earlier),
+            None => self.search(options, &mut observe)?,
+        };
+        observe(Stage::Whole)?;
+        let whole = Part::new(self, self.groups.iter());
+        let Settled { absence, penalty, .. } = settled;
+        let settings = FactorSettings { width, absence, penalty, sweeps: SWEEPS, seed };
+        let factors = match earlier {
+            Some(EarlierChoice { vectors, .. }) => {
+                // Of vectors that are meta-trained, only those of new items are fitted so.
+                let sweeps = if settled.meta { 1 } else { WARM_SWEEPS };
+                let settings = FactorSettings { sweeps, ..settings };
+                ItemFactors::from_vectors(&whole.interactions, &settings, vectors.clone())
+            }
+            None => ItemFactors::fit(&whole.interactions, &settings),
+        };
+        let neighbour_penalty = PENALTIES[settled.mix.penalty()];
+        let counts = CoCounts::new(&whole.interactions);
+        let neighbours = Neighbours::fit(&counts, &[neighbour_penalty]).pop();
+        drop(counts);
+        let low_rank = match settled.meta {
+            false => whole.closed_form(&factors),
+            true => {
+                let (begin, epochs) = match earlier {
+                    Some(earlier) => (whole.begin_from(&factors, earlier), WARM_EPOCHS),
+                    None => (whole.begin(&factors), MetaOptions::default().epochs),
+                };
+                let options = MetaOptions { seed, epochs, ..MetaOptions::default() };
+                whole.meta(begin, &options, |epoch, of, loss| {
+                    observe(Stage::Meta { epoch, of, loss })
+                })?
+            }
+        };
+        let known: Vec<usize> =
+            (0..whole.bias.len()).filter(|&item| whole.bias[item].is_finite()).collect();
+        let Settled { absence, penalty, starts_by_vector, new_items, exposure, .. } = settled;
+        let validation = settled.validation;
+        let meta_trained = low_rank.scalars();
+        Ok(Fit {
+            head: ChoiceHead {
+                starts_by_vector,
+                new_items,
+                exposure,
+                rating: earlier.map_or(0.0, |earlier| earlier.head.rating),
+                ..low_rank.head(&whole, settled.mix)
+            },
+            item_prior: item_prior(&whole, self.items, &low_rank.rows.numbers, width, &known),
+            rows: low_rank.rows.numbers,
+            raters: (0..whole.bias.len())
+                .map(|item| whole.interactions.raters(item) as u32)
+                .collect(),
+            neighbours: neighbours.unwrap_or_else(Neighbours::none),
+            chosen: Chosen {
+                absence,
+                penalty,
+                neighbour_penalty,
+                mix: settled.mix.settings(),
+                meta_trained,
+                closed_form_ndcg20: validation[0],
+                validation_ndcg20: validation[1],
+            },
+            user_prior: low_rank.user_prior,
+            rating_trial: settled.rating_trial,
+        })
+    }
+
+    /// Settings by lists for users who are held back.
+    fn search(
+        &self,
+        options: &ChoiceOptions,
+        observe: &mut impl FnMut(Stage) -> Result<()>,
+    ) -> Result<Settled> {
+        let (held_back, others) = self.hold_back(options.seed);
         let mut tasks = Vec::new();
         for draw in 0..MAX_DRAWS {
             if tasks.len() < ENOUGH_TASKS {
-                tasks.extend(ranking_tasks(&held_back, seed, draw));
+                tasks.extend(ranking_tasks(&held_back, options.seed, draw));
             }
         }
         let judged = |places: &[usize]| cases(&tasks, self.feedback, places);
-        let settled = match judged(&[0]) {
-            none if none.is_empty() => Settled::unjudged(),
+        match judged(&[0]) {
+            none if none.is_empty() => Ok(Settled::unjudged()),
             unanswered => {
                 let part = Part::new(self, others.iter().copied());
                 let is_unseen = |task: &&Task| self.unseen.binary_search(&task.user).is_ok();
@@ -198,55 +287,9 @@ impl ChoiceData<'_> {
                     exposed: judged(&JUDGED_EXPOSURE),
                     unseen: tasks.iter().filter(is_unseen).cloned().collect(),
                 };
-                search.settle(&mut observe)?
+                search.settle(observe)
             }
-        };
-        observe(Stage::Whole)?;
-        let whole = Part::new(self, self.groups.iter());
-        let Settled { absence, penalty, .. } = settled;
-        let settings = FactorSettings { width, absence, penalty, sweeps: SWEEPS, seed };
-        let factors = ItemFactors::fit(&whole.interactions, &settings);
-        let neighbour_penalty = PENALTIES[settled.mix.penalty()];
-        let counts = CoCounts::new(&whole.interactions);
-        let neighbours = Neighbours::fit(&counts, &[neighbour_penalty]).pop();
-        drop(counts);
-        let low_rank = match settled.meta {
-            false => whole.closed_form(&factors),
-            true => {
-                let options = MetaOptions { seed, ..MetaOptions::default() };
-                whole.meta(&factors, &options, |epoch, of, loss| {
-                    observe(Stage::Meta { epoch, of, loss })
-                })?
-            }
-        };
-        let known: Vec<usize> =
-            (0..whole.bias.len()).filter(|&item| whole.bias[item].is_finite()).collect();
-        let Settled { absence, penalty, starts_by_vector, new_items, exposure, .. } = settled;
-        let validation = settled.validation;
-        Ok(Fit {
-            head: ChoiceHead {
-                starts_by_vector,
-                new_items,
-                exposure,
-                ..low_rank.head(&whole, settled.mix)
-            },
-            item_prior: item_prior(&whole, self.items, &low_rank.rows.numbers, width, &known),
-            rows: low_rank.rows.numbers,
-            raters: (0..whole.bias.len())
-                .map(|item| whole.interactions.raters(item) as u32)
-                .collect(),
-            neighbours: neighbours.unwrap_or_else(Neighbours::none),
-            user_prior: low_rank.user_prior,
-            chosen: Chosen {
-                absence,
-                penalty,
-                neighbour_penalty,
-                meta_trained: settled.meta,
-                closed_form_ndcg20: validation[0],
-                validation_ndcg20: validation[1],
-            },
-            rating_trial: settled.rating_trial,
-        })
+        }
     }
 
     fn hold_back(&self, seed: u64) -> (Vec<UserRatings>, Vec<&UserRatings>) {
@@ -276,6 +319,23 @@ impl Settled {
             new_items: 0.0,
             exposure: 0.0,
             validation: [None, None],
+            rating_trial: None,
+        }
+    }
+
+    /// Those of an earlier head.
+    fn earlier(EarlierChoice { chosen, head, .. }: &EarlierChoice) -> Self {
+        let apart = |place: &usize| (PENALTIES[*place] - chosen.neighbour_penalty).abs();
+        let penalty = (0..PENALTIES.len()).min_by(|a, b| apart(a).total_cmp(&apart(b)));
+        Self {
+            absence: chosen.absence,
+            penalty: chosen.penalty,
+            mix: Mixture::nearest(penalty.unwrap_or(0), &chosen.mix),
+            meta: chosen.meta_trained.is_some(),
+            starts_by_vector: head.starts_by_vector,
+            new_items: head.new_items,
+            exposure: head.exposure,
+            validation: [chosen.closed_form_ndcg20, chosen.validation_ndcg20],
             rating_trial: None,
         }
     }
@@ -315,8 +375,9 @@ impl MixtureSearch<'_> {
         });
         // A short trial tells whether it is worth it, and how much neighbours add to it.
         let short = MetaOptions { seed, epochs: TRIAL_EPOCHS, ..MetaOptions::default() };
-        let trained = part
-            .meta(&factors, &short, |epoch, of, loss| observe(Stage::Meta { epoch, of, loss }))?;
+        let trained = part.meta(part.begin(&factors), &short, |epoch, of, loss| {
+            observe(Stage::Meta { epoch, of, loss })
+        })?;
         observe(Stage::Mixture)?;
         let mut trial = Trial::new(part, &trained, judged);
         let (trained_mix, trained_worth) =

@@ -55,15 +55,26 @@ impl ItemFactors {
         let mut rng = generator(settings.seed, Purpose::ItemFactors, 0, 0);
         let scale = 1.0 / (width as f32).sqrt();
         let shape = (interactions.items(), width);
-        let mut vectors = Array2::from_shape_simple_fn(shape, || {
+        let vectors = Array2::from_shape_simple_fn(shape, || {
             let number: f32 = StandardNormal.sample(&mut rng);
             scale * number
         });
+        Self::from_vectors(interactions, settings, vectors)
+    }
+
+    /// The same from these vectors of the items, `[items, width]`. A vector of zeros tells
+    /// users nothing until it is fitted to them.
+    pub fn from_vectors(
+        interactions: &Interactions,
+        settings: &FactorSettings,
+        mut vectors: Array2<f32>,
+    ) -> Self {
         for (item, mut vector) in vectors.rows_mut().into_iter().enumerate() {
             if interactions.raters(item) == 0 {
                 vector.fill(0.0);
             }
         }
+        let width = settings.width;
         let users = Array2::zeros((interactions.users(), width));
         let gram = gram(vectors.view());
         let mut factors = Self { settings: *settings, vectors, users, gram };

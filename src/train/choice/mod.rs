@@ -2,6 +2,7 @@
 //! whole catalogue.
 
 mod coordinates;
+mod earlier;
 mod fit;
 mod interactions;
 mod item_factors;
@@ -24,4 +25,5 @@ pub use meta::{
 };
 pub use neighbours::{CoCounts, Neighbours};
 pub use rating_weight::RatingTrial;
+pub use search::MixSettings;
 pub(super) use set::ChoiceSet;

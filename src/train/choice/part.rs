@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, s};
 
 use super::coordinates::Coordinates;
+use super::earlier::EarlierChoice;
 use super::fit::ChoiceData;
 use super::interactions::Interactions;
 use super::item_factors::{FactorSettings, ItemFactors};
@@ -56,6 +57,15 @@ pub struct LowRank {
     pub starts: Vec<f32>,
     coordinates: Coordinates,
     kind: Kind,
+}
+
+/// The rows of users' starts by profile: the first counts for all.
+struct ProfileRows {
+    inputs: Vec<Input>,
+    /// The first row of each.
+    begins: Vec<usize>,
+    /// How many rows there are.
+    rows: usize,
 }
 
 enum Kind {
@@ -143,40 +153,69 @@ impl<'a> Part<'a> {
         starts
     }
 
-    /// The vectors meta-trained from there; `observe` is told the epoch's number, how many
-    /// there are and the mean loss, and may stop.
-    pub fn meta(
-        &self,
-        factors: &ItemFactors,
-        options: &MetaOptions,
-        observe: impl FnMut(usize, usize, f64) -> Result<()>,
-    ) -> Result<LowRank> {
+    /// Where meta-training begins: at the vectors that alternating least squares left, all in
+    /// one size, with users who start at 0.
+    pub fn begin(&self, factors: &ItemFactors) -> MetaParameters {
         let FactorSettings { width, absence, penalty, .. } = factors.settings;
         let squares: f64 = factors.vectors.iter().map(|number| f64::from(*number).powi(2)).sum();
         let size = (squares / (self.known() * width).max(1) as f64).sqrt();
         let unit = if size > 0.0 { FIRST_SIZE / size } else { 1.0 };
+        let ridge = penalty * absence * self.known() as f64 * unit * unit;
+        MetaParameters {
+            width,
+            vectors: factors.vectors.iter().map(|number| number * unit as f32).collect(),
+            start: vec![0.0; self.profile().rows * width],
+            targets: vec![1.0; self.knots().len()],
+            scalars: [ridge, absence, absence / 30.0, 5.0].map(|number| number.ln() as f32),
+        }
+    }
+
+    /// The same at an earlier head. The vectors of items that it did not have are those that
+    /// `factors`, which were fitted from its vectors, have for them.
+    pub fn begin_from(&self, factors: &ItemFactors, earlier: &EarlierChoice) -> MetaParameters {
+        let EarlierChoice { chosen, head, vectors, user_prior, user_fields } = earlier;
+        let mut begin = self.begin(factors);
+        let width = begin.width;
+        let rows = vectors.rows().into_iter().zip(factors.vectors.rows());
+        for ((earlier, fitted), to) in rows.zip(begin.vectors.chunks_exact_mut(width)) {
+            let is_known = earlier.iter().any(|number| *number != 0.0);
+            let from = if is_known { earlier } else { fitted };
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        }
+        begin.start[..width].copy_from_slice(user_prior.intercept());
+        let ProfileRows { inputs, begins, rows } = self.profile();
+        let ends = begins.iter().skip(1).chain([&rows]);
+        for ((input, from), to) in inputs.iter().zip(&begins).zip(ends) {
+            let weights = user_fields.weights(user_prior, input, to - from);
+            begin.start[from * width..to * width].copy_from_slice(&weights);
+        }
+        begin.targets = self.knots().into_iter().map(|knot| head.targets.at(knot)).collect();
+        if let Some(scalars) = chosen.meta_trained {
+            begin.scalars = scalars.map(|number| number.ln() as f32);
+        }
+        begin
+    }
+
+    /// The vectors meta-trained from there; `observe` is told the epoch's number, how many
+    /// there are and the mean loss, and may stop.
+    pub fn meta(
+        &self,
+        mut parameters: MetaParameters,
+        options: &MetaOptions,
+        observe: impl FnMut(usize, usize, f64) -> Result<()>,
+    ) -> Result<LowRank> {
+        let width = parameters.width;
         let knots = self.knots();
         let Description { fields, columns, rows, .. } = self.data.users;
-        let inputs = self.profile_inputs();
+        let ProfileRows { inputs, begins, .. } = self.profile();
         let mut profiles: Vec<Vec<(u32, f32)>> = vec![Vec::new(); rows];
-        let (mut begin, mut begins) = (1, Vec::new());
-        for input in &inputs {
+        for (input, begin) in inputs.iter().zip(&begins) {
             for (row, profile) in profiles.iter_mut().enumerate() {
                 input.shares(fields, columns, row, |place, share| {
                     profile.push(((begin + place) as u32, share));
                 });
             }
-            begins.push(begin);
-            begin += input.rows(fields).unwrap_or(0);
         }
-        let ridge = penalty * absence * self.known() as f64 * unit * unit;
-        let mut parameters = MetaParameters {
-            width,
-            vectors: factors.vectors.iter().map(|number| number * unit as f32).collect(),
-            start: vec![0.0; begin * width],
-            targets: vec![1.0; knots.len()],
-            scalars: [ridge, absence, absence / 30.0, 5.0].map(|number| number.ln() as f32),
-        };
         let of_user = |(user, &row): (usize, &usize)| {
             (self.interactions.of_user(user), profiles[row].as_slice())
         };
@@ -213,10 +252,17 @@ impl<'a> Part<'a> {
     }
 
     /// The inputs that move the start by profile: pairs of fields would be learned by heart.
-    fn profile_inputs(&self) -> Vec<Input> {
+    fn profile(&self) -> ProfileRows {
         let content = self.content_of_users();
         let inputs = content.inputs().iter();
-        inputs.filter(|input| !matches!(input, Input::Pair { .. })).cloned().collect()
+        let inputs: Vec<Input> =
+            inputs.filter(|input| !matches!(input, Input::Pair { .. })).cloned().collect();
+        let (mut rows, mut begins) = (1, Vec::new());
+        for input in &inputs {
+            begins.push(rows);
+            rows += input.rows(self.data.users.fields).unwrap_or(0);
+        }
+        ProfileRows { inputs, begins, rows }
     }
 
     /// Values between which targets are on a line, ascending.
@@ -335,6 +381,14 @@ impl LowRank {
     /// Numbers of a vector.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// The numbers that meta-training found for the solver.
+    pub fn scalars(&self) -> Option<[f64; 4]> {
+        match &self.kind {
+            Kind::Factors(_) => None,
+            Kind::Meta { scalars, .. } => Some(*scalars),
+        }
     }
 
     /// A large difference between scores: those of meta-trained vectors are logarithms of

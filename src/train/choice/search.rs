@@ -2,12 +2,30 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 /// The choices of each setting.
 const NEIGHBOURS: [f32; 7] = [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
 const CONTRAST: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 const HALF_START: [f32; 8] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, f32::INFINITY];
 const ABSENCE: [f32; 3] = [0.3, 1.0, 3.0];
 const POPULARITY: [f32; 6] = [0.0, 0.003, 0.01, 0.03, 0.1, 0.3];
+
+/// How vectors and neighbours are mixed, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MixSettings {
+    /// The factor of the neighbours' sum.
+    pub neighbours: f32,
+    /// How much answers differ in what they tell, 0 to 1.
+    pub contrast: f32,
+    /// After how many answers the start counts half; `None` if it always counts whole.
+    pub half_start: Option<f32>,
+    /// The weight of all that was not chosen, as a multiple of that with which the vectors
+    /// were fitted.
+    pub absence: f32,
+    /// The factor of an item's bias.
+    pub popularity: f32,
+}
 
 /// Settings of a list, each by its place among the choices.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -16,6 +34,31 @@ pub struct Mixture([usize; 6]);
 impl Mixture {
     /// From where a search starts: with many neighbours, or with few.
     pub const STARTS: [Self; 2] = [Self([1, 4, 2, 4, 1, 0]), Self([1, 1, 2, 6, 1, 0])];
+
+    /// The choices nearest to these settings, with a penalty by its place: an earlier
+    /// version may have had other choices.
+    pub fn nearest(penalty: usize, settings: &MixSettings) -> Self {
+        let MixSettings { neighbours, contrast, half_start, absence, popularity } = *settings;
+        Self([
+            penalty,
+            nearest(&NEIGHBOURS, neighbours),
+            nearest(&CONTRAST, contrast),
+            nearest(&HALF_START, half_start.unwrap_or(f32::INFINITY)),
+            nearest(&ABSENCE, absence),
+            nearest(&POPULARITY, popularity),
+        ])
+    }
+
+    /// The settings in numbers.
+    pub fn settings(self) -> MixSettings {
+        MixSettings {
+            neighbours: self.neighbours(),
+            contrast: self.contrast(),
+            half_start: Some(self.half_start()).filter(|half| half.is_finite()),
+            absence: self.absence(),
+            popularity: self.popularity(),
+        }
+    }
 
     /// The same without neighbours.
     pub fn alone(mut self) -> Self {
@@ -60,6 +103,16 @@ impl Mixture {
     pub fn popularity(self) -> f32 {
         POPULARITY[self.0[5]]
     }
+}
+
+/// The place of the choice nearest to a number; infinity is near to itself alone.
+fn nearest(choices: &[f32], number: f32) -> usize {
+    let distance = |place: &usize| match choices[*place] == number {
+        true => 0.0,
+        false => (choices[*place] - number).abs(),
+    };
+    let nearest = (0..choices.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    nearest.unwrap_or(0)
 }
 
 /// Which settings a search may change.
@@ -123,4 +176,33 @@ pub fn search(
         }
     }
     found.unwrap_or((Mixture::STARTS[0], f64::NEG_INFINITY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_lead_back_to_their_mixture() {
+        let choices = [
+            3,
+            NEIGHBOURS.len(),
+            CONTRAST.len(),
+            HALF_START.len(),
+            ABSENCE.len(),
+            POPULARITY.len(),
+        ];
+        for (setting, &count) in choices.iter().enumerate() {
+            for place in 0..count {
+                let mut mix = Mixture::STARTS[0];
+                mix.0[setting] = place;
+                // By way of a weight file, whose JSON has no infinity.
+                let text = serde_json::to_string(&mix.settings()).unwrap();
+                let settings = serde_json::from_str(&text).unwrap();
+                assert_eq!(Mixture::nearest(mix.penalty(), &settings), mix);
+            }
+        }
+        let between = MixSettings { neighbours: 0.9, ..Mixture::STARTS[0].settings() };
+        assert_eq!(Mixture::nearest(1, &between).neighbours(), 1.0);
+    }
 }

@@ -2,12 +2,14 @@
 
 use rayon::prelude::*;
 
+use super::earlier::EarlierChoice;
 use super::fit::{ChoiceData, ChoiceOptions, Fit, Stage};
 use super::lists::Case;
 use crate::data::{Dataset, Feedback, Scenario, TaskRules, UserRatings, items_and_ratings};
 use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
 use crate::model::schema::{Column, Entity, Field, Vocabulary};
 use crate::model::write_new_row;
+use crate::train::earlier::Earlier;
 use crate::train::factors::Description;
 use crate::train::fit_familiarity;
 use crate::train::history::TrainingRecord;
@@ -30,6 +32,7 @@ pub struct ChoiceSet {
     unseen: Vec<u32>,
     rules: TaskRules,
     options: ChoiceOptions,
+    earlier: Option<EarlierChoice>,
 }
 
 impl ChoiceSet {
@@ -38,8 +41,13 @@ impl ChoiceSet {
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) if a field has more values than can be
-    /// counted.
-    pub fn new(dataset: &Dataset, options: &TrainOptions, unseen: Vec<u32>) -> Result<Self> {
+    /// counted, or the earlier model has other fields.
+    pub fn new(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        unseen: Vec<u32>,
+        earlier: Option<&Earlier>,
+    ) -> Result<Self> {
         let is_new = |new: &[bool], row: usize| new.get(row).copied().unwrap_or(false);
         let keep = |described: (Vec<Field>, Vec<Option<Vocabulary>>)| {
             let pairs = described.0.into_iter().zip(described.1);
@@ -53,6 +61,16 @@ impl ChoiceSet {
             keep(dataset.users.training_fields(existing_user));
         let items = dataset.items.encode(Entity::Item, &item_fields, &item_vocabularies)?;
         let users = dataset.users.encode(Entity::User, &user_fields, &user_vocabularies)?;
+        let choice = ChoiceOptions { seed: options.seed, ..ChoiceOptions::default() };
+        let earlier = match earlier {
+            Some(earlier) => {
+                earlier.match_fields(Entity::Item, &item_fields, &item_vocabularies)?;
+                let user_fields =
+                    earlier.match_fields(Entity::User, &user_fields, &user_vocabularies)?;
+                EarlierChoice::of(earlier, user_fields, choice.row_width)
+            }
+            None => None,
+        };
         Ok(Self {
             groups: dataset.scenario(Scenario::ExistingUsersExistingItems),
             feedback: dataset.feedback,
@@ -71,7 +89,8 @@ impl ChoiceSet {
             users: dataset.users.len(),
             unseen,
             rules: dataset.rules,
-            options: ChoiceOptions { seed: options.seed, ..ChoiceOptions::default() },
+            options: choice,
+            earlier,
         })
     }
 
@@ -92,7 +111,12 @@ impl ChoiceSet {
             feedback: self.feedback,
             unseen: &self.unseen,
         };
-        data.fit(&self.options, observe)
+        data.fit_from(&self.options, self.earlier.as_ref(), observe)
+    }
+
+    /// Whether settings are searched, and not an earlier model's.
+    pub fn searches(&self) -> bool {
+        self.earlier.is_none()
     }
 
     fn items(&self) -> Description<'_> {
@@ -154,8 +178,8 @@ impl ChoiceSet {
                 user.predict(&items, ratings, scratch)
             };
             head.rating = trial.rating_weight(self.feedback, range, scratch, predict)?;
-            head.rating_range = if head.rating == 0.0 { [0.0, 0.0] } else { range };
         }
+        head.rating_range = if head.rating == 0.0 { [0.0, 0.0] } else { self.range() };
         let (width, items) = (head.row_width(), self.items());
         let new = rows.par_chunks_exact_mut(width).zip(&raters).enumerate();
         new.filter(|(_, (_, raters))| **raters == 0).for_each(|(item, (row, _))| {

@@ -8,6 +8,7 @@
 //! Salakhutdinov and Mnih 2008; Agarwal and Chen 2009; Porteous et al. 2010).
 
 mod adjacency;
+mod align;
 mod content;
 mod design;
 mod factor_options;
@@ -17,6 +18,7 @@ mod regression;
 mod rounds;
 mod whiten;
 
+pub(super) use align::EarlierItems;
 pub(crate) use content::{Affine, Content};
 pub use design::Description;
 pub use factor_options::FactorOptions;
