@@ -203,3 +203,25 @@ fn a_model_that_saw_the_future_is_refused() {
     // An old model is measured honestly.
     measure(&earlier, &dataset).unwrap();
 }
+
+#[test]
+fn a_training_starts_from_no_model_that_saw_what_is_to_be_predicted() {
+    let log = log(|value| value);
+    let earlier = |split: &str| Model::from_bytes(train(&open(&log, split, true))).unwrap();
+    let whole = earlier("");
+    let [sooner, later] = [-5_000_i64, 5_000].map(|seconds| {
+        let after = AFTER as i64 + seconds;
+        earlier(&format!("after = {after}"))
+    });
+    let dataset = open(&log, &split(), true);
+    let start = |model: &Model| {
+        let options = TrainOptions { epochs: 1, ..TrainOptions::warm(model).unwrap() };
+        Trainer::warm(&dataset, &options, 1, model).map(|_| ())
+    };
+    for model in [&whole, &later] {
+        let error = start(model).unwrap_err().to_string();
+        assert!(error.contains("after the time"), "{error}");
+    }
+    start(&sooner).unwrap();
+    start(&earlier(&split())).unwrap();
+}
