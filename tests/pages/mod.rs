@@ -48,6 +48,7 @@ pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
     ("docs/tutorial.md", "Update the model", &["sh", "text"], Tutorial),
     ("docs/data.md", "The data folder", &["toml", "csv"], Folders),
     ("docs/data.md", "Positive-only data", &["toml", "csv"], Folders),
+    ("docs/data.md", "Splits by time", &["toml"], Test("tests/data_by_time.rs")),
     ("docs/format.md", "Metadata", &["json"], Test("tests/weight_file_numpy.rs")),
     ("docs/format.md", "Writing one from Python", &["python"], Test("tests/weight_file_numpy.rs")),
     ("docs/serving.md", "Retraining", &["sh"], Test("tests/command_line_eval.rs")),
