@@ -7,7 +7,7 @@ use super::settings::After;
 use super::tasks::Rated;
 use super::times::Clock;
 
-/// The time at which a split by time begins: see [`Dataset::boundary`].
+/// The time at which a split by time begins: see [`Dataset::boundary`](super::Dataset::boundary).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Boundary {
     /// Seconds since 1970, or a number in the unit of the log's times if these are no dates.
