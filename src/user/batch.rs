@@ -18,9 +18,8 @@ pub struct Answers<'a> {
 ///
 /// ```no_run
 /// use melu::{Answers, Batch, Model, RecommendOptions, User};
-/// # use melu::Error;
 ///
-/// let model = Model::open("ml-1m.melu".as_ref())?;
+/// let model = Model::open("world.melu")?;
 /// let catalog = model.catalog()?.expect("the file has its items");
 /// let mut users = vec![User::new(&catalog, &[])?; 2];
 /// let answers = [
@@ -31,7 +30,7 @@ pub struct Answers<'a> {
 /// batch.adapt(&mut users, &answers)?;
 /// let mut lists = Vec::new();
 /// batch.recommend(&users, 20, &RecommendOptions::default(), &mut lists)?;
-/// # Ok::<(), Error>(())
+/// # Ok::<(), melu::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Batch {
