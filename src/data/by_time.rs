@@ -72,7 +72,7 @@ impl Timeline {
         ))
     }
 
-    /// What training sees, by user and then item, each pair once.
+    /// The ratings that training sees, by user and then item, each pair once.
     pub fn earlier(&self) -> Vec<Rating> {
         let mut ratings = Vec::new();
         for rows in self.users() {

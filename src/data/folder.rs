@@ -39,7 +39,7 @@ pub struct Dataset {
     pub(super) user_numbers: Vec<Option<f64>>,
     /// Each item's number in the column that decides which items are new, if there is one.
     pub(super) item_numbers: Vec<Option<f64>>,
-    /// What a split by time splits, if there is one.
+    /// The rows that a split by time divides, if there is one.
     pub(super) timeline: Option<Timeline>,
     /// Which users make a task.
     pub rules: TaskRules,

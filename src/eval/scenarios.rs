@@ -39,14 +39,16 @@ impl Default for EvalOptions {
 
 /// Evaluates a model on a data folder, by the same calls as any program that uses it.
 /// `progress` gets the number of users whose tasks are done, and of all; while none is done,
-/// the baselines are fitted. Of data that are split by time, nothing is drawn at random: the tasks
-/// are those of [`Dataset::tasks_by_time`], and there is one draw. Positive-only data have no ratings to predict, so there are no
-/// scenarios; see [`evaluate_rankings`](super::evaluate_rankings).
+/// the baselines are fitted. Of data that are split by time, nothing is drawn at random: the
+/// tasks are those of [`Dataset::tasks_by_time`], and there is one draw. Positive-only data have
+/// no ratings to predict, so there are no scenarios; see
+/// [`evaluate_rankings`](super::evaluate_rankings).
 ///
 /// # Errors
 /// [`Error::Argument`] if the model was trained inside the training part and the
 /// data folder is not that part, or vice versa, or if it was trained without the data folder's
-/// split by time or by a later one: the model would have seen the ratings to predict. [`Error::UnknownField`] and others if the data folder lacks a field of the model;
+/// split by time or by a later one: the model would have seen the ratings to predict.
+/// [`Error::UnknownField`] and others if the data folder lacks a field of the model;
 /// [`Error::Diverged`] if a local update diverges.
 pub fn evaluate(
     model: &Model,

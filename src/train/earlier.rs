@@ -10,7 +10,7 @@ use super::options::TrainOptions;
 use super::validation::RatingMethod;
 use crate::data::{Dataset, Feedback};
 use crate::model::loss::Loss;
-use crate::model::schema::{Entity, Field, Strings, Vocabulary};
+use crate::model::schema::{Entity, Field, Vocabulary};
 use crate::{Error, Model, Result};
 
 /// Options that shape a model: an earlier one must agree in them.
@@ -101,9 +101,12 @@ impl Earlier {
         let Some(catalog) = &model.contents().catalog else {
             return refuse("it has no catalogue, by which items are known again");
         };
-        let places = Places::of(&catalog.ids);
-        let items: Vec<Option<usize>> =
-            dataset.items.ids().iter().map(|id| places.find(id)).collect();
+        let mut items = vec![None; dataset.items.len()];
+        for (place, id) in catalog.ids.iter().enumerate() {
+            if let Some(row) = dataset.items.find(id) {
+                items[row as usize] = Some(place);
+            }
+        }
         let learned_from = |place: usize| {
             let ratings = catalog.vectors.as_ref().map_or(0, |vectors| vectors.raters[place]);
             let choices = catalog.choice.as_ref().map_or(0, |choice| choice.raters[place]);
@@ -196,23 +199,6 @@ pub fn new_users(dataset: &Dataset) -> String {
         hash.update(id.as_bytes());
     }
     format!("{:016x}", hash.digest())
-}
-
-/// Strings by their order.
-struct Places<'a>(Vec<(&'a str, usize)>);
-
-impl<'a> Places<'a> {
-    fn of(strings: &'a Strings) -> Self {
-        let mut places: Vec<(&str, usize)> =
-            strings.iter().enumerate().map(|(place, string)| (string, place)).collect();
-        places.sort_unstable();
-        Self(places)
-    }
-
-    fn find(&self, string: &str) -> Option<usize> {
-        let found = self.0.binary_search_by_key(&string, |(other, _)| other);
-        found.ok().map(|place| self.0[place].1)
-    }
 }
 
 fn refuse<T>(problem: impl Into<String>) -> Result<T> {

@@ -1,4 +1,4 @@
-//! What the head for ratings takes over from an earlier model.
+//! The part of an earlier model that the head for ratings takes over.
 
 use ndarray::Array2;
 

@@ -1,12 +1,14 @@
 //! The record of its training in a weight file.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::choice::Chosen;
-use super::earlier::Ancestor;
+use super::earlier::{Ancestor, Earlier, new_users};
+use super::options::TrainOptions;
 use super::validation::{Judged, RatingMethod};
 use crate::Model;
+use crate::data::Dataset;
 
 /// The results of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +63,29 @@ pub struct TrainingRecord {
 }
 
 impl TrainingRecord {
+    /// The record of a training that has not begun, from the beginning or from an earlier
+    /// model.
+    pub(super) fn begin(
+        dataset: &Dataset,
+        options: &TrainOptions,
+        earlier: Option<&Earlier>,
+    ) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            options: json!(options),
+            inside: dataset.inside,
+            new_users: new_users(dataset),
+            started_from: earlier.map(|earlier| earlier.ancestor.clone()),
+            after: dataset.boundary().map(|boundary| boundary.seconds),
+            epoch: 0,
+            validation_mae: None,
+            judged: None,
+            rating_method: None,
+            choice: None,
+            history: Vec::new(),
+        }
+    }
+
     /// Reads it from a model's weight file; `None` of weights made elsewhere.
     pub fn of(model: &Model) -> Option<Self> {
         serde_json::from_str(model.contents().training.as_ref()?).ok()

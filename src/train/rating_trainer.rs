@@ -9,7 +9,7 @@ use serde_json::json;
 use super::batch::Batch;
 use super::calibration::calibration;
 use super::checkpoint::{State, TrainingPlace};
-use super::earlier::{Ancestor, Earlier, new_users};
+use super::earlier::{Ancestor, Earlier};
 use super::evidence::rank;
 use super::history::{Epoch, TrainingRecord};
 use super::medians::fit_medians;
@@ -36,14 +36,10 @@ pub struct RatingTrainer {
     set: TrainingSet,
     state: State,
     pool: ThreadPool,
-    /// The seed of the split inside the training part, if the data are that.
-    inside: Option<u64>,
-    new_users: String,
-    started_from: Option<Ancestor>,
+    /// The record of this training, before it began.
+    record: TrainingRecord,
     /// What predicts ratings, where an earlier model says it.
     method: Option<RatingMethod>,
-    /// The time at which the data are split, if they are.
-    after: Option<f64>,
     fingerprint: String,
 }
 
@@ -59,22 +55,19 @@ impl RatingTrainer {
         options: &TrainOptions,
         threads: usize,
         earlier: Option<&Earlier>,
+        record: TrainingRecord,
     ) -> Result<Self> {
         let set = TrainingSet::new(dataset, options, earlier)?;
         let state = State::new(&set, options.seed, earlier)?;
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
-        let started_from = earlier.map(|earlier| earlier.ancestor.clone());
-        let fingerprint = fingerprint(dataset, options, started_from.as_ref());
+        let fingerprint = fingerprint(dataset, options, record.started_from.as_ref());
         Ok(Self {
             options: options.clone(),
             set,
             state,
             pool,
-            inside: dataset.inside,
-            after: dataset.boundary().map(|boundary| boundary.seconds),
-            new_users: new_users(dataset),
-            started_from,
+            record,
             method: earlier.and_then(Earlier::method),
             fingerprint,
         })
@@ -162,18 +155,12 @@ impl RatingTrainer {
         let (mut contents, judged, method) = self.choose()?;
         let place = &self.state.place;
         let training = TrainingRecord {
-            version: env!("CARGO_PKG_VERSION").into(),
-            options: json!(self.options),
-            inside: self.inside,
-            new_users: self.new_users.clone(),
-            started_from: self.started_from.clone(),
-            after: self.after,
             epoch: place.best.map_or(place.epoch, |(_, epoch)| epoch),
             validation_mae: place.best.map(|(error, _)| error),
             judged,
             rating_method: Some(method),
-            choice: None,
             history: place.history.clone(),
+            ..self.record.clone()
         };
         contents.training = Some(json!(training).to_string());
         let catalog = catalog(contents.clone())?;

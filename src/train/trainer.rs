@@ -8,7 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::json;
 
 use super::choice::{ChoiceSet, Fit, Stage};
-use super::earlier::{Ancestor, Earlier, new_users};
+use super::earlier::Earlier;
 use super::history::TrainingRecord;
 use super::options::TrainOptions;
 use super::rating_trainer::RatingTrainer;
@@ -77,12 +77,8 @@ pub struct Trainer {
     fit: Option<Fit>,
     /// `None` for data without ratings.
     ratings: Option<RatingTrainer>,
-    /// The seed of the split inside the training part, if the data are that.
-    inside: Option<u64>,
-    new_users: String,
-    started_from: Option<Ancestor>,
-    /// The time at which the data are split, if they are.
-    after: Option<f64>,
+    /// The record of a training without ratings, which the head for choosing completes.
+    record: TrainingRecord,
 }
 
 impl Trainer {
@@ -123,9 +119,10 @@ impl Trainer {
         earlier: Option<Earlier>,
     ) -> Result<Self> {
         let earlier = earlier.as_ref();
+        let record = TrainingRecord::begin(dataset, options, earlier);
         let ratings = match dataset.feedback {
             Feedback::Ratings { .. } => {
-                Some(RatingTrainer::new(dataset, options, threads, earlier)?)
+                Some(RatingTrainer::new(dataset, options, threads, earlier, record.clone())?)
             }
             Feedback::PositiveOnly if options.choice => None,
             Feedback::PositiveOnly => {
@@ -141,17 +138,7 @@ impl Trainer {
             true => Some(ChoiceSet::new(dataset, options, unseen, earlier)?),
             false => None,
         };
-        Ok(Self {
-            options: options.clone(),
-            pool,
-            choice,
-            fit: None,
-            ratings,
-            inside: dataset.inside,
-            after: dataset.boundary().map(|boundary| boundary.seconds),
-            new_users: new_users(dataset),
-            started_from: earlier.map(|earlier| earlier.ancestor.clone()),
-        })
+        Ok(Self { options: options.clone(), pool, choice, fit: None, ratings, record })
     }
 
     /// Goes on where [`Trainer::save`] left the same training, to the same bytes as if it had
@@ -232,25 +219,10 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] if [`Trainer::run`] did not come as far as that.
     pub fn finish(self) -> Result<Contents> {
-        let Self { options, pool, choice, fit, ratings, inside, after, new_users, started_from } =
-            self;
+        let Self { options, pool, choice, fit, ratings, record } = self;
         let mut contents = match ratings {
             Some(ratings) => ratings.finish()?,
             None => {
-                let record = TrainingRecord {
-                    version: env!("CARGO_PKG_VERSION").into(),
-                    options: json!(options),
-                    inside,
-                    new_users,
-                    started_from,
-                    after,
-                    epoch: 0,
-                    validation_mae: None,
-                    judged: None,
-                    rating_method: None,
-                    choice: None,
-                    history: Vec::new(),
-                };
                 let choice = choice.as_ref();
                 let choice =
                     choice.ok_or_else(|| Error::argument("options", "nothing to train"))?;

@@ -1,4 +1,4 @@
-//! What a fit takes over from an earlier model's head for choosing.
+//! The part of an earlier model's head for choosing that a fit takes over.
 //!
 //! Settings are not searched anew, which is most of the work, and vectors begin where the
 //! earlier model's are. The neighbours and everything in closed form are fitted anew.
@@ -25,7 +25,7 @@ pub struct EarlierChoice {
     pub head: ChoiceHead,
     /// `[items, width]`; zeros for an item that it did not have, or that nobody had chosen.
     pub vectors: Array2<f32>,
-    /// Where users start, by the earlier model's fields.
+    /// The start of users, by the earlier model's fields.
     pub user_prior: Prior,
     /// The users' fields.
     pub user_fields: FieldMatch,

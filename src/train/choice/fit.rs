@@ -14,7 +14,7 @@ use super::neighbours::{CoCounts, Neighbours};
 use super::new_items::{OffsetTrial, item_prior, offset};
 use super::part::{Part, Trial};
 use super::rating_weight::{RatingTrial, exposure};
-use super::search::{Free, MixSettings, Mixture, search};
+use super::search::{Free, MixSettings, Mixture, nearest, search};
 use crate::data::{Feedback, Task, UserRatings, ranking_tasks};
 use crate::model::prior::Prior;
 use crate::model::{BESIDES_VECTOR, ChoiceHead};
@@ -325,12 +325,11 @@ impl Settled {
 
     /// Those of an earlier head.
     fn earlier(EarlierChoice { chosen, head, .. }: &EarlierChoice) -> Self {
-        let apart = |place: &usize| (PENALTIES[*place] - chosen.neighbour_penalty).abs();
-        let penalty = (0..PENALTIES.len()).min_by(|a, b| apart(a).total_cmp(&apart(b)));
+        let penalty = nearest(&PENALTIES, chosen.neighbour_penalty);
         Self {
             absence: chosen.absence,
             penalty: chosen.penalty,
-            mix: Mixture::nearest(penalty.unwrap_or(0), &chosen.mix),
+            mix: Mixture::nearest(penalty, &chosen.mix),
             meta: chosen.meta_trained.is_some(),
             starts_by_vector: head.starts_by_vector,
             new_items: head.new_items,

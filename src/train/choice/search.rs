@@ -106,10 +106,11 @@ impl Mixture {
 }
 
 /// The place of the choice nearest to a number; infinity is near to itself alone.
-fn nearest(choices: &[f32], number: f32) -> usize {
-    let distance = |place: &usize| match choices[*place] == number {
-        true => 0.0,
-        false => (choices[*place] - number).abs(),
+pub fn nearest<N: Copy + Into<f64>>(choices: &[N], number: N) -> usize {
+    let number = number.into();
+    let distance = |place: &usize| match choices[*place].into() {
+        choice if choice == number => 0.0,
+        choice => (choice - number).abs(),
     };
     let nearest = (0..choices.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
     nearest.unwrap_or(0)
