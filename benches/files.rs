@@ -18,7 +18,7 @@ fn main() {
     for (recipe, model) in [("paper", models::paper(1)), ("default", models::default_recipe())] {
         let mut group = criterion.benchmark_group(format!("{recipe} recipe"));
         let path = folder.path().join(recipe);
-        file::write(&path, model.contents()).expect("the folder can be written to");
+        model.save(&path).expect("the folder can be written to");
         let size = path.metadata().expect("it was written").len();
         group.throughput(Throughput::Bytes(size));
         group.bench_function("open a file", |bencher| {

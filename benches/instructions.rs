@@ -84,7 +84,7 @@ fn check(accept: bool) -> Result<(), Failure> {
     }
     let folder = tempfile::tempdir().expect("a folder for models and counts");
     for (name, model) in [("paper", models::paper(1)), ("default", models::default_recipe())] {
-        file::write(&folder.path().join(name), model.contents()).expect("it can be written to");
+        model.save(folder.path().join(name)).expect("it can be written to");
     }
     let mut found = Counts::new();
     for level in LEVELS {

@@ -44,7 +44,7 @@
 //! let options = TrainOptions { epochs: 2, ..TrainOptions::default() };
 //! let mut trainer = Trainer::new(&dataset, &options, 1)?;
 //! trainer.run(|_| ControlFlow::Continue(()))?;
-//! // `file::write` would keep the contents, and `Model::open` read them again.
+//! // `Model::save` would keep the model, and `Model::open` read it again.
 //! let model = Model::from_contents(trainer.finish()?)?;
 //!
 //! let catalog = model.catalog()?.expect("a trained model has its items");

@@ -448,7 +448,7 @@ fn an_interrupted_training_resumes_to_the_same_bytes() {
 fn strip(model: &Path, to: PathBuf, less: impl FnOnce(&mut Contents)) {
     let mut contents = Model::open(model).unwrap().contents().clone();
     less(&mut contents);
-    file::write(&to, &contents).unwrap();
+    file::write(&to, &contents, None).unwrap();
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn train(dataset: &Dataset) -> Vec<u8> {
     trainer.run(|_| ControlFlow::Continue(())).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.melu");
-    file::write(&path, &trainer.finish().unwrap()).unwrap();
+    Model::from_contents(trainer.finish().unwrap()).unwrap().save(&path).unwrap();
     fs::read(path).unwrap()
 }
 

@@ -183,6 +183,23 @@ fn ratings_stand_beside_scores_and_may_order() {
 }
 
 #[test]
+fn scores_are_finite_however_large_the_weights_of_neighbours() {
+    let mut contents = common::choosing::positive_only(50);
+    let choice = contents.catalog.as_mut().and_then(|table| table.choice.as_mut()).unwrap();
+    let signs = (0..choice.weights.len()).map(|place| if place % 7 < 3 { 3e38 } else { -3e38 });
+    choice.weights = signs.collect::<Vec<f32>>().into();
+    let catalog = catalog(&Model::from_contents(contents).unwrap());
+    let mut scratch = Scratch::new(&catalog).unwrap();
+    let mut user = User::new(&catalog, &[]).unwrap();
+    let (rated, ratings): (Vec<u32>, Vec<f32>) = ((0..40).collect(), vec![1.0; 40]);
+    user.adapt(&rated, &ratings, &mut scratch).unwrap();
+    let mut scores = vec![f32::NAN; catalog.len()];
+    user.score_all(&mut scores, &mut scratch).unwrap();
+    assert!(scores.iter().all(|score| score.is_finite()), "{scores:?}");
+    assert!(scores.iter().any(|score| score.abs() > 1e38), "{scores:?}");
+}
+
+#[test]
 fn a_list_may_ask_for_less_exposure_more_raters_and_new_items() {
     for model in models() {
         let catalog = catalog(model);
@@ -294,7 +311,7 @@ fn a_weight_file_keeps_the_head_to_the_bit() {
     for model in models() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
-        file::write(&path, model.contents()).unwrap();
+        model.save(&path).unwrap();
         let opened = Model::open(&path).unwrap();
         assert_eq!(opened.config(), model.config());
         assert_eq!(opened.fingerprint(), model.fingerprint());

@@ -54,7 +54,7 @@ fn small_vectors(solver: Solver) -> TrainOptions {
 fn bytes(trainer: Trainer) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
-    file::write(&path, &trainer.finish().unwrap()).unwrap();
+    Model::from_contents(trainer.finish().unwrap()).unwrap().save(&path).unwrap();
     fs::read(path).unwrap()
 }
 

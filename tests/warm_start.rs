@@ -7,7 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use melu::data::Dataset;
-use melu::model::file::{self, CatalogTable, ChoiceItems, Contents, ItemVectors};
+use melu::model::file::{CatalogTable, ChoiceItems, Contents, ItemVectors};
 use melu::model::schema::Column;
 use melu::train::{Outcome, Progress, RatingMethod, Solver, TrainOptions, Trainer, TrainingRecord};
 use melu::{Error, Model};
@@ -127,7 +127,7 @@ fn record(model: &Model) -> TrainingRecord {
 fn bytes(model: &Model) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
-    file::write(&path, model.contents()).unwrap();
+    model.save(&path).unwrap();
     fs::read(path).unwrap()
 }
 

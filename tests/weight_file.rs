@@ -73,10 +73,10 @@ fn a_failed_write_leaves_the_old_file() {
 fn a_mapped_model_outlives_its_replaced_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.melu");
-    file::write(&path, &sample()).unwrap();
+    file::write(&path, &sample(), None).unwrap();
     let model = Model::open(&path).unwrap();
     let other = Contents { evidence: None, ..sample() };
-    file::write(&path, &other).unwrap();
+    file::write(&path, &other, None).unwrap();
     use_all(&model);
     assert!(model.evidence().is_some());
     assert!(Model::open(&path).unwrap().evidence().is_none());

@@ -12,7 +12,7 @@ use xxhash_rust::xxh64::xxh64;
 fn written() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.melu");
-    file::write(&path, &sample()).unwrap();
+    file::write(&path, &sample(), None).unwrap();
     fs::read(path).unwrap()
 }
 

@@ -28,7 +28,7 @@ impl Batch {
         let contents = Contents { catalog: table, ..catalog.model().contents().clone() };
         let folder = tempfile::tempdir().expect("a folder for the weight file");
         let path = folder.path().join("model.melu");
-        file::write(&path, &contents).expect("the folder can be written to");
+        file::write(&path, &contents, None).expect("the folder can be written to");
         let path = path.to_str().expect("a temporary folder's name is UTF-8");
         let path = melu_str { data: path.as_ptr().cast(), len: path.len() };
         let (mut model, mut catalog) = (null_mut(), null_mut());

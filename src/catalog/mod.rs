@@ -6,15 +6,19 @@ pub(crate) mod features;
 pub(crate) mod item_set;
 mod rows;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::blocks::BLOCK;
 use crate::catalog::features::Features;
-use crate::catalog::rows::ItemRows;
-use crate::kernels::MAX_HALF;
+use crate::catalog::rows::RowsBuilder;
+use crate::kernels::{MAX_HALF, ROUNDED_ROWS, round_rows, rounded_bytes};
+use crate::model::buffer::Buffer;
 use crate::model::config::DataType;
 use crate::model::familiarity::Familiarity;
-use crate::model::file::{CatalogTable, ChoiceItems, ItemPrior, ItemVectors};
+use crate::model::file::{
+    self, CatalogTable, ChoiceItems, ItemPrior, ItemRows, ItemVectors, Prepared,
+};
 use crate::model::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
 use crate::{Error, Model, Result};
 
@@ -29,9 +33,7 @@ pub struct Catalog(Arc<CatalogContents>);
 struct CatalogContents {
     model: Model,
     table: CatalogTable,
-    /// Item indices in the order of their ids, for [`Catalog::find`].
-    by_id: Vec<u32>,
-    rows: ItemRows,
+    prepared: Prepared,
     /// The chance that people know each item, if the model has it.
     familiarity: Option<Familiarity>,
     unknown_values: usize,
@@ -52,13 +54,40 @@ pub struct NewItem<'a> {
 impl Model {
     /// The weight file's own items, ready to be scored; `None` if it has none.
     ///
-    /// This computes every item's features: make a catalogue once and share it.
+    /// Unless the weight file has them, this computes every item's features: make a catalogue
+    /// once and share it.
     ///
     /// # Errors
     /// Those of [`Catalog::from_table`].
     pub fn catalog(&self) -> Result<Option<Catalog>> {
-        let table = self.contents().catalog.clone();
-        table.map(|table| Catalog::from_table(self, table)).transpose()
+        let Some(table) = self.contents().catalog.clone() else { return Ok(None) };
+        let Some(prepared) = self.prepared().cloned() else {
+            return Catalog::from_table(self, table).map(Some);
+        };
+        let familiarity = self.contents().familiarity.clone();
+        let inner = CatalogContents {
+            model: self.clone(),
+            table,
+            prepared,
+            familiarity,
+            unknown_values: 0,
+        };
+        Ok(Some(Catalog(Arc::new(inner))))
+    }
+
+    /// Writes the weight file, with all that its catalogue computes, atomically: `path` always
+    /// holds the whole old file or the whole new one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be written to, and those of [`Model::catalog`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let contents = self.contents();
+        let catalog = match &contents.catalog {
+            Some(table) if table.is_whole(self.config()) => self.catalog()?,
+            _ => None,
+        };
+        let prepared = catalog.as_ref().map(|catalog| &catalog.0.prepared);
+        file::write(path.as_ref(), contents, prepared)
     }
 }
 
@@ -114,18 +143,24 @@ impl Catalog {
         if let Some(id) = table.ids.iter().find(|id| self.find(id).is_some()) {
             return Err(refuse(format!("the catalogue has an item with the id \"{id}\"")));
         }
-        let start = old.by_id.len() as u32;
+        let start = self.len() as u32;
         if u32::try_from(items.len()).ok().and_then(|more| start.checked_add(more)).is_none() {
             return Err(refuse("they are more than an index can count".into()));
         }
-        let Added { table, by_id, rows } = Added::new(&old.model, table, &old.rows)?;
+        let size = items.len().saturating_mul(old.model.config().feature_width().unwrap_or(0));
+        let rows = RowsBuilder::copy_of(&old.prepared.rows, size)?;
+        let Added { table, by_id, rows } = Added::new(&old.model, table, rows)?;
         let table = old.table.join(&table);
+        let prepared = Prepared {
+            by_id: merge(&table.ids, &old.prepared.by_id, &by_id, start).into(),
+            rows,
+            rounded: rounded(&old.model, &table, &old.prepared.rounded, self.len())?,
+        };
         let extended = Self(Arc::new(CatalogContents {
             model: old.model.clone(),
             familiarity: familiarity(&old.model, &table),
-            by_id: merge(&table.ids, &old.by_id, &by_id, start),
             table,
-            rows,
+            prepared,
             unknown_values: old.unknown_values + unknown_values,
         }));
         Ok(extended)
@@ -165,9 +200,13 @@ impl Catalog {
         data_type: DataType,
         unknown_values: usize,
     ) -> Result<Self> {
-        let Added { table, by_id, rows } = Added::new(model, table, &ItemRows::new(data_type))?;
+        let width = model.config().feature_width().unwrap_or(0);
+        let rows = RowsBuilder::new(data_type, table.ids.len().saturating_mul(width))?;
+        let Added { table, by_id, rows } = Added::new(model, table, rows)?;
+        let rounded = rounded(model, &table, &[], 0)?;
+        let prepared = Prepared { by_id: by_id.into(), rows, rounded };
         let (model, familiarity) = (model.clone(), familiarity(model, &table));
-        let inner = CatalogContents { model, table, by_id, rows, familiarity, unknown_values };
+        let inner = CatalogContents { model, table, prepared, familiarity, unknown_values };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -193,7 +232,7 @@ impl Catalog {
 
     /// The index of the item with an id, by binary search.
     pub fn find(&self, id: &str) -> Option<u32> {
-        self.0.table.ids.find(&self.0.by_id, id)
+        self.0.table.ids.find(&self.0.prepared.by_id, id)
     }
 
     /// An item's id; `None` beyond the end.
@@ -213,7 +252,7 @@ impl Catalog {
 
     /// The data type of the rows.
     pub fn data_type(&self) -> DataType {
-        self.0.rows.data_type()
+        self.0.prepared.rows.data_type()
     }
 
     /// The fingerprint of the model and this catalogue's data type; see
@@ -224,7 +263,12 @@ impl Catalog {
 
     /// Each item's features.
     pub(crate) fn rows(&self) -> &ItemRows {
-        &self.0.rows
+        &self.0.prepared.rows
+    }
+
+    /// The rows of [`Catalog::choice`] in 8 bits: see [`round_rows`].
+    pub(crate) fn rounded_rows(&self) -> &[u8] {
+        &self.0.prepared.rounded
     }
 
     /// The offset of the head's output for each item; empty without vectors.
@@ -343,15 +387,13 @@ struct Added {
 }
 
 impl Added {
-    fn new(model: &Model, mut table: CatalogTable, before: &ItemRows) -> Result<Self> {
+    fn new(model: &Model, mut table: CatalogTable, mut rows: RowsBuilder) -> Result<Self> {
         let refuse = |problem: String| Error::argument("items", problem);
         let config = model.config();
         table.check(config).map_err(refuse)?;
         let ids = &table.ids;
         let by_id = ids.sorted().map_err(refuse)?;
-        // Both numbers may be large in a small file, but their product is memory.
         let width = config.feature_width().unwrap_or(0);
-        let mut rows = before.copy_with_capacity(ids.len().saturating_mul(width))?;
         if table.vectors.is_none() {
             table.vectors = vectors(model, &table);
         }
@@ -372,8 +414,25 @@ impl Added {
                 })?;
             }
         }
-        Ok(Self { table, by_id, rows })
+        Ok(Self { table, by_id, rows: rows.finish() })
     }
+}
+
+/// The rows for choosing in 8 bits, given those of the first `items`.
+fn rounded(model: &Model, table: &CatalogTable, first: &[u8], items: usize) -> Result<Buffer<u8>> {
+    let (Some(head), Some(choice)) = (model.choice(), &table.choice) else {
+        return Ok(Vec::new().into());
+    };
+    let width = head.row_width();
+    let size = rounded_bytes(table.ids.len(), width).unwrap_or(usize::MAX);
+    let mut bytes = Vec::new();
+    let refuse = Error::out_of_memory::<u8>("the items' rows in 8 bits", size);
+    bytes.try_reserve_exact(size).map_err(refuse)?;
+    // The last block may have been filled up.
+    let whole = items / ROUNDED_ROWS * ROUNDED_ROWS;
+    bytes.extend_from_slice(&first[..rounded_bytes(whole, width).unwrap_or(0)]);
+    round_rows(&choice.rows[whole * width..], width, &mut bytes);
+    Ok(bytes.into())
 }
 
 /// Merges two lists of items in the order of their ids; the second list's indices begin at

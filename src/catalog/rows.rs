@@ -3,44 +3,34 @@
 use crate::catalog::blocks::Rows;
 use crate::kernels::{gather_rows, narrow, prefer_large_pages, widen, widen_rows};
 use crate::model::config::DataType;
+use crate::model::file::ItemRows;
 use crate::{Error, Result};
 
-/// Each item's features, [items,
-/// [`Config::feature_width`](crate::model::config::Config::feature_width)].
+/// Rows of features to which others are added.
 #[derive(Debug)]
-pub enum ItemRows {
-    /// Four bytes a number.
+pub enum RowsBuilder {
     F32(Vec<f32>),
-    /// Two bytes a number: the bits of the halves nearest to the numbers.
     F16(Vec<u16>),
 }
 
-impl ItemRows {
-    /// No rows.
-    pub fn new(data_type: DataType) -> Self {
-        match data_type {
-            DataType::F32 => Self::F32(Vec::new()),
-            DataType::F16 => Self::F16(Vec::new()),
-        }
-    }
-
-    /// The data_type of the numbers.
-    pub fn data_type(&self) -> DataType {
-        match self {
-            Self::F32(_) => DataType::F32,
-            Self::F16(_) => DataType::F16,
-        }
-    }
-
-    /// A copy with capacity for so many more numbers.
-    pub fn copy_with_capacity(&self, numbers: usize) -> Result<Self> {
-        Ok(match self {
-            Self::F32(rows) => Self::F32(longer(rows, numbers)?),
-            Self::F16(rows) => Self::F16(longer(rows, numbers)?),
+impl RowsBuilder {
+    /// No rows, with capacity for so many numbers.
+    pub fn new(data_type: DataType, numbers: usize) -> Result<Self> {
+        Ok(match data_type {
+            DataType::F32 => Self::F32(longer(&[], numbers)?),
+            DataType::F16 => Self::F16(longer(&[], numbers)?),
         })
     }
 
-    /// Adds a row. Fails with the first of its numbers that exceeds the data_type's range,
+    /// A copy of rows with capacity for so many more numbers.
+    pub fn copy_of(rows: &ItemRows, numbers: usize) -> Result<Self> {
+        Ok(match rows {
+            ItemRows::F32(rows) => Self::F32(longer(rows, numbers)?),
+            ItemRows::F16(rows) => Self::F16(longer(rows, numbers)?),
+        })
+    }
+
+    /// Adds a row. Fails with the first of its numbers that exceeds the data type's range,
     /// and then leaves the rows unusable.
     pub fn push(&mut self, row: &[f32]) -> Result<(), f32> {
         match self {
@@ -54,9 +44,19 @@ impl ItemRows {
         Ok(())
     }
 
+    /// The rows.
+    pub fn finish(self) -> ItemRows {
+        match self {
+            Self::F32(rows) => ItemRows::F32(rows.into()),
+            Self::F16(rows) => ItemRows::F16(rows.into()),
+        }
+    }
+}
+
+impl ItemRows {
     /// Some rows in f32, either in place or copied to `buffer`, whose length is
     /// the rows' number times their width.
-    pub fn get<'a>(&'a self, rows: Rows, buffer: &'a mut [f32]) -> &'a [f32] {
+    pub(crate) fn get<'a>(&'a self, rows: Rows, buffer: &'a mut [f32]) -> &'a [f32] {
         let width = buffer.len() / rows.len().max(1);
         match (self, rows) {
             (Self::F32(all), Rows::From(first, count)) => {
@@ -86,25 +86,22 @@ fn longer<T: Copy>(rows: &[T], more: usize) -> Result<Vec<T>> {
 mod tests {
     use super::*;
 
-    /// How many bytes of the heap the rows take.
-    fn bytes(rows: &ItemRows) -> usize {
-        match rows {
-            ItemRows::F32(rows) => size_of_val(&rows[..]) + 4 * (rows.capacity() - rows.len()),
-            ItemRows::F16(rows) => size_of_val(&rows[..]) + 2 * (rows.capacity() - rows.len()),
-        }
-    }
-
     #[test]
     fn rows_come_back_and_halves_take_half_the_memory() {
         let row = |item: usize| [item as f32, -0.5, 1.0 / (1 + item) as f32];
         for (data_type, size, error) in [(DataType::F32, 4, 0.0), (DataType::F16, 2, 1.0 / 2048.0)]
         {
-            let mut rows = ItemRows::new(data_type).copy_with_capacity(30).unwrap();
+            let mut rows = RowsBuilder::new(data_type, 30).unwrap();
             (0..10).for_each(|item| rows.push(&row(item)).unwrap());
-            let mut rows = rows.copy_with_capacity(15).unwrap();
+            let mut rows = RowsBuilder::copy_of(&rows.finish(), 15).unwrap();
             (10..15).for_each(|item| rows.push(&row(item)).unwrap());
+            let bytes = match &rows {
+                RowsBuilder::F32(rows) => 4 * rows.capacity(),
+                RowsBuilder::F16(rows) => 2 * rows.capacity(),
+            };
+            assert_eq!(bytes, 45 * size);
+            let rows = rows.finish();
             assert_eq!(rows.data_type(), data_type);
-            assert_eq!(bytes(&rows), 45 * size);
             let mut buffer = [f32::NAN; 9];
             for (asked, items) in
                 [(Rows::From(9, 3), [9, 10, 11]), (Rows::Listed(&[14, 0, 14]), [14, 0, 14])]
@@ -117,7 +114,7 @@ mod tests {
             }
             assert!(rows.get(Rows::Listed(&[]), &mut []).is_empty());
         }
-        let mut rows = ItemRows::new(DataType::F16);
+        let mut rows = RowsBuilder::new(DataType::F16, 3).unwrap();
         assert_eq!(rows.push(&[1.0, -65_520.0, 1e9]), Err(-65_520.0));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::arch::aarch64::*;
 
+use super::rounded::{GROUP, ROWS};
 use super::simd::Simd;
 
 /// Four numbers at once.
@@ -85,6 +86,50 @@ impl Simd for Neon {
     fn keep_where_positive(self, a: float32x4_t, by: float32x4_t) -> float32x4_t {
         // SAFETY: `self` is the proof that the processor has NEON.
         unsafe { vbslq_f32(vcgtq_f32(by, vdupq_n_f32(0.0)), a, vdupq_n_f32(0.0)) }
+    }
+
+    #[inline(always)]
+    fn not_below(self, a: float32x4_t, b: float32x4_t) -> u32 {
+        const BITS: [u32; 4] = [1, 2, 4, 8];
+        // SAFETY: `self` is the proof that the processor has NEON; there are four bits to read.
+        unsafe {
+            let not_below = vmvnq_u32(vcltq_f32(a, b));
+            vaddvq_u32(vandq_u32(not_below, vld1q_u32(BITS.as_ptr())))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn integers(self, from: *const i32) -> float32x4_t {
+        // SAFETY: `self` is the proof that the processor has NEON; the caller vouches that so
+        // many numbers can be read.
+        unsafe { vcvtq_f32_s32(vld1q_s32(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum_bytes(self, bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
+        // SAFETY: `self` is the proof that the processor has NEON; the caller vouches for ROWS x
+        // GROUP bytes for each group of factors, which are GROUP numbers. Sixteen bytes are four
+        // rows of a group.
+        unsafe {
+            let mut parts = [vdupq_n_s32(0); ROWS];
+            for (group, factors) in factors.as_chunks::<GROUP>().0.iter().enumerate() {
+                let factors = vld1_s16(factors.as_ptr());
+                let from = bytes.add(group * ROWS * GROUP);
+                for four in 0..ROWS / 4 {
+                    let rows = vld1q_u8(from.add(four * 4 * GROUP));
+                    let halves = [vmovl_u8(vget_low_u8(rows)), vmovl_u8(vget_high_u8(rows))];
+                    for (half, rows) in halves.into_iter().enumerate() {
+                        let rows = vreinterpretq_s16_u16(rows);
+                        let part = &mut parts[four * 4 + half * 2..][..2];
+                        part[0] = vmlal_s16(part[0], vget_low_s16(rows), factors);
+                        part[1] = vmlal_s16(part[1], vget_high_s16(rows), factors);
+                    }
+                }
+            }
+            for (sum, part) in sums.iter_mut().zip(parts) {
+                *sum = sum.wrapping_add(vaddvq_s32(part));
+            }
+        }
     }
 
     #[inline(always)]

@@ -59,6 +59,12 @@ impl Level {
         *chosen().as_ref().unwrap_or(&Self(Instructions::Portable))
     }
 
+    /// Whether it is AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    pub fn is_avx512(self) -> bool {
+        self.0 == Instructions::Avx512
+    }
+
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self.0 {

@@ -24,6 +24,7 @@ mod passes;
 mod peak;
 mod portable;
 mod products;
+mod rounded;
 mod simd;
 mod symmetric;
 #[cfg(target_arch = "x86_64")]
@@ -47,5 +48,9 @@ pub use passes::{
 };
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;
-pub use products::products_of_rows;
+pub use products::{products_of_listed, products_of_rows};
+pub use rounded::{
+    ROWS as ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, round_rows, rounded_bytes,
+    upper_bounds,
+};
 pub use symmetric::{Factor, Symmetric};

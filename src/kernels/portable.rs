@@ -1,5 +1,6 @@
 //! The level that every processor has: plain arithmetic, four numbers at once.
 
+use super::rounded::is_not_below;
 use super::simd::Simd;
 
 /// Plain code for any processor.
@@ -72,6 +73,19 @@ impl Simd for Portable {
     fn keep_where_positive(self, a: [f32; 4], by: [f32; 4]) -> [f32; 4] {
         let keep = |lane: usize| if by[lane] > 0.0 { a[lane] } else { 0.0 };
         [keep(0), keep(1), keep(2), keep(3)]
+    }
+
+    #[inline(always)]
+    fn not_below(self, a: [f32; 4], b: [f32; 4]) -> u32 {
+        let bit = |lane: usize| u32::from(is_not_below(a[lane], b[lane])) << lane;
+        bit(0) | bit(1) | bit(2) | bit(3)
+    }
+
+    #[inline(always)]
+    unsafe fn integers(self, from: *const i32) -> [f32; 4] {
+        // SAFETY: the caller vouches for four numbers; an array of them may begin wherever a
+        // number may.
+        unsafe { from.cast::<[i32; 4]>().read() }.map(|number| number as f32)
     }
 
     #[inline(always)]

@@ -20,6 +20,62 @@ pub fn products_of_rows(rows: Matrix, weights: &[f32], bias: f32, products: &mut
     Level::current().run(ProductsOfRows { rows, weights, bias, products });
 }
 
+/// The same of some rows of a dense matrix: the product of each row with `weights`, plus `bias`.
+///
+/// A row has the same bits as in [`products_of_rows`]. `rows` has a whole row, as long as the
+/// weights, for each of `listed`.
+pub fn products_of_listed(
+    rows: &[f32],
+    listed: &[u32],
+    weights: &[f32],
+    bias: f32,
+    products: &mut [f32],
+) {
+    Level::current().run(ProductsOfListed { rows, listed, weights, bias, products });
+}
+
+struct ProductsOfListed<'a> {
+    rows: &'a [f32],
+    listed: &'a [u32],
+    weights: &'a [f32],
+    bias: f32,
+    products: &'a mut [f32],
+}
+
+impl Kernel for ProductsOfListed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { rows, listed, weights, bias, products } = self;
+        assert!(listed.len() == products.len(), "there must be a product for each row");
+        let width = weights.len();
+        let row = |item: u32| rows[item as usize * width..][..width].as_ptr();
+        let (eights, rest) = listed.as_chunks::<AT_ONCE>();
+        for (place, items) in eights.iter().enumerate() {
+            if let Some(next) = eights.get(place + 1) {
+                for item in next {
+                    let ahead = rows.as_ptr().wrapping_add(*item as usize * width);
+                    for line in (0..width).step_by(LINE) {
+                        simd.prefetch(ahead.wrapping_add(line));
+                    }
+                }
+            }
+            // SAFETY: each of these is where a row as long as the weights begins.
+            let sums = unsafe { at_once::<S, AT_ONCE>(simd, items.map(row), weights) };
+            for (product, sum) in products[place * AT_ONCE..].iter_mut().zip(simd.sums(sums)) {
+                *product = sum + bias;
+            }
+        }
+        let products = &mut products[eights.len() * AT_ONCE..];
+        for (product, item) in products.iter_mut().zip(rest) {
+            // SAFETY: this is where a row as long as the weights begins.
+            let [sum] = unsafe { at_once(simd, [row(*item)], weights) };
+            *product = simd.sum(sum) + bias;
+        }
+    }
+}
+
 struct ProductsOfRows<'a> {
     rows: Matrix<'a>,
     weights: &'a [f32],
@@ -48,7 +104,8 @@ impl Kernel for ProductsOfRows<'_> {
             }
             // SAFETY: the matrix has a row for each product, as long as the weights.
             let sums = unsafe {
-                at_once::<S, AT_ONCE>(simd, from.wrapping_add(row * stride), stride, weights)
+                let row = |place| from.wrapping_add((row + place) * stride);
+                at_once::<S, AT_ONCE>(simd, std::array::from_fn(row), weights)
             };
             for (product, sum) in block.iter_mut().zip(simd.sums(sums)) {
                 *product = sum + bias;
@@ -58,23 +115,21 @@ impl Kernel for ProductsOfRows<'_> {
         for product in blocks.into_remainder() {
             // SAFETY: `row` is below the number of rows, each of which has as many numbers as
             // there are weights.
-            let [sum] = unsafe { at_once(simd, from.wrapping_add(row * stride), stride, weights) };
+            let [sum] = unsafe { at_once(simd, [from.wrapping_add(row * stride)], weights) };
             *product = simd.sum(sum) + bias;
             row += 1;
         }
     }
 }
 
-/// The products of rows that begin `stride` numbers apart, in as many parts as a vector has
-/// lanes.
+/// The products of rows, given where they begin, in as many parts as a vector has lanes.
 ///
 /// # Safety
 /// As many numbers as there are weights can be read from where each row begins.
 #[inline(always)]
 unsafe fn at_once<S: Simd, const ROWS: usize>(
     simd: S,
-    from: *const f32,
-    stride: usize,
+    rows: [*const f32; ROWS],
     weights: &[f32],
 ) -> [S::Vector; ROWS] {
     let mut sums = [simd.splat(0.0); ROWS];
@@ -85,15 +140,15 @@ unsafe fn at_once<S: Simd, const ROWS: usize>(
     unsafe {
         for place in (0..whole).step_by(S::LANES) {
             let weights = simd.load(weights.as_ptr().add(place));
-            for (row, sum) in sums.iter_mut().enumerate() {
-                let numbers = simd.load(from.add(row * stride + place));
+            for (row, sum) in rows.iter().zip(&mut sums) {
+                let numbers = simd.load(row.add(place));
                 *sum = simd.multiply_add(numbers, weights, *sum);
             }
         }
         if rest > 0 {
             let weights = simd.load_first(weights.as_ptr().add(whole), rest);
-            for (row, sum) in sums.iter_mut().enumerate() {
-                let numbers = simd.load_first(from.add(row * stride + whole), rest);
+            for (row, sum) in rows.iter().zip(&mut sums) {
+                let numbers = simd.load_first(row.add(whole), rest);
                 *sum = simd.multiply_add(numbers, weights, *sum);
             }
         }
@@ -135,6 +190,19 @@ mod tests {
                     let most = 1e-6 * (4.0 + 25.0 * columns as f64);
                     prop_assert!(error <= most, "{found}, not {exact} + {bias}");
                     prop_assert_eq!(products(row, 1)[0].to_bits(), found.to_bits());
+                }
+                if gap == 0 {
+                    let listed: Vec<u32> =
+                        (0..2 * rows as u32).map(|place| place * 7 % rows as u32).collect();
+                    let mut some = vec![f32::NAN; listed.len()];
+                    let (rows_of, weights, products_of) = (&numbers, &weights, &mut some);
+                    level.run(ProductsOfListed {
+                        rows: rows_of, listed: &listed, weights, bias, products: products_of,
+                    });
+                    let all = products(0, rows);
+                    for (found, row) in some.iter().zip(&listed) {
+                        prop_assert_eq!(found.to_bits(), all[*row as usize].to_bits());
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! compiled for each level.
 
 use super::half::widen_one;
+use super::rounded::{GROUP, ROWS};
 
 /// One level's vector instructions.
 ///
@@ -69,6 +70,10 @@ pub trait Simd: Copy {
     /// `a` where `by` is above 0, and 0 elsewhere.
     fn keep_where_positive(self, a: Self::Vector, by: Self::Vector) -> Self::Vector;
 
+    /// A bit for each element of `a` that is not below that of `b`, from the lowest bit on; NaN
+    /// is not below.
+    fn not_below(self, a: Self::Vector, b: Self::Vector) -> u32;
+
     /// The sum of all lanes.
     fn sum(self, a: Self::Vector) -> f32;
 
@@ -100,6 +105,30 @@ pub trait Simd: Copy {
                 *number = widen_one(*from.add(lane));
             }
             self.load(lanes.as_ptr())
+        }
+    }
+
+    /// [`Simd::LANES`] whole numbers.
+    ///
+    /// # Safety
+    /// So many can be read at `from`.
+    unsafe fn integers(self, from: *const i32) -> Self::Vector;
+
+    /// Adds to each of [`ROWS`] sums the products of its row's bytes and the factors, which are
+    /// whole groups of [`GROUP`]. For each group `bytes` has [ROWS, GROUP]. Sums wrap around.
+    ///
+    /// # Safety
+    /// [`ROWS`] bytes for each factor can be read at `bytes`.
+    #[inline(always)]
+    unsafe fn sum_bytes(self, bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
+        for (group, factors) in factors.as_chunks::<GROUP>().0.iter().enumerate() {
+            // SAFETY: the caller vouches for as many bytes for each group.
+            let rows = unsafe { *bytes.add(group * ROWS * GROUP).cast::<[[u8; GROUP]; ROWS]>() };
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                for (byte, factor) in row.iter().zip(factors) {
+                    *sum = sum.wrapping_add(i32::from(*byte) * i32::from(*factor));
+                }
+            }
         }
     }
 

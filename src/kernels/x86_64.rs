@@ -5,6 +5,7 @@
 
 use std::arch::x86_64::*;
 
+use super::rounded::{GROUP, ROWS};
 use super::simd::Simd;
 
 /// Sixteen numbers at once.
@@ -104,6 +105,25 @@ impl Simd for Avx512 {
             let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(by, _mm512_setzero_ps());
             _mm512_maskz_mov_ps(above, a)
         }
+    }
+
+    #[inline(always)]
+    fn not_below(self, a: __m512, b: __m512) -> u32 {
+        // SAFETY: `self` is the proof that the processor has AVX-512F.
+        u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a, b) })
+    }
+
+    #[inline(always)]
+    unsafe fn integers(self, from: *const i32) -> __m512 {
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches that
+        // so many numbers can be read.
+        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum_bytes(self, bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
+        // SAFETY: AVX-512F implies AVX2; the caller vouches for the bytes.
+        unsafe { sum_bytes(bytes, factors, sums) }
     }
 
     #[inline(always)]
@@ -242,6 +262,26 @@ impl Simd for Avx2 {
     fn keep_where_positive(self, a: __m256, by: __m256) -> __m256 {
         // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_and_ps(a, _mm256_cmp_ps::<_CMP_GT_OQ>(by, _mm256_setzero_ps())) }
+    }
+
+    #[inline(always)]
+    fn not_below(self, a: __m256, b: __m256) -> u32 {
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(a, b)) as u32 }
+    }
+
+    #[inline(always)]
+    unsafe fn integers(self, from: *const i32) -> __m256 {
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches that so many numbers can be read.
+        unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum_bytes(self, bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
+        // SAFETY: `self` is the proof that the processor has AVX2; the caller vouches for the
+        // bytes.
+        unsafe { sum_bytes(bytes, factors, sums) }
     }
 
     #[inline(always)]
@@ -400,6 +440,40 @@ unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_strid
             // SAFETY: the caller vouches for 8 rows of 8 numbers at `to`, and
             // `column + place` is below 8.
             unsafe { _mm256_storeu_ps(to.add((column + place) * to_stride), vector) };
+        }
+    }
+}
+
+/// See [`Simd::sum_bytes`].
+///
+/// # Safety
+/// ROWS bytes for each factor can be read at `bytes`.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn sum_bytes(bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
+    // Of four rows each, the sums of the first two columns of groups and of the last two, beside
+    // each other.
+    const PARTS: usize = ROWS / 4;
+    let mut parts = [_mm256_setzero_si256(); PARTS];
+    for (group, factors) in factors.as_chunks::<GROUP>().0.iter().enumerate() {
+        let factors = _mm256_set1_epi64x(bytemuck::cast(*factors));
+        for (place, part) in parts.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for ROWS x GROUP bytes for each group; these are four
+            // rows of it.
+            let rows =
+                unsafe { _mm_loadu_si128(bytes.add((group * PARTS + place) * 4 * GROUP).cast()) };
+            let products = _mm256_madd_epi16(_mm256_cvtepu8_epi16(rows), factors);
+            *part = _mm256_add_epi32(*part, products);
+        }
+    }
+    for (place, sums) in sums.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        // The additions go by halves of vectors: rows 0, 1, 4, 5, 2, 3, 6, 7.
+        let pairs = _mm256_hadd_epi32(parts[2 * place], parts[2 * place + 1]);
+        let in_order = _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs);
+        // SAFETY: there are eight sums.
+        unsafe {
+            let to = sums.as_mut_ptr().cast();
+            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), in_order));
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::kernels::check_choice;
 use crate::model::buffer::{Buffer, SharedBytes};
 use crate::model::config::{Config, DataType, Local};
 use crate::model::embedding::mean_row;
-use crate::model::file::{ChoicePriors, Contents, EvidenceTable, ItemPrior};
+use crate::model::file::{ChoicePriors, Contents, EvidenceTable, ItemPrior, Prepared};
 use crate::model::network::{Network, PackedNetwork};
 use crate::model::schema::{Entity, Field};
 use crate::{Error, Result};
@@ -38,6 +38,8 @@ pub struct Model(Arc<Opened>);
 #[derive(Debug)]
 struct Opened {
     contents: Contents,
+    /// What the weight file's own catalogue computes, if the file has it.
+    prepared: Option<Prepared>,
     body: Option<Network>,
     head: Network,
     /// The layers of every user's own head: see [`Network::without_user`].
@@ -65,7 +67,7 @@ impl Model {
     /// breaks the format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_contents(file::read(file::map(path)?, &path.display().to_string())?)
+        Self::from_file(file::map(path)?, &path.display().to_string())
     }
 
     /// Opens a weight file's bytes.
@@ -81,7 +83,12 @@ impl Model {
     /// # Errors
     /// [`Error::WeightFile`] if they break the format.
     pub fn from_shared(bytes: SharedBytes) -> Result<Self> {
-        Self::from_contents(file::read(bytes, "memory")?)
+        Self::from_file(bytes, "memory")
+    }
+
+    fn from_file(bytes: SharedBytes, origin: &str) -> Result<Self> {
+        let (contents, prepared) = file::read(bytes, origin)?;
+        Self::new(contents, prepared)
     }
 
     /// A model that was never in a file.
@@ -89,6 +96,15 @@ impl Model {
     /// # Errors
     /// [`Error::Argument`] if the parts do not fit each other.
     pub fn from_contents(contents: Contents) -> Result<Self> {
+        if let Some(catalog) = &contents.catalog {
+            let refuse = |problem: String| Error::argument("contents", problem);
+            catalog.check(&contents.config).map_err(refuse)?;
+        }
+        Self::new(contents, None)
+    }
+
+    /// The catalogue's table was checked.
+    fn new(contents: Contents, prepared: Option<Prepared>) -> Result<Self> {
         check_choice().map_err(|(variable, problem)| Error::argument(variable, problem))?;
         let refuse = |problem: String| Error::argument("contents", problem);
         contents.config.check().map_err(refuse)?;
@@ -135,9 +151,6 @@ impl Model {
         }
         check_priors(&contents).map_err(refuse)?;
         check_choice_priors(&contents).map_err(refuse)?;
-        if let Some(catalog) = &contents.catalog {
-            catalog.check(&contents.config).map_err(refuse)?;
-        }
         if let Some(evidence) = &contents.evidence {
             let items = contents.catalog.as_ref().map_or(0, |catalog| catalog.ids.len());
             evidence.check(items).map_err(refuse)?;
@@ -172,6 +185,7 @@ impl Model {
             user_means,
             fingerprint: OnceLock::new(),
             contents,
+            prepared,
         })))
     }
 
@@ -183,6 +197,11 @@ impl Model {
     /// The contents of the weight file.
     pub fn contents(&self) -> &Contents {
         &self.0.contents
+    }
+
+    /// What the weight file's own catalogue computes, if the file has it.
+    pub(crate) fn prepared(&self) -> Option<&Prepared> {
+        self.0.prepared.as_ref()
     }
 
     /// A number that tells this model from others: a hash of everything that scores depend

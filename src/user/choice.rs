@@ -1,12 +1,19 @@
 //! A user's vector for choosing, in closed form.
 
 use crate::catalog::blocks::{BLOCK, Rows};
-use crate::kernels::{Matrix, are_finite, products_of_rows};
+use crate::kernels::{
+    Matrix, ROUNDED_ROWS, RoundedVector, are_finite, block_bytes, products_of_listed,
+    products_of_rows, upper_bounds,
+};
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
 use crate::model::schema::Column;
 use crate::user::adapt::RidgeSolver;
-use crate::{Catalog, Error, Result, User};
+use crate::user::neighbours::{NeighbourSums, Sums};
+use crate::{Catalog, Result, User};
+
+/// More than the share of a sum of two floats that rounding takes from it.
+pub(super) const ROUNDING: f32 = 2.0 * f32::EPSILON;
 
 /// Solves for one user's vector at a time; only [`VectorSolver::new`] allocates.
 #[derive(Clone, Debug)]
@@ -116,13 +123,11 @@ pub struct ChoiceUser {
 #[derive(Clone, Debug)]
 pub struct ChoiceScratch {
     solver: VectorSolver,
-    /// The sums that neighbours of the answers add to items' scores, by item in ascending
-    /// order.
-    sums: Vec<(u32, f32)>,
-    /// The state of the user whose answers these are.
-    sums_of: Option<u64>,
+    pub(super) neighbours: NeighbourSums,
     /// The user's vector with the exposure of the list that is being made.
     exposed: Vec<f32>,
+    /// The same as the first pass of a search reads it.
+    rounded: RoundedVector,
 }
 
 impl ChoiceScratch {
@@ -135,56 +140,12 @@ impl ChoiceScratch {
         let (Some(head), Some(items)) = (catalog.model().choice(), catalog.choice()) else {
             return Ok(None);
         };
-        let mut scratch = Self {
+        Ok(Some(Self {
             solver: VectorSolver::new(head.width()),
-            sums: Vec::new(),
-            sums_of: None,
+            neighbours: NeighbourSums::new(items, BLOCK)?,
             exposed: vec![0.0; head.row_width()],
-        };
-        scratch.reserve(BLOCK, items)?;
-        Ok(Some(scratch))
-    }
-
-    /// Reserves capacity for the sums of the neighbours of so many answers.
-    pub(super) fn reserve(&mut self, answers: usize, items: &ChoiceItems) -> Result<()> {
-        let size = answers.saturating_mul(items.neighbours_each());
-        let more = size.saturating_sub(self.sums.len());
-        let refuse = Error::out_of_memory::<(u32, f32)>("what a user's neighbours add", size);
-        self.sums.try_reserve_exact(more).map_err(refuse)
-    }
-
-    /// Computes the sums for a user in this state, unless they are there already.
-    fn add_up(
-        &mut self,
-        head: &ChoiceHead,
-        items: &ChoiceItems,
-        answers: impl ExactSizeIterator<Item = (u32, f32)>,
-        state: u64,
-    ) -> Result<()> {
-        if self.sums_of == Some(state) {
-            return Ok(());
-        }
-        self.sums_of = None;
-        self.sums.clear();
-        self.reserve(answers.len(), items)?;
-        let share = head.neighbour_share(answers.len());
-        if share != 0.0 {
-            for (item, value) in answers {
-                let strength = share * head.strengths.at(value);
-                let added = items.neighbours_of(item).map(|(to, weight)| (to, strength * weight));
-                self.sums.extend(added);
-            }
-            self.sums.sort_unstable_by_key(|sum| sum.0);
-            self.sums.dedup_by(|next, kept| {
-                let same = next.0 == kept.0;
-                if same {
-                    kept.1 += next.1;
-                }
-                same
-            });
-        }
-        self.sums_of = Some(state);
-        Ok(())
+            rounded: RoundedVector::new(head.row_width()),
+        }))
     }
 }
 
@@ -217,31 +178,26 @@ impl ChoiceUser {
 
 impl User {
     /// Adapts the vector for choosing, and returns whether it is finite.
-    ///
-    /// # Errors
-    /// [`Error::OutOfMemory`].
     pub(super) fn adapt_choice(
         &mut self,
         answered: &[u32],
         values: &[f32],
         scratch: &mut Option<ChoiceScratch>,
-    ) -> Result<bool> {
+    ) -> bool {
         let catalog = &self.catalog;
         let (Some(choice), Some(scratch), Some(head), Some(items)) =
             (&mut self.choice, scratch, catalog.model().choice(), catalog.choice())
         else {
-            return Ok(true);
+            return true;
         };
         let answers = answered.iter().copied().zip(values.iter().copied());
-        scratch.add_up(head, items, answers.clone(), self.state)?;
         let targets = answers.map(|(item, value)| (item, head.targets.at(value)));
         let vector = &mut choice.vector[..head.width()];
         if !scratch.solver.solve(head, &choice.start, &items.rows, targets, vector) {
-            return Ok(false);
+            return false;
         }
         head.finish(&mut choice.vector, answered.len());
-        let mut sums = scratch.sums.iter().map(|(_, sum)| sum);
-        Ok(are_finite(&choice.vector) && sums.all(|sum| sum.is_finite()))
+        are_finite(&choice.vector)
     }
 
     /// The scoring of the user's catalogue by the head for choosing; an exposure of 1 is as
@@ -259,10 +215,13 @@ impl User {
         else {
             return Ok(None);
         };
-        scratch.add_up(head, items, self.answers(), self.state)?;
-        scratch.exposed.copy_from_slice(&choice.vector);
-        scratch.exposed[head.width()] -= (1.0 - exposure) * head.exposure;
-        Ok(Some(ChoiceScoring { head, items, vector: &scratch.exposed, sums: &scratch.sums }))
+        let ChoiceScratch { neighbours, exposed, rounded, .. } = scratch;
+        let sums = neighbours.add_up(head, items, self.answers(), self.state)?;
+        exposed.copy_from_slice(&choice.vector);
+        exposed[head.width()] -= (1.0 - exposure) * head.exposure;
+        rounded.set(exposed);
+        let rows = self.catalog.rounded_rows();
+        Ok(Some(ChoiceScoring { head, items, vector: exposed, sums, rows, rounded }))
     }
 
     /// Writes the covariance of the vector for choosing, before [`ChoiceHead::finish`]:
@@ -293,13 +252,16 @@ pub struct ChoiceScoring<'a> {
     /// The items' rows and neighbours.
     pub items: &'a ChoiceItems,
     vector: &'a [f32],
-    sums: &'a [(u32, f32)],
+    sums: Sums<'a>,
+    /// The items' rows in 8 bits.
+    rows: &'a [u8],
+    rounded: &'a RoundedVector,
 }
 
 impl<'a> ChoiceScoring<'a> {
     /// The items that neighbours of the answers add to or take from, in ascending order.
     pub fn neighbours(self) -> impl Iterator<Item = u32> + use<'a> {
-        self.sums.iter().filter(|(_, sum)| *sum != 0.0).map(|(item, _)| *item)
+        self.sums.items()
     }
 
     /// Scores rows of the catalogue, without predicted ratings.
@@ -309,25 +271,27 @@ impl<'a> ChoiceScoring<'a> {
             Rows::From(first, count) => {
                 let rows = &self.items.rows[first * width..][..count * width];
                 products_of_rows(Matrix::dense(rows, count, width), self.vector, 0.0, scores);
-                let begin = self.sums.partition_point(|sum| (sum.0 as usize) < first);
-                for (item, sum) in &self.sums[begin..] {
-                    match scores.get_mut(*item as usize - first) {
-                        Some(score) => *score += sum,
-                        None => break,
-                    }
-                }
+                self.sums.add_to(first, scores, |score, sum| score + sum);
             }
             Rows::Listed(items) => {
+                products_of_listed(&self.items.rows, items, self.vector, 0.0, scores);
                 for (score, &item) in scores.iter_mut().zip(items) {
-                    let row = &self.items.rows[item as usize * width..][..width];
-                    let row = Matrix::dense(row, 1, width);
-                    products_of_rows(row, self.vector, 0.0, std::slice::from_mut(score));
-                    if let Ok(place) = self.sums.binary_search_by_key(&item, |sum| sum.0) {
-                        *score += self.sums[place].1;
-                    }
+                    *score += self.sums.of(item);
                 }
             }
         }
+    }
+
+    /// Writes upper bounds of the scores of rows without predicted ratings, and perhaps of some
+    /// after them: `bounds` has whole blocks of [`ROUNDED_ROWS`], with one of which `first`
+    /// begins. A bound that is not a number is infinite.
+    pub fn bound(&self, first: usize, bounds: &mut [f32]) {
+        let block = block_bytes(self.vector.len());
+        let rows = first / ROUNDED_ROWS * block..(first + bounds.len()) / ROUNDED_ROWS * block;
+        upper_bounds(&self.rows[rows], self.rounded, bounds);
+        // The sum is rounded to a float.
+        let add = |bound: f32, sum: f32| bound + (sum + ROUNDING * (bound.abs() + sum.abs()));
+        self.sums.add_to(first, bounds, add);
     }
 
     /// The part of a score that comes from a predicted rating.

@@ -3,6 +3,7 @@
 pub mod adapt;
 pub(crate) mod batch;
 mod choice;
+mod neighbours;
 mod profile;
 pub mod questions;
 pub(crate) mod recommend;
@@ -274,7 +275,7 @@ impl User {
     /// Adapts to ratings that were checked, whose places are reserved; the user is reset if
     /// the numbers are beyond what floats can hold.
     fn adapt_to(&mut self, items: &[u32], ratings: &[f32], scratch: &mut Scratch) -> Result<()> {
-        if self.adapt_choice(items, ratings, &mut scratch.choice)?
+        if self.adapt_choice(items, ratings, &mut scratch.choice)
             && self.adapt_head(items, ratings, scratch)
         {
             return Ok(());

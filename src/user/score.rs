@@ -1,6 +1,7 @@
 //! Scores of items, predicted ratings and their deviations.
 
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
+use crate::model::file::ItemRows;
 use crate::model::network::LayerRows;
 use crate::user::ChoiceScoring;
 use crate::user::adapt::{Forward, PackedHead};
@@ -14,7 +15,8 @@ impl User {
     ///
     /// # Errors
     /// [`Error::ItemIndex`]; [`Error::Argument`] if the slices differ in length, or for a
-    /// scratch of another catalogue; and [`Error::OutOfMemory`].
+    /// scratch of another catalogue; [`Error::Diverged`] if a score is not finite, as with a
+    /// damaged weight file; and [`Error::OutOfMemory`].
     pub fn score(&self, items: &[u32], scores: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         self.catalog.check(items)?;
         check_length("scores", items.len(), scores.len())?;
@@ -26,7 +28,7 @@ impl User {
     ///
     /// # Errors
     /// [`Error::Argument`] if there is not one score for each item, or for a scratch of another
-    /// catalogue; and [`Error::OutOfMemory`].
+    /// catalogue; [`Error::Diverged`] and [`Error::OutOfMemory`] like [`User::score`].
     pub fn score_all(&self, scores: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         let len = self.catalog.len();
         check_length("scores", len, scores.len())?;
@@ -41,7 +43,8 @@ impl User {
     ///
     /// # Errors
     /// [`Error::ItemIndex`], and [`Error::Argument`] if the slices differ in
-    /// length, the model was trained without ratings, or the scratch is of another catalogue.
+    /// length, the model was trained without ratings, or the scratch is of another catalogue;
+    /// [`Error::Diverged`] if a rating is not a number, as with a damaged weight file.
     pub fn predict(&self, items: &[u32], ratings: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         self.catalog.check(items)?;
         check_length("ratings", items.len(), ratings.len())?;
@@ -51,7 +54,10 @@ impl User {
             return Err(Error::argument("model", problem));
         }
         self.predict_listed(items, ratings, scratch);
-        Ok(())
+        match ratings.iter().position(|rating| !rating.is_finite()) {
+            Some(place) => Err(not_finite(&self.catalog, items[place], ratings[place])),
+            None => Ok(()),
+        }
     }
 
     /// Predicts the medians of the ratings that the user might give: they minimise the mean
@@ -155,6 +161,9 @@ impl User {
         let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice };
         for (rows, scores) in blocks.zip(scores.chunks_mut(BLOCK)) {
             scoring.score_block(rows, inputs, &mut workspace.activations, scores);
+            if let Some(place) = scores.iter().position(|score| !score.is_finite()) {
+                return Err(not_finite(&self.catalog, rows.row(place), scores[place]));
+            }
         }
         Ok(())
     }
@@ -165,6 +174,15 @@ impl User {
         packed.pack(network, &self.own_head, self.state);
         self.own_head.forward(network, packed)
     }
+}
+
+/// The error of an item whose score or rating is not a finite number.
+pub(super) fn not_finite(catalog: &Catalog, item: u32, number: f32) -> Error {
+    let id = catalog.id(item).unwrap_or_default();
+    let problem = format!(
+        "item \"{id}\" has the score {number}; the weight file may be damaged: `melu verify` tells"
+    );
+    Error::Diverged { work: "scoring", problem }
 }
 
 /// Refuses an output that has not one element for each item.
@@ -221,9 +239,21 @@ impl Scoring<'_> {
         ratings: &mut [f32],
     ) {
         let model = self.catalog.model();
+        let (network, output) = (model.user_head_network(), &model.config().output);
+        if let (Rows::Listed(items), Forward::Linear(numbers, user_sum), ItemRows::F32(all)) =
+            (rows, self.head, self.catalog.rows())
+        {
+            // The rows are multiplied where they lie.
+            network.linear_listed(numbers, user_sum, all, items, ratings);
+            let offsets = self.catalog.offsets();
+            for (rating, &item) in ratings.iter_mut().zip(items) {
+                *rating += offsets.get(item as usize).unwrap_or(&0.0);
+                *rating = output.score(*rating);
+            }
+            return;
+        }
         let (inputs, _) = inputs.fill(self.catalog, rows);
-        let heads = self.head.outputs(model.user_head_network(), inputs, activations);
-        let output = &model.config().output;
+        let heads = self.head.outputs(network, inputs, activations);
         for (rating, head) in ratings.iter_mut().zip(heads) {
             *rating = output.score(*head);
         }

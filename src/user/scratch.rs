@@ -5,6 +5,7 @@ use crate::catalog::item_set::ItemSet;
 use crate::model::config::Local;
 use crate::user::adapt::{GradientSolver, OwnHead, PackedHead, Posterior, Set, Workspace};
 use crate::user::choice::ChoiceScratch;
+use crate::user::recommend::Bounds;
 use crate::{Catalog, Error, Recommendation, Result};
 
 /// Scratch memory for the calls of a [`User`](crate::User), apart from users so that these
@@ -28,6 +29,8 @@ pub struct Scratch {
     pub(super) choice: Option<ChoiceScratch>,
     /// Items to leave out of a recommendation.
     pub(super) left_out: ItemSet,
+    /// What a search of the catalogue bounds at once.
+    pub(super) bounds: Bounds,
     /// The new items found for the places that are reserved for them.
     pub(super) new_items: Vec<Recommendation>,
 }
@@ -67,6 +70,7 @@ impl Scratch {
             local,
             choice: ChoiceScratch::new(catalog)?,
             left_out: ItemSet::new(catalog.len())?,
+            bounds: Bounds::new(),
             new_items: Vec::new(),
             catalog: catalog.clone(),
         })
@@ -76,7 +80,7 @@ impl Scratch {
     pub(super) fn reserve(&mut self, ratings: usize) -> Result<()> {
         let model = self.catalog.model();
         if let (Some(choice), Some(items)) = (&mut self.choice, self.catalog.choice()) {
-            choice.reserve(ratings, items)?;
+            choice.neighbours.reserve(ratings, items)?;
         }
         match &mut self.local {
             LocalSolver::Gradient(solver) if ratings > BLOCK && model.has_ratings() => {

@@ -142,7 +142,7 @@ pub fn sample_with_vectors() -> Contents {
 pub fn bytes(contents: &Contents) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.melu");
-    file::write(&path, contents).unwrap();
+    file::write(&path, contents, None).unwrap();
     fs::read(path).unwrap()
 }
 

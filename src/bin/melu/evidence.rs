@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use melu::data::Dataset;
-use melu::model::file::{self, CatalogTable, EvidenceTable};
+use melu::model::file::{CatalogTable, EvidenceTable};
 use melu::model::schema::Entity;
 use melu::train::rank_evidence;
 use melu::{Catalog, Model, greedy_evidence};
@@ -90,7 +90,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 let mut contents = model.contents().clone();
                 contents.catalog = Some(catalog.table().clone());
                 contents.evidence = Some(evidence.clone());
-                write_or_keep(output, |path| file::write(path, &contents))?;
+                let model = Model::from_contents(contents)?;
+                write_or_keep(output, |path| model.save(path))?;
                 note(format_args!("wrote {}", output.display()));
             }
             (catalog, evidence)

@@ -11,7 +11,6 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use melu::Model;
 use melu::model::config::DataType;
-use melu::model::file;
 use melu::model::loss::Loss;
 use melu::train::choice::Stage;
 use melu::train::{DerivativeOrder, Outcome, Progress, Solver, TrainOptions, Trainer};
@@ -216,8 +215,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         write_or_keep(&checkpoint, |path| trainer.save(path))?;
         bail!("stopped; the same command with --resume continues from {}", checkpoint.display());
     }
-    let contents = trainer.finish()?;
-    write_or_keep(&arguments.output, |path| file::write(path, &contents))?;
+    let model = Model::from_contents(trainer.finish()?)?;
+    write_or_keep(&arguments.output, |path| model.save(path))?;
     remove_if_there(&checkpoint)?;
     note(format_args!(
         "wrote {} after {}",

@@ -110,6 +110,12 @@ impl CatalogTable {
 }
 
 impl CatalogTable {
+    /// Whether it has all that a catalogue of the model needs.
+    pub(crate) fn is_whole(&self, config: &Config) -> bool {
+        (config.factors == 0 || self.vectors.is_some())
+            && (config.choice.is_none() || self.choice.is_some())
+    }
+
     /// These items, followed by those of another table of the same model. Items without
     /// titles get empty ones if the others have titles.
     pub(crate) fn join(&self, others: &Self) -> Self {
@@ -183,11 +189,17 @@ impl ChoiceItems {
         self.neighbours.len() / self.raters.len().max(1)
     }
 
-    /// An item's neighbours and their weights; the item is below the length.
+    /// An item's neighbours and their weights; the item is below the length. An item that a
+    /// damaged file gives neighbours beyond the catalogue's end has none: itself, without weight.
     pub fn neighbours_of(&self, item: u32) -> impl Iterator<Item = (u32, f32)> {
         let each = self.neighbours_each();
         let row = item as usize * each..(item as usize + 1) * each;
-        self.neighbours[row.clone()].iter().copied().zip(self.weights[row].iter().copied())
+        let (neighbours, weights) = (&self.neighbours[row.clone()], &self.weights[row]);
+        let items = self.raters.len();
+        // Asked for all at once, as a rule that holds for each makes a longer loop.
+        let usable = neighbours.iter().all(|&to| (to as usize) < items);
+        let neighbours = neighbours.iter().map(move |&to| if usable { to } else { item });
+        neighbours.zip(weights).map(move |(to, weight)| (to, if usable { *weight } else { 0.0 }))
     }
 
     /// Whether nobody chose it in training.

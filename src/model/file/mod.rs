@@ -8,6 +8,7 @@ mod checksum;
 mod contents;
 mod fingerprint;
 mod mapping;
+mod prepared;
 mod priors;
 mod raw;
 mod read;
@@ -20,6 +21,7 @@ pub use contents::{
 };
 pub(crate) use fingerprint::{fingerprint, fingerprint_in};
 pub use mapping::map;
+pub use prepared::{ItemRows, Prepared};
 pub use raw::RawFile;
 pub use read::read;
 pub use tensor::{Element, TensorData};

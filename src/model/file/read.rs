@@ -1,10 +1,13 @@
 //! Reads a weight file, and checks all of it once.
 
-use super::{CatalogTable, ChoiceItems, Contents, EvidenceTable, ItemVectors, RawFile, priors};
+use super::{
+    CatalogTable, ChoiceItems, Contents, EvidenceTable, ItemRows, ItemVectors, Prepared, RawFile,
+    priors,
+};
 use crate::Result;
-use crate::kernels::are_finite;
+use crate::kernels::{are_finite, rounded_bytes};
 use crate::model::buffer::{Buffer, SharedBytes};
-use crate::model::config::{Config, Local};
+use crate::model::config::{Config, DataType, Local};
 use crate::model::familiarity::Familiarity;
 use crate::model::network::Network;
 use crate::model::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary};
@@ -13,10 +16,13 @@ use crate::model::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary
 ///
 /// Large tensors are views of `bytes`; no number in the file alone makes it allocate memory.
 ///
+/// Where the file has what its catalogue computes, the items' vectors, rows and neighbours are
+/// not read: calls check those that they use.
+///
 /// # Errors
 /// [`crate::Error::WeightFile`], naming the first tensor or key that breaks
 /// the format.
-pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
+pub fn read(bytes: SharedBytes, origin: &str) -> Result<(Contents, Option<Prepared>)> {
     let mut file = RawFile::new(bytes, origin)?;
     match file.metadata("melu.format") {
         Some("1") => {}
@@ -62,11 +68,11 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
     };
     let item_vocabularies = vocabularies(&mut file, Entity::Item)?;
     let user_vocabularies = vocabularies(&mut file, Entity::User)?;
-    let catalog = catalog(&mut file, &config)?;
+    let (catalog, prepared) = catalog(&mut file, &config)?;
     let evidence = evidence(&mut file, catalog.as_ref().map_or(0, |catalog| catalog.ids.len()))?;
     let familiarity = familiarity(&mut file, catalog.as_ref().map_or(0, |table| table.ids.len()))?;
     file.finish()?;
-    Ok(Contents {
+    let contents = Contents {
         config,
         item_embeddings,
         user_embeddings,
@@ -82,7 +88,8 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<Contents> {
         evidence,
         familiarity,
         training,
-    })
+    };
+    Ok((contents, prepared))
 }
 
 pub(super) fn floats(file: &mut RawFile, name: &str, shape: &[usize]) -> Result<Buffer<f32>> {
@@ -151,9 +158,16 @@ fn vocabulary(file: &mut RawFile, entity: Entity, field: &Field) -> Result<Optio
     Vocabulary::new(names).map(Some).map_err(|problem| file.refuse(&name, problem))
 }
 
-fn catalog(file: &mut RawFile, config: &Config) -> Result<Option<CatalogTable>> {
-    let Some(ids) = strings(file, "catalog.ids")? else { return Ok(None) };
-    ids.sorted().map_err(|problem| file.refuse("catalog.ids", problem))?;
+fn catalog(
+    file: &mut RawFile,
+    config: &Config,
+) -> Result<(Option<CatalogTable>, Option<Prepared>)> {
+    let Some(ids) = strings(file, "catalog.ids")? else { return Ok((None, None)) };
+    let prepared = prepared(file, config, ids.len())?;
+    let is_prepared = prepared.is_some();
+    if !is_prepared {
+        ids.sorted().map_err(|problem| file.refuse("catalog.ids", problem))?;
+    }
     let titles = strings(file, "catalog.titles")?;
     if let Some(titles) = titles.as_ref().filter(|titles| titles.len() != ids.len()) {
         let problem = format!("there are {} titles for {} items", titles.len(), ids.len());
@@ -163,43 +177,90 @@ fn catalog(file: &mut RawFile, config: &Config) -> Result<Option<CatalogTable>> 
     let columns = columns.collect::<Result<_>>()?;
     let vectors = match config.factors {
         0 => None,
-        factors => vectors(file, ids.len(), factors)?,
+        factors => vectors(file, ids.len(), factors, is_prepared)?,
     };
     let choice = match &config.choice {
         None => None,
-        Some(head) => choice_items(file, ids.len(), head.row_width())?,
+        Some(head) => choice_items(file, ids.len(), head.row_width(), is_prepared)?,
     };
-    Ok(Some(CatalogTable { ids, titles, columns, vectors, choice }))
+    let table = CatalogTable { ids, titles, columns, vectors, choice };
+    if is_prepared && !table.is_whole(config) {
+        return Err(file.refuse("catalog.order", "the catalogue lacks its items' vectors or rows"));
+    }
+    Ok((Some(table), prepared))
 }
 
-fn vectors(file: &mut RawFile, items: usize, factors: usize) -> Result<Option<ItemVectors>> {
+/// What a catalogue computes from its items, if the file has it.
+fn prepared(file: &mut RawFile, config: &Config, items: usize) -> Result<Option<Prepared>> {
+    if !file.has("catalog.order") {
+        return Ok(None);
+    }
+    let by_id = file.take("catalog.order", &[items])?;
+    let shape = [items, config.feature_width().unwrap_or(0)];
+    let rows = match config.catalog {
+        DataType::F32 => ItemRows::F32(file.take("catalog.features", &shape)?),
+        DataType::F16 => ItemRows::F16(file.take("catalog.features", &shape)?),
+    };
+    let rounded = match &config.choice {
+        None => Vec::new().into(),
+        Some(head) => {
+            let bytes = rounded_bytes(items, head.row_width());
+            let bytes = bytes.ok_or_else(|| file.refuse("catalog.rounded", "it is too large"))?;
+            file.take("catalog.rounded", &[bytes])?
+        }
+    };
+    Ok(Some(Prepared { by_id, rows, rounded }))
+}
+
+/// Numbers of a matrix that are checked now, or by the calls that use them.
+fn matrix(
+    file: &mut RawFile,
+    name: &str,
+    shape: &[usize],
+    is_prepared: bool,
+) -> Result<Buffer<f32>> {
+    if is_prepared { file.take(name, shape) } else { floats(file, name, shape) }
+}
+
+fn vectors(
+    file: &mut RawFile,
+    items: usize,
+    factors: usize,
+    is_prepared: bool,
+) -> Result<Option<ItemVectors>> {
     if !file.has("catalog.vectors") {
         return Ok(None);
     }
-    let vectors = floats(file, "catalog.vectors", &[items, factors])?;
+    let vectors = matrix(file, "catalog.vectors", &[items, factors], is_prepared)?;
     let bias = floats(file, "catalog.bias", &[items])?;
     let variance = not_negative(file, "catalog.variance", &[items])?;
     let raters = file.take("catalog.raters", &[items])?;
     Ok(Some(ItemVectors { vectors, bias, variance, raters }))
 }
 
-fn choice_items(file: &mut RawFile, items: usize, width: usize) -> Result<Option<ChoiceItems>> {
+fn choice_items(
+    file: &mut RawFile,
+    items: usize,
+    width: usize,
+    is_prepared: bool,
+) -> Result<Option<ChoiceItems>> {
     if !file.has("catalog.choice.rows") {
         return Ok(None);
     }
-    let rows = floats(file, "catalog.choice.rows", &[items, width])?;
+    let rows = matrix(file, "catalog.choice.rows", &[items, width], is_prepared)?;
     let raters = file.take("catalog.choice.raters", &[items])?;
     let name = "catalog.neighbours.items";
     let each = file.columns(name);
     let neighbours: Buffer<u32> = file.take(name, &[items, each])?;
-    if let Some(index) = neighbours.iter().position(|&item| item as usize >= items) {
+    let beyond = |item: &u32| *item as usize >= items;
+    if !is_prepared && let Some(index) = neighbours.iter().position(beyond) {
         let problem = format!(
             "item {} at index {index} is not below {items}, the catalogue's length",
             neighbours[index]
         );
         return Err(file.refuse(name, problem));
     }
-    let weights = floats(file, "catalog.neighbours.weights", &[items, each])?;
+    let weights = matrix(file, "catalog.neighbours.weights", &[items, each], is_prepared)?;
     Ok(Some(ChoiceItems { rows, raters, neighbours, weights }))
 }
 

@@ -31,6 +31,11 @@ impl Element for u8 {
     const DTYPE: &'static str = "U8";
 }
 
+/// The bits of halves.
+impl Element for u16 {
+    const DTYPE: &'static str = "F16";
+}
+
 impl<'a> TensorData<'a> {
     /// A tensor of this shape, row-major.
     pub fn new<T: Element>(name: impl Into<String>, shape: &[usize], numbers: &'a [T]) -> Self {

@@ -8,7 +8,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{
-    ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemVectors, TensorData, checksum, priors,
+    ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemRows, ItemVectors, Prepared, TensorData,
+    checksum, priors,
 };
 use crate::model::network::Network;
 use crate::model::schema::{Column, Entity, Strings};
@@ -19,16 +20,18 @@ use crate::{Error, Result};
 const ALIGNMENT: usize = 64;
 
 /// Writes a weight file, atomically: `path` always holds the whole old file or the whole new
-/// one.
+/// one. `prepared` belongs to the contents' catalogue; without it whoever opens the file computes
+/// it anew. [`Model::save`](crate::Model::save) has it.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder cannot be written to.
-pub fn write(path: &Path, contents: &Contents) -> Result<()> {
+pub fn write(path: &Path, contents: &Contents, prepared: Option<&Prepared>) -> Result<()> {
     let mut metadata =
         vec![("melu.format", "1".into()), ("melu.config", contents.config.to_json())];
     metadata.extend(priors::metadata(contents));
     metadata.extend(contents.training.clone().map(|training| ("melu.training", training)));
-    let tensors = tensors(contents);
+    let mut tensors = tensors(contents);
+    push_prepared(&mut tensors, prepared);
     let checksum = checksum::of_parts(&metadata, &tensors);
     metadata.push((checksum::KEY, checksum));
     write_tensors(path, &metadata, tensors)
@@ -204,6 +207,19 @@ pub(super) fn tensors(contents: &Contents) -> Vec<TensorData<'_>> {
         tensors.push(TensorData::new("familiarity.known", &shape, familiarity.roots()));
     }
     tensors
+}
+
+fn push_prepared<'a>(tensors: &mut Vec<TensorData<'a>>, prepared: Option<&'a Prepared>) {
+    let Some(Prepared { by_id, rows, rounded }) = prepared else { return };
+    let shape = |numbers: usize| [by_id.len(), numbers / by_id.len().max(1)];
+    tensors.push(TensorData::list("catalog.order", by_id));
+    tensors.push(match rows {
+        ItemRows::F32(rows) => TensorData::new("catalog.features", &shape(rows.len()), rows),
+        ItemRows::F16(rows) => TensorData::new("catalog.features", &shape(rows.len()), rows),
+    });
+    if !rounded.is_empty() {
+        tensors.push(TensorData::list("catalog.rounded", rounded));
+    }
 }
 
 fn push_network<'a>(tensors: &mut Vec<TensorData<'a>>, network: &Network, parameters: &'a [f32]) {

@@ -13,7 +13,8 @@ mod user;
 use std::ops::Range;
 
 use crate::kernels::{
-    Matrix, MatrixMut, Start, gemm, layer as run_layer, products_of_rows, sum_of_squares,
+    Matrix, MatrixMut, Start, gemm, layer as run_layer, products_of_listed, products_of_rows,
+    sum_of_squares,
 };
 
 pub(crate) use backward::Begin;
@@ -270,6 +271,20 @@ impl Network {
         for (output, offset) in outputs.iter_mut().zip(inputs.offsets) {
             *output += offset;
         }
+    }
+
+    /// The same as [`Network::linear`], without offsets, for some rows of all the items'.
+    pub(crate) fn linear_listed(
+        &self,
+        parameters: &[f32],
+        user_sum: f32,
+        rows: &[f32],
+        listed: &[u32],
+        outputs: &mut [f32],
+    ) {
+        debug_assert!(self.is_linear(), "only a linear head is a product");
+        let bias = parameters[self.layers[0].bias.start] + user_sum;
+        products_of_listed(rows, listed, &parameters[..self.item_width], bias, outputs);
     }
 
     /// Computes the outputs of some layers, up to the last; `outputs` is large enough.

@@ -19,6 +19,12 @@ impl Strings {
     /// Says what is wrong with them, in words.
     pub fn new(offsets: Buffer<u64>, bytes: Buffer<u8>) -> Result<Self, String> {
         check_offsets(&offsets, bytes.len())?;
+        // All at once, which is many times faster than one by one.
+        let are_whole = std::str::from_utf8(&bytes)
+            .is_ok_and(|all| offsets.iter().all(|&end| all.is_char_boundary(end as usize)));
+        if are_whole {
+            return Ok(Self { offsets, bytes });
+        }
         for (index, ends) in offsets.windows(2).enumerate() {
             let string = &bytes[ends[0] as usize..ends[1] as usize];
             if let Err(error) = std::str::from_utf8(string) {
@@ -49,7 +55,11 @@ impl Strings {
         let (offsets, bytes) = (&*self.offsets, &*self.bytes);
         move |place| {
             let place = place as usize;
-            &bytes[offsets[place] as usize..offsets[place + 1] as usize]
+            // A damaged order may name places beyond the end.
+            match offsets.get(place..place + 2) {
+                Some(ends) => &bytes[ends[0] as usize..ends[1] as usize],
+                None => &[],
+            }
         }
     }
 
@@ -77,7 +87,7 @@ impl Strings {
     pub(crate) fn find(&self, sorted: &[u32], id: &str) -> Option<u32> {
         let piece = self.pieces();
         let found = sorted.binary_search_by_key(&id.as_bytes(), |&place| piece(place)).ok()?;
-        Some(sorted[found])
+        Some(sorted[found]).filter(|place| (*place as usize) < self.len())
     }
 
     /// All strings, in order.

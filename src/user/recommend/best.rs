@@ -19,6 +19,16 @@ impl<'a> Found<'a> {
         self.all.bar.min(self.new.bar)
     }
 
+    /// How many items can be found.
+    pub(super) fn places(&self) -> usize {
+        self.all.heap.len()
+    }
+
+    /// Whether an item whose [`rank`] is at most `upper` need be offered.
+    pub(super) fn may_take(&self, upper: f32, is_new: bool) -> bool {
+        upper >= self.all.bar || is_new && upper >= self.new.bar
+    }
+
     /// Whether there is a free place for an item, or a worse one.
     pub(super) fn would_take(&self, candidate: Recommendation, is_new: bool) -> bool {
         self.all.would_take(candidate) || is_new && self.new.would_take(candidate)

@@ -3,6 +3,8 @@
 mod best;
 mod search;
 
+pub(crate) use search::Bounds;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
@@ -12,8 +14,8 @@ use crate::catalog::item_set::ItemSet;
 use crate::model::network::LayerRows;
 use crate::user::ChoiceScoring;
 use crate::user::recommend::best::Found;
-use crate::user::recommend::search::Search;
-use crate::user::score::Scoring;
+use crate::user::recommend::search::{CHUNK, Search};
+use crate::user::score::{Scoring, not_finite};
 use crate::{Catalog, Error, Result, Scratch, User, threads};
 
 /// An item with its score and its predicted rating.
@@ -194,7 +196,8 @@ impl User {
     /// # Errors
     /// [`Error::ItemIndex`] if a listed item is not in the catalogue; [`Error::Argument`] for
     /// an exposure that is not finite, an order by ratings with a model that was trained
-    /// without them, or a scratch of another catalogue; [`Error::OutOfMemory`].
+    /// without them, or a scratch of another catalogue; [`Error::Diverged`] if a score is not
+    /// finite, as with a damaged weight file; [`Error::OutOfMemory`].
     pub fn recommend(
         &self,
         k: usize,
@@ -244,8 +247,14 @@ impl User {
         options.check(self)?;
         scratch.check(&self.catalog)?;
         let count = self.search(threads, options, best, scratch)?;
-        self.add_ratings(&mut best[..count], scratch);
-        Ok(count)
+        let best = &mut best[..count];
+        match best.iter().find(|found| !found.score.is_finite()) {
+            Some(found) => Err(not_finite(&self.catalog, found.item, found.score)),
+            None => {
+                self.add_ratings(best, scratch);
+                Ok(count)
+            }
+        }
     }
 
     /// Finds the best items, and returns how many; their ratings are not predicted yet.
@@ -262,7 +271,8 @@ impl User {
         if most == 0 {
             return Ok(0);
         }
-        let Scratch { inputs, workspace, packed, choice, left_out, new_items, .. } = scratch;
+        let Scratch { inputs, workspace, packed, choice, left_out, new_items, bounds, .. } =
+            scratch;
         let kept = options.new_items.min(most);
         new_items.clear();
         let refuse = Error::out_of_memory::<Recommendation>("places for new items", kept);
@@ -273,7 +283,6 @@ impl User {
         options.leave_out(&self.rated, choice, left_out);
         let choice = choice.filter(|_| options.order == Order::Score);
         let activations = &mut workspace.activations;
-        let blocks = items.div_ceil(BLOCK);
         let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MAX_THREADS).min(sought).max(1);
         let mut heaps = Vec::new();
@@ -288,7 +297,11 @@ impl User {
             left_out,
             filter: options.filter,
             is_listed: options.among.is_some(),
-            step: (blocks / (16 * threads)).clamp(1, 16),
+            // A thread alone loses nothing by large steps. All steps are whole blocks.
+            step: match threads {
+                1 => CHUNK,
+                _ => (items / (16 * threads)).next_multiple_of(BLOCK).clamp(BLOCK, 16 * BLOCK),
+            },
             next: AtomicUsize::new(0),
         };
         let network = catalog.model().user_head_network();
@@ -297,16 +310,16 @@ impl User {
             .map(|heap| {
                 let activations = LayerRows::new(network, BLOCK);
                 let (best, new) = heap.split_at_mut(most);
-                (inputs.clone(), activations, Found::new(best, new))
+                (inputs.clone(), activations, Bounds::new(), Found::new(best, new))
             })
             .collect();
         let mut found = Found::new(&mut best[..most], new_items);
         threads::share(
             &mut helpers,
-            |(inputs, activations, found)| search.run(inputs, activations, found),
-            || search.run(inputs, activations, &mut found),
+            |(inputs, activations, bounds, found)| search.run(inputs, activations, bounds, found),
+            || search.run(inputs, activations, bounds, &mut found),
         );
-        for (_, _, others) in &helpers {
+        for (.., others) in &helpers {
             found.take(others);
         }
         let is_new = |item: u32| search.raters.is_some_and(|raters| raters[item as usize] == 0);

@@ -1,13 +1,37 @@
 //! The pass over a catalogue that finds the best items.
 
+use std::ops::Range;
 use std::sync::atomic::{self, AtomicUsize};
 
 use super::best::Found;
 use super::{Filter, Recommendation, rank};
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
+use crate::kernels::{ROUNDED_ROWS, places_not_below};
 use crate::model::network::LayerRows;
+use crate::user::choice::{ChoiceScoring, ROUNDING};
 use crate::user::score::Scoring;
+
+/// The items whose scores are bounded together, a multiple of [`BLOCK`] and of the rows that are
+/// rounded together: what a thread keeps of them, 32 KB, stays in the cache. The first of them
+/// show where the list may end.
+pub(super) const CHUNK: usize = 42 * BLOCK;
+
+/// The items of a group, whose largest bounds show how high the best scores may be.
+const GROUP: usize = 16;
+
+/// Memory for the bounds of a chunk.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    bounds: Vec<f32>,
+    places: Vec<u32>,
+}
+
+impl Bounds {
+    pub fn new() -> Self {
+        Self { bounds: vec![0.0; CHUNK], places: vec![0; CHUNK] }
+    }
+}
 
 /// A pass over the catalogue, which threads share step by step.
 pub(super) struct Search<'a> {
@@ -20,7 +44,7 @@ pub(super) struct Search<'a> {
     pub raters: Option<&'a [u32]>,
     /// The smallest number of raters of an item that is found.
     pub min_raters: u32,
-    /// The number of blocks that a thread takes at once.
+    /// The number of items that a thread takes at once.
     pub step: usize,
     /// The first step that no thread has taken.
     pub next: AtomicUsize,
@@ -32,6 +56,7 @@ impl Search<'_> {
         &self,
         inputs: &mut InputBuffers,
         activations: &mut LayerRows,
+        bounds: &mut Bounds,
         found: &mut Found,
     ) {
         let items = self.scoring.catalog.len();
@@ -47,39 +72,105 @@ impl Search<'_> {
             }
         };
         loop {
-            let step = self.next.fetch_add(self.step, atomic::Ordering::Relaxed) * BLOCK;
+            let step = self.next.fetch_add(1, atomic::Ordering::Relaxed).saturating_mul(self.step);
             if step >= items {
                 break;
             }
-            let rows = step..items.min(step + self.step * BLOCK);
+            let rows = step..items.min(step + self.step);
             if self.is_listed {
                 for item in self.left_out.missing(rows) {
                     listed.push(item, |items| score(items, found));
                 }
                 continue;
             }
-            for start in rows.clone().step_by(BLOCK) {
-                let block = Rows::From(start, BLOCK.min(rows.end - start));
-                let Some(choice) = self.scoring.choice.filter(|choice| choice.head.rating != 0.0)
-                else {
-                    score(block, found);
-                    continue;
-                };
-                // Ratings are predicted only for items that the highest rating could lift
-                // into the list.
-                let mut without = [0.0; BLOCK];
-                let without = &mut without[..block.len()];
-                choice.score(block, without);
-                let most = choice.most_of_rating();
-                for (place, &score_without) in without.iter().enumerate() {
-                    let upper = score_without + most;
-                    if rank(upper) >= found.bar() || upper.is_nan() {
-                        listed.push(block.row(place), |items| score(items, found));
+            match self.scoring.choice {
+                Some(choice) => self.bound(choice, rows, bounds, found, |item, found| match item {
+                    Some(item) => listed.push(item, |items| score(items, found)),
+                    None => listed.finish(|items| score(items, found)),
+                }),
+                None => {
+                    for start in rows.clone().step_by(BLOCK) {
+                        score(Rows::From(start, BLOCK.min(rows.end - start)), found);
                     }
                 }
             }
         }
         listed.finish(|items| score(items, found));
+    }
+
+    /// Calls `take` with each item that may be among the best by its bound, and with `None` when
+    /// those before should be scored. At most [`CHUNK`] rows.
+    fn bound(
+        &self,
+        choice: ChoiceScoring,
+        rows: Range<usize>,
+        buffers: &mut Bounds,
+        found: &mut Found,
+        mut take: impl FnMut(Option<u32>, &mut Found),
+    ) {
+        let Bounds { bounds, places } = buffers;
+        let bounds = &mut bounds[..rows.len().next_multiple_of(ROUNDED_ROWS)];
+        choice.bound(rows.start, bounds);
+        let bounds = &mut bounds[..rows.len()];
+        // What the highest rating could add.
+        let most = choice.most_of_rating();
+        let item = |place: u32| rows.start as u32 + place;
+        if found.bar() == f32::NEG_INFINITY {
+            // The best by their bounds come first, so that few others need be looked at.
+            let threshold = Self::first_threshold(bounds, found.places());
+            let first = places_not_below(bounds, threshold, places);
+            for &place in &places[..first] {
+                if self.may_be(item(place), f32::INFINITY, found) {
+                    take(Some(item(place)), found);
+                }
+                bounds[place as usize] = f32::NEG_INFINITY;
+            }
+            take(None, found);
+        }
+        let lowest = |found: &Found| {
+            let bar = found.bar();
+            bar - most - ROUNDING * (bar.abs() + most.abs())
+        };
+        let rest = places_not_below(bounds, lowest(found), places);
+        for &place in &places[..rest] {
+            let bound = bounds[place as usize];
+            if bound == f32::NEG_INFINITY || bound < lowest(found) {
+                continue;
+            }
+            let upper = bound + most + ROUNDING * (bound.abs() + most.abs());
+            if self.may_be(item(place), upper, found) {
+                take(Some(item(place)), found);
+            }
+        }
+        take(None, found);
+    }
+
+    /// The largest of the numbers which at least `count` bounds, each of another group, reach:
+    /// negative infinity if there are not so many groups.
+    fn first_threshold(bounds: &[f32], count: usize) -> f32 {
+        let mut largest = [0.0f32; CHUNK / GROUP];
+        let groups = bounds.chunks(GROUP);
+        let largest = &mut largest[..groups.len()];
+        for (largest, group) in largest.iter_mut().zip(groups) {
+            // Not `f32::max`, whose treatment of NaN is slower.
+            let larger = |most: f32, bound: &f32| if *bound > most { *bound } else { most };
+            *largest = group.iter().fold(f32::NEG_INFINITY, larger);
+        }
+        match count.checked_sub(1) {
+            Some(place) if place < largest.len() => {
+                *largest.select_nth_unstable_by(place, |a, b| b.total_cmp(a)).1
+            }
+            _ => f32::NEG_INFINITY,
+        }
+    }
+
+    /// Whether an item with this upper bound of its score may come into the list; the caller's
+    /// filter is asked later.
+    fn may_be(&self, item: u32, upper: f32, found: &Found) -> bool {
+        let raters = self.raters.map(|raters| raters[item as usize]);
+        !self.left_out.contains(item)
+            && raters.is_none_or(|raters| raters >= self.min_raters)
+            && (upper.is_nan() || found.may_take(upper, raters == Some(0)))
     }
 
     /// Offers an item, unless it must not be recommended.

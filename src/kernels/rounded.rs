@@ -1,0 +1,309 @@
+//! Rows rounded to 8 bits, and upper bounds of their products with a vector.
+//!
+//! A search reads all rows in 8 bits, a quarter of the memory, and only the few whose upper
+//! bounds are high enough in f32. For a row `r`, its rounded form `s` and a vector `w`, the
+//! product `w.r` is at most `w.s + |w| |r - s|` (Cauchy and Schwarz), so that nothing is missed.
+//!
+//! Rows lie in blocks of [`ROWS`], column by column, so that a block's sums fill vectors without
+//! horizontal sums. A block has, for each group of [`GROUP`] columns, the bytes of all rows,
+//! [ROWS, GROUP], and then four lists of halves, [ROWS] each: the scale of the row's bytes, the
+//! norm of what rounding changed, and the row's last [`LAST`] numbers. A byte `b` stands for
+//! `(b - 128) scale`.
+
+#[cfg(target_arch = "x86_64")]
+mod vnni;
+
+use super::half::{narrow, widen_one};
+use super::level::Level;
+use super::simd::{Kernel, MAX_LANES, Simd};
+
+/// The rows of a block.
+pub const ROWS: usize = 16;
+
+/// The columns of a group.
+pub const GROUP: usize = 4;
+
+/// The numbers at the end of a row that are kept in f16, as they are much larger than the
+/// others or the same for nearly all rows.
+const LAST: usize = 2;
+
+/// The lists of halves at the end of a block.
+const HALVES: usize = 2 + LAST;
+
+/// The largest factor in a [`RoundedVector`]: 127 times 128, so that its two parts fit a byte
+/// each. The sum of 1,024 products of it and a byte fits 32 bits once the bytes' zero, 128, is
+/// taken off, which is all that counts, as sums wrap around.
+const MAX_FACTOR: f32 = 16_256.0;
+
+/// The byte that stands for 0.
+const ZERO: i32 = 128;
+
+/// A half beyond all numbers.
+const INFINITE: u16 = 0x7c00;
+
+/// The bytes of a block of rows of `width` numbers.
+pub const fn block_bytes(width: usize) -> usize {
+    ROWS * (groups(width) * GROUP + HALVES * size_of::<u16>())
+}
+
+/// The bytes of so many rows of `width` numbers; `None` if they are too many.
+pub fn rounded_bytes(rows: usize, width: usize) -> Option<usize> {
+    let groups = width.saturating_sub(LAST).div_ceil(GROUP);
+    let block = groups.checked_mul(GROUP)?.checked_add(HALVES * size_of::<u16>())?;
+    rows.div_ceil(ROWS).checked_mul(block)?.checked_mul(ROWS)
+}
+
+/// The groups of columns of rows of `width` numbers.
+const fn groups(width: usize) -> usize {
+    width.saturating_sub(LAST).div_ceil(GROUP)
+}
+
+/// The share of the product of two norms that rounding to f32 may add to or take from a product
+/// of rows of `width` numbers, or from its bound: each of some `width` additions is off by at
+/// most 2^-24 of the sum of the absolute products.
+fn rounding(width: usize) -> f64 {
+    (width + 64) as f64 / f64::from(1 << 23)
+}
+
+/// Adds rows of `width` numbers, one after another, to the blocks in `bytes`; the last block is
+/// filled up with rows of zeros.
+pub fn round_rows(rows: &[f32], width: usize, bytes: &mut Vec<u8>) {
+    let (block, groups) = (block_bytes(width), groups(width));
+    for rows in rows.chunks(ROWS * width.max(1)) {
+        let begin = bytes.len();
+        bytes.resize(begin + block, 0);
+        let (codes, halves) = bytes[begin..].split_at_mut(ROWS * groups * GROUP);
+        codes.fill(ZERO as u8);
+        for (place, row) in rows.chunks_exact(width.max(1)).enumerate() {
+            let code = |column: usize| (column / GROUP * ROWS + place) * GROUP + column % GROUP;
+            let numbers = round_row(row, |column, byte| codes[code(column)] = byte);
+            for (list, half) in numbers.into_iter().enumerate() {
+                let at = (list * ROWS + place) * size_of::<u16>();
+                halves[at..at + size_of::<u16>()].copy_from_slice(&half.to_le_bytes());
+            }
+        }
+    }
+}
+
+/// Rounds a row, and returns its halves.
+fn round_row(row: &[f32], mut write: impl FnMut(usize, u8)) -> [u16; HALVES] {
+    let (vector, last) = row.split_at(row.len().saturating_sub(LAST));
+    let largest = vector.iter().fold(0.0f32, |most, number| most.max(number.abs()));
+    let halves = [last.first(), last.get(1)].map(|number| narrow(*number.unwrap_or(&0.0)));
+    let scale = narrow_up(largest / 127.0);
+    let norm = row.iter().map(|number| f64::from(*number).powi(2)).sum::<f64>().sqrt();
+    let ([Some(first), Some(second)], true, true) = (halves, scale != INFINITE, norm.is_finite())
+    else {
+        // Beyond halves: its bound is infinite, and the row is always looked at.
+        return [0, INFINITE, 0, 0];
+    };
+    let (step, mut changed) = (widen_one(scale), 0.0);
+    for (column, number) in vector.iter().enumerate() {
+        let steps = if step > 0.0 { number / step } else { 0.0 };
+        let code = (steps + 0.5_f32.copysign(steps)) as i32;
+        changed += (f64::from(*number) - f64::from(code) * f64::from(step)).powi(2);
+        write(column, (code + ZERO) as u8);
+    }
+    for (number, half) in last.iter().zip([first, second]) {
+        changed += f64::from(number - widen_one(half)).powi(2);
+    }
+    let error = changed.sqrt() + rounding(row.len()) * norm;
+    [scale, narrow_up(error as f32), first, second]
+}
+
+/// The smallest half of at least this number, which is not below 0.
+fn narrow_up(number: f32) -> u16 {
+    match narrow(number) {
+        Some(half) if widen_one(half) < number => half + 1,
+        Some(half) => half,
+        None => INFINITE,
+    }
+}
+
+/// A vector by which rounded rows are multiplied, in whole numbers.
+#[derive(Clone, Debug)]
+pub struct RoundedVector {
+    /// The vector in units of `scale`, in whole groups.
+    factors: Vec<i16>,
+    /// The same in two bytes each: 128 times the first, plus the second.
+    high: Vec<i8>,
+    low: Vec<i8>,
+    scale: f32,
+    /// What rounding of the vector can add to a product, in units of the row's scale.
+    slack: f32,
+    /// The norm of the vector.
+    norm: f32,
+    /// The last numbers.
+    last: [f32; LAST],
+    /// What the bytes' zero adds to a sum.
+    of_zero: i32,
+}
+
+impl RoundedVector {
+    /// For rows of `width` numbers; all zeros.
+    pub fn new(width: usize) -> Self {
+        let numbers = groups(width) * GROUP;
+        Self {
+            factors: vec![0; numbers],
+            high: vec![0; numbers],
+            low: vec![0; numbers],
+            scale: 0.0,
+            slack: 0.0,
+            norm: 0.0,
+            last: [0.0; LAST],
+            of_zero: 0,
+        }
+    }
+
+    /// Takes another vector, as long as a row.
+    pub fn set(&mut self, vector: &[f32]) {
+        let (numbers, last) = vector.split_at(vector.len().saturating_sub(LAST));
+        let largest = numbers.iter().fold(0.0f32, |most, number| most.max(number.abs()));
+        self.scale = largest / MAX_FACTOR;
+        let (scale, mut changed, mut sum) = (f64::from(self.scale), 0.0, 0);
+        let parts = self.factors.iter_mut().zip(self.high.iter_mut().zip(&mut self.low));
+        for (number, (factor, (high, low))) in numbers.iter().zip(parts) {
+            let number = f64::from(*number);
+            // Rounding to the nearest by a conversion: `round` is a call.
+            let steps = if scale > 0.0 { number / scale } else { 0.0 };
+            *factor = (steps + 0.5_f64.copysign(steps)) as i16;
+            changed += (number - f64::from(*factor) * scale).powi(2);
+            *high = ((i32::from(*factor) + 64) >> 7) as i8;
+            *low = (i32::from(*factor) - 128 * i32::from(*high)) as i8;
+            sum += i32::from(*factor);
+        }
+        self.of_zero = ZERO.wrapping_mul(sum);
+        // No row of bytes is longer than this, in units of its scale.
+        let longest = 127.0 * (numbers.len() as f64).sqrt();
+        self.slack = (changed.sqrt() * longest) as f32;
+        self.norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt() as f32;
+        self.norm *= 1.0 + f32::EPSILON;
+        self.last = [last.first(), last.get(1)].map(|number| *number.unwrap_or(&0.0));
+    }
+}
+
+/// Writes an upper bound of the product of each row with the vector: at least what the products
+/// of kernels in f32 are. It is infinite, or NaN, for rows beyond halves.
+///
+/// `bounds` has a place for each row of the blocks in `bytes`, which fit the vector's width.
+pub fn upper_bounds(bytes: &[u8], vector: &RoundedVector, bounds: &mut [f32]) {
+    let work = UpperBounds { bytes, vector, bounds };
+    #[cfg(target_arch = "x86_64")]
+    if let Some(run) = vnni::available() {
+        return run.upper_bounds(work);
+    }
+    Level::current().run(work);
+}
+
+struct UpperBounds<'a> {
+    bytes: &'a [u8],
+    vector: &'a RoundedVector,
+    bounds: &'a mut [f32],
+}
+
+impl Kernel for UpperBounds<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { bytes, vector, bounds } = self;
+        let codes = ROWS * vector.factors.len();
+        let blocks = bytes.chunks_exact(codes + ROWS * HALVES * size_of::<u16>());
+        for (block, bounds) in blocks.zip(bounds.as_chunks_mut().0) {
+            let mut sums = [0; ROWS];
+            // SAFETY: a block begins with ROWS bytes for each of the factors, which are whole
+            // groups.
+            unsafe { simd.sum_bytes(block.as_ptr(), &vector.factors, &mut sums) };
+            finish(simd, &block[codes..], vector, &sums, bounds);
+        }
+    }
+}
+
+/// Turns the sums of a block's bytes into bounds; `halves` is the end of the block.
+#[inline(always)]
+fn finish<S: Simd>(
+    simd: S,
+    halves: &[u8],
+    vector: &RoundedVector,
+    sums: &[i32; ROWS],
+    bounds: &mut [f32; ROWS],
+) {
+    const { assert!(MAX_LANES <= ROWS && ROWS.is_multiple_of(MAX_LANES)) };
+    assert!(halves.len() == ROWS * HALVES * size_of::<u16>(), "a block ends with its halves");
+    let mut whole = [0; ROWS];
+    for (whole, sum) in whole.iter_mut().zip(sums) {
+        *whole = sum.wrapping_sub(vector.of_zero);
+    }
+    let [first, second] = vector.last.map(|number| simd.splat(number));
+    let (scale, slack) = (simd.splat(vector.scale), simd.splat(vector.slack));
+    let norm = simd.splat(vector.norm);
+    for place in (0..ROWS).step_by(S::LANES) {
+        // SAFETY: LANES divides ROWS, so that as many numbers lie in each list from `place` on;
+        // the four lists of halves were measured above, and may begin anywhere.
+        unsafe {
+            let list = |list: usize| {
+                simd.load_halves(halves.as_ptr().add((list * ROWS + place) * 2).cast())
+            };
+            let sum = simd.multiply_add(simd.integers(whole.as_ptr().add(place)), scale, slack);
+            let bound = simd.multiply_add(list(2), first, simd.multiply(list(3), second));
+            let bound = simd.multiply_add(list(1), norm, bound);
+            let bound = simd.multiply_add(list(0), sum, bound);
+            simd.store(bounds.as_mut_ptr().add(place), bound);
+        }
+    }
+}
+
+/// Whether a number is not below another; NaN is not below any.
+#[inline(always)]
+pub fn is_not_below(number: f32, other: f32) -> bool {
+    number >= other || number.is_nan() || other.is_nan()
+}
+
+/// Writes the place of each number that is not below `threshold`, in order, and returns how many
+/// they are. NaN is not below. There is room for as many places as there are numbers.
+pub fn places_not_below(numbers: &[f32], threshold: f32, places: &mut [u32]) -> usize {
+    Level::current().run(PlacesNotBelow { numbers, threshold, places })
+}
+
+struct PlacesNotBelow<'a> {
+    numbers: &'a [f32],
+    threshold: f32,
+    places: &'a mut [u32],
+}
+
+impl Kernel for PlacesNotBelow<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> usize {
+        let Self { numbers, threshold, places } = self;
+        let limit = simd.splat(threshold);
+        let mut found = 0;
+        let mut note = |place: usize| {
+            if let Some(to) = places.get_mut(found) {
+                *to = place as u32;
+                found += 1;
+            }
+        };
+        let mut chunks = numbers.chunks_exact(S::LANES);
+        let mut begin = 0;
+        for chunk in &mut chunks {
+            // SAFETY: the chunk has LANES numbers.
+            let mut bits = simd.not_below(unsafe { simd.load(chunk.as_ptr()) }, limit);
+            while bits != 0 {
+                note(begin + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+            begin += S::LANES;
+        }
+        for (place, number) in chunks.remainder().iter().enumerate() {
+            if is_not_below(*number, threshold) {
+                note(begin + place);
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests;
