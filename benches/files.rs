@@ -9,7 +9,6 @@ use common::measure::criterion;
 use common::work::rated;
 use common::{models, models::FILMS};
 use criterion::Throughput;
-use melu::model::file;
 use melu::{Model, User};
 
 fn main() {

@@ -38,8 +38,8 @@ const (
 	// ErrRating: a rating cannot be learned from: it is not finite, or not 0 or 1 for a
 	// model of clicks.
 	ErrRating Status = C.MELU_STATUS_RATING
-	// ErrDiverged: the ratings are so large that the adapted head is not finite; the user
-	// is reset.
+	// ErrDiverged: a result is not a finite number: ratings are too large to adapt to, and
+	// the user is reset; or a score is not, as with a damaged weight file.
 	ErrDiverged Status = C.MELU_STATUS_DIVERGED
 	// ErrNotFound: there is no such item, or nothing left to choose from.
 	ErrNotFound Status = C.MELU_STATUS_NOT_FOUND

@@ -126,7 +126,7 @@ func (u *User) Reset() error {
 // its own; of a model without a head for choosing ([Details.Choice]) it is the predicted
 // rating.
 //
-// Errors: [ErrItemIndex]; dst is returned as it was.
+// Errors: [ErrItemIndex], [ErrDiverged] with a damaged weight file; dst is returned as it was.
 func (u *User) AppendScores(dst []float32, items []uint32) ([]float32, error) {
 	return u.score(dst, indices(items), C.size_t(len(items)), len(items))
 }
@@ -155,8 +155,8 @@ func (u *User) score(dst []float32, items *C.uint32_t, length C.size_t, n int) (
 // AppendRatings appends to dst what the user would rate each of the items if they tried it,
 // in the training data's unit, or a probability for a model of clicks.
 //
-// Errors: [ErrItemIndex], [ErrNotAvailable] if the model was trained without ratings; dst is
-// returned as it was.
+// Errors: [ErrItemIndex], [ErrDiverged] with a damaged weight file, [ErrNotAvailable] if the
+// model was trained without ratings; dst is returned as it was.
 func (u *User) AppendRatings(dst []float32, items []uint32) ([]float32, error) {
 	return u.predict(dst, indices(items), C.size_t(len(items)), len(items))
 }
@@ -330,8 +330,8 @@ type Recommendation struct {
 // in C, for more new items than before.
 //
 // Errors: [ErrItemIndex], [ErrInvalidArgument] for a discount that is not a number,
-// [ErrNotAvailable] for an order by ratings that the model does not predict; dst is returned
-// as it was.
+// [ErrNotAvailable] for an order by ratings that the model does not predict, [ErrDiverged]
+// with a damaged weight file; dst is returned as it was.
 func (u *User) AppendBest(dst []Recommendation, k int, options RecommendOptions) ([]Recommendation, error) {
 	user, err := u.handle.use()
 	if err != nil {

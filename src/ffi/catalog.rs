@@ -19,9 +19,9 @@ use crate::{Catalog, NewItem};
 /// Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
 /// alive, and users keep it alive, so it may be freed before them. Threads: any number at
 /// once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes each
-/// or of 2: see `melu_catalog_convert`. It also owns the scratch memory of calls: some
-/// 400 KB and one bit for each item, times the largest number of calls that ran at once,
-/// up to 64.
+/// or of 2: see `melu_catalog_convert`; those of a weight file's own items are in the
+/// file, and shared. It also owns the scratch memory of calls: some 400 KB and one bit
+/// for each item, times the largest number of calls that ran at once, up to 64.
 #[derive(Debug)]
 pub struct melu_catalog(Guarded<Pool>);
 

@@ -121,14 +121,15 @@ impl arguments::SizedStruct for melu_recommend_options {
 ///
 /// Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount that is not
 /// finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
-/// predicts none, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the
-/// user. With `options->threads` above 1, others work beside the calling one, and end
-/// with the call; threads that the system does not start are left out. Cost: scores the
-/// catalogue, or the list, and predicts the ratings of the items found. Once the
-/// catalogue has a scratch for each call that computes at the same time, memory is
-/// allocated only for more new items than before and for threads: each beyond the calling
-/// one takes some 50 microseconds to start, some hundred kilobytes, and a list of
-/// `best_capacity` recommendations.
+/// predicts none, `DIVERGED` for a score that is not finite, as with a damaged weight
+/// file, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the user.
+/// With `options->threads` above 1, others work beside the calling one, and end with the
+/// call; threads that the system does not start are left out. Cost: scores the catalogue,
+/// or the list, and predicts the ratings of the items found. Once the catalogue has a
+/// scratch for each call that computes at the same time, memory is allocated only for
+/// more new items than before and for threads: each beyond the calling one takes some 50
+/// microseconds to start, some hundred kilobytes, and a list of `best_capacity`
+/// recommendations.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_recommend(
     user: *const melu_user,

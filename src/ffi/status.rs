@@ -29,7 +29,8 @@ pub enum melu_status {
     ItemIndex = 8,
     /// A rating is invalid: it is not finite, or for a model of clicks neither 0 nor 1.
     Rating = 9,
-    /// The ratings are so large that the adapted head is not finite; the user is reset.
+    /// A result is not a finite number: ratings are too large to adapt to, and the user is
+    /// reset; or a score is not, as with a damaged weight file.
     Diverged = 10,
     /// There is no such item, or no item is left to choose from.
     NotFound = 11,
@@ -78,7 +79,7 @@ impl melu_status {
             Self::FieldValue => "the field cannot have this value",
             Self::ItemIndex => "the item index is beyond the catalogue",
             Self::Rating => "the rating cannot be learned from",
-            Self::Diverged => "the ratings are too large to adapt to",
+            Self::Diverged => "a result is not a finite number",
             Self::NotFound => "there is no such item",
             Self::NotAvailable => "the model does not have this",
             Self::SavedUser => "the bytes are not a saved user",

@@ -170,9 +170,10 @@ pub unsafe extern "C" fn melu_user_reset(
 /// is NULL: the number of scores.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`; no score is
-/// written then. Threads: any number at once, while nobody changes the user. Cost:
-/// nothing is allocated once the catalogue has a scratch for each call that computes at
-/// the same time.
+/// written then. `DIVERGED` for a score that is not finite, as with a damaged weight
+/// file; what is written then is of no use. Threads: any number at once, while nobody
+/// changes the user. Cost: nothing is allocated once the catalogue has a scratch for each
+/// call that computes at the same time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_score(
     user: *const melu_user,
@@ -218,9 +219,9 @@ pub unsafe extern "C" fn melu_user_score(
 /// Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`, and
 /// `NOT_AVAILABLE` for a model that predicts no ratings, or gives no deviations if they
 /// are asked for (`ratings` and `deviations` of `melu_model_details`); nothing is
-/// predicted then. Threads: any number at once, while nobody changes the user. Cost:
-/// nothing is allocated once the catalogue has a scratch for each call that computes at
-/// the same time.
+/// predicted then. `DIVERGED` like for `melu_user_score`. Threads: any number at once,
+/// while nobody changes the user. Cost: nothing is allocated once the catalogue has a
+/// scratch for each call that computes at the same time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_predict(
     user: *const melu_user,
