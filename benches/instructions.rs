@@ -24,7 +24,6 @@ use std::process::{Command, ExitCode};
 use common::models;
 use common::task::Task;
 use common::work::rated;
-use melu::model::file;
 use melu::train::DerivativeOrder;
 use melu::{Model, RecommendOptions, kernel_name};
 

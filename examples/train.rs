@@ -6,10 +6,9 @@
 
 use std::error::Error;
 use std::ops::ControlFlow;
-use std::path::Path;
 
+use melu::Model;
 use melu::data::{SynthOptions, World};
-use melu::model::file;
 use melu::train::{Progress, TrainOptions, Trainer};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,6 +22,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ControlFlow::Continue(())
     })?;
-    file::write(Path::new(&path), &trainer.finish()?)?;
+    Model::from_contents(trainer.finish()?)?.save(path)?;
     Ok(())
 }

@@ -12,7 +12,6 @@ use melu::eval::{
     Among, EvalOptions, EvidenceOptions, RankingOptions, Report, evaluate, evaluate_and_record,
     evaluate_evidence, evaluate_rankings,
 };
-use melu::model::file;
 use melu::train::{TrainOptions, Trainer, TrainingRecord, rank_evidence};
 
 /// The boundary: half of the users begin after it, and some items are first rated then.

@@ -9,7 +9,6 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use melu::data::{Dataset, Feedback, SynthOptions, World};
-use melu::model::file;
 use melu::train::{TrainOptions, Trainer};
 use melu::{Catalog, Error, Model, Order, RecommendOptions, Recommendation, Scratch, User};
 

@@ -9,7 +9,6 @@ use std::path::Path;
 use melu::data::{Dataset, SynthOptions, World};
 use melu::eval::{EvalOptions, Given, Predictor, evaluate};
 use melu::model::config::{GradientSteps, Local};
-use melu::model::file;
 use melu::model::loss::Loss;
 use melu::train::{DerivativeOrder, Outcome, Progress, Solver, TrainOptions, Trainer};
 use melu::{Error, Model, Scratch};

@@ -37,7 +37,7 @@ pub enum Goal {
 pub struct Work {
     /// How many items, users, tasks or pairs it gets through.
     pub elements: usize,
-    /// Multiplications and additions that it cannot do without.
+    /// Multiplications and additions that it cannot do without; 0 where others bind.
     pub operations: f64,
     /// What is asked of it.
     pub goal: Goal,
@@ -141,14 +141,20 @@ fn report(work: &Work, best: f64, peak: f64) {
             format!("; goal {}: {verdict}", duration(allowed))
         }
     };
+    let share = match work.operations {
+        0.0 => String::new(),
+        _ => format!(
+            " {:.0} % of the {} peak ({:.1} of {:.1} Gflop/s),",
+            100.0 * reached / peak,
+            kernel_name(),
+            reached / 1e9,
+            peak / 1e9
+        ),
+    };
     println!(
-        "{:24}best:   {}, {:.0} % of the {} peak ({:.1} of {:.1} Gflop/s), {:.4} M elem/s{goal}",
+        "{:24}best:   {},{share} {:.4} M elem/s{goal}",
         "",
         duration(best),
-        100.0 * reached / peak,
-        kernel_name(),
-        reached / 1e9,
-        peak / 1e9,
         work.elements as f64 / best / 1e6,
     );
 }

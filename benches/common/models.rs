@@ -12,6 +12,7 @@ use melu::train::{TrainOptions, Trainer};
 use melu::{Catalog, Model, Scratch, User};
 
 use super::generated::Tensors;
+use super::measure::measuring;
 use super::work::made_up;
 
 /// How many films MovieLens 1M has.
@@ -73,10 +74,24 @@ fn generated(
     Model::from_contents(contents).expect("the contents fit")
 }
 
-/// The default recipe's model, trained on a small world: item vectors, a body,
-/// and a head in closed form.
+/// The default recipe's model, trained on a small world: item vectors, a body, a head in closed
+/// form, and a head for choosing.
 pub fn default_recipe() -> Model {
-    let world = SynthOptions { users: 200, items: 150, ..SynthOptions::default() };
+    trained(200, 150)
+}
+
+/// The default recipe's catalogue of as many items as there are films, all of which somebody
+/// rated, with neighbours; or a small one where nothing is measured.
+pub fn films() -> Catalog {
+    let model = match measuring() {
+        true => trained(1_500, FILMS as usize),
+        false => default_recipe(),
+    };
+    model.catalog().expect("its items fit").expect("a trained model has items")
+}
+
+fn trained(users: usize, items: usize) -> Model {
+    let world = SynthOptions { users, items, ratings_per_user: 60, ..SynthOptions::default() };
     let dataset = World::generate(&world).and_then(|world| world.dataset()).expect("a world");
     let options = TrainOptions { epochs: 1, ..TrainOptions::default() };
     let mut trainer = Trainer::new(&dataset, &options, 1).expect("the options are good");
