@@ -76,6 +76,12 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn sums_of_four(self, vectors: [float64x2_t; 4]) -> [f64; 4] {
+        // SAFETY: `self` is the proof that the processor has NEON.
+        vectors.map(|vector| unsafe { vaddvq_f64(vector) })
+    }
+
+    #[inline(always)]
     fn rectify(self, a: float32x4_t) -> float32x4_t {
         // Of a NaN and a number, the instruction takes the number.
         // SAFETY: `self` is the proof that the processor has NEON.

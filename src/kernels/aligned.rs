@@ -1,52 +1,65 @@
 //! Numbers in their own memory, aligned for every level's vectors.
 
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use super::simd::MAX_LANES;
-
 /// Numbers that begin with a cache line, so that no aligned vector of them crosses two lines.
-#[derive(Clone, Debug, Default)]
-pub struct Aligned {
+#[derive(Clone, Debug)]
+pub struct Aligned<T = f32> {
     lines: Vec<CacheLine>,
     len: usize,
+    numbers: PhantomData<T>,
 }
 
 /// A cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct CacheLine([f32; MAX_LANES]);
+struct CacheLine([u8; 64]);
 
-impl Aligned {
+/// A type of numbers that may have any bits, and fill a cache line without gaps.
+pub trait Number: Copy {}
+
+impl Number for f32 {}
+impl Number for f64 {}
+
+impl<T: Number> Aligned<T> {
     /// Zeros.
     pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![CacheLine([0.0; MAX_LANES]); len.div_ceil(MAX_LANES)], len }
+        let lines = len.div_ceil(size_of::<CacheLine>() / size_of::<T>());
+        Self { lines: vec![CacheLine([0; 64]); lines], len, numbers: PhantomData }
     }
 }
 
-impl From<&[f32]> for Aligned {
-    fn from(numbers: &[f32]) -> Self {
+impl<T> Default for Aligned<T> {
+    fn default() -> Self {
+        Self { lines: Vec::new(), len: 0, numbers: PhantomData }
+    }
+}
+
+impl<T: Number> From<&[T]> for Aligned<T> {
+    fn from(numbers: &[T]) -> Self {
         let mut aligned = Self::zeros(numbers.len());
         aligned.copy_from_slice(numbers);
         aligned
     }
 }
 
-impl Deref for Aligned {
-    type Target = [f32];
+impl<T: Number> Deref for Aligned<T> {
+    type Target = [T];
 
     #[inline(always)]
-    fn deref(&self) -> &[f32] {
-        // SAFETY: a line is sixteen numbers without padding, so that the lines are so
-        // many numbers in a row, of which there are at least `len`.
+    fn deref(&self) -> &[T] {
+        // SAFETY: the lines are bytes without padding, aligned for any number, whose bits may
+        // be any; they hold at least `len` numbers.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 }
 
-impl DerefMut for Aligned {
+impl<T: Number> DerefMut for Aligned<T> {
     #[inline(always)]
-    fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: a line is sixteen numbers without padding, so that the lines are at least
-        // `len` numbers in a row; they are borrowed mutably as long as the numbers.
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: the lines are bytes without padding, aligned for any number, whose bits may
+        // be any; they hold at least `len` numbers, and are borrowed mutably as long as these.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
 }
@@ -63,6 +76,9 @@ mod tests {
             assert_eq!((&aligned[..], aligned.as_ptr().align_offset(64)), (&numbers[..], 0));
             aligned.iter_mut().for_each(|number| *number += 1.0);
             assert_eq!(aligned.clone().iter().sum::<f32>(), (count * (count + 1) / 2) as f32);
+            let doubles: Vec<f64> = numbers.into_iter().map(f64::from).collect();
+            let aligned = Aligned::from(&doubles[..]);
+            assert_eq!((&aligned[..], aligned.as_ptr().align_offset(64)), (&doubles[..], 0));
         }
     }
 }

@@ -9,48 +9,6 @@ use super::level::Level;
 use super::passes::pass;
 use super::simd::{Kernel, MAX_LANES, Simd};
 
-/// The dot product of two slices of one length.
-#[inline(always)]
-fn dot<S: Simd>(simd: S, left: &[f64], right: &[f64]) -> f64 {
-    // Two sums side by side, so that additions wait less for the one before.
-    let mut sums = [simd.splat_double(0.0); 2];
-    let len = left.len().min(right.len());
-    let whole = len - len % (2 * S::DOUBLES);
-    for first in (0..whole).step_by(2 * S::DOUBLES) {
-        for (part, sum) in sums.iter_mut().enumerate() {
-            let place = first + part * S::DOUBLES;
-            // SAFETY: both slices hold two vectors from `first` on.
-            unsafe {
-                let left = simd.load_double(left.as_ptr().add(place));
-                *sum = simd.multiply_add_double(
-                    left,
-                    simd.load_double(right.as_ptr().add(place)),
-                    *sum,
-                );
-            }
-        }
-    }
-    let mut total = 0.0;
-    for lane in lanes(simd, sums).into_iter().take(2 * S::DOUBLES) {
-        total += lane;
-    }
-    for (left, right) in left[whole..len].iter().zip(&right[whole..len]) {
-        total = simd.multiply_add_one(*left, *right, total);
-    }
-    total
-}
-
-/// Two vectors' numbers; zeros after them.
-#[inline(always)]
-fn lanes<S: Simd>(simd: S, vectors: [S::Double; 2]) -> [f64; MAX_LANES] {
-    let mut lanes = [0.0; MAX_LANES];
-    for (part, vector) in vectors.into_iter().enumerate() {
-        // SAFETY: two vectors have LANES numbers, at most MAX_LANES.
-        unsafe { simd.store_double(lanes.as_mut_ptr().add(part * S::DOUBLES), vector) };
-    }
-    lanes
-}
-
 /// `target += scale * source`, element by element, inside a kernel.
 #[inline(always)]
 fn add_multiple<S: Simd>(simd: S, target: &mut [f64], scale: f64, source: &[f64]) {
@@ -70,7 +28,7 @@ fn add_multiple<S: Simd>(simd: S, target: &mut [f64], scale: f64, source: &[f64]
     }
 }
 
-/// Rows of a tile of sums that are kept side by side; it is two vectors wide.
+/// Rows of a tile of sums that are kept side by side; it is at most two vectors wide.
 const ROWS: usize = 4;
 
 /// Whether a matrix of this width has tiles.
@@ -78,162 +36,146 @@ const fn has_tiles<S: Simd>(n: usize) -> bool {
     n >= 2 * S::DOUBLES
 }
 
-/// Zeros, and as many ones: factors that leave out a tile's first columns.
-const LEFT_OUT: [f64; 2 * MAX_LANES] = {
-    let mut numbers = [0.0; 2 * MAX_LANES];
-    let mut place = MAX_LANES;
-    while place < numbers.len() {
-        numbers[place] = 1.0;
-        place += 1;
-    }
-    numbers
-};
-
-/// Adds to a tile, whose rows begin in `target` and whose columns are those from `column`
-/// on, `scale` times the sums over the rows of a dense matrix, of `n` columns, of their
-/// elements in `row + i` and in each of the columns multiplied, for each row `i` of the
-/// tile. Of its rows and of its columns the first few are left out: columns by adding 0
-/// times the sum, which changes only what is not read, or is beyond floats already.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a tile is all of these")]
-fn add_tile<S: Simd>(
-    simd: S,
-    rows: &[f64],
-    n: usize,
-    row: usize,
-    column: usize,
-    scale: f64,
-    [rows_out, columns_out]: [usize; 2],
-    target: &mut [f64],
-) {
-    let width = 2 * S::DOUBLES;
-    assert!(
-        row + ROWS <= n && column + width <= n && columns_out < width && target.len() / ROWS >= n,
-        "a tile must lie inside its matrix"
-    );
-    let mut sums = [[simd.splat_double(0.0); 2]; ROWS];
-    for numbers in rows.chunks_exact(n) {
-        // SAFETY: `numbers` are `n`, and what is read ends at or before that, as was asked
-        // above.
-        unsafe {
-            let (left, right) = (numbers.as_ptr().add(row), numbers.as_ptr().add(column));
-            let right = [simd.load_double(right), simd.load_double(right.add(S::DOUBLES))];
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let left = simd.splat_double(*left.add(i));
-                for (sum, right) in sums.iter_mut().zip(right) {
-                    *sum = simd.multiply_add_double(left, right, *sum);
-                }
-            }
-        }
-    }
-    let (scale, zero) = (simd.splat_double(scale), simd.splat_double(0.0));
-    // SAFETY: LEFT_OUT has two vectors from there on, since fewer columns are left out than
-    // their lanes, which are at most MAX_LANES; `target` has ROWS rows of `n` numbers, of
-    // which the columns are a part.
-    unsafe {
-        let from = LEFT_OUT.as_ptr().add(MAX_LANES - columns_out);
-        let scales = [
-            simd.multiply_add_double(scale, simd.load_double(from), zero),
-            simd.multiply_add_double(scale, simd.load_double(from.add(S::DOUBLES)), zero),
-        ];
-        // Only by places that are known beforehand, or the sums would not be in registers.
-        for (i, sums) in sums.into_iter().enumerate() {
-            if i < rows_out {
-                continue;
-            }
-            for (part, (sum, scale)) in sums.into_iter().zip(scales).enumerate() {
-                let to = target.as_mut_ptr().add(i * n + column + part * S::DOUBLES);
-                let sum = simd.multiply_add_double(scale, sum, simd.load_double(to));
-                simd.store_double(to, sum);
-            }
-        }
-    }
-}
+/// Rows that are squared at once, which stay in the first cache: 16 KB with 64 numbers each.
+const AT_ONCE: usize = 32;
 
 pass! {
-    /// `target += ` the sum of the rows of a dense matrix, each times its weight.
-    fn add_weighted_rows<'a>(
-        simd, target: &'a mut [f64], weights: &'a [f64], rows: &'a [f64]
+    /// `matrix += rows^T rows`, or `matrix = rows^T rows` if it `is_new`, in its upper triangle
+    /// of `n` rows; these and `rows` lie `stride` numbers apart.
+    fn add_squares<'a>(
+        simd, matrix: &'a mut [f64], n: usize, stride: usize, rows: &'a [f64], is_new: bool
     ) -> () {
-        for (row, weight) in rows.chunks_exact(target.len().max(1)).zip(weights) {
-            add_multiple(simd, target, *weight, row);
-        }
-    }
-}
-
-pass! {
-    /// `products = rows vector`; `rows` are as long as the vector, one after another.
-    fn row_products<'a>(
-        simd, rows: &'a [f64], vector: &'a [f64], products: &'a mut [f64]
-    ) -> () {
-        for (product, row) in products.iter_mut().zip(rows.chunks_exact(vector.len().max(1))) {
-            *product = dot(simd, row, vector);
-        }
-    }
-}
-
-pass! {
-    /// `matrix = rows rows^T`, in its upper triangle; `rows` are of `width` numbers, one
-    /// after another.
-    fn products<'a>(simd, rows: &'a [f64], width: usize, matrix: &'a mut [f64]) -> () {
-        let width = width.max(1);
-        let count = rows.len() / width;
-        for (i, (row, products)) in
-            rows.chunks_exact(width).zip(matrix.chunks_exact_mut(count.max(1))).enumerate()
-        {
-            let others = rows[i * width..].chunks_exact(width);
-            for (product, other) in products[i..].iter_mut().zip(others) {
-                *product = dot(simd, row, other);
-            }
-        }
-    }
-}
-
-pass! {
-    /// `matrix += rows^T rows`, in its upper triangle; `rows` are of `n` numbers,
-    /// one after another.
-    fn add_squares<'a>(simd, matrix: &'a mut [f64], n: usize, rows: &'a [f64]) -> () {
-        if !has_tiles::<S>(n) {
-            for row in rows.chunks_exact(n.max(1)) {
-                for (i, (sums, scale)) in matrix.chunks_exact_mut(n).zip(row).enumerate() {
-                    add_multiple(simd, &mut sums[i..], *scale, &row[i..]);
-                }
-            }
+        if n == 0 {
             return;
         }
-        let width = 2 * S::DOUBLES;
-        for i in (0..n).step_by(ROWS) {
-            for j in (i..n).step_by(width) {
-                // The last tiles begin earlier, and what was added before is left out.
-                let (row, column) = (i.min(n - ROWS), j.min(n - width));
-                let left_out = [i - row, j - column];
-                add_tile(simd, rows, n, row, column, 1.0, left_out, &mut matrix[row * n..]);
+        assert!(
+            stride >= n && matrix.len() >= (n - 1) * stride + n,
+            "a matrix must have all its rows"
+        );
+        if is_new && rows.is_empty() {
+            matrix.fill(0.0);
+        }
+        // Whole vectors, where there is room for them.
+        let whole = n.next_multiple_of(S::DOUBLES);
+        let fits = whole <= stride && matrix.len() >= (n - 1) * stride + whole;
+        let columns = if fits { whole } else { n };
+        for (place, rows) in rows.chunks(AT_ONCE * stride).enumerate() {
+            let is_new = is_new && place == 0;
+            let mut squares = Squares { matrix: &mut *matrix, stride, rows, is_new };
+            let mut row = 0;
+            while row < n {
+                let height = if n - row >= ROWS { ROWS } else { 1 };
+                for column in (row - row % S::DOUBLES..columns).step_by(2 * S::DOUBLES) {
+                    // SAFETY: rows up to `n` are there, and have `columns`, as was asked above.
+                    unsafe {
+                        match height == ROWS {
+                            true => squares.add::<S, ROWS>(simd, row, column, columns),
+                            false => squares.add::<S, 1>(simd, row, column, columns),
+                        }
+                    }
+                }
+                row += height;
+            }
+        }
+    }
+}
+
+/// A matrix to which rows' squares are added, or which is set to them.
+struct Squares<'a> {
+    matrix: &'a mut [f64],
+    stride: usize,
+    rows: &'a [f64],
+    is_new: bool,
+}
+
+impl Squares<'_> {
+    /// Adds to a tile, from this row and column on, of two vectors or as many as there are.
+    ///
+    /// # Safety
+    /// The matrix has these rows, and `columns`, as the rows have; `column` is below them.
+    #[inline(always)]
+    unsafe fn add<S: Simd, const HEIGHT: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        columns: usize,
+    ) {
+        let (lanes, left) = (S::DOUBLES, columns - column);
+        // SAFETY: the caller vouches for the tile; its last vector is cut where columns end.
+        unsafe {
+            if left >= 2 * lanes {
+                self.tile::<S, HEIGHT, 2>(simd, row, column, lanes);
+            } else if left > lanes {
+                self.tile::<S, HEIGHT, 2>(simd, row, column, left - lanes);
+            } else if left == lanes {
+                self.tile::<S, HEIGHT, 1>(simd, row, column, lanes);
+            } else {
+                self.tile::<S, HEIGHT, 1>(simd, row, column, left);
+            }
+        }
+    }
+
+    /// The same with so many vectors, of the last of which `last` lanes count.
+    ///
+    /// # Safety
+    /// That of [`Squares::add`].
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        last: usize,
+    ) {
+        let (zero, one) = (simd.splat_double(0.0), simd.splat_double(1.0));
+        let count = |vector: usize| if vector + 1 == VECTORS { last } else { S::DOUBLES };
+        let mut sums = [[zero; VECTORS]; HEIGHT];
+        // SAFETY: the caller vouches for all that is read and written.
+        unsafe {
+            for numbers in self.rows.chunks_exact(self.stride) {
+                let from = numbers.as_ptr();
+                let mut right = [zero; VECTORS];
+                for (vector, right) in right.iter_mut().enumerate() {
+                    let from = from.add(column + vector * S::DOUBLES);
+                    *right = load_up_to(simd, from, count(vector));
+                }
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let left = simd.splat_double(*from.add(row + i));
+                    for (sum, right) in sums.iter_mut().zip(right) {
+                        *sum = simd.multiply_add_double(left, right, *sum);
+                    }
+                }
+            }
+            let to = self.matrix.as_mut_ptr().add(row * self.stride + column);
+            for (i, sums) in sums.into_iter().enumerate() {
+                for (vector, mut sum) in sums.into_iter().enumerate() {
+                    let to = to.add(i * self.stride + vector * S::DOUBLES);
+                    if !self.is_new {
+                        let before = load_up_to(simd, to, count(vector));
+                        sum = simd.multiply_add_double(one, sum, before);
+                    }
+                    store_up_to(simd, to, sum, count(vector));
+                }
             }
         }
     }
 }
 
 pass! {
-    /// Replaces a matrix by the factor U of `U^T U`, in its upper triangle.
+    /// Replaces a matrix by the factor U of `U^T U`, in its upper triangle; rows lie `stride`
+    /// numbers apart.
     ///
     /// Returns `false` if the matrix is not positive definite, or not finite; its contents
     /// are then of no use.
     #[must_use]
-    fn factorise<'a>(simd, matrix: &'a mut [f64], n: usize) -> bool {
+    fn factorise<'a>(simd, matrix: &'a mut [f64], n: usize, stride: usize) -> bool {
         let mut k = 0;
         while k < n {
-            let (above, rest) = matrix.split_at_mut(k * n);
-            // Where the vectors begin that end with the rows and hold all that is right of
-            // the block on the diagonal; at the first rows there may be no room for them.
-            let begin = match n - k {
-                left if has_tiles::<S>(n) && left >= ROWS => {
-                    n.checked_sub((left - ROWS).next_multiple_of(S::DOUBLES))
-                }
-                _ => None,
-            };
-            let (rows, done) = match begin {
-                Some(begin) => (ROWS, factorise_rows(simd, above, n, k, begin, rest)),
-                None => (1, factorise_row(simd, above, n, k, &mut rest[..n])),
+            let (above, rest) = matrix.split_at_mut(k * stride);
+            let (rows, done) = match has_tiles::<S>(n) && n - k >= ROWS {
+                true => (ROWS, factorise_rows(simd, above, [n, stride], k, rest)),
+                false => (1, factorise_row(simd, above, stride, k, &mut rest[..n])),
             };
             if !done {
                 return false;
@@ -257,8 +199,14 @@ fn root(square: f64) -> Option<(f64, f64)> {
 
 /// Computes row `k` of the factor, given the rows above it.
 #[inline(always)]
-fn factorise_row<S: Simd>(simd: S, above: &[f64], n: usize, k: usize, row: &mut [f64]) -> bool {
-    for earlier in above.chunks_exact(n) {
+fn factorise_row<S: Simd>(
+    simd: S,
+    above: &[f64],
+    stride: usize,
+    k: usize,
+    row: &mut [f64],
+) -> bool {
+    for earlier in above.chunks_exact(stride) {
         add_multiple(simd, &mut row[k..], -earlier[k], &earlier[k..]);
     }
     let Some((pivot, share)) = root(row[k]) else { return false };
@@ -267,86 +215,243 @@ fn factorise_row<S: Simd>(simd: S, above: &[f64], n: usize, k: usize, row: &mut 
     true
 }
 
-/// Computes a tile's rows of the factor, from row `k` on, given the rows above them;
-/// `rows` begins with them, and in vectors from column `begin` on they are computed.
+/// Computes a tile's rows of the factor, from row `k` on, given the rows above them; `rows`
+/// begins with them.
 #[inline(always)]
 fn factorise_rows<S: Simd>(
     simd: S,
     above: &[f64],
-    n: usize,
+    [n, stride]: [usize; 2],
     k: usize,
-    begin: usize,
     rows: &mut [f64],
 ) -> bool {
-    let width = 2 * S::DOUBLES;
-    for column in (k..n).step_by(width) {
-        // As in `add_squares`.
-        let first = column.min(n - width);
-        add_tile(simd, above, n, k, first, -1.0, [0, column - first], rows);
-    }
-    // The block on the diagonal comes first, since everything else depends on it.
-    let (mut block, mut shares) = ([[0.0; ROWS]; ROWS], [0.0; ROWS]);
-    for (row, block) in rows.chunks_exact(n).zip(&mut block) {
-        block.copy_from_slice(&row[k..k + ROWS]);
-    }
-    for i in 0..ROWS {
-        let (earlier, now) = block.split_at_mut(i);
-        let now = &mut now[0];
-        for earlier in earlier {
-            for j in i..ROWS {
-                now[j] = simd.multiply_add_one(-earlier[i], earlier[j], now[j]);
-            }
-        }
-        let Some((pivot, share)) = root(now[i]) else { return false };
-        shares[i] = share;
-        now[i] = pivot;
-        now[i + 1..].iter_mut().for_each(|element| *element *= share);
-    }
-    // The columns to the right of it.
     assert!(
-        rows.len() / ROWS >= n && begin <= n && (n - begin).is_multiple_of(S::DOUBLES),
-        "the rows must be there, and vectors must end with them"
+        k + ROWS <= n
+            && n <= stride
+            && above.len() == k * stride
+            && rows.len() >= (ROWS - 1) * stride + n,
+        "the rows must be there"
     );
-    let zero = simd.splat_double(0.0);
-    for column in (begin..n).step_by(S::DOUBLES) {
-        let mut done = [zero; ROWS];
-        for i in 0..ROWS {
-            // SAFETY: there are ROWS rows of `n` numbers, and vectors from `begin` on end
-            // with them, as was asked above.
-            unsafe {
-                let place = rows.as_mut_ptr().add(i * n + column);
-                let mut now = simd.load_double(place);
-                for (earlier, done) in block.iter().zip(done).take(i) {
-                    now = simd.multiply_add_double(simd.splat_double(-earlier[i]), done, now);
-                }
-                done[i] = simd.multiply_add_double(now, simd.splat_double(shares[i]), zero);
-                simd.store_double(place, done[i]);
-            }
+    let block = Block { above: above.as_ptr(), rows: rows.as_mut_ptr(), stride, k };
+    // SAFETY: there are `k` rows above and ROWS from `k` on, all with `n` columns.
+    let done = unsafe {
+        match n - k > S::DOUBLES {
+            true => block.factorise::<S, 2>(simd, n),
+            false => block.factorise::<S, 1>(simd, n),
         }
-    }
-    // Last, for the first vectors may lie over it.
-    for (row, block) in rows.chunks_exact_mut(n).zip(block) {
-        row[k..k + ROWS].copy_from_slice(&block);
+    };
+    let Some(square) = done else { return false };
+    for (i, row) in square.into_iter().enumerate() {
+        rows[i * stride + k..][..ROWS].copy_from_slice(&row);
     }
     true
 }
 
-pass! {
-    /// Replaces the right side of `U^T x = b` by x, given the factor U.
-    fn solve_lower<'a>(simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
-        for (i, row) in factor.chunks_exact(n.max(1)).enumerate() {
-            x[i] /= row[i];
-            let (now, after) = x[i..].split_at_mut(1);
-            add_multiple(simd, after, -now[0], &row[i + 1..]);
+/// ROWS rows of a matrix that is being factorised, from row `k` on, below `k` rows of the
+/// factor.
+#[derive(Clone, Copy)]
+struct Block {
+    above: *const f64,
+    rows: *mut f64,
+    stride: usize,
+    k: usize,
+}
+
+impl Block {
+    /// Computes the factor's rows, but for the square on the diagonal, which is returned. It
+    /// lies in the first columns' vectors.
+    ///
+    /// # Safety
+    /// All rows can be read, and those from `k` on written, up to column `n`; at least ROWS
+    /// columns are left.
+    #[inline(always)]
+    unsafe fn factorise<S: Simd, const VECTORS: usize>(
+        self,
+        simd: S,
+        n: usize,
+    ) -> Option<[[f64; ROWS]; ROWS]> {
+        let lanes = S::DOUBLES;
+        let last = |column: usize, vectors: usize| lanes.min(n - column - (vectors - 1) * lanes);
+        // The square on the diagonal comes first, since everything else depends on it: sums
+        // for other columns are computed while its roots and divisions wait for each other.
+        // SAFETY: the caller vouches for `n` columns, and no vector's lanes go beyond.
+        unsafe {
+            let first = self.sums::<S, VECTORS>(simd, self.k, last(self.k, VECTORS));
+            let mut square = [[0.0; ROWS]; ROWS];
+            for (row, vectors) in square.iter_mut().zip(&first) {
+                let mut numbers = [0.0; 2 * MAX_LANES];
+                for (vector, to) in vectors.iter().zip(numbers.chunks_exact_mut(lanes)) {
+                    simd.store_double(to.as_mut_ptr(), *vector);
+                }
+                row.copy_from_slice(&numbers[..ROWS]);
+            }
+            let shares = factorise_square(simd, &mut square)?;
+            self.finish(simd, self.k, last(self.k, VECTORS), first, &square, shares);
+            let mut column = self.k + VECTORS * lanes;
+            while column < n {
+                if n - column > lanes {
+                    let last = last(column, 2);
+                    let sums = self.sums::<S, 2>(simd, column, last);
+                    self.finish(simd, column, last, sums, &square, shares);
+                } else {
+                    let last = last(column, 1);
+                    let sums = self.sums::<S, 1>(simd, column, last);
+                    self.finish(simd, column, last, sums, &square, shares);
+                }
+                column += 2 * lanes;
+            }
+            Some(square)
+        }
+    }
+
+    /// The matrix's elements less what the rows above take from them, in vectors from `column`
+    /// on, `last` lanes of the last one.
+    ///
+    /// # Safety
+    /// The rows have these columns.
+    #[inline(always)]
+    unsafe fn sums<S: Simd, const VECTORS: usize>(
+        self,
+        simd: S,
+        column: usize,
+        last: usize,
+    ) -> [[S::Double; VECTORS]; ROWS] {
+        // SAFETY: the caller vouches for all that is read.
+        unsafe {
+            match last == S::DOUBLES {
+                true => self.sums_of::<S, VECTORS>(simd, column, S::DOUBLES),
+                false => self.sums_of::<S, VECTORS>(simd, column, last),
+            }
+        }
+    }
+
+    /// # Safety
+    /// That of [`Block::sums`].
+    #[inline(always)]
+    unsafe fn sums_of<S: Simd, const VECTORS: usize>(
+        self,
+        simd: S,
+        column: usize,
+        last: usize,
+    ) -> [[S::Double; VECTORS]; ROWS] {
+        let zero = simd.splat_double(0.0);
+        let mut sums = [[zero; VECTORS]; ROWS];
+        // SAFETY: the caller vouches for all that is read.
+        unsafe {
+            for row in 0..self.k {
+                let row = self.above.add(row * self.stride);
+                let mut right = [zero; VECTORS];
+                for (vector, right) in right.iter_mut().enumerate() {
+                    let from = row.add(column + vector * S::DOUBLES);
+                    let count = if vector + 1 == VECTORS { last } else { S::DOUBLES };
+                    *right = load_up_to(simd, from, count);
+                }
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let left = simd.splat_double(*row.add(self.k + i));
+                    for (sum, right) in sums.iter_mut().zip(right) {
+                        *sum = simd.multiply_add_double(left, right, *sum);
+                    }
+                }
+            }
+            let minus = simd.splat_double(-1.0);
+            for (i, sums) in sums.iter_mut().enumerate() {
+                for (vector, sum) in sums.iter_mut().enumerate() {
+                    let from = self.rows.add(i * self.stride + column + vector * S::DOUBLES);
+                    let count = if vector + 1 == VECTORS { last } else { S::DOUBLES };
+                    *sum = simd.multiply_add_double(minus, *sum, load_up_to(simd, from, count));
+                }
+            }
+        }
+        sums
+    }
+
+    /// Computes and stores these columns of the factor, given the square on the diagonal.
+    ///
+    /// # Safety
+    /// The rows have these columns.
+    #[inline(always)]
+    unsafe fn finish<S: Simd, const VECTORS: usize>(
+        self,
+        simd: S,
+        column: usize,
+        last: usize,
+        sums: [[S::Double; VECTORS]; ROWS],
+        square: &[[f64; ROWS]; ROWS],
+        shares: [f64; ROWS],
+    ) {
+        let zero = simd.splat_double(0.0);
+        for vector in 0..VECTORS {
+            let count = if vector + 1 == VECTORS { last } else { S::DOUBLES };
+            let mut done = [zero; ROWS];
+            for i in 0..ROWS {
+                let mut now = sums[i][vector];
+                for (earlier, done) in square.iter().zip(done).take(i) {
+                    now = simd.multiply_add_double(simd.splat_double(-earlier[i]), done, now);
+                }
+                done[i] = simd.multiply_add_double(now, simd.splat_double(shares[i]), zero);
+                // SAFETY: the caller vouches for these columns.
+                unsafe {
+                    let to = self.rows.add(i * self.stride + column + vector * S::DOUBLES);
+                    store_up_to(simd, to, done[i], count);
+                }
+            }
         }
     }
 }
 
-pass! {
-    /// Replaces the right side of `U x = b` by x, given the factor U.
-    fn solve_upper<'a>(simd, factor: &'a [f64], n: usize, x: &'a mut [f64]) -> () {
-        for (i, row) in factor.chunks_exact(n.max(1)).enumerate().rev() {
-            x[i] = (x[i] - dot(simd, &row[i + 1..], &x[i + 1..])) / row[i];
+/// Factorises the square on the diagonal, and returns its pivots' reciprocals.
+#[inline(always)]
+fn factorise_square<S: Simd>(simd: S, square: &mut [[f64; ROWS]; ROWS]) -> Option<[f64; ROWS]> {
+    // Rows first as they are before their pivots' roots divide them, for which only the next
+    // row's pivot would wait: a root takes twice as long as the division that is left.
+    let mut pivots = [0.0; ROWS];
+    for i in 0..ROWS {
+        let (done, later) = square.split_at_mut(i + 1);
+        let now = &done[i];
+        pivots[i] = now[i];
+        let share = 1.0 / now[i];
+        for (j, later) in later.iter_mut().enumerate() {
+            let factor = -(now[i + 1 + j] * share);
+            let after = later[i + 1 + j..].iter_mut().zip(&now[i + 1 + j..]);
+            after.for_each(|(to, number)| *to = simd.multiply_add_one(factor, *number, *to));
+        }
+    }
+    let mut shares = [0.0; ROWS];
+    for (i, row) in square.iter_mut().enumerate() {
+        let (pivot, share) = root(pivots[i])?;
+        shares[i] = share;
+        row[i] = pivot;
+        row[i + 1..].iter_mut().for_each(|element| *element *= share);
+    }
+    Some(shares)
+}
+
+/// The first `count` numbers.
+///
+/// # Safety
+/// So many can be read at `from`, at most a vector.
+#[inline(always)]
+unsafe fn load_up_to<S: Simd>(simd: S, from: *const f64, count: usize) -> S::Double {
+    // SAFETY: the caller vouches for `count` numbers.
+    unsafe {
+        match count == S::DOUBLES {
+            true => simd.load_double(from),
+            false => simd.load_double_first(from, count),
+        }
+    }
+}
+
+/// Writes the first `count` lanes.
+///
+/// # Safety
+/// So many numbers can be written at `to`, at most a vector.
+#[inline(always)]
+unsafe fn store_up_to<S: Simd>(simd: S, to: *mut f64, vector: S::Double, count: usize) {
+    // SAFETY: the caller vouches for `count` numbers.
+    unsafe {
+        match count == S::DOUBLES {
+            true => simd.store_double(to, vector),
+            false => simd.store_double_first(to, vector, count),
         }
     }
 }
@@ -397,4 +502,4 @@ pass! {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

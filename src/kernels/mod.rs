@@ -24,14 +24,15 @@ mod passes;
 mod peak;
 mod portable;
 mod products;
+mod regression;
 mod rounded;
 mod simd;
+mod substitution;
 mod symmetric;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 pub use aligned::Aligned;
-pub use cholesky::{add_weighted_rows, row_products};
 #[cfg(feature = "train")]
 pub use exponential::exponentials_of_columns;
 pub use gemm::{Start, gemm, layer};
@@ -49,6 +50,7 @@ pub use passes::{
 #[cfg(feature = "cli")]
 pub use peak::kernel_peak;
 pub use products::{products_of_listed, products_of_rows};
+pub use regression::{add_weighted_rows, padded, products_between, widen_scaled};
 pub use rounded::{
     ROWS as ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, round_rows, rounded_bytes,
     upper_bounds,

@@ -64,6 +64,75 @@ pub trait Simd: Copy {
     /// [`Simd::DOUBLES`] numbers can be written at `to`.
     unsafe fn store_double(self, to: *mut f64, vector: Self::Double);
 
+    /// The first `count` numbers, and 0 in the lanes after them.
+    ///
+    /// # Safety
+    /// `count` is at most [`Simd::DOUBLES`], and so many numbers can be read at `from`.
+    #[inline(always)]
+    unsafe fn load_double_first(self, from: *const f64, count: usize) -> Self::Double {
+        let mut lanes = [0.0; MAX_LANES];
+        // SAFETY: `count` is at most DOUBLES, which is below MAX_LANES; the caller vouches
+        // for `from`.
+        unsafe {
+            for (lane, number) in lanes.iter_mut().enumerate().take(count) {
+                *number = *from.add(lane);
+            }
+            self.load_double(lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `count` lanes.
+    ///
+    /// # Safety
+    /// `count` is at most [`Simd::DOUBLES`], and so many numbers can be written at `to`.
+    #[inline(always)]
+    unsafe fn store_double_first(self, to: *mut f64, vector: Self::Double, count: usize) {
+        let mut lanes = [0.0; MAX_LANES];
+        // SAFETY: DOUBLES is below MAX_LANES; the caller vouches for `to` and that `count`
+        // is at most DOUBLES.
+        unsafe {
+            self.store_double(lanes.as_mut_ptr(), vector);
+            for (lane, number) in lanes.iter().enumerate().take(count) {
+                *to.add(lane) = *number;
+            }
+        }
+    }
+
+    /// The first `count` numbers of single precision, and 0 in the lanes after them.
+    ///
+    /// # Safety
+    /// `count` is at most [`Simd::DOUBLES`], and so many numbers can be read at `from`.
+    #[inline(always)]
+    unsafe fn widen_first(self, from: *const f32, count: usize) -> Self::Double {
+        let mut lanes = [0.0; MAX_LANES];
+        // SAFETY: `count` is at most DOUBLES, which is below MAX_LANES; the caller vouches
+        // for `from`.
+        unsafe {
+            for (lane, number) in lanes.iter_mut().enumerate().take(count) {
+                *number = f64::from(*from.add(lane));
+            }
+            self.load_double(lanes.as_ptr())
+        }
+    }
+
+    /// The sums of all lanes of each of four vectors, each in the same order.
+    #[inline(always)]
+    fn sums_of_four(self, vectors: [Self::Double; 4]) -> [f64; 4] {
+        vectors.map(|vector| {
+            let mut lanes = [0.0; MAX_LANES];
+            // SAFETY: there are MAX_LANES lanes, more than DOUBLES.
+            unsafe { self.store_double(lanes.as_mut_ptr(), vector) };
+            let mut count = Self::DOUBLES;
+            while count > 1 {
+                count /= 2;
+                for lane in 0..count {
+                    lanes[lane] += lanes[lane + count];
+                }
+            }
+            lanes[0]
+        })
+    }
+
     /// The larger of each element and 0; 0 for NaN.
     fn rectify(self, a: Self::Vector) -> Self::Vector;
 

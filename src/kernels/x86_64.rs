@@ -92,6 +92,42 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_double_first(self, from: *const f64, count: usize) -> __m512d {
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // for the lanes of the mask, and the others are not read.
+        unsafe { _mm512_maskz_loadu_pd(first(count) as __mmask8, from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_double_first(self, to: *mut f64, vector: __m512d, count: usize) {
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // for the lanes of the mask, and the others are not written.
+        unsafe { _mm512_mask_storeu_pd(to, first(count) as __mmask8, vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn widen_first(self, from: *const f32, count: usize) -> __m512d {
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
+        // for the lanes of the mask, and the others are not read.
+        unsafe {
+            _mm512_cvtps_pd(match count == Self::DOUBLES {
+                true => _mm256_loadu_ps(from),
+                false => _mm512_castps512_ps256(self.load_first(from, count)),
+            })
+        }
+    }
+
+    #[inline(always)]
+    fn sums_of_four(self, [a, b, c, d]: [__m512d; 4]) -> [f64; 4] {
+        // SAFETY: `self` is the proof that the processor has AVX-512F; AVX-512F implies
+        // AVX2.
+        unsafe {
+            let (a, b) = (halves_of_doubles(a), halves_of_doubles(b));
+            sums_of_four([a, b, halves_of_doubles(c), halves_of_doubles(d)])
+        }
+    }
+
+    #[inline(always)]
     fn rectify(self, a: __m512) -> __m512 {
         // Of a NaN and another, the instruction takes the second.
         // SAFETY: `self` is the proof that the processor has AVX-512F.
@@ -252,6 +288,31 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_double_first(self, from: *const f64, count: usize) -> __m256d {
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches for the lanes of the mask, and the others are not read.
+        unsafe { _mm256_maskload_pd(from, first_of_four(count)) }
+    }
+
+    #[inline(always)]
+    unsafe fn widen_first(self, from: *const f32, count: usize) -> __m256d {
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches for the lanes of the mask, and the others are not read.
+        unsafe {
+            _mm256_cvtps_pd(match count == Self::DOUBLES {
+                true => _mm_loadu_ps(from),
+                false => _mm256_castps256_ps128(self.load_first(from, count)),
+            })
+        }
+    }
+
+    #[inline(always)]
+    fn sums_of_four(self, vectors: [__m256d; 4]) -> [f64; 4] {
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
+        unsafe { sums_of_four(vectors) }
+    }
+
+    #[inline(always)]
     fn rectify(self, a: __m256) -> __m256 {
         // Of a NaN and another, the instruction takes the second.
         // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
@@ -366,6 +427,13 @@ fn first_of_eight(count: usize) -> __m256i {
     _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), places)
 }
 
+/// A mask of the first `count` lanes, at most 4.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn first_of_four(count: usize) -> __m256i {
+    _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3))
+}
+
 /// The sum of all lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -404,6 +472,32 @@ fn sums(of: [__m256; 8]) -> [f32; 8] {
 fn halves(a: __m512) -> __m256 {
     let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(a)));
     _mm256_add_ps(_mm512_castps512_ps256(a), high)
+}
+
+/// The sum of a vector's halves, in double precision.
+#[inline]
+#[target_feature(enable = "avx512f,avx2")]
+fn halves_of_doubles(a: __m512d) -> __m256d {
+    _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd::<1>(a))
+}
+
+/// The sums of all lanes of four vectors, side by side.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sums_of_four([a, b, c, d]: [__m256d; 4]) -> [f64; 4] {
+    // Halves first, as everywhere: (0 + 2) + (1 + 3).
+    let fold = |a: __m256d, b: __m256d| {
+        let low = _mm256_permute2f128_pd::<0x20>(a, b);
+        _mm256_add_pd(low, _mm256_permute2f128_pd::<0x31>(a, b))
+    };
+    // Of a and c, and of b and d: the two sums that are left of each.
+    let (ac, bd) = (fold(a, c), fold(b, d));
+    // a, b, c, d.
+    let sums = _mm256_hadd_pd(ac, bd);
+    let mut out = [0.0; 4];
+    // SAFETY: there is room for four numbers.
+    unsafe { _mm256_storeu_pd(out.as_mut_ptr(), sums) };
+    out
 }
 
 /// Writes the transpose of 8 x 8 numbers.

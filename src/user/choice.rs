@@ -2,8 +2,8 @@
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{
-    Matrix, ROUNDED_ROWS, RoundedVector, are_finite, block_bytes, products_of_listed,
-    products_of_rows, upper_bounds,
+    Matrix, ROUNDED_ROWS, RoundedVector, are_finite, block_bytes, padded, products_of_listed,
+    products_of_rows, upper_bounds, widen_scaled,
 };
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
@@ -18,17 +18,16 @@ pub(super) const ROUNDING: f32 = 2.0 * f32::EPSILON;
 /// Solves for one user's vector at a time; only [`VectorSolver::new`] allocates.
 #[derive(Clone, Debug)]
 pub struct VectorSolver {
-    /// 1 over the root of the prior precision, `[width]`.
+    /// 1 over the root of the prior precision, `[width]`, and zeros up to the length of the
+    /// solver's rows.
     scale: Vec<f64>,
-    /// The user's prior mean, `[width]`.
-    start: Vec<f64>,
     solver: RidgeSolver,
 }
 
 impl VectorSolver {
     /// A solver for vectors of `width` numbers.
     pub fn new(width: usize) -> Self {
-        Self { scale: vec![0.0; width], start: vec![0.0; width], solver: RidgeSolver::new(width) }
+        Self { scale: vec![0.0; padded(width)], solver: RidgeSolver::new(width) }
     }
 
     /// Writes the vector of a user with the prior mean `start` and these answers: indices of
@@ -44,14 +43,11 @@ impl VectorSolver {
         vector: &mut [f32],
     ) -> bool {
         let share = f64::from(head.start_share(answers.len()));
-        for (to, start) in self.start.iter_mut().zip(start) {
-            *to = share * f64::from(*start);
-        }
-        self.take(head, rows, answers);
+        self.take(head, start, share, rows, answers);
         let solved = self.solver.solve();
-        let numbers = self.start.iter().zip(self.scale.iter().zip(self.solver.mean()));
+        let numbers = start.iter().zip(self.scale.iter().zip(self.solver.mean()));
         for (number, (start, (scale, mean))) in vector.iter_mut().zip(numbers) {
-            *number = (start + scale * mean) as f32;
+            *number = (share * f64::from(*start) + scale * mean) as f32;
         }
         solved && are_finite(vector)
     }
@@ -67,9 +63,9 @@ impl VectorSolver {
         work: &mut [f64],
         covariance: &mut [f64],
     ) {
-        self.take(head, rows, answered.iter().map(|&item| (item, 0.0)));
+        self.take(head, &[], 0.0, rows, answered.iter().map(|&item| (item, 0.0)));
         self.solver.covariance(work, covariance);
-        let rows = covariance.chunks_exact_mut(self.scale.len().max(1)).zip(&self.scale);
+        let rows = covariance.chunks_exact_mut(head.width()).zip(&self.scale);
         for (row, of_row) in rows {
             row.iter_mut().zip(&self.scale).for_each(|(element, scale)| *element *= of_row * scale);
         }
@@ -78,10 +74,13 @@ impl VectorSolver {
         }
     }
 
-    /// Gives the answers to the solver, less their predictions from the prior mean.
+    /// Gives the answers to the solver, less their predictions from the prior mean: a share of
+    /// the start, which may be empty.
     fn take(
         &mut self,
         head: &ChoiceHead,
+        start: &[f32],
+        share: f64,
         rows: &[f32],
         mut answers: impl ExactSizeIterator<Item = (u32, f32)>,
     ) {
@@ -92,19 +91,18 @@ impl VectorSolver {
         self.solver.begin(count);
         while answers.len() > 0 {
             let block = answers.len().min(BLOCK);
-            let (to, residuals) = self.solver.rows_mut();
-            let to = to.chunks_exact_mut(width).zip(residuals);
-            for ((row, residual), (item, target)) in to.zip(answers.by_ref().take(block)) {
-                let vector = &rows[item as usize * stride..][..width];
-                let mut expected = 0.0;
-                let numbers = vector.iter().zip(&self.scale).zip(&self.start);
-                for (element, ((number, scale), start)) in row.iter_mut().zip(numbers) {
-                    let number = f64::from(*number);
-                    expected += number * start;
-                    *element = number * scale;
-                }
-                *residual = f64::from(target) - expected;
+            let mut items = [0; BLOCK];
+            let (_, residuals) = self.solver.rows_mut();
+            let to = items.iter_mut().zip(residuals);
+            for ((to, residual), (item, target)) in to.zip(answers.by_ref().take(block)) {
+                (*to, *residual) = (item, f64::from(target));
             }
+            let vectors = items[..block].iter();
+            let vectors = vectors.map(|&item| (&rows[item as usize * stride..][..width], 1.0));
+            let (to, residuals) = self.solver.rows_mut();
+            widen_scaled(vectors, &self.scale, start, to, |place, product| {
+                residuals[place] -= share * product;
+            });
             self.solver.take(block);
         }
     }

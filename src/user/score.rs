@@ -122,15 +122,17 @@ impl User {
             return deviations.fill(f32::NAN);
         };
         let (model, ridge) = (self.catalog.model(), *posterior.settings());
-        let width = model.user_head_network().item_width();
         let output = &model.config().output;
         let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK));
         for ((items, ratings), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
             let (inputs, item_variances) = inputs.fill(&self.catalog, Rows::Listed(items));
-            for (row, (deviation, rating)) in deviations.iter_mut().zip(ratings).enumerate() {
-                let features = &inputs.items[row * width..][..width];
+            let mut variances = [0.0; BLOCK];
+            let variances = &mut variances[..items.len()];
+            posterior.variances(inputs.items, variances);
+            let outputs = deviations.iter_mut().zip(ratings).zip(&*variances);
+            for (row, ((deviation, rating), variance)) in outputs.enumerate() {
                 let of_item = item_variances.get(row).copied().unwrap_or(0.0);
-                let known = posterior.variance(features) as f32 + ridge.item_variance * of_item;
+                let known = *variance as f32 + ridge.item_variance * of_item;
                 *deviation = ridge.calibration * output.deviation(*rating, known, ridge.noise);
             }
         }

@@ -1,9 +1,10 @@
 //! The posterior of a linear head, in closed form.
 
 use super::own_head::OwnHead;
-use super::ridge::RidgeSolver;
+use super::ridge::{RidgeSolver, VARIANCES};
 use super::set::Set;
-use crate::kernels::are_finite;
+use crate::catalog::blocks::BLOCK;
+use crate::kernels::{are_finite, padded, widen_scaled};
 use crate::model::config::Ridge;
 use crate::model::loss::Output;
 use crate::model::network::{LayerRows, Network};
@@ -20,6 +21,8 @@ pub struct Posterior {
     /// The prior standard deviation of each of the head's parameters; the last is the bias's,
     /// which depends on the user.
     scale: Vec<f32>,
+    /// The same in double precision, and zeros up to the length of the solver's rows.
+    wide_scale: Vec<f64>,
     solver: RidgeSolver,
 }
 
@@ -27,7 +30,10 @@ impl Posterior {
     /// For heads with these prior standard deviations; the bias's is set by
     /// [`Posterior::begin`].
     pub fn new(settings: Ridge, scale: &[f32]) -> Self {
-        Self { settings, scale: scale.to_vec(), solver: RidgeSolver::new(scale.len()) }
+        let mut wide_scale: Vec<f64> = scale.iter().copied().map(f64::from).collect();
+        wide_scale.resize(padded(scale.len()), 0.0);
+        let solver = RidgeSolver::new(scale.len());
+        Self { settings, scale: scale.to_vec(), wide_scale, solver }
     }
 
     /// The variance of the noise, and the other settings of a rating's variance.
@@ -45,6 +51,7 @@ impl Posterior {
     pub fn begin(&mut self, bias_variance: f64, ratings: usize) {
         if let Some(bias) = self.scale.last_mut() {
             *bias = bias_variance.sqrt() as f32;
+            self.wide_scale[self.scale.len() - 1] = f64::from(*bias);
         }
         self.solver.begin(ratings);
     }
@@ -60,16 +67,18 @@ impl Posterior {
     ) {
         let Set { inputs, targets, item_variances } = set;
         let predictions = head.start_forward(network).outputs(network, inputs, activations);
-        let width = self.scale.len();
-        let (rows, residuals) = self.solver.rows_mut();
-        for (row, (prediction, target)) in predictions.iter().zip(targets).enumerate() {
+        let mut roots = [0.0; BLOCK];
+        let (_, residuals) = self.solver.rows_mut();
+        let answers = predictions.iter().zip(targets).zip(&mut roots).zip(residuals);
+        for (row, (((prediction, target), root), to)) in answers.enumerate() {
             let (residual, variance) = output.loss.working_residual(*prediction, *target);
             let item_variance = item_variances.get(row).copied().unwrap_or(0.0);
             let variance = self.settings.rating_variance(variance, item_variance);
-            let root = 1.0 / f64::from(variance).sqrt();
-            inputs.write_scaled(row, root, &self.scale, &mut rows[row * width..][..width]);
-            residuals[row] = root * f64::from(residual);
+            *root = 1.0 / f64::from(variance).sqrt();
+            *to = *root * f64::from(residual);
         }
+        let (rows, _) = self.solver.rows_mut();
+        write_rows(inputs.items, &roots[..inputs.rows], &self.wide_scale, self.scale.len(), rows);
         self.solver.take(inputs.rows);
     }
 
@@ -88,11 +97,16 @@ impl Posterior {
         are_finite(numbers)
     }
 
-    /// The variance of the head's output for an item, in its own units. There is one feature
-    /// less than the head has parameters.
-    pub fn variance(&mut self, features: &[f32]) -> f64 {
-        let row = features.iter().chain([&1.0]).zip(&self.scale);
-        self.solver.variance(row.map(|(feature, scale)| f64::from(*scale) * f64::from(*feature)))
+    /// Writes the variances of the head's outputs for items, in its own units; `features` are
+    /// the items' rows, without gaps, one number narrower than the head.
+    pub fn variances(&mut self, features: &[f32], variances: &mut [f64]) {
+        let width = self.scale.len();
+        for (place, variances) in variances.chunks_mut(VARIANCES).enumerate() {
+            let features = &features[place * VARIANCES * (width - 1)..];
+            let roots = &[1.0; VARIANCES][..variances.len()];
+            write_rows(features, roots, &self.wide_scale, width, self.solver.asked_mut());
+            self.solver.variances(variances);
+        }
     }
 
     /// Writes the covariance in units of [`Posterior::scale`], [width, width]; `work` is as
@@ -100,6 +114,17 @@ impl Posterior {
     pub fn covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
         self.solver.covariance(work, covariance);
     }
+}
+
+/// Writes rows for the solver: each item's features and a 1, times the scales and the item's
+/// root. `features` are one narrower than the rows are wide.
+fn write_rows(features: &[f32], roots: &[f64], scale: &[f64], width: usize, rows: &mut [f64]) {
+    let of_item = features.chunks_exact((width - 1).max(1));
+    // A model's head may have a bias alone.
+    let of_item = of_item.chain(std::iter::repeat(&[][..]));
+    widen_scaled(of_item.zip(roots.iter().copied()), scale, &[], rows, |_, _| ());
+    let biases = rows.iter_mut().skip(width - 1).step_by(scale.len());
+    biases.zip(roots).for_each(|(bias, root)| *bias = root * scale[width - 1]);
 }
 
 impl Ridge {

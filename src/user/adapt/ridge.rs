@@ -8,32 +8,37 @@
 //! the precision is not needed for it.
 
 use crate::catalog::blocks::BLOCK;
-use crate::kernels::{Factor, Symmetric, add_weighted_rows, row_products};
+use crate::kernels::{Aligned, Factor, Symmetric, add_weighted_rows, padded, products_between};
+
+/// The most rows whose variances are computed at once.
+pub const VARIANCES: usize = 32;
 
 /// The regression of one user at a time; only [`RidgeSolver::new`] allocates.
 ///
 /// Call [`RidgeSolver::begin`], then for each block of answers [`RidgeSolver::rows_mut`] and
-/// [`RidgeSolver::take`], then [`RidgeSolver::solve`].
+/// [`RidgeSolver::take`], then [`RidgeSolver::solve`]. Rows are [`RidgeSolver::stride`]
+/// numbers, with zeros after their own.
 #[derive(Clone, Debug)]
 pub struct RidgeSolver {
-    /// The answers' rows, [BLOCK, width]: all of them while `few`, else those of a block.
-    rows: Vec<f64>,
+    width: usize,
+    /// The answers' rows, [BLOCK, stride]: all of them while `few`, else those of a block.
+    rows: Aligned<f64>,
     /// The difference of each answer from its prior mean.
-    residuals: Vec<f64>,
+    residuals: Aligned<f64>,
     /// The number of rows taken.
     taken: usize,
     /// Whether the mean is found among the answers, as they are few.
     few: bool,
     /// The factor of the matrix that `factorised` names; until then the precision as far as
-    /// answers were taken, unless they are few. Upper triangles of [width, width].
-    matrix: Vec<f64>,
+    /// answers were taken, unless they are few. Upper triangles in rows of `stride` numbers.
+    matrix: Aligned<f64>,
     factorised: Factorised,
-    /// The posterior mean.
-    mean: Vec<f64>,
-    /// The row whose variance is computed.
-    row: Vec<f64>,
-    /// Its products with the answers' rows.
-    products: Vec<f64>,
+    /// The posterior mean, and zeros up to `stride`.
+    mean: Aligned<f64>,
+    /// The rows whose variances are computed, [VARIANCES, stride].
+    asked: Aligned<f64>,
+    /// Their columns of the right sides, [most of answers and width, VARIANCES].
+    columns: Aligned<f64>,
 }
 
 /// The matrix that was factorised last.
@@ -49,34 +54,37 @@ enum Factorised {
 impl RidgeSolver {
     /// A solver for `width` weights.
     pub fn new(width: usize) -> Self {
+        let stride = padded(width);
         let mut solver = Self {
-            rows: vec![0.0; BLOCK * width],
-            residuals: vec![0.0; BLOCK],
+            width,
+            rows: Aligned::zeros(BLOCK * stride),
+            residuals: Aligned::zeros(BLOCK),
             taken: 0,
             few: true,
-            matrix: vec![0.0; width * width],
+            matrix: Aligned::zeros(stride * stride),
             factorised: Factorised::None,
-            mean: vec![0.0; width],
-            row: vec![0.0; width],
-            products: vec![0.0; BLOCK],
+            mean: Aligned::zeros(stride),
+            asked: Aligned::zeros(VARIANCES * stride),
+            columns: Aligned::zeros(stride * VARIANCES),
         };
         solver.begin(0);
         solver
     }
 
-    /// Forgets the last user, and begins with one with so many answers.
-    pub fn begin(&mut self, answers: usize) {
-        let width = self.mean.len();
-        self.taken = 0;
-        self.factorised = Factorised::None;
-        self.few = answers < width.min(BLOCK + 1);
-        self.mean.fill(0.0);
-        if !self.few {
-            self.matrix.fill(0.0);
-        }
+    /// The length of a row.
+    pub fn stride(&self) -> usize {
+        self.mean.len()
     }
 
-    /// The rows of the next block of answers, [BLOCK, width], and their residuals, to be
+    /// Forgets the last user, and begins with one with so many answers.
+    pub fn begin(&mut self, answers: usize) {
+        self.taken = 0;
+        self.factorised = Factorised::None;
+        self.few = answers < self.width.min(BLOCK + 1);
+        self.mean.fill(0.0);
+    }
+
+    /// The rows of the next block of answers, [BLOCK, stride], and their residuals, to be
     /// written.
     pub fn rows_mut(&mut self) -> (&mut [f64], &mut [f64]) {
         (&mut self.rows, &mut self.residuals)
@@ -84,11 +92,16 @@ impl RidgeSolver {
 
     /// Adds the first `rows` rows of the block. All blocks but the last must be full.
     pub fn take(&mut self, rows: usize) {
+        let is_first = self.taken == 0;
         self.taken = if self.few { rows } else { self.taken + rows };
         if !self.few {
-            let width = self.mean.len();
-            let block = &self.rows[..rows * width];
-            Symmetric::new(&mut self.matrix, width).add_squares(block);
+            let stride = self.stride();
+            let block = &self.rows[..rows * stride];
+            let mut precision = Symmetric::in_padded(&mut self.matrix, self.width);
+            match is_first {
+                true => precision.set_squares(block),
+                false => precision.add_squares(block),
+            }
             add_weighted_rows(&mut self.mean, &self.residuals[..rows], block);
         }
     }
@@ -98,14 +111,14 @@ impl RidgeSolver {
         if !self.few {
             let solved = self.factorise_precision();
             if solved {
-                Factor::left_in(&self.matrix, self.mean.len()).solve(&mut self.mean);
+                Factor::left_in_padded(&self.matrix, self.width).solve(&mut self.mean);
             }
             return solved;
         }
-        let (width, answers) = (self.mean.len(), self.taken);
-        let rows = &self.rows[..answers * width];
-        let mut products = Symmetric::new(&mut self.matrix[..answers * answers], answers);
-        products.set_products(rows, width);
+        let (stride, answers) = (self.stride(), self.taken);
+        let rows = &self.rows[..answers * stride];
+        let mut products = Symmetric::in_padded(&mut self.matrix, answers);
+        products.set_products(rows, stride);
         products.add_identity();
         let Some(factor) = products.factorise() else { return false };
         self.factorised = Factorised::OfAnswers;
@@ -116,53 +129,76 @@ impl RidgeSolver {
 
     /// The posterior mean, in units of the prior standard deviations.
     pub fn mean(&self) -> &[f64] {
-        &self.mean
+        &self.mean[..self.width]
     }
 
-    /// The posterior variance of the product of a row and the weights, after
+    /// The rows for [`RidgeSolver::variances`], [VARIANCES, stride], to be written.
+    pub fn asked_mut(&mut self) -> &mut [f64] {
+        &mut self.asked
+    }
+
+    /// Writes the posterior variances of the products of the first rows of
+    /// [`RidgeSolver::asked_mut`] and the weights, as many as there are, after
     /// [`RidgeSolver::solve`]; NaN if the numbers exceed the range of floats.
-    pub fn variance(&mut self, row: impl Iterator<Item = f64>) -> f64 {
-        let (width, answers) = (self.mean.len(), self.taken);
-        self.row.iter_mut().zip(row).for_each(|(to, element)| *to = element);
+    pub fn variances(&mut self, variances: &mut [f64]) {
+        let (width, stride, answers) = (self.width, self.stride(), self.taken);
+        let count = variances.len();
         // A row takes `answers * (width + answers / 2)` steps among the answers, and `width^2 /
-        // 2` by the precision, whose factorisation costs as much as some 2 * width / 3 rows.
-        // With few answers it does not pay, as callers ask for few rows at once.
+        // 2` by the precision, which takes `width^2 * (answers / 2 + width / 6)` before.
+        let among = count * answers * (2 * width + answers);
+        let by_precision = width * width * (count + answers + width / 3);
         if self.factorised != Factorised::OfPrecision
-            && 2 * answers > width
+            && among > by_precision
             && !self.factorise_precision()
         {
-            return f64::NAN;
+            return variances.fill(f64::NAN);
         }
-        let sum_of_squares = |numbers: &[f64]| numbers.iter().map(|x| x * x).sum::<f64>();
-        if self.factorised == Factorised::OfPrecision {
-            Factor::left_in(&self.matrix, width).solve_lower(&mut self.row);
-            return sum_of_squares(&self.row);
+        let asked = &self.asked[..count * stride];
+        // Whole vectors of columns.
+        let columns = padded(count);
+        let of_precision = self.factorised == Factorised::OfPrecision;
+        let order = if of_precision { width } else { answers };
+        let right = &mut self.columns[..order * columns];
+        if of_precision {
+            for (place, row) in asked.chunks_exact(stride).enumerate() {
+                let column = right.iter_mut().skip(place).step_by(columns);
+                column.zip(row).for_each(|(to, number)| *to = *number);
+            }
+        } else {
+            products_between(&self.rows[..answers * stride], asked, stride, columns, right);
         }
-        let products = &mut self.products[..answers];
-        row_products(&self.rows[..answers * width], &self.row, products);
-        Factor::left_in(&self.matrix[..answers * answers], answers).solve_lower(products);
-        (sum_of_squares(&self.row) - sum_of_squares(products)).max(0.0)
+        Factor::left_in_padded(&self.matrix, order).solve_lower_columns(right, columns);
+        variances.fill(0.0);
+        for row in right.chunks_exact(columns) {
+            variances.iter_mut().zip(row).for_each(|(sum, number)| *sum += number * number);
+        }
+        if !of_precision {
+            for (variance, row) in variances.iter_mut().zip(asked.chunks_exact(stride)) {
+                // Eight sums side by side, so that none waits for the one before.
+                let mut sums = [0.0; 8];
+                for part in row.chunks_exact(8) {
+                    sums.iter_mut().zip(part).for_each(|(sum, number)| *sum += number * number);
+                }
+                *variance = (sums.iter().sum::<f64>() - *variance).max(0.0);
+            }
+        }
     }
 
     /// Writes the posterior covariance, [width, width]; `work` is as large. It does not need
     /// [`RidgeSolver::solve`]. All is NaN if the numbers exceed the range of floats.
     pub fn covariance(&mut self, work: &mut [f64], covariance: &mut [f64]) {
-        let width = self.mean.len();
         if self.factorised != Factorised::OfPrecision && !self.factorise_precision() {
             return covariance.fill(f64::NAN);
         }
-        Factor::left_in(&self.matrix, width).invert(work, covariance);
+        Factor::left_in_padded(&self.matrix, self.width).invert(work, covariance);
     }
 
     /// Factorises the precision. With few answers it is first computed from their rows.
     fn factorise_precision(&mut self) -> bool {
-        let width = self.mean.len();
-        if self.few {
-            self.matrix.fill(0.0);
-        }
-        let mut precision = Symmetric::new(&mut self.matrix, width);
-        if self.few {
-            precision.add_squares(&self.rows[..self.taken * width]);
+        let stride = self.stride();
+        let mut precision = Symmetric::in_padded(&mut self.matrix, self.width);
+        if self.few || self.taken == 0 {
+            precision.set_squares(&self.rows[..self.taken * stride]);
         }
         precision.add_identity();
         let done = precision.factorise().is_some();
