@@ -1,5 +1,6 @@
 //! What the neighbours of a user's answers add to items' scores.
 
+use crate::kernels::are_finite;
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
 use crate::{Error, Result};
@@ -83,16 +84,13 @@ impl NeighbourSums {
 
     fn add_dense(&mut self, items: &ChoiceItems, answers: impl Iterator<Item = (u32, f32)>) {
         self.dense.fill(0.0);
-        let mut are_finite = true;
         for (item, strength) in answers {
             for (to, weight) in items.neighbours_of(item) {
-                let sum = &mut self.dense[to as usize];
-                *sum += strength * weight;
-                are_finite &= sum.is_finite();
+                self.dense[to as usize] += strength * weight;
             }
         }
         // Only a file's absurd numbers come so far, and no score must be one of these.
-        if !are_finite {
+        if !are_finite(&self.dense) {
             self.dense.iter_mut().for_each(|sum| *sum = finite(*sum));
         }
     }

@@ -17,8 +17,8 @@ use crate::user::score::Scoring;
 /// show where the list may end.
 pub(super) const CHUNK: usize = 42 * BLOCK;
 
-/// The items of a group, whose largest bounds show how high the best scores may be.
-const GROUP: usize = 16;
+/// The groups of a chunk's items, whose largest bounds show how high the best scores may be.
+const GROUPS: usize = 256;
 
 /// Memory for the bounds of a chunk.
 #[derive(Clone, Debug)]
@@ -145,16 +145,16 @@ impl Search<'_> {
         take(None, found);
     }
 
-    /// The largest of the numbers which at least `count` bounds, each of another group, reach:
-    /// negative infinity if there are not so many groups.
+    /// A number which at least `count` bounds reach, about as high as that can be told from the
+    /// largest bound of each of [`GROUPS`]; negative infinity if there are not so many groups.
     fn first_threshold(bounds: &[f32], count: usize) -> f32 {
-        let mut largest = [0.0f32; CHUNK / GROUP];
-        let groups = bounds.chunks(GROUP);
-        let largest = &mut largest[..groups.len()];
-        for (largest, group) in largest.iter_mut().zip(groups) {
-            // Not `f32::max`, whose treatment of NaN is slower.
-            let larger = |most: f32, bound: &f32| if *bound > most { *bound } else { most };
-            *largest = group.iter().fold(f32::NEG_INFINITY, larger);
+        let mut largest = [f32::NEG_INFINITY; GROUPS];
+        // Groups of items that lie apart, as many vectors can be compared at once then; and not
+        // by `f32::max`, whose treatment of NaN is slower.
+        for bounds in bounds.chunks(GROUPS) {
+            for (largest, &bound) in largest.iter_mut().zip(bounds) {
+                *largest = if bound > *largest { bound } else { *largest };
+            }
         }
         match count.checked_sub(1) {
             Some(place) if place < largest.len() => {
