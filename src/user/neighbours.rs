@@ -29,7 +29,12 @@ impl NeighbourSums {
     /// [`Error::OutOfMemory`].
     pub fn new(items: &ChoiceItems, answers: usize) -> Result<Self> {
         let count = items.raters.len();
-        let dense = vec![0.0; if count <= MAX_DENSE { count } else { 0 }];
+        let mut dense = Vec::new();
+        if count <= MAX_DENSE {
+            let refuse = Error::out_of_memory::<f32>("what a user's neighbours add", count);
+            dense.try_reserve_exact(count).map_err(refuse)?;
+            dense.resize(count, 0.0);
+        }
         let mut sums = Self { dense, sparse: Vec::new(), added: Vec::new(), of: None };
         sums.reserve(answers, items)?;
         Ok(sums)
