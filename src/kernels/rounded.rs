@@ -207,49 +207,67 @@ impl Kernel for UpperBounds<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { bytes, vector, bounds } = self;
+        const { assert!(MAX_LANES <= ROWS && ROWS.is_multiple_of(MAX_LANES)) };
         let codes = ROWS * vector.factors.len();
+        let bound = Bound::new(simd, vector);
         let blocks = bytes.chunks_exact(codes + ROWS * HALVES * size_of::<u16>());
-        for (block, bounds) in blocks.zip(bounds.as_chunks_mut().0) {
-            let mut sums = [0; ROWS];
+        for (block, bounds) in blocks.zip(bounds.as_chunks_mut::<ROWS>().0) {
+            let (codes, halves) = block.split_at(codes);
+            // The sums of the bytes as they are, without their zero.
+            let mut sums = [vector.of_zero.wrapping_neg(); ROWS];
             // SAFETY: a block begins with ROWS bytes for each of the factors, which are whole
             // groups.
-            unsafe { simd.sum_bytes(block.as_ptr(), &vector.factors, &mut sums) };
-            finish(simd, &block[codes..], vector, &sums, bounds);
+            unsafe { simd.sum_bytes(codes.as_ptr(), &vector.factors, &mut sums) };
+            for place in (0..ROWS).step_by(S::LANES) {
+                // SAFETY: LANES divides ROWS, so that there are as many sums and bounds from
+                // `place` on.
+                unsafe {
+                    let sums = simd.integers(sums.as_ptr().add(place));
+                    simd.store(bounds.as_mut_ptr().add(place), bound.of(simd, sums, halves, place));
+                }
+            }
         }
     }
 }
 
-/// Turns the sums of a block's bytes into bounds; `halves` is the end of the block.
-#[inline(always)]
-fn finish<S: Simd>(
-    simd: S,
-    halves: &[u8],
-    vector: &RoundedVector,
-    sums: &[i32; ROWS],
-    bounds: &mut [f32; ROWS],
-) {
-    const { assert!(MAX_LANES <= ROWS && ROWS.is_multiple_of(MAX_LANES)) };
-    assert!(halves.len() == ROWS * HALVES * size_of::<u16>(), "a block ends with its halves");
-    let mut whole = [0; ROWS];
-    for (whole, sum) in whole.iter_mut().zip(sums) {
-        *whole = sum.wrapping_sub(vector.of_zero);
-    }
-    let [first, second] = vector.last.map(|number| simd.splat(number));
-    let (scale, slack) = (simd.splat(vector.scale), simd.splat(vector.slack));
-    let norm = simd.splat(vector.norm);
-    for place in (0..ROWS).step_by(S::LANES) {
-        // SAFETY: LANES divides ROWS, so that as many numbers lie in each list from `place` on;
-        // the four lists of halves were measured above, and may begin anywhere.
-        unsafe {
-            let list = |list: usize| {
-                simd.load_halves(halves.as_ptr().add((list * ROWS + place) * 2).cast())
-            };
-            let sum = simd.multiply_add(simd.integers(whole.as_ptr().add(place)), scale, slack);
-            let bound = simd.multiply_add(list(2), first, simd.multiply(list(3), second));
-            let bound = simd.multiply_add(list(1), norm, bound);
-            let bound = simd.multiply_add(list(0), sum, bound);
-            simd.store(bounds.as_mut_ptr().add(place), bound);
+/// What turns the sums of bytes into bounds.
+#[derive(Clone, Copy, Debug)]
+struct Bound<V> {
+    scale: V,
+    slack: V,
+    norm: V,
+    last: [V; LAST],
+}
+
+impl<V: Copy> Bound<V> {
+    #[inline(always)]
+    fn new<S: Simd<Vector = V>>(simd: S, vector: &RoundedVector) -> Self {
+        Self {
+            scale: simd.splat(vector.scale),
+            slack: simd.splat(vector.slack),
+            norm: simd.splat(vector.norm),
+            last: vector.last.map(|number| simd.splat(number)),
         }
+    }
+
+    /// The bounds of the rows of a block from `place` on, which is a multiple of the lanes;
+    /// `halves` are those at the end of the block.
+    #[inline(always)]
+    fn of<S: Simd<Vector = V>>(self, simd: S, sums: V, halves: &[u8], place: usize) -> V {
+        let Self { scale, slack, norm, last: [first, second] } = self;
+        assert!(
+            halves.len() == ROWS * HALVES * size_of::<u16>() && place + S::LANES <= ROWS,
+            "a block ends with its halves"
+        );
+        // SAFETY: there are four lists of ROWS halves, as was asked above, which may begin
+        // anywhere.
+        let list = |list: usize| unsafe {
+            simd.load_halves(halves.as_ptr().add((list * ROWS + place) * size_of::<u16>()).cast())
+        };
+        let sum = simd.multiply_add(sums, scale, slack);
+        let bound = simd.multiply_add(list(2), first, simd.multiply(list(3), second));
+        let bound = simd.multiply_add(list(1), norm, bound);
+        simd.multiply_add(list(0), sum, bound)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUP, HALVES, ROWS, UpperBounds, finish};
+use super::{Bound, GROUP, HALVES, ROWS, UpperBounds};
 use crate::kernels::level::Level;
 use crate::kernels::x86_64::Avx512;
 
@@ -36,17 +36,22 @@ fn upper_bounds(work: UpperBounds) {
     let simd = unsafe { Avx512::new() };
     let UpperBounds { bytes, vector, bounds } = work;
     let codes = ROWS * vector.factors.len();
+    let bound = Bound::new(simd, vector);
+    let of_zero = _mm512_set1_epi32(vector.of_zero);
     let blocks = bytes.chunks_exact(codes + ROWS * HALVES * size_of::<u16>());
-    for (block, bounds) in blocks.zip(bounds.as_chunks_mut().0) {
+    for (block, bounds) in blocks.zip(bounds.as_chunks_mut::<ROWS>().0) {
         let (codes, halves) = block.split_at(codes);
-        finish(simd, halves, vector, &sums(codes, &vector.high, &vector.low), bounds);
+        let sums = _mm512_sub_epi32(sums(codes, &vector.high, &vector.low), of_zero);
+        let bounds_here = bound.of(simd, _mm512_cvtepi32_ps(sums), halves, 0);
+        // SAFETY: there are ROWS bounds, as many as lanes.
+        unsafe { _mm512_storeu_ps(bounds.as_mut_ptr(), bounds_here) };
     }
 }
 
 /// The sums of a block's bytes.
 #[target_feature(enable = "avx512f,avx512vnni")]
 #[inline]
-fn sums(codes: &[u8], high: &[i8], low: &[i8]) -> [i32; ROWS] {
+fn sums(codes: &[u8], high: &[i8], low: &[i8]) -> __m512i {
     let codes = codes.as_chunks::<{ ROWS * GROUP }>().0;
     let (high, low) = (high.as_chunks::<GROUP>().0, low.as_chunks::<GROUP>().0);
     let zero = _mm512_setzero_si512();
@@ -76,9 +81,5 @@ fn sums(codes: &[u8], high: &[i8], low: &[i8]) -> [i32; ROWS] {
     let sum = |of: [__m512i; AT_ONCE]| {
         _mm512_add_epi32(_mm512_add_epi32(of[0], of[1]), _mm512_add_epi32(of[2], of[3]))
     };
-    let sum = _mm512_add_epi32(_mm512_slli_epi32::<7>(sum(of_high)), sum(of_low));
-    let mut sums = [0; ROWS];
-    // SAFETY: there are ROWS sums, as many as lanes.
-    unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), sum) };
-    sums
+    _mm512_add_epi32(_mm512_slli_epi32::<7>(sum(of_high)), sum(of_low))
 }

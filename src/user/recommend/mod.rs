@@ -43,6 +43,16 @@ impl Recommendation {
     pub const fn new(item: u32, score: f32) -> Self {
         Self { item, score, rating: f32::NAN, deviation: f32::NAN }
     }
+
+    /// A number that is lower for a better one, so that a comparison is one of whole numbers: a
+    /// heap makes hundreds of them for a list.
+    fn place(&self) -> i64 {
+        // Adding 0 makes -0 and 0 equal. As `f32::total_cmp`: among negative numbers, the bits of
+        // the greater are the lower.
+        let bits = (rank(self.score) + 0.0).to_bits() as i32;
+        let rising = bits ^ ((bits >> 31) as u32 >> 1) as i32;
+        (i64::from(!rising) << 32) | i64::from(self.item)
+    }
 }
 
 /// The score as it is compared: NaN ranks last.
@@ -52,9 +62,7 @@ fn rank(score: f32) -> f32 {
 
 impl Ord for Recommendation {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Adding 0 makes -0 and 0 equal.
-        let falling = (rank(other.score) + 0.0).total_cmp(&(rank(self.score) + 0.0));
-        falling.then(self.item.cmp(&other.item))
+        self.place().cmp(&other.place())
     }
 }
 
