@@ -210,3 +210,116 @@ impl RidgeSolver {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Rows of `width` numbers, alike but for the share `apart`, with the number 1 for a deviation
+    /// as large as the noise's.
+    fn rows(count: usize, width: usize, size: f64, apart: f64, seed: u64) -> Vec<Vec<f64>> {
+        let number = |row: usize, column: usize| {
+            let place = seed.wrapping_add((row * 131 + column) as u64);
+            (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64 / f64::from(1 << 23) - 1.0
+        };
+        let element = |row: usize, column: usize| {
+            size * (number(1000, column) * (1.0 - apart) + number(row, column) * apart)
+        };
+        (0..count).map(|row| (0..width).map(|column| element(row, column)).collect()).collect()
+    }
+
+    fn dot(left: &[f64], right: &[f64]) -> f64 {
+        left.iter().zip(right).map(|(a, b)| a * b).sum()
+    }
+
+    /// A row times the precision `A^T A + I`.
+    fn by_precision(answers: &[Vec<f64>], row: &[f64]) -> Vec<f64> {
+        let mut product = row.to_vec();
+        for answer in answers {
+            let share = dot(answer, row);
+            product.iter_mut().zip(answer).for_each(|(sum, number)| *sum += share * number);
+        }
+        product
+    }
+
+    fn solved(answers: &[Vec<f64>], residuals: &[f64], width: usize) -> RidgeSolver {
+        let mut solver = RidgeSolver::new(width);
+        let stride = solver.stride();
+        // What another user left must not matter.
+        solver.matrix.fill(f64::NAN);
+        solver.begin(answers.len());
+        for (answers, of_answers) in answers.chunks(BLOCK).zip(residuals.chunks(BLOCK)) {
+            let (rows, residuals) = solver.rows_mut();
+            for (row, answer) in rows.chunks_exact_mut(stride).zip(answers) {
+                row[..width].copy_from_slice(answer);
+            }
+            residuals[..answers.len()].copy_from_slice(of_answers);
+            solver.take(answers.len());
+        }
+        assert!(solver.solve());
+        solver
+    }
+
+    fn variances(solver: &mut RidgeSolver, asked: &[Vec<f64>]) -> Vec<f64> {
+        let (stride, width) = (solver.stride(), solver.width);
+        for (row, asked) in solver.asked_mut().chunks_exact_mut(stride).zip(asked) {
+            row[..width].copy_from_slice(asked);
+        }
+        let mut variances = vec![f64::NAN; asked.len()];
+        solver.variances(&mut variances);
+        variances
+    }
+
+    proptest! {
+        /// Also with little noise, and with answers that hardly differ or not at all.
+        #[test]
+        fn the_mean_solves_the_normal_equations(
+            count in 1usize..=130,
+            width in 1usize..=70,
+            size in prop::sample::select(vec![0.01, 1.0, 1e3]),
+            apart in prop::sample::select(vec![0.0, 1e-6, 1.0]),
+            seed: u64,
+        ) {
+            let answers = rows(count, width, size, apart, seed);
+            let residuals = rows(1, count, 2.0, 1.0, !seed).remove(0);
+            let solver = solved(&answers, &residuals, width);
+            let found = by_precision(&answers, solver.mean());
+            // No system is solved better than its matrix's numbers are rounded.
+            let size: f64 = 1.0 + answers.iter().map(|row| dot(row, row)).sum::<f64>();
+            for (column, found) in found.into_iter().enumerate() {
+                let column: Vec<f64> = answers.iter().map(|row| row[column]).collect();
+                let most: f64 = column.iter().map(|x| x.abs()).sum::<f64>() * 2.0;
+                let expected = dot(&column, &residuals);
+                let least = most * (1e-12 + 1e-15 * size);
+                prop_assert!((found - expected).abs() <= least, "{found} {expected}");
+            }
+        }
+
+        #[test]
+        fn variances_are_those_of_the_inverse(
+            count in 0usize..=130, width in 1usize..=70, asked in 1usize..=VARIANCES, seed: u64,
+        ) {
+            let answers = rows(count, width, 1.0, 1.0, seed);
+            let mut solver = solved(&answers, &vec![0.5; count], width);
+            let asked = rows(asked, width, 1.0, 1.0, !seed);
+            let found = variances(&mut solver, &asked);
+            let (mut work, mut covariance) = (vec![0.0; width * width], vec![0.0; width * width]);
+            solver.covariance(&mut work, &mut covariance);
+            for (row, found) in asked.iter().zip(&found) {
+                let rows = covariance.chunks(width);
+                let by_covariance: Vec<f64> = rows.map(|covariances| dot(covariances, row)).collect();
+                // The oracle of the oracle: the precision takes it back.
+                let back = by_precision(&answers, &by_covariance);
+                prop_assert!(back.iter().zip(row).all(|(a, b)| (a - b).abs() < 1e-9));
+                let expected = dot(row, &by_covariance);
+                prop_assert!((found - expected).abs() < 1e-10 * dot(row, row).max(1.0));
+            }
+            // By the precision, which is factorised now, as well.
+            for (again, found) in variances(&mut solver, &asked).iter().zip(found) {
+                prop_assert!((again - found).abs() < 1e-10 * width as f64);
+            }
+        }
+    }
+}
