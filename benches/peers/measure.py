@@ -1,14 +1,13 @@
 """Times, taken in turns so that what disturbs the machine disturbs all alike."""
 
 import gc
-import subprocess
 import sys
 import time
-from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 ROUNDS = 15
-HERE = Path(__file__).parent
 
 
 def times(call, seconds):
@@ -44,29 +43,29 @@ def summary(times):
     return {"median": median(times), "minimum": min(times), "runs": len(times)}
 
 
-def python_alone(rounds):
-    """Seconds that Python needs to do nothing."""
-    call = lambda: subprocess.run([sys.executable, "-c", ""], check=True)
-    return min(seconds for _ in range(rounds) for seconds in times(call, 0))
-
-
-def starts(modules, files, rounds):
-    """From the start of a process to its first recommendation: the times, and the most
-    memory in KiB."""
-    found, memory, firsts = {name: [] for name in modules}, {}, set()
-    for _ in range(rounds):
-        for name, module in modules.items():
-            command = [sys.executable, HERE / "start.py", module, files]
-            begin = time.perf_counter()
-            pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
-            with subprocess.Popen(command, stdout=pipe, stderr=quiet, text=True) as process:
-                firsts.add(process.stdout.readline())
-                found[name].append(time.perf_counter() - begin)
-                memory[name] = process.stdout.readline()
-            if not memory[name]:
-                raise RuntimeError(f"{name} did not start; try {' '.join(map(str, command))}")
-    if len(firsts) > 1:
-        raise RuntimeError(f"the first recommendations differ: items {', '.join(firsts)}")
-    return {name: summary(times) for name, times in found.items()}, {
-        name: int(kib) for name, kib in memory.items()
+def run(work, peers, seconds, compare):
+    """Prepares a work for all who can do it, has what they find compared, and times them."""
+    print(work.name, file=sys.stderr)
+    able = {name: peer for name, peer in peers.items() if getattr(peer, work.method, None)}
+    calls = {name: work.prepare(peer) for name, peer in able.items()}
+    calls = {name: call for name, call in calls.items() if call}
+    found = {name: work.numbers(able[name], call()) for name, call in calls.items()}
+    compare(found)
+    return {
+        "work": work.name,
+        "unit": work.unit,
+        "scale": work.scale,
+        "peers": in_turns(calls, seconds) if seconds else {},
     }
+
+
+def disagreement(found, expected):
+    """The largest difference, as a share of the spread of what is expected."""
+    worst = 0.0
+    for pair in zip(found, expected, strict=True):
+        one, other = (np.asarray(part, np.float64).ravel() for part in pair)
+        if one.shape != other.shape or not np.isfinite(one).all():
+            return np.inf
+        spread = np.ptp(other) if other.size > 1 else abs(other[0])
+        worst = max(worst, np.abs(one - other).max() / spread)
+    return worst

@@ -1,15 +1,13 @@
-"""What was measured, as JSON, as a Markdown table and as a plot; and in docs/speed.md."""
+"""What was measured, as JSON, as Markdown tables and as a plot; and in docs/speed.md.
+
+Of a suite it uses `TABLES`, lists of peers that stand beside each other, and `description`.
+"""
 
 import json
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
-BEGIN, END = "<!-- peers: written by benches/peers/run.sh --publish -->\n", "<!-- peers: end -->\n"
-
-
-def row(work, unit, scale, times):
-    return {"work": work, "unit": unit, "scale": scale, "peers": times}
 
 
 def constant(values):
@@ -17,9 +15,9 @@ def constant(values):
     return {name: {"median": value, "minimum": value, "runs": 1} for name, value in values.items()}
 
 
-def value(row, peer):
+def value(row, peer, which="median"):
     found = row["peers"].get(peer)
-    return found and found["median"] * row["scale"]
+    return found and found[which] * row["scale"]
 
 
 def digits(number):
@@ -30,15 +28,18 @@ def digits(number):
     return f"{number:,.{places}f}"
 
 
-def names(results):
-    return list(dict.fromkeys(peer for row in results["rows"] for peer in row["peers"]))
+def rows_of(results, peers):
+    """The rows in which more than one of them has a number, and the peers that have one."""
+    has = lambda row, peer: row["peers"].get(peer) is not None
+    rows = [row for row in results["rows"] if sum(has(row, peer) for peer in peers) > 1]
+    return rows, [peer for peer in peers if any(has(row, peer) for row in rows)]
 
 
-def table(results):
-    peers = names(results)
+def table(results, peers):
+    rows, peers = rows_of(results, peers)
     lines = ["| " + " | ".join(["", *peers]) + " |", "| --- " + "| ---: " * len(peers) + "|"]
-    for row in results["rows"]:
-        best = min(value(row, peer) for peer in row["peers"])
+    for row in rows:
+        best = min(value(row, peer) for peer in peers if row["peers"].get(peer))
         cells = [f"{row['work']}, {row['unit']}"]
         for peer in peers:
             number = value(row, peer)
@@ -47,7 +48,7 @@ def table(results):
     return "\n".join(lines) + "\n"
 
 
-def plot(results, path):
+def pyplot():
     import matplotlib
 
     matplotlib.use("svg")
@@ -55,29 +56,32 @@ def plot(results, path):
     matplotlib.rcParams |= {"svg.hashsalt": "melu", "svg.fonttype": "none", "font.size": 9}
     from matplotlib import pyplot
 
-    peers, rows = names(results), results["rows"]
-    columns = 3
+    return pyplot
+
+
+def plot(results, path):
+    rows, columns = results["rows"], 3
     height = -(-len(rows) // columns)
-    figure, axes = pyplot.subplots(height, columns, figsize=(11, 1.55 * height), squeeze=False)
+    figure, axes = pyplot().subplots(height, columns, figsize=(11, 1.55 * height), squeeze=False)
     for axis in axes.flat[len(rows) :]:
         axis.remove()
     for row, axis in zip(rows, axes.flat):
+        peers = list(row["peers"])
         values = [value(row, peer) for peer in peers]
-        known = [number for number in values if number is not None]
         # Bars begin at the decade below the least.
-        least, most = min(known) / 3, max(known)
+        least, most = min(values) / 3, max(values)
         for place, (peer, number) in enumerate(zip(peers, values)):
-            colour = "#d1495b" if peer == "melu" else "#8d99ae"
-            if number is not None:
-                axis.barh(place, number - least, left=least, color=colour, height=0.75)
-            weight = "bold" if peer == "melu" else "normal"
-            at = least if number is None else number
-            axis.text(at, place, " " + digits(number), va="center", fontsize=8, weight=weight)
+            own = peer.startswith("melu")
+            colour = "#d1495b" if own else "#8d99ae"
+            axis.barh(place, number - least, left=least, color=colour, height=0.75)
+            weight = "bold" if own else "normal"
+            axis.text(number, place, " " + digits(number), va="center", fontsize=8, weight=weight)
         axis.set_xscale("log")
         axis.set_xlim(least, most * (most / least) ** 0.22)
         axis.set_title(f"{row['work']}, {row['unit']}", fontsize=9, loc="left")
         axis.set_yticks(range(len(peers)), peers, fontsize=8)
-        axis.get_yticklabels()[peers.index("melu")].set_weight("bold")
+        for label, peer in zip(axis.get_yticklabels(), peers):
+            label.set_weight("bold" if peer.startswith("melu") else "normal")
         axis.invert_yaxis()
         axis.set_xticks([])
         axis.minorticks_off()
@@ -90,30 +94,36 @@ def plot(results, path):
     figure.savefig(path, metadata={"Date": None}, facecolor="white")
 
 
-def description(results):
+def text(results, suite):
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    return (
+    measured = (
         f"Measured {results['date']} on one core of an {results['processor']} by "
-        f"`{results['command']}`; medians, less is better. {versions}. melu is called by "
-        f"ctypes, which costs {results['ctypes_call'] * 1e6:.1f} µs a call; its meta-gradients "
-        f"and norms by Rust. Python alone starts in {results['python_alone'] * 1e3:.0f} ms.\n"
+        f"`{results['command']}`; medians, less is better. {versions}. "
     )
+    tables = [table(results, peers) for peers in suite.TABLES]
+    return "\n".join([*tables, measured + suite.description(results) + "\n"])
 
 
-def write(results, folder):
+def write(results, folder, suite):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    text = table(results) + "\n" + description(results)
-    (folder / "table.md").write_text(text)
+    written = text(results, suite)
+    (folder / "table.md").write_text(written)
     plot(results, folder / "plot.svg")
-    print(text)
+    print(written)
 
 
-def write_document(results):
-    """The part of docs/speed.md between two marks."""
-    path = ROOT / "docs/speed.md"
-    before, rest = path.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    plot = "![each work's time in each library](../benches/peers/results/plot.svg)\n"
-    text = "\n".join(["", table(results), description(results), plot, ""])
-    path.write_text(before + BEGIN + text + END + after)
+def write_document(results, name, suite):
+    plot = f"![each work's time in each library](../benches/peers/results/{name}/plot.svg)\n"
+    part = "\n".join(["", text(results, suite), plot, ""])
+    between_marks("docs/speed.md", f"peers, {name}: written by benches/peers/run.sh --publish", part)
+
+
+def between_marks(document, mark, part):
+    """Writes the part of a document between `<!-- mark -->` and `<!-- end -->`."""
+    path = ROOT / document
+    before, begin, rest = path.read_text().partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition("<!-- end -->\n")
+    if not begin or not end:
+        raise ValueError(f"{document} has no marks for {mark!r}")
+    path.write_text(before + begin + part + end + after)

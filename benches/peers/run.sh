@@ -1,28 +1,15 @@
 #!/usr/bin/env bash
 # Measures melu beside other libraries, from a clean checkout: builds melu, installs the
-# others into target/peers, sees that all agree, measures, and writes a table and a plot.
+# others into target/peers, sees that all agree, measures, and writes tables and plots.
 #
-#     benches/peers/run.sh [--check | --quick | --publish] [--million] [--peers A,B]
+#     benches/peers/run.sh [--check | --quick | --publish] [--suite NAME] [--peers A,B]
 #
-# Needs cargo and Python 3.11 or later with venv. PyTorch is several gigabytes where its own
-# index of smaller packages cannot be reached.
+# Needs cargo and Python 3.11 or later with venv, 6 GB of memory and, where PyTorch's own index
+# of smaller packages cannot be reached, 8 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-here=benches/peers
-target=${CARGO_TARGET_DIR:-target}
-
-bindings/c/install.sh --prefix "$(realpath -m "$target/peers/melu")"
-cargo build --quiet --locked --release --features train --example peers_training
-
-environment=$target/peers/python
-python=$environment/bin/python
-if ! cmp -s $here/requirements.txt "$environment/installed"; then
-    python3 -m venv "$environment"
-    install=("$python" -m pip install --quiet --disable-pip-version-check)
-    # Without CUDA, where that can be had: then the next line finds it installed.
-    cpu=(--timeout 15 --retries 0 --index-url https://download.pytorch.org/whl/cpu)
-    "${install[@]}" "${cpu[@]}" "$(grep '^torch==' $here/requirements.txt)" 2>/dev/null || true
-    "${install[@]}" -r $here/requirements.txt
-    cp $here/requirements.txt "$environment/installed"
-fi
-exec "$python" $here/run.py "$@"
+. benches/peers/setup.sh
+# One after another, each in a process of its own: no library disturbs the other suite's.
+for suite in lists published; do
+    "$python" $here/run.py "$suite" "$@"
+done

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from world import RATE, Head
+from published.world import RATE, Head
 
 
 class Graph(Protocol):

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from .program import GraphPeer
+from published.program import GraphPeer
 
 
 # Most operators' options are named after them.

@@ -5,7 +5,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 from safetensors.numpy import save_file
 
-from world import make_tasks
+from published.world import make_tasks
 
 RECOMMENDED = 20
 ADAPTATIONS = [(5, 1), (20, 1), (20, 5)]  # ratings, local steps
@@ -111,15 +111,3 @@ def split(gradients, tasks):
     rows = [tasks.support.size, tasks.query.size, tasks.user.size]
     head = len(gradients) - 1 - sum(rows)
     return np.split(gradients, np.cumsum([1, head, *rows[:-1]]))
-
-
-def disagreement(found, expected):
-    """The largest difference, as a share of the spread of what is expected."""
-    worst = 0.0
-    for pair in zip(found, expected, strict=True):
-        one, other = (np.asarray(part, np.float64).ravel() for part in pair)
-        if one.shape != other.shape or not np.isfinite(one).all():
-            return np.inf
-        spread = np.ptp(other) if other.size > 1 else abs(other[0])
-        worst = max(worst, np.abs(one - other).max() / spread)
-    return worst

@@ -4,83 +4,14 @@ Needs no numpy until training is asked: no program does that calls melu. A head 
 handle.
 """
 
-import ctypes
-import os
-from ctypes import POINTER, Structure, byref, c_char_p, c_float, c_size_t, c_uint32, c_void_p
+from ctypes import byref, c_float, c_size_t, c_uint32
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-LIBRARY = TARGET / "peers" / "melu" / "lib" / "libmelu.so"
+from melu import ALL_ITEMS, KEEP_RATED, TARGET, Batch, Recommendation, Str, Value
+from melu import done, library, make, open_catalog
+
 TRAINING = TARGET / "release" / "examples" / "peers_training"
 FIELDS = ("gender", "age", "occupation", "zip")
-ALL_ITEMS = c_size_t(-1).value
-
-
-class Str(Structure):
-    _fields_ = [("data", c_char_p), ("len", c_size_t)]
-
-
-class Error(Structure):
-    _fields_ = [("status", c_uint32), ("length", c_size_t), ("message", ctypes.c_char * 496)]
-
-
-class Value(Structure):
-    _fields_ = [("field", Str), ("kind", c_uint32), ("index", c_uint32)]
-    _fields_ += [("name", Str), ("number", c_float)]
-
-
-class Options(Structure):
-    _fields_ = [("struct_size", c_size_t), ("leave_out", c_void_p), ("leave_out_len", c_size_t)]
-    _fields_ += [("among", c_void_p), ("among_len", c_size_t), ("new_items", c_size_t)]
-    _fields_ += [("add_neighbours", c_uint32), ("keep_rated", c_uint32), ("order", c_uint32)]
-    _fields_ += [("min_raters", c_uint32), ("popularity_discount", c_float)]
-    _fields_ += [("threads", c_uint32)]
-
-
-class Recommendation(Structure):
-    _fields_ = [("item", c_uint32), ("score", c_float)]
-    _fields_ += [("rating", c_float), ("deviation", c_float)]
-
-
-ITEMS, FLOATS, SIZES = POINTER(c_uint32), POINTER(c_float), POINTER(c_size_t)
-BEST, ERROR, HANDLE = POINTER(Recommendation), POINTER(Error), POINTER(c_void_p)
-OPTIONS = POINTER(Options)
-
-library = ctypes.CDLL(LIBRARY)
-for name, arguments in {
-    "melu_model_open": [Str, HANDLE, ERROR],
-    "melu_model_catalog": [c_void_p, HANDLE, ERROR],
-    "melu_user_new": [c_void_p, POINTER(Value), c_size_t, HANDLE, SIZES, ERROR],
-    "melu_user_adapt": [c_void_p, ITEMS, FLOATS, c_size_t, ERROR],
-    "melu_user_score": [c_void_p, ITEMS, c_size_t, FLOATS, c_size_t, SIZES, ERROR],
-    "melu_user_recommend": [c_void_p, OPTIONS, BEST, c_size_t, SIZES, ERROR],
-    "melu_recommend_batch": [HANDLE, c_size_t, SIZES, ITEMS, FLOATS, c_size_t]
-    + [OPTIONS, BEST, c_size_t, SIZES, ERROR],
-}.items():
-    getattr(library, name).argtypes = arguments
-library.melu_kernel_name.restype = Str
-
-KEEP_RATED = byref(Options(struct_size=ctypes.sizeof(Options), keep_rated=1))
-
-
-def kernel():
-    name = library.melu_kernel_name()
-    return name.data[: name.len].decode()
-
-
-def make(function, *arguments):
-    """A new handle; those of this program live as long as it does."""
-    handle, error = c_void_p(), Error()
-    after = (None,) if function is library.melu_user_new else ()
-    if function(*arguments, byref(handle), *after, byref(error)):
-        raise RuntimeError(error.message.decode())
-    return handle
-
-
-def done(status):
-    if status:
-        raise RuntimeError(f"melu's status is {status}")
 
 
 class Peer:
@@ -94,9 +25,7 @@ class Peer:
 
     def _user(self, user, steps):
         if steps not in self.catalogs:
-            path = bytes(self.weights(steps))
-            model = make(library.melu_model_open, Str(path, len(path)))
-            self.catalogs[steps] = make(library.melu_model_catalog, model)
+            self.catalogs[steps] = open_catalog(self.weights(steps))
         profile = (Value * len(FIELDS))()
         for value, field, index in zip(profile, FIELDS, user.profile):
             value.field, value.kind, value.index = Str(field.encode(), len(field)), 1, index
@@ -145,20 +74,11 @@ class Peer:
         return [found.item for found in best], [found.score for found in best]
 
     def adapt_many(self, users, steps):
-        handles = (c_void_p * len(users))(*(self._user(user, steps).value for user in users))
-        items = [item for user in users for item in user.items]
-        ratings = [rating for user in users for rating in user.ratings]
-        ends = [0]
-        for user in users:
-            ends.append(ends[-1] + len(user.items))
-        offsets, count = (c_size_t * len(ends))(*ends), len(items)
-        items, ratings = (c_uint32 * count)(*items), (c_float * count)(*ratings)
-        found = (c_size_t * len(users))()
+        handles = [self._user(user, steps) for user in users]
+        batch = Batch(handles, [(user.items, user.ratings) for user in users])
 
         def call():
-            batch = library.melu_recommend_batch
-            inputs = handles, len(users), offsets, items, ratings, count
-            done(batch(*inputs, None, None, 0, found, None))
+            batch()
             return handles
 
         return call

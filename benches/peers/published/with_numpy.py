@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from world import RATE, ROW, Head
+from published.world import RATE, ROW, Head
 
 # Rows that stay in the cache while they pass through the layers.
 BLOCK = 1024

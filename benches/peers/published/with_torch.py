@@ -4,7 +4,7 @@ import torch
 from torch.func import grad, grad_and_value, vmap
 from torch.nn.functional import linear, mse_loss, relu
 
-from world import RATE, ROW, Head
+from published.world import RATE, ROW, Head
 
 torch.set_num_threads(1)
 

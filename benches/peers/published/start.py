@@ -1,6 +1,6 @@
 """One peer from nothing to its first recommendation, in a process of its own.
 
-    start.py PEER FILES     PEER is a module of `peers`, FILES what run.py left there
+    start.py PEER FILES     PEER is a module beside this one, FILES what suite.py left there
 """
 
 import importlib
@@ -8,6 +8,8 @@ import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+
+sys.path[0] = str(Path(__file__).parents[1])
 
 
 def main(module, files):
@@ -18,7 +20,7 @@ def main(module, files):
     else:
         import numpy as np
 
-        from world import Head, User
+        from published.world import Head, User
 
         load = lambda name: np.load(files / f"start-{name}.npy")
         head = Head(*map(load, Head._fields))
@@ -26,7 +28,7 @@ def main(module, files):
         items, ratings = np.array(given["user"]["items"]), given["user"]["ratings"]
         ratings = np.array(ratings, np.float32)
         user = User(items, ratings, None, None, head, np.float32(given["weight"]))
-    peer = importlib.import_module(f"peers.{module}").Peer(world, files)
+    peer = importlib.import_module(f"published.{module}").Peer(world, files)
     found = peer.recommend(user, 1, given["count"])()
     items, _ = peer.items_and_scores(found)
     print(int(items[0]), flush=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import onnxruntime
 
-from .program import GraphPeer
+from published.program import GraphPeer
 
 
 class OnnxGraph:

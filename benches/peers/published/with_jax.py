@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn import relu
 
-from world import RATE, ROW, Head
+from published.world import RATE, ROW, Head
 
 PER_USER_BIAS = Head(None, 0, None, None, None, None)
 
