@@ -8,7 +8,14 @@
 # of smaller packages cannot be reached, 8 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+here=benches/peers
 . benches/peers/setup.sh
+
+for items in 3706 100000 1000000; do
+    model films-$items.melu enlarge "$models/films/model.melu" $items "$models/films-$items.melu"
+    model vector-$items.melu enlarge "$models/films/model.melu" $items \
+        "$models/vector-$items.melu" vector
+done
 # One after another, each in a process of its own: no library disturbs the other suite's.
 for suite in lists published; do
     "$python" $here/run.py "$suite" "$@"

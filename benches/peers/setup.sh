@@ -1,7 +1,6 @@
-# Sourced by the commands beside it, at the root of the repository: builds melu, installs the
-# other libraries into target/peers, and makes the models of the generated world. Sets
-# `python`, `models` and `make_models`.
-here=benches/peers
+# Sourced by the commands that measure with Python, at the root of the repository: builds melu,
+# installs what requirements.txt of the folder `here` names into target/<the folder's name>, and
+# makes models of generated worlds. Sets `python`, `models` and the function `model`.
 target=${CARGO_TARGET_DIR:-target}
 
 bindings/c/install.sh --prefix "$(realpath -m "$target/peers/melu")"
@@ -9,19 +8,23 @@ cargo build --quiet --locked --release --features train \
     --example peers_training --example peers_models
 make_models=$target/release/examples/peers_models
 
-environment=$target/peers/python
+environment=$target/$(basename "$here")/python
 python=$environment/bin/python
-if ! cmp -s $here/requirements.txt "$environment/installed"; then
+if ! cmp -s "$here/requirements.txt" "$environment/installed"; then
     python3 -m venv "$environment"
     install=("$python" -m pip install --quiet --disable-pip-version-check)
-    # Without CUDA, where that can be had: then the next line finds it installed.
-    cpu=(--timeout 15 --retries 0 --index-url https://download.pytorch.org/whl/cpu)
-    "${install[@]}" "${cpu[@]}" "$(grep '^torch==' $here/requirements.txt)" 2>/dev/null || true
-    "${install[@]}" -r $here/requirements.txt
-    # Its sources alone, and they are built in a way of before; where that fails, the suite
-    # says so and goes on.
-    "${install[@]}" --no-use-pep517 --no-deps lightfm==1.17 || true
-    cp $here/requirements.txt "$environment/installed"
+    if torch=$(grep '^torch==' "$here/requirements.txt"); then
+        # Without CUDA, where that can be had: then the next line finds it installed.
+        cpu=(--timeout 15 --retries 0 --index-url https://download.pytorch.org/whl/cpu)
+        "${install[@]}" "${cpu[@]}" "$torch" 2>/dev/null || true
+    fi
+    "${install[@]}" -r "$here/requirements.txt"
+    # What is compiled in a way that pip is giving up; where that fails, the suite says so and
+    # goes on.
+    if [[ -e $here/requirements-old.txt ]]; then
+        "${install[@]}" --no-use-pep517 --no-deps -r "$here/requirements-old.txt" || true
+    fi
+    cp "$here/requirements.txt" "$environment/installed"
 fi
 
 # The models are made anew when the program that makes them is new.
@@ -31,8 +34,3 @@ model() { # NAME COMMAND...: makes it unless it is there
 }
 mkdir -p "$models"
 model films/model.melu world "$models/films" 6040 3706 40
-for items in 3706 100000 1000000; do
-    model films-$items.melu enlarge "$models/films/model.melu" $items "$models/films-$items.melu"
-    model vector-$items.melu enlarge "$models/films/model.melu" $items \
-        "$models/vector-$items.melu" vector
-done

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import safe_open
 
 import melu
 
 MODELS = melu.TARGET / "peers" / "models"
-DATA = MODELS / "films" / "data"
 SMALL, LARGE, LARGEST = 3_706, 100_000, 1_000_000
 
 
@@ -21,18 +19,20 @@ class Answers(NamedTuple):
     ratings: np.ndarray  # float32
 
 
-def table(name):
-    with open(DATA / name, newline="") as file:
-        return list(csv.DictReader(file))
-
-
 class World:
-    """The people of the small world, whose 3,706 items are the first of every catalogue."""
+    """The people of a generated world, whose items are the first of every catalogue."""
+
+    def __init__(self, name="films"):
+        self.data = MODELS / name / "data"
+
+    def table(self, name):
+        with open(self.data / name, newline="") as file:
+            return list(csv.DictReader(file))
 
     @cached_property
     def ratings(self):
         """Users, items and ratings of all interactions."""
-        rows = table("ratings.csv")
+        rows = self.table("ratings.csv")
         number = lambda row, key: int(row[key][1:]) - 1
         users = np.array([number(row, "user_id") for row in rows], np.int32)
         items = np.array([number(row, "item_id") for row in rows], np.int32)
@@ -51,13 +51,14 @@ class World:
     def with_answers(self, count, people=1):
         """The first answers of so many users who have more, and what else they chose."""
         able = [person for person in self.people if len(person.items) >= count + 10][:people]
-        given = [Answers(person.items[:count].copy(), person.ratings[:count].copy()) for person in able]
-        return given, [person.items[count:] for person in able]
+        given = (Answers(items[:count].copy(), ratings[:count].copy()) for items, ratings in able)
+        return list(given), [person.items[count:] for person in able]
 
     @cached_property
     def features(self):
         """One-hot values of the users' fields and of the items', for libraries that take them."""
-        return one_hot(table("users.csv"), ["user_id"]), one_hot(table("items.csv"), ["item_id", "title"])
+        of_users = one_hot(self.table("users.csv"), ["user_id"])
+        return of_users, one_hot(self.table("items.csv"), ["item_id", "title"])
 
 
 def one_hot(rows, besides):
@@ -79,9 +80,9 @@ def one_hot(rows, besides):
 class Vectors:
     """What a library of vectors is given: items' vectors, and users' by the closed form."""
 
-    def __init__(self, items):
+    def __init__(self, items, name="vector"):
         self.items = items
-        self.path = MODELS / f"vector-{items}.melu"
+        self.path = MODELS / f"{name}-{items}.melu"
         self.catalog = melu.open_catalog(self.path)
         vectors = melu.Vectors()
         melu.done(melu.library.melu_catalog_item_vectors(self.catalog, vectors, None))
@@ -91,6 +92,8 @@ class Vectors:
     @cached_property
     def head(self):
         """The numbers of the closed form, from the weight file."""
+        from safetensors import safe_open
+
         with safe_open(self.path, "numpy") as file:
             config = json.loads(file.metadata()["melu.config"])["choice"]
             return config, file.get_tensor("prior.choice_user.intercept")
