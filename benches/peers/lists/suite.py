@@ -2,12 +2,17 @@
 
 import importlib
 import importlib.metadata
+import subprocess
 import sys
+from pathlib import Path
+
+import numpy as np
 
 import measure
+import melu
 from lists import goals, machine
 from lists.works import works
-from lists.world import LARGE, LARGEST, SMALL, Vectors, World
+from lists.world import LARGE, LARGEST, MODELS, SMALL, Vectors, World
 
 PEERS = {
     "melu": "melu",
@@ -51,7 +56,7 @@ def measured(given):
         vectors = Vectors(items)
         for work in works(world, vectors):
             row = measure.run(work, peers, given.seconds, work.compare)
-            rows.append(row | {"tells": work.tells, "users": row["scale"] and users_of(work)})
+            rows.append(row | {"tells": work.tells, "users": users_of(work)})
         if items == SMALL and given.seconds:
             calls = {"melu": peers["melu"].no_work(vectors)}
             calls |= {"faiss": peers["faiss"].no_work()} if "faiss" in peers else {}
@@ -59,6 +64,8 @@ def measured(given):
             overhead = {name: times["median"] for name, times in empty.items()}
     if given.check:
         return None
+    if items == LARGEST:
+        rows += starts(world, vectors, peers)
     packages = [package for peer in peers.values() for package in peer.packages]
     return {
         "versions": {package: importlib.metadata.version(package) for package in packages},
@@ -68,6 +75,42 @@ def measured(given):
         "rows": rows,
         "goals": list(goals.judged(rows, speeds, overhead.get("melu", 0))),
     }
+
+
+def starts(world, vectors, peers):
+    """Processes that open a million items, while this one has the same file open: how long
+    each takes to its first list, and how much memory is its own."""
+    print("open a million items", file=sys.stderr)
+    [answers], _ = world.with_answers(20)
+    folder = melu.TARGET / "peers" / "files"
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(folder / "user.npz", vector=vectors.users([answers])[0], **answers._asdict())
+    files = {"melu": MODELS / f"films-{LARGEST}.melu"}
+    if "faiss" in peers:
+        files["faiss"] = folder / "vectors.faiss"
+        peers["faiss"].write(vectors, files["faiss"])
+    if "numpy" in peers:
+        files["numpy"] = folder / "vectors.npy"
+        np.save(files["numpy"], vectors.rows)
+    seconds, memory = {name: [] for name in files}, {name: [] for name in files}
+    for _ in range(9):
+        for name, file in files.items():
+            start = Path(__file__).parent / "start.py"
+            command = [sys.executable, start, name, file, folder / "user.npz"]
+            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            took, own = out.split()
+            seconds[name].append(float(took))
+            memory[name].append(int(own))
+    for file in [files.get("faiss"), files.get("numpy")]:
+        if file:
+            file.unlink()
+    for work, unit, scale, found in [
+        (f"open {LARGEST:,} items, best 20", "ms", 1e3, seconds),
+        ("memory of each process then", "MB", 1e-6, memory),
+    ]:
+        peers = {name: measure.summary(numbers) for name, numbers in found.items()}
+        row = {"work": work, "unit": unit, "scale": scale, "peers": peers}
+        yield row | {"tells": work.split()[0], "users": 1}
 
 
 def users_of(work):

@@ -26,6 +26,9 @@ class Peer:
         index, users = self.index(vectors), np.ascontiguousarray(users)
         return lambda: index.search(users, count)
 
+    def write(self, vectors, path):
+        faiss.write_index(self.index(vectors), str(path))
+
     def no_work(self):
         """A search among one item: what a call costs."""
         index, user = faiss.IndexFlatIP(64), np.zeros((1, 64), np.float32)
