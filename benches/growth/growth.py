@@ -54,7 +54,9 @@ class One(Peer):
 def measured(program, items, answers):
     """Seconds of a list, medians over people, of whom each is asked again and again."""
     path = MODELS / "growth.melu"
-    subprocess.run([program, "enlarge", MODELS / "films" / "model.melu", str(items), path], check=True)
+    subprocess.run(
+        [program, "enlarge", MODELS / "films" / "model.melu", str(items), path], check=True
+    )
     peer = One(path, items)
     path.unlink()
     calls = [peer.best(peer.size, None, one, BEST) for one in answers]
@@ -65,8 +67,11 @@ def measured(program, items, answers):
 
     seconds = measure.in_turns({"melu": of_all}, 2)["melu"]
     found = {key: seconds[key] / PEOPLE for key in ("median", "minimum")}
-    print(f"{items:10,} items: {found['median'] * 1e6:10,.1f} µs a list, "
-          f"{found['median'] / items * 1e9:6.2f} ns an item", file=sys.stderr)
+    print(
+        f"{items:10,} items: {found['median'] * 1e6:10,.1f} µs a list, "
+        f"{found['median'] / items * 1e9:6.2f} ns an item",
+        file=sys.stderr,
+    )
     peer.close()
     return {"items": items} | found
 
@@ -81,7 +86,14 @@ def panel(axis, amounts, costs, unit, of):
     axis.plot(amounts, costs, marker="o", color="#d1495b")
     axis.axhspan(min(costs), FLAT * min(costs), color="#8d99ae", alpha=0.25, lw=0)
     for amount, cost in zip(amounts, costs):
-        axis.annotate(report.digits(cost), (amount, cost), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+        axis.annotate(
+            report.digits(cost),
+            (amount, cost),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
     axis.set_xscale("log")
     axis.set_ylim(0, 1.25 * max(costs))
     axis.set_xlabel(of)
@@ -93,7 +105,12 @@ def panel(axis, amounts, costs, unit, of):
 def panels(results):
     lists = results["lists"]
     items = [row["items"] for row in lists]
-    yield items, [row["median"] / row["items"] * 1e9 for row in lists], "a list of 20: ns an item", "items"
+    yield (
+        items,
+        [row["median"] / row["items"] * 1e9 for row in lists],
+        "a list of 20: ns an item",
+        "items",
+    )
     if training := results["training"]:
         rows = training["rows"]
         ratings = [row["ratings"] for row in rows]
@@ -103,7 +120,9 @@ def panels(results):
 
 def plot(results, path):
     parts = list(panels(results))
-    figure, axes = report.pyplot().subplots(1, len(parts), figsize=(5 * len(parts) + 1, 3), squeeze=False)
+    figure, axes = report.pyplot().subplots(
+        1, len(parts), figsize=(5 * len(parts) + 1, 3), squeeze=False
+    )
     for axis, part in zip(axes.flat, parts):
         panel(axis, *part)
     where = f"{results['processor']}, {results['date']}"
@@ -121,8 +140,12 @@ def text(results):
         lines += ["", "| ratings | a training | a rating |", "| ---: | ---: | ---: |"]
         for row in training["rows"]:
             each = row["seconds"] / row["ratings"] * 1e6
-            lines.append(f"| {row['ratings']:,} | {report.digits(row['seconds'])} s | {report.digits(each)} µs |")
-    judged = "; ".join(f"{of} apart by at most {verdict(costs)}" for _, costs, _, of in panels(results))
+            lines.append(
+                f"| {row['ratings']:,} | {report.digits(row['seconds'])} s | {report.digits(each)} µs |"
+            )
+    judged = "; ".join(
+        f"{of} apart by at most {verdict(costs)}" for _, costs, _, of in panels(results)
+    )
     return "\n".join(lines) + (
         f"\n\nMeasured {results['date']} on one core of an {results['processor']} by "
         f"`{results['command']}`; medians of {PEOPLE} people with 20 answers each. {judged}.\n"
@@ -142,7 +165,9 @@ def main():
         "date": date.today().isoformat(),
         "processor": f"{names[0].split(':')[1].strip()} ({melu.kernel()})",
         "command": " ".join(["benches/growth/run.sh", *given]),
-        "lists": [measured(program, items, answers) for items in SIZES + [MOST] * options.ten_million],
+        "lists": [
+            measured(program, items, answers) for items in SIZES + [MOST] * options.ten_million
+        ],
         "training": json.loads(training.read_text()) if training.exists() else None,
     }
     folder = HERE / "results" if options.publish else melu.TARGET / "growth"

@@ -116,7 +116,9 @@ def write(results, folder, suite):
 def write_document(results, name, suite):
     plot = f"![each work's time in each library](../benches/peers/results/{name}/plot.svg)\n"
     part = "\n".join(["", text(results, suite), plot, ""])
-    between_marks("docs/speed.md", f"peers, {name}: written by benches/peers/run.sh --publish", part)
+    between_marks(
+        "docs/speed.md", f"peers, {name}: written by benches/peers/run.sh --publish", part
+    )
 
 
 def between_marks(document, mark, part):

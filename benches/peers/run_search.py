@@ -56,7 +56,10 @@ class Lists(with_melu.Peer):
         self.users = [self.adapt(self.vectors, one)() for one in answers]
 
     def best(self, user, among=None):
-        options, room = melu.Options(struct_size=sizeof(melu.Options)), (melu.Recommendation * BEST)()
+        options, room = (
+            melu.Options(struct_size=sizeof(melu.Options)),
+            (melu.Recommendation * BEST)(),
+        )
         if among is not None:
             given = (c_uint32 * len(among))(*among)
             options.among, options.among_len = cast(given, c_void_p), len(among)
@@ -93,7 +96,6 @@ def measured(items):
     expected = found
     assert share(found[:100], exact) > 0.999, "faiss's search is not exact"
     yield {"index": "faiss, exact", "level": "", "seconds": seconds, "recall": 1, "lists": 1}
-    del faiss
     for make in (FaissLists, FaissGraph, Usearch, Pgvector):
         if make is Pgvector and items > MOST_FOR_POSTGRES:
             continue
@@ -125,7 +127,7 @@ def measured(items):
             yield row
         if hasattr(index, "close"):
             index.close()
-        del index
+        index = None  # before the next is built
     processor(pinned=False)
 
 

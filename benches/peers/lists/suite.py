@@ -126,5 +126,6 @@ def description(results):
         f"melu is called by ctypes; an empty call takes {calls['melu'] * 1e6:.1f} µs{faiss}."
         f"{left_out} In this run, one core does {speeds['operations'] / 1e9:.0f} Gflop/s, and reads "
         f"{speeds['memory'] / 1e9:.0f} GB/s from memory, {speeds['reading 26 MB'] / 1e9:.0f} from "
-        f"26 MB and {speeds['reading 1 MB'] / 1e9:.0f} from 1 MB.\n\n" + goals.table(results["goals"])
+        f"26 MB and {speeds['reading 1 MB'] / 1e9:.0f} from 1 MB.\n\n"
+        + goals.table(results["goals"])
     )

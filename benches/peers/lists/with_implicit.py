@@ -2,7 +2,7 @@
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
 
 def rows_of(answers, items):

@@ -30,7 +30,18 @@ class Peer(Trees):
 
         def call():
             status = _LIB.LGBM_BoosterPredictForMat(
-                trained, at, FLOAT, count, width, 1, NORMAL, 0, -1, b"num_threads=1", byref(length), out
+                trained,
+                at,
+                FLOAT,
+                count,
+                width,
+                1,
+                NORMAL,
+                0,
+                -1,
+                b"num_threads=1",
+                byref(length),
+                out,
             )
             assert status == 0
             return scores

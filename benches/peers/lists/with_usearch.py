@@ -16,4 +16,6 @@ class Peer:
 
     def lists(self, found):
         # Its distance is one less the product.
-        return [(np.asarray(found.keys).astype(np.int64), 1 - np.asarray(found.distances, np.float64))]
+        return [
+            (np.asarray(found.keys).astype(np.int64), 1 - np.asarray(found.distances, np.float64))
+        ]

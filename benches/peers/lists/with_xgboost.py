@@ -1,8 +1,7 @@
 """XGBoost: its C function for a matrix in place, by ctypes."""
 
-import ctypes
 import json
-from ctypes import POINTER, byref, c_float, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_float, c_uint64
 
 import numpy as np
 import xgboost

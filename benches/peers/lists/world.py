@@ -3,7 +3,6 @@
 import csv
 import json
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +72,9 @@ def one_hot(rows, besides):
     for place, row in enumerate(rows):
         for (field, value), column in columns.items():
             values = row[field].split("|")
-            hot[place, column] = any(v[:3] == value if field == "year" else v == value for v in values)
+            hot[place, column] = any(
+                v[:3] == value if field == "year" else v == value for v in values
+            )
     return hot
 
 
@@ -104,7 +105,11 @@ class Vectors:
         found = np.empty((len(answers), width), np.float32)
         for row, (items, ratings) in zip(found, answers):
             user = melu.make(melu.library.melu_user_new, self.catalog, None, 0)
-            given = items.ctypes.data_as(melu.ITEMS), ratings.ctypes.data_as(melu.FLOATS), len(items)
+            given = (
+                items.ctypes.data_as(melu.ITEMS),
+                ratings.ctypes.data_as(melu.FLOATS),
+                len(items),
+            )
             melu.done(melu.library.melu_user_adapt(user, *given, None))
             into = row.ctypes.data_as(melu.FLOATS)
             melu.done(melu.library.melu_user_vector(user, into, width, None, None))
