@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 here=benches/peers
 . benches/peers/setup.sh
 
-model large/model.melu world "$models/large" 20000 100000 50
+model large/model.melu world "$models/large" 10000 100000 50 positive
 for items in 100000 1000000; do
     model large-$items.melu enlarge "$models/large/model.melu" $items "$models/large-$items.melu"
     model large-vector-$items.melu enlarge "$models/large/model.melu" $items \

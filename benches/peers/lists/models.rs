@@ -2,11 +2,12 @@
 //! it, the same with more items, and the speed of this processor.
 //!
 //! ```text
-//! peers_models world FOLDER USERS ITEMS RATINGS     FOLDER/data and FOLDER/model.melu
-//! peers_models enlarge MODEL ITEMS OUT [vector]     with so many items; RATINGS is a user's
-//! peers_models peak                                 Gflop/s of the best kernel
+//! peers_models world FOLDER USERS ITEMS CHOICES [positive]    FOLDER/data, FOLDER/model.melu
+//! peers_models enlarge MODEL ITEMS OUT [vector]               with so many items
+//! peers_models peak                                           Gflop/s of the best kernel
 //! ```
 //!
+//! CHOICES is how many items a user chooses and rates; with `positive`, nobody rates them.
 //! Training with millions of items takes hours. So a large model repeats the items of a small
 //! one, each time with other vectors, biases and neighbours. With `vector`, scores are the
 //! product of two vectors alone, as any library of vectors has it: no neighbours, no predicted
@@ -37,11 +38,12 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["world", folder, users, items, ratings] => {
+        ["world", folder, users, items, choices, ref kind @ ..] if kind.len() < 2 => {
             let options = SynthOptions {
                 users: users.parse()?,
                 items: items.parse()?,
-                ratings_per_user: ratings.parse()?,
+                ratings_per_user: choices.parse()?,
+                positive_only: kind == ["positive"],
                 // All are there for training: figures of accuracy are not asked for.
                 new_users: 0.0,
                 new_items: 0.0,

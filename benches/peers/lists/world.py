@@ -30,12 +30,13 @@ class World:
 
     @cached_property
     def ratings(self):
-        """Users, items and ratings of all interactions."""
-        rows = self.table("ratings.csv")
+        """Users, items and ratings of all interactions; 1 where nobody rates."""
+        rated = (self.data / "ratings.csv").exists()
+        rows = self.table("ratings.csv" if rated else "interactions.csv")
         number = lambda row, key: int(row[key][1:]) - 1
         users = np.array([number(row, "user_id") for row in rows], np.int32)
         items = np.array([number(row, "item_id") for row in rows], np.int32)
-        return users, items, np.array([row["rating"] for row in rows], np.float32)
+        return users, items, np.array([row.get("rating", 1) for row in rows], np.float32)
 
     @cached_property
     def people(self):
