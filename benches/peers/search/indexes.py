@@ -1,9 +1,14 @@
-"""Approximate indexes of vectors, each as its users make one. `found` are rows of items.
+"""Approximate indexes of vectors, each as its users make one.
 
-A graph of neighbours works for distances. By inner products the longest vectors are
-everybody's neighbours, and a search can end far from the best. So graphs get one coordinate
-more, which makes all vectors equally long (Bachrach et al., RecSys 2014): then the nearest to
-a user's vector, with zero there, are those with the greatest products.
+The last two of an item's numbers, its bias and whether it is new, may be far longer than the
+others, and count little or nothing: an index knows only distances between items, and loses
+itself in them. So `Prepared` moves all items by their mean, which changes no user's order, and
+gives the two the weight that users' vectors have there.
+
+Graphs and clusters work for distances. By inner products the longest vectors are everybody's
+neighbours, and a search can end far from the best. So vectors get one coordinate more, which
+makes all of them equally long (Bachrach et al., RecSys 2014): then the nearest to a user's
+vector, with zero there, are those with the greatest products.
 """
 
 import os
@@ -12,6 +17,19 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+
+class Prepared:
+    """Vectors of items for an index, and those of users for a search in it."""
+
+    def __init__(self, rows, users):
+        self.factors = np.ones(rows.shape[1])
+        self.factors[-2:] = np.abs(users[:, -2:]).mean(0)
+        self.rows = ((rows - rows.mean(0, dtype=np.float64)) * self.factors).astype(np.float32)
+
+    def user(self, vector):
+        counts = self.factors != 0
+        return np.divide(vector, self.factors, where=counts, out=0 * vector)
 
 
 def equally_long(rows):
@@ -45,16 +63,16 @@ class FaissGraph:
 
 class FaissLists:
     name, settings = "faiss, IVF", "nprobe"
-    levels = [8, 16, 32, 64, 128]
+    levels = [16, 32, 64, 128]
 
     def __init__(self, rows):
         import faiss
 
         lists = 256 if len(rows) < 500_000 else 1024
         self.name = f"faiss, IVF ({lists} lists)"
-        self.centres = faiss.IndexFlatIP(rows.shape[1])
-        product = faiss.METRIC_INNER_PRODUCT
-        self.index = faiss.IndexIVFFlat(self.centres, rows.shape[1], lists, product)
+        rows = equally_long(rows)
+        self.centres = faiss.IndexFlatL2(rows.shape[1])
+        self.index = faiss.IndexIVFFlat(self.centres, rows.shape[1], lists)
         faiss.omp_set_num_threads(os.cpu_count())
         self.index.train(rows)
         self.index.add(rows)
@@ -64,7 +82,7 @@ class FaissLists:
         self.index.nprobe = level
 
     def find(self, vector, count):
-        return self.index.search(vector[None], count)[1][0]
+        return self.index.search(with_zero(vector)[None], count)[1][0]
 
 
 class Usearch:
