@@ -4,7 +4,7 @@
 target=${CARGO_TARGET_DIR:-target}
 
 bindings/c/install.sh --prefix "$(realpath -m "$target/peers/melu")"
-cargo build --quiet --locked --release --features train \
+cargo build --quiet --locked --release --features cli \
     --example peers_training --example peers_models
 make_models=$target/release/examples/peers_models
 
