@@ -21,7 +21,7 @@ use std::time::Duration;
 use melu::data::{Dataset, SynthOptions, World};
 use melu::model::BESIDES_VECTOR;
 use melu::model::buffer::Buffer;
-use melu::model::file::{self, CatalogTable, ChoiceItems, Contents};
+use melu::model::file::{CatalogTable, ChoiceItems, Contents};
 use melu::model::schema::{Column, Strings};
 use melu::train::{TrainOptions, Trainer};
 use melu::{Model, kernel_peak};
@@ -72,7 +72,7 @@ fn train(options: &SynthOptions, folder: &Path) -> Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     let mut trainer = Trainer::new(&dataset, &options, threads)?;
     trainer.run(|_| ControlFlow::Continue(()))?;
-    file::write(&folder.join("model.melu"), &trainer.finish()?)?;
+    Model::from_contents(trainer.finish()?)?.save(folder.join("model.melu"))?;
     Ok(())
 }
 
@@ -88,7 +88,7 @@ fn enlarge(model: &str, items: usize, vector: bool, out: &str) -> Result<()> {
         let choice = table.choice.as_mut().ok_or("the model has no rows for choosing")?;
         (choice.neighbours, choice.weights) = (Vec::new().into(), Vec::new().into());
     }
-    file::write(Path::new(out), &contents)?;
+    Model::from_contents(contents)?.save(out)?;
     Ok(())
 }
 
