@@ -138,8 +138,8 @@ fn loss(kind: Loss, head: f64, target: f64) -> f64 {
             error => error - 0.5,
         },
         Loss::Bce => {
-            let p = 1.0 / (1.0 + (-head).exp());
-            -(target * p.ln() + (1.0 - target) * (1.0 - p).ln())
+            // 1 less a probability of nearly 1 would leave differences of the loss few digits.
+            target * (-head).exp().ln_1p() + (1.0 - target) * head.exp().ln_1p()
         }
     }
 }
