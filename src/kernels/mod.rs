@@ -13,6 +13,8 @@ mod aligned;
 mod cholesky;
 #[cfg(feature = "train")]
 mod exponential;
+#[cfg(feature = "train")]
+mod gathered;
 mod gemm;
 mod half;
 mod level;
@@ -35,6 +37,8 @@ mod x86_64;
 pub use aligned::Aligned;
 #[cfg(feature = "train")]
 pub use exponential::exponentials_of_columns;
+#[cfg(feature = "train")]
+pub use gathered::{GATHERED, add_rows_at};
 pub use gemm::{Start, gemm, layer};
 pub use half::{MAX_HALF, narrow, widen, widen_rows};
 pub use level::{check_choice, kernel_name, kernel_names};

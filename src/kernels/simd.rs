@@ -133,6 +133,24 @@ pub trait Simd: Copy {
         })
     }
 
+    /// [`Simd::DOUBLES`] single numbers in double precision.
+    ///
+    /// # Safety
+    /// So many can be read at `from`.
+    #[cfg(feature = "train")]
+    #[inline(always)]
+    unsafe fn load_widened(self, from: *const f32) -> Self::Double {
+        let mut lanes = [0.0; MAX_LANES / 2];
+        // SAFETY: the caller vouches for DOUBLES numbers, and DOUBLES is at most half of
+        // MAX_LANES.
+        unsafe {
+            for (lane, number) in lanes.iter_mut().enumerate().take(Self::DOUBLES) {
+                *number = f64::from(*from.add(lane));
+            }
+            self.load_double(lanes.as_ptr())
+        }
+    }
+
     /// The larger of each element and 0; 0 for NaN.
     fn rectify(self, a: Self::Vector) -> Self::Vector;
 

@@ -91,6 +91,14 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_pd(to, vector) }
     }
 
+    #[cfg(feature = "train")]
+    #[inline(always)]
+    unsafe fn load_widened(self, from: *const f32) -> __m512d {
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller
+        // vouches that so many numbers can be read.
+        unsafe { _mm512_cvtps_pd(_mm256_loadu_ps(from)) }
+    }
+
     #[inline(always)]
     unsafe fn load_double_first(self, from: *const f64, count: usize) -> __m512d {
         // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
@@ -285,6 +293,14 @@ impl Simd for Avx2 {
         // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
         // vouches that so many numbers can be written.
         unsafe { _mm256_storeu_pd(to, vector) }
+    }
+
+    #[cfg(feature = "train")]
+    #[inline(always)]
+    unsafe fn load_widened(self, from: *const f32) -> __m256d {
+        // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C; the caller
+        // vouches that so many numbers can be read.
+        unsafe { _mm256_cvtps_pd(_mm_loadu_ps(from)) }
     }
 
     #[inline(always)]

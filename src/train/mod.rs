@@ -8,6 +8,7 @@
 mod adam;
 mod batch;
 mod buffers;
+mod by_item;
 mod calibration;
 mod checkpoint;
 pub mod choice;

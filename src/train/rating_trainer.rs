@@ -57,10 +57,10 @@ impl RatingTrainer {
         earlier: Option<&Earlier>,
         record: TrainingRecord,
     ) -> Result<Self> {
-        let set = TrainingSet::new(dataset, options, earlier)?;
-        let state = State::new(&set, options.seed, earlier)?;
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
+        let set = pool.install(|| TrainingSet::new(dataset, options, earlier))?;
+        let state = State::new(&set, options.seed, earlier)?;
         let fingerprint = fingerprint(dataset, options, record.started_from.as_ref());
         Ok(Self {
             options: options.clone(),
@@ -173,7 +173,7 @@ impl RatingTrainer {
         contents.config.medians = self.medians(&contents)?;
         contents.evidence = Some(evidence);
         if matches!(contents.config.local, Local::Ridge(_)) {
-            contents.familiarity = self.set.familiarity(self.options.seed);
+            contents.familiarity = self.pool.install(|| self.set.familiarity(self.options.seed));
         }
         Ok(contents)
     }

@@ -43,6 +43,11 @@ const JUDGED_NEW: [usize; 2] = [3, 6];
 /// The place at which it is measured how scores rise with popularity.
 const JUDGED_EXPOSURE: [usize; 1] = [4];
 
+/// Absence and penalty are compared on at most so many interactions, of users drawn at random.
+/// Both count by users and items, so that the best are the same for more of the users; on
+/// MovieLens 1M all are within.
+const COMPARED: usize = 1_200_000;
+
 /// Sweeps of alternating least squares while settings are compared, and at the end.
 const FEW_SWEEPS: usize = 4;
 const SWEEPS: usize = 8;
@@ -278,6 +283,7 @@ impl ChoiceData<'_> {
                 let part = Part::new(self, others.iter().copied());
                 let is_unseen = |task: &&Task| self.unseen.binary_search(&task.user).is_ok();
                 let search = MixtureSearch {
+                    some: self.some(&others, options.seed),
                     part,
                     items: self.items,
                     options,
@@ -290,6 +296,24 @@ impl ChoiceData<'_> {
                 search.settle(observe)
             }
         }
+    }
+
+    /// A part of these users, if they have too many interactions to compare settings on all.
+    fn some(&self, users: &[&UserRatings], seed: u64) -> Option<Part<'_>> {
+        if users.iter().map(|group| group.ratings.len()).sum::<usize>() <= COMPARED {
+            return None;
+        }
+        let mut order: Vec<usize> = (0..users.len()).collect();
+        order.shuffle(&mut generator(seed, Purpose::ChoiceValidation, 2, 0));
+        let mut left = COMPARED;
+        let fits = |place: &usize| {
+            let rest = left.checked_sub(users[*place].ratings.len());
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        };
+        let mut order: Vec<usize> = order.into_iter().take_while(fits).collect();
+        order.sort_unstable();
+        Some(Part::new(self, order.iter().map(|&place| users[place])))
     }
 
     fn hold_back(&self, seed: u64) -> (Vec<UserRatings>, Vec<&UserRatings>) {
@@ -343,6 +367,8 @@ impl Settled {
 /// The search for settings on a part of the users, by cases of the others.
 struct MixtureSearch<'a> {
     part: Part<'a>,
+    /// Of so many users only some, on whom absence and penalty are compared.
+    some: Option<Part<'a>>,
     items: Description<'a>,
     options: &'a ChoiceOptions,
     /// The cases whose lists decide most settings.
@@ -425,6 +451,7 @@ impl MixtureSearch<'_> {
     ) -> Result<(f64, f64)> {
         let numbers = |place: [i32; 2]| (0.1 * 3f64.powi(place[0]), 0.01 * 3f64.powi(place[1]));
         let none = Neighbours::none();
+        let part = self.some.as_ref().unwrap_or(&self.part);
         let mut known = HashMap::new();
         let mut worth = |place: [i32; 2]| -> Result<f64> {
             if let Some(worth) = known.get(&place) {
@@ -434,13 +461,13 @@ impl MixtureSearch<'_> {
             let (absence, penalty) = numbers(place);
             let seed = self.options.seed;
             let settings = FactorSettings { width, absence, penalty, sweeps: FEW_SWEEPS, seed };
-            let factors = ItemFactors::fit(&self.part.interactions, &settings);
+            let factors = ItemFactors::fit(&part.interactions, &settings);
             if factors.have_vanished() {
                 known.insert(place, f64::NEG_INFINITY);
                 return Ok(f64::NEG_INFINITY);
             }
-            let low_rank = self.part.closed_form(&factors);
-            let mut trial = Trial::new(&self.part, &low_rank, &self.judged);
+            let low_rank = part.closed_form(&factors);
+            let mut trial = Trial::new(part, &low_rank, &self.judged);
             let worth = Mixture::STARTS.map(|mix| trial.worth(mix.alone(), &none));
             let worth = worth[0].max(worth[1]);
             known.insert(place, worth);

@@ -1,6 +1,6 @@
 //! Ratings by user and by item, in standard deviations from their mean.
 
-use crate::data::UserRatings;
+use crate::data::{Rated, UserRatings};
 use crate::{Error, Result};
 
 /// Who or what is connected with whom, and by which rating.
@@ -9,18 +9,22 @@ pub struct Adjacency {
     /// Where each row's connections begin, and at the end where the last end.
     starts: Vec<usize>,
     others: Vec<u32>,
-    values: Vec<f64>,
+    /// In single precision: a third of what training keeps of a rating.
+    values: Vec<f32>,
 }
 
 impl Adjacency {
-    fn new(rows: impl Iterator<Item = Vec<(u32, f64)>>) -> Self {
-        let mut adjacency = Self { starts: vec![0], others: Vec::new(), values: Vec::new() };
+    fn new<I: Iterator<Item = (u32, f32)>>(rows: impl Iterator<Item = I>, count: usize) -> Self {
+        let (mut starts, mut others) = (vec![0], Vec::with_capacity(count));
+        let mut values = Vec::with_capacity(count);
         for row in rows {
-            adjacency.others.extend(row.iter().map(|(other, _)| other));
-            adjacency.values.extend(row.iter().map(|(_, value)| value));
-            adjacency.starts.push(adjacency.others.len());
+            for (other, value) in row {
+                others.push(other);
+                values.push(value);
+            }
+            starts.push(others.len());
         }
-        adjacency
+        Self { starts, others, values }
     }
 
     /// How many rows there are.
@@ -38,25 +42,49 @@ impl Adjacency {
         self.values.len()
     }
 
+    /// A row's others, in ascending order.
+    pub fn others(&self, row: usize) -> &[u32] {
+        &self.others[self.starts[row]..self.starts[row + 1]]
+    }
+
+    /// A row's ratings, in the others' order.
+    pub fn values(&self, row: usize) -> &[f32] {
+        &self.values[self.starts[row]..self.starts[row + 1]]
+    }
+
     /// A row's others, in ascending order, and the ratings.
     pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, f64)> + Clone {
-        let range = self.starts[row]..self.starts[row + 1];
-        let others = self.others[range.clone()].iter().map(|&other| other as usize);
-        others.zip(self.values[range].iter().copied())
+        let others = self.others(row).iter().map(|&other| other as usize);
+        others.zip(self.values(row).iter().map(|&value| f64::from(value)))
     }
 
     /// Some of the rows, in the given order.
     pub fn select(&self, rows: &[usize]) -> Self {
-        Self::new(rows.iter().map(|&row| self.row(row).map(|(o, v)| (o as u32, v)).collect()))
+        let count = rows.iter().map(|&row| self.degree(row)).sum();
+        let pairs = |row: usize| {
+            let others = self.others(row).iter().copied();
+            others.zip(self.values(row).iter().copied())
+        };
+        Self::new(rows.iter().map(|&row| pairs(row)), count)
     }
 
     /// The same connections seen from the `others` others.
     fn transposed(&self, others: usize) -> Self {
-        let mut rows = vec![Vec::new(); others];
-        for row in 0..self.len() {
-            self.row(row).for_each(|(other, value)| rows[other].push((row as u32, value)));
+        let mut starts = vec![0; others + 1];
+        self.others.iter().for_each(|&other| starts[other as usize + 1] += 1);
+        for other in 0..others {
+            starts[other + 1] += starts[other];
         }
-        Self::new(rows.into_iter())
+        let mut next = starts.clone();
+        let (mut rows, mut values) = (vec![0; self.others.len()], vec![0.0; self.others.len()]);
+        for row in 0..self.len() {
+            for (&other, &value) in self.others(row).iter().zip(self.values(row)) {
+                let place = &mut next[other as usize];
+                (rows[*place], values[*place]) = (row as u32, value);
+                *place += 1;
+            }
+        }
+        Self { starts, others: rows, values }
     }
 }
 
@@ -109,10 +137,10 @@ impl StandardRatings {
         let items: Vec<usize> = (0..items).filter(|&item| rated[item]).collect();
         let mut place = vec![0; rated.len()];
         items.iter().enumerate().for_each(|(index, &item)| place[item] = index as u32);
-        let by_user = Adjacency::new(groups.iter().map(|group| {
-            let value = |rating: f32| (f64::from(rating) - mean) / scale;
-            group.ratings.iter().map(|r| (place[r.item as usize], value(r.value))).collect()
-        }));
+        let value = |rating: f32| ((f64::from(rating) - mean) / scale) as f32;
+        let pair = |rated: &Rated| (place[rated.item as usize], value(rated.value));
+        let rows = groups.iter().map(|group| group.ratings.iter().map(pair));
+        let by_user = Adjacency::new(rows, count as usize);
         Ok(Self {
             users: groups.iter().map(|group| group.user as usize).collect(),
             by_item: by_user.transposed(items.len()),

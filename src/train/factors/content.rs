@@ -1,6 +1,10 @@
 //! Priors learned from what is believed about users or items.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, aview1, s};
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use ndarray::parallel::prelude::*;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, aview1, s};
 
 use super::design::{Description, Design};
 use super::regression::{Coefficients, Regression};
@@ -19,6 +23,9 @@ pub struct Content<'a> {
     confidences: Vec<f64>,
     penalty: f64,
     design: Design,
+    /// The rows' leverages where no field is shared, so that they do not depend on the vectors:
+    /// with hundreds of columns they take most of a fit's time.
+    leverages: OnceLock<Vec<f64>>,
 }
 
 /// A fitted regression.
@@ -60,7 +67,8 @@ impl<'a> Content<'a> {
         penalty: f64,
     ) -> Self {
         let design = Design::new(&description, rows, &weights);
-        Self { description, rows, weights, confidences, penalty, design }
+        let leverages = OnceLock::new();
+        Self { description, rows, weights, confidences, penalty, design, leverages }
     }
 
     /// The inputs of its terms that have weights of their own.
@@ -95,27 +103,38 @@ impl<'a> Content<'a> {
     }
 
     /// Fits the regression to vectors, [rows, D]; `None` if it cannot be solved.
+    ///
+    /// Runs on the threads of the current pool, with the same result for any number of them.
     pub fn fit(&self, vectors: ArrayView2<f64>) -> Option<Fitted> {
         let width = vectors.ncols();
-        let mut rows = self.design.rows.clone();
+        let mut rows = Cow::Borrowed(&self.design.rows);
         let shared = self.design.shared.iter().enumerate();
         let sums = shared
             .map(|(index, &field)| {
                 let first = self.first_shared_column(index, width);
-                self.share(field, vectors, first, &mut rows)
+                self.share(field, vectors, first, rows.to_mut())
             })
             .collect();
         let columns = self.first_shared_column(self.design.shared.len(), width);
         let mut regression = Regression::new(columns, width);
-        let examples = || rows.iter().zip(vectors.rows()).zip(&self.weights);
-        for ((row, vector), weight) in examples() {
+        for ((row, vector), weight) in rows.iter().zip(vectors.rows()).zip(&self.weights) {
             regression.add(row, vector, *weight);
         }
         let solution = regression.solve(self.penalty)?;
+        let leverages = || solution.leverages(&rows, &self.weights);
+        let leverages = match self.design.shared.is_empty() {
+            true => Cow::Borrowed(self.leverages.get_or_init(leverages)),
+            false => Cow::Owned(leverages()),
+        };
         let mut predictions = Array2::zeros(vectors.dim());
-        for (((row, vector), weight), out) in examples().zip(predictions.rows_mut()) {
-            solution.predict_without(row, vector, *weight, out);
-        }
+        predictions
+            .axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .zip(vectors.axis_iter(Axis(0)))
+            .zip(rows.par_iter().zip(&*leverages))
+            .for_each(|((out, vector), (row, leverage))| {
+                solution.coefficients.predict_without(row, vector, *leverage, out);
+            });
         Some(Fitted { coefficients: solution.coefficients, sums, predictions })
     }
 

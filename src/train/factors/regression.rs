@@ -1,6 +1,7 @@
 //! Weighted ridge regression with a free intercept.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut1};
+use rayon::prelude::*;
 
 use crate::train::dense::Cholesky;
 
@@ -91,23 +92,13 @@ impl Regression {
 }
 
 impl Solution {
-    /// Writes the prediction for one of the examples had it not been there: its residual
-    /// grows by its leverage (Hastie, Tibshirani and Friedman 2009, section 7.10).
-    pub fn predict_without(
-        &self,
-        row: &SparseRow,
-        target: ArrayView1<f64>,
-        weight: f64,
-        mut out: ArrayViewMut1<f64>,
-    ) {
-        self.coefficients.predict(row, out.view_mut());
-        let leverage = self.leverage(row, weight).min(MAX_LEVERAGE);
-        out.zip_mut_with(&target, |out, target| {
-            *out = (*out - leverage * target) / (1.0 - leverage);
-        });
+    /// How much of its own target each example's prediction takes up. It depends on the rows
+    /// and weights alone, and not on targets.
+    pub fn leverages<R: AsRef<SparseRow> + Sync>(&self, rows: &[R], weights: &[f64]) -> Vec<f64> {
+        let leverage = |(row, weight): (&R, &f64)| self.leverage(row.as_ref(), *weight);
+        rows.par_iter().zip(weights).map(leverage).collect()
     }
 
-    /// How much of its own target an example's prediction takes up.
     fn leverage(&self, row: &SparseRow, weight: f64) -> f64 {
         let mut away = -&self.means;
         row.iter().for_each(|&(column, number)| away[column] += number);
@@ -117,6 +108,23 @@ impl Solution {
 }
 
 impl Coefficients {
+    /// Writes the prediction for one of the examples, of such a leverage, had it not been
+    /// there: its residual grows by its leverage (Hastie, Tibshirani and Friedman 2009,
+    /// section 7.10).
+    pub fn predict_without(
+        &self,
+        row: &SparseRow,
+        target: ArrayView1<f64>,
+        leverage: f64,
+        mut out: ArrayViewMut1<f64>,
+    ) {
+        self.predict(row, out.view_mut());
+        let leverage = leverage.min(MAX_LEVERAGE);
+        out.zip_mut_with(&target, |out, target| {
+            *out = (*out - leverage * target) / (1.0 - leverage);
+        });
+    }
+
     /// Writes the prediction for an example.
     pub fn predict(&self, row: &SparseRow, mut out: ArrayViewMut1<f64>) {
         out.assign(&self.intercept);
@@ -199,7 +207,9 @@ mod tests {
                 prop_assume!(all.leverage(&row, weight) < MAX_LEVERAGE && weight < 0.8 * total);
                 let (mut expected, mut found) = (Array1::zeros(2), Array1::zeros(2));
                 solved(&others, penalty).coefficients.predict(&row, expected.view_mut());
-                all.predict_without(&row, aview1(&target), weight, found.view_mut());
+                let leverage = all.leverages(&[row.as_slice()], &[weight])[0];
+                let target = aview1(&target);
+                all.coefficients.predict_without(&row, target, leverage, found.view_mut());
                 for (found, expected) in found.iter().zip(&expected) {
                     prop_assert!((found - expected).abs() < 1e-8, "{place}: {found} {expected}");
                 }

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis, s};
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 use super::adjacency::{Adjacency, StandardRatings};
 use super::content::{Content, Fitted};
@@ -203,7 +204,7 @@ fn damped_means(adjacency: &Adjacency, others: &[f64]) -> Vec<f64> {
         let sum: f64 = adjacency.row(row).map(|(other, rating)| rating - others[other]).sum();
         sum / (adjacency.degree(row) as f64 + BIAS_DAMPING)
     };
-    (0..adjacency.len()).map(mean).collect()
+    (0..adjacency.len()).into_par_iter().map(mean).collect()
 }
 
 fn with_zeros(biases: &[f64], width: usize) -> Array2<f64> {

@@ -6,9 +6,12 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::data::{Rated, UserRatings};
 use crate::train::factors::adjacency::StandardRatings;
-use ndarray::{Zip, s};
+use ndarray::{Axis, Zip, s};
 
 const WIDTH: usize = 4;
+
+/// Covariances are kept in single precision, with means that lie between -10 and 10.
+const ROUNDED: f64 = 1e-6;
 
 /// [rows, WIDTH]
 fn numbers(rng: &mut impl Rng, rows: usize) -> Array2<f64> {
@@ -41,15 +44,27 @@ fn inverse(matrix: &Array2<f64>) -> Array2<f64> {
     eliminate(matrix.clone(), Array2::eye(WIDTH))
 }
 
-/// A row's beliefs as equally likely points with the same mean and covariance.
-fn points(beliefs: &Beliefs, row: usize) -> Vec<Array1<f64>> {
+/// Numbers of which squares are exact in single precision too.
+fn short_numbers(rng: &mut impl Rng, rows: usize) -> Array2<f64> {
+    numbers(rng, rows).mapv(|number| (64.0 * number).round() / 64.0)
+}
+
+/// Equally likely points with this mean and covariance.
+fn points(mean: ArrayView1<f64>, covariance: &Array2<f64>) -> Vec<Array1<f64>> {
     // A certain row has no spread.
-    let upper = Cholesky::new(beliefs.covariance(row))
+    let upper = Cholesky::new(covariance.clone())
         .map_or_else(|| Array2::zeros((WIDTH, WIDTH)), |factor| factor.upper());
-    let mean = beliefs.means.row(row);
     let away = |sign: f64| upper.rows().into_iter().map(move |row| sign * &row).collect::<Vec<_>>();
     let size = (WIDTH as f64).sqrt();
     [away(-size), away(size)].concat().into_iter().map(|away| &mean + &away).collect()
+}
+
+/// The points of a row's beliefs as the other side sees them: its factors, and not its bias,
+/// in single precision.
+fn seen(beliefs: &Beliefs, row: usize) -> Vec<Array1<f64>> {
+    let mut mean = beliefs.means.row(row).to_owned();
+    mean.slice_mut(s![1..]).mapv_inplace(|number| f64::from(number as f32));
+    points(mean.view(), &beliefs.covariance(row))
 }
 
 fn ratings(rng: &mut impl Rng) -> StandardRatings {
@@ -84,7 +99,7 @@ fn check(
         let mut matrix = precision.clone();
         let mut right = precision.dot(&prior.means.row(row));
         for (other, rating) in adjacency.row(row) {
-            let points = points(others, other);
+            let points = seen(others, other);
             for point in &points {
                 let mut z = point.clone();
                 z[0] = 1.0;
@@ -99,10 +114,10 @@ fn check(
         let apart = &mean.column(0) - &beliefs.means.row(row);
         assert!(apart.iter().all(|x| x.abs() < 1e-9), "mean of row {row}");
         let apart = &covariance - &beliefs.covariance(row);
-        assert!(apart.iter().all(|x| x.abs() < 1e-9), "row {row}");
-        let mine = points(beliefs, row);
+        assert!(apart.iter().all(|x| x.abs() < ROUNDED), "row {row}");
+        let mine = points(mean.column(0), &covariance);
         for (other, rating) in adjacency.row(row) {
-            let theirs = points(others, other);
+            let theirs = seen(others, other);
             for (x, y) in mine.iter().flat_map(|x| theirs.iter().map(move |y| (x, y))) {
                 let error = rating - x[0] - y[0] - x.slice(s![1..]).dot(&y.slice(s![1..]));
                 squared_error += error * error / (mine.len() * theirs.len()) as f64;
@@ -117,8 +132,8 @@ fn check(
 fn updates_are_the_normal_equations() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let ratings = ratings(&mut rng);
-    let mut items = Beliefs::certain(numbers(&mut rng, 9));
-    let mut users = Beliefs::certain(numbers(&mut rng, 70));
+    let mut items = Beliefs::certain(short_numbers(&mut rng, 9));
+    let mut users = Beliefs::certain(short_numbers(&mut rng, 70));
     for noise in [0.7, 0.2] {
         let (means, covariance) = (numbers(&mut rng, 70), definite(&mut rng));
         let prior = NormalPrior { means: means.view(), covariance: covariance.view() };
@@ -133,7 +148,7 @@ fn updates_are_the_normal_equations() {
 fn a_covariance_that_is_none_is_refused() {
     let mut rng = ChaCha8Rng::seed_from_u64(6);
     let ratings = ratings(&mut rng);
-    let items = Beliefs::certain(numbers(&mut rng, 9));
+    let items = Beliefs::certain(short_numbers(&mut rng, 9));
     let means = Array2::zeros((70, WIDTH));
     let mut users = Beliefs::certain(means.clone());
     let covariance = Array2::zeros((WIDTH, WIDTH));
