@@ -114,13 +114,12 @@ impl Dataset {
         for ratings in self.ratings.chunk_by(|a, b| a.user == b.user) {
             let Some(user) = ratings.first().map(|rating| rating.user) else { continue };
             let new_user = is_new(&self.new_users, user);
-            let ratings: Vec<Rated> = ratings
-                .iter()
-                .filter(|rating| {
-                    Scenario::of(new_user, is_new(&self.new_items, rating.item)) == scenario
-                })
-                .map(|rating| Rated { item: rating.item, value: rating.value })
-                .collect();
+            let within = ratings.iter().filter(|rating| {
+                Scenario::of(new_user, is_new(&self.new_items, rating.item)) == scenario
+            });
+            // As much memory as they need: there may be millions of users.
+            let mut ratings = Vec::with_capacity(within.clone().count());
+            ratings.extend(within.map(|rating| Rated { item: rating.item, value: rating.value }));
             if !ratings.is_empty() {
                 groups.push(UserRatings { user, ratings });
             }

@@ -5,6 +5,7 @@ mod evidence;
 mod heavy_users;
 mod interview;
 mod item_knn;
+mod measured;
 mod metrics;
 mod predictions;
 mod rankings;

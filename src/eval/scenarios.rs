@@ -5,6 +5,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::baselines::Baselines;
 use super::item_knn::ItemKnn;
+use super::measured::some_of;
 use super::predictions::PredictedTask;
 use super::results::{Coverage, Evaluation, FEW_USERS, Given, Predictor, ScenarioResult};
 use super::sums::{Query, ScenarioTotals, SumTable, Sums, Within};
@@ -17,6 +18,9 @@ use crate::model::loss::Loss;
 use crate::model::schema::{Column, Entity};
 use crate::train::{FactorOptions, Factors, TrainingRecord};
 use crate::{Catalog, Error, Model, Result, Scratch, User};
+
+/// The largest number of users of a scenario who are measured, drawn at random.
+const MAX_MEASURED: usize = 5000;
 
 /// Options of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,17 +169,20 @@ impl Plan {
     /// `trained` is the seed of the training.
     fn new(dataset: &Dataset, scenario: Scenario, options: &EvalOptions, trained: u64) -> Self {
         if let Some(tasks) = dataset.tasks_by_time(scenario) {
+            let tasks = some_of(tasks, MAX_MEASURED, options.seed, 3);
             let (users, parts) = (tasks.len(), Parts::Dated(tasks));
             return Self { scenario, users, draws: 1, seed: 0, seen_in_training: false, parts };
         }
-        let groups = dataset.scenario(scenario);
+        let mut groups = dataset.scenario(scenario);
+        groups.retain(|group| group.ratings.len() >= dataset.rules.min_ratings);
+        let groups = some_of(groups, MAX_MEASURED, options.seed, 3);
         let seen_in_training = scenario == Scenario::ExistingUsersExistingItems;
         // Ratings that training saw are split once, as in training.
         let (draws, seed) = match seen_in_training {
             true => (1, trained),
             false => (options.draws, options.seed),
         };
-        let users = tasks(&groups, &dataset.rules, 0, 0).len();
+        let users = groups.len();
         Self { scenario, users, draws, seed, seen_in_training, parts: Parts::Drawn(groups) }
     }
 

@@ -35,6 +35,10 @@ const FITTINGS: [Fitting; 6] = [
 ];
 const SWEEPS: usize = 8;
 
+/// Of more interactions than this iALS is fitted once, with the settings that are best on
+/// average over numbers of answers: a fit takes a second or two for each million.
+const MANY: usize = 3_000_000;
+
 /// Weights of popularity to choose from, for both of these.
 const POPULARITIES: [f32; 3] = [0.0, 0.02, 0.05];
 
@@ -150,7 +154,8 @@ pub fn fit(
 }
 
 /// Fits a recommender with each of some settings, and mixes it with each weight of
-/// popularity: `inside` fits it without the held-back users, `whole` to all users.
+/// popularity: `inside` fits it without the held-back users, `whole` to all users, with
+/// `one_fit` only once.
 fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
     ranker: Ranker,
     trial: &RankerTrial,
@@ -158,6 +163,7 @@ fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
     weights: &[f32],
     inside: impl Fn(S) -> Option<B>,
     whole: impl Fn(S) -> Option<B>,
+    one_fit: bool,
 ) -> Option<FittedRanker> {
     let mut found: Vec<((S, f32), Worth)> = Vec::new();
     for setting in settings {
@@ -168,7 +174,7 @@ fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
                 .map(|&weight| ((setting, weight), trial.worth(&baseline.with_popularity(weight)))),
         );
     }
-    let chosen = choose(&found)?;
+    let chosen = if one_fit { choose_one(&found)? } else { choose(&found)? };
     let mut fitted: Vec<(S, B)> = Vec::new();
     FittedRanker::new(ranker, chosen, |(setting, weight)| {
         if fitted.iter().all(|(other, _)| *other != setting) {
@@ -192,6 +198,7 @@ fn fit_ease(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option
         &POPULARITIES,
         |(kind, penalty)| Ease::new(&inside[kind], penalty),
         |(kind, penalty)| Ease::new(&whole[kind], penalty),
+        false,
     )
 }
 
@@ -203,6 +210,7 @@ fn fit_ials(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option
         &POPULARITIES,
         |(counted, fitting)| Some(Ials::new(&trial.choices, counted, fitting, SWEEPS / 2)),
         |(counted, fitting)| Some(Ials::new(choices, counted, fitting, SWEEPS)),
+        choices.users.iter().map(Vec::len).sum::<usize>() > MANY,
     )
 }
 
@@ -220,6 +228,7 @@ fn fit_content(
         &CONTENT_POPULARITIES,
         |counted| Some(ContentRanker::new(&descriptions, &trial.choices, counted)),
         |counted| Some(ContentRanker::new(&descriptions, choices, counted)),
+        false,
     )
 }
 
@@ -271,4 +280,16 @@ fn choose<S: Copy>(found: &[(S, Worth)]) -> Option<[S; Given::ALL.len()]> {
         }
     }
     Some(chosen)
+}
+
+/// The best settings on average over numbers of answers, for each of them.
+fn choose_one<S: Copy>(found: &[(S, Worth)]) -> Option<[S; Given::ALL.len()]> {
+    let sum = |worth: &Worth| worth.iter().sum::<f64>();
+    let mut best = found.first()?;
+    for other in found {
+        if sum(&other.1) > sum(&best.1) {
+            best = other;
+        }
+    }
+    Some([best.0; Given::ALL.len()])
 }

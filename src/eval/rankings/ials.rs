@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::baseline::{Baseline, Mixed, Popularity};
 use super::choices::{Choice, Choices, Counted};
 use crate::data::{Rated, UserRatings};
+use crate::kernels::{Matrix, products_of_rows};
 use crate::train::choice::{FactorSettings, Interactions, ItemFactors};
 
 /// Numbers in a vector.
@@ -60,8 +61,10 @@ impl Baseline for Ials {
         let answers = answers.iter().filter(|choice| self.counted.counts(choice));
         let items: Vec<u32> = answers.map(|choice| choice.item).collect();
         let user = self.factors.fold_in(&items);
-        let products = self.factors.vectors.dot(&user);
-        scores.iter_mut().zip(products).for_each(|(score, product)| *score = product);
+        // Both lie in rows without gaps.
+        let vectors = self.factors.vectors.as_slice().unwrap_or_default();
+        let rows = Matrix::dense(vectors, scores.len(), WIDTH);
+        products_of_rows(rows, user.as_slice().unwrap_or_default(), 0.0, scores);
         self.popularity.add(scores);
     }
 

@@ -99,7 +99,7 @@ pub fn evaluate_rankings(
     check_inside(TrainingRecord::of(model).as_ref(), dataset)?;
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
-    let plans = [Plan::new_users(dataset), Plan::existing_users(dataset, seed)];
+    let plans = [Plan::new_users(dataset, seed), Plan::existing_users(dataset, seed)];
     let all: usize = plans.iter().map(|plan| plan.draws(draws) * plan.tasks(seed, 0).len()).sum();
     let context = RankingContext::new(model, dataset, seed, &pool, |what| progress(what, 0, all))?;
     let mut done = 0;

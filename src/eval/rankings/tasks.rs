@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use rand::seq::index;
-
 use super::results::Among;
 use crate::data::{Dataset, Rated, Scenario, Task, UserRatings, ranking_tasks};
-use crate::random::{Purpose, generator};
+use crate::eval::measured::some_of;
 
 /// The largest number of existing users, drawn at random: enough for a standard error of some
 /// .003, at no more cost than that of new users.
 const MAX_EXISTING: usize = 1000;
+
+/// The largest number of new users, likewise.
+const MAX_NEW: usize = 1250;
 
 /// Users of one kind, and the tables that are measured on them.
 pub struct Plan {
@@ -35,9 +36,9 @@ enum Users {
 
 impl Plan {
     /// New users' lists: of known items, of new ones, and of all.
-    pub fn new_users(dataset: &Dataset) -> Self {
+    pub fn new_users(dataset: &Dataset, seed: u64) -> Self {
         let drawn = || Users::Drawn {
-            known: dataset.scenario(Scenario::NewUsers),
+            known: some_of(dataset.scenario(Scenario::NewUsers), MAX_NEW, seed, 2),
             new: by_user(dataset.scenario(Scenario::NewUsersNewItems)),
             are_new: true,
         };
@@ -47,7 +48,10 @@ impl Plan {
                 (Scenario::NewUsersNewItems, Among::New),
                 (Scenario::NewUsersNewItems, Among::All),
             ],
-            users: dataset.ranking_tasks_by_time(true).map_or_else(drawn, Users::Dated),
+            users: dataset
+                .ranking_tasks_by_time(true)
+                .map(|tasks| some_of(tasks, MAX_NEW, seed, 2))
+                .map_or_else(drawn, Users::Dated),
         }
     }
 
@@ -57,12 +61,19 @@ impl Plan {
         let mut tables = vec![(Scenario::NewItems, Among::New), (Scenario::NewItems, Among::All)];
         if let Some(tasks) = dataset.ranking_tasks_by_time(false) {
             tables.insert(0, (Scenario::ExistingUsersExistingItems, Among::Known));
-            return Self { tables, users: Users::Dated(some_of(tasks, seed)) };
+            return Self { tables, users: Users::Dated(some_of(tasks, MAX_EXISTING, seed, 0)) };
         }
         let new = by_user(dataset.scenario(Scenario::NewItems));
         let mut known = dataset.scenario(Scenario::ExistingUsersExistingItems);
         known.retain(|group| new.contains_key(&group.user));
-        Self { tables, users: Users::Drawn { known: some_of(known, seed), new, are_new: false } }
+        Self {
+            tables,
+            users: Users::Drawn {
+                known: some_of(known, MAX_EXISTING, seed, 0),
+                new,
+                are_new: false,
+            },
+        }
     }
 
     /// How many of these draws differ.
@@ -94,20 +105,6 @@ impl Plan {
         }
         tasks.into()
     }
-}
-
-/// As many as are measured, drawn at random, in their order.
-fn some_of<T>(mut users: Vec<T>, seed: u64) -> Vec<T> {
-    if users.len() > MAX_EXISTING {
-        let mut rng = generator(seed, Purpose::Rankings, u64::MAX, 0);
-        let mut kept = vec![false; users.len()];
-        index::sample(&mut rng, users.len(), MAX_EXISTING)
-            .into_iter()
-            .for_each(|place| kept[place] = true);
-        let mut kept = kept.into_iter();
-        users.retain(|_| kept.next() == Some(true));
-    }
-    users
 }
 
 fn by_user(groups: Vec<UserRatings>) -> HashMap<u32, Vec<Rated>> {

@@ -8,6 +8,7 @@ use super::choices::{Choice, Choices};
 use super::list::{ANSWERED, List, RELEVANT};
 use crate::data::{Dataset, UserRatings, ranking_tasks};
 use crate::eval::Given;
+use crate::eval::measured::some_of;
 use crate::random::{Purpose, generator};
 
 /// The share of the training users that are held back.
@@ -16,8 +17,12 @@ const HELD_BACK: f64 = 0.1;
 /// The largest number of them.
 const MAX_USERS: usize = 1000;
 
-/// How often the interactions of each of them are split.
+/// How often the interactions of each of them are split; once where there are as many users as
+/// can be.
 const DRAWS: u64 = 2;
+
+/// Settings are compared with fits to at most so many interactions, of users drawn at random.
+const FITTED: usize = 1_200_000;
 
 /// The mean nDCG@20 for each number of answers.
 pub type Worth = [f64; Given::ALL.len()];
@@ -46,13 +51,20 @@ impl RankerTrial {
         };
         let held_back: Vec<UserRatings> = of(true).cloned().collect();
         let feedback = dataset.feedback;
-        let tasks = (0..DRAWS).flat_map(|draw| ranking_tasks(&held_back, 0, draw)).map(|task| {
+        let draws = if count == MAX_USERS { 1 } else { DRAWS };
+        let tasks = (0..draws).flat_map(|draw| ranking_tasks(&held_back, 0, draw)).map(|task| {
             let relevant = task.query.iter().filter(|rated| feedback.is_liked(rated.value));
             let relevant = relevant.map(|rated| rated.item).collect();
             (Choice::all(&task.support, feedback), relevant)
         });
+        let mut others: Vec<&UserRatings> = of(false).collect();
+        let all: usize = others.iter().map(|user| user.ratings.len()).sum();
+        if all > FITTED {
+            let most = (others.len() as f64 * FITTED as f64 / all as f64) as usize;
+            others = some_of(others, most, 0, 4);
+        }
         Self {
-            choices: Choices::new(of(false), feedback, dataset.items.len()),
+            choices: Choices::new(others.into_iter(), feedback, dataset.items.len()),
             candidates,
             tasks: tasks.collect(),
         }

@@ -299,7 +299,7 @@ impl ChoiceData<'_> {
     }
 
     /// A part of these users, if they have too many interactions to compare settings on all.
-    fn some(&self, users: &[&UserRatings], seed: u64) -> Option<Part<'_>> {
+    fn some<'b>(&'b self, users: &[&'b UserRatings], seed: u64) -> Option<Part<'b>> {
         if users.iter().map(|group| group.ratings.len()).sum::<usize>() <= COMPARED {
             return None;
         }

@@ -6,32 +6,26 @@ use crate::train::by_item::ByItem;
 /// The interactions that a head for choosing is fitted to, of users counted from 0
 /// and items by their rows in the data folder.
 #[derive(Clone, Debug)]
-pub struct Interactions {
-    /// Where each user's begin, and at the end where the last end.
-    starts: Vec<usize>,
-    rated: Vec<Rated>,
+pub struct Interactions<'a> {
+    /// Each user's.
+    rated: Vec<&'a [Rated]>,
     by_item: ByItem,
 }
 
-impl Interactions {
+impl<'a> Interactions<'a> {
     /// Of these users, with so many items.
-    pub fn new<'a>(
+    pub fn new(
         groups: impl IntoIterator<Item = &'a UserRatings, IntoIter: Clone>,
         items: usize,
     ) -> Self {
         let groups = groups.into_iter();
-        let count = groups.clone().map(|group| group.ratings.len()).sum();
-        let (mut starts, mut rated) = (vec![0], Vec::with_capacity(count));
-        for group in groups.clone() {
-            rated.extend_from_slice(&group.ratings);
-            starts.push(rated.len());
-        }
-        Self { starts, rated, by_item: ByItem::new(groups, items) }
+        let rated = groups.clone().map(|group| group.ratings.as_slice()).collect();
+        Self { rated, by_item: ByItem::new(groups, items) }
     }
 
     /// How many users there are.
     pub fn users(&self) -> usize {
-        self.starts.len() - 1
+        self.rated.len()
     }
 
     /// How many items there are.
@@ -40,8 +34,8 @@ impl Interactions {
     }
 
     /// A user's interactions, by item in ascending order.
-    pub fn of_user(&self, user: usize) -> &[Rated] {
-        &self.rated[self.starts[user]..self.starts[user + 1]]
+    pub fn of_user(&self, user: usize) -> &'a [Rated] {
+        self.rated[user]
     }
 
     /// Who chose an item, in ascending order.
@@ -56,6 +50,6 @@ impl Interactions {
 
     /// How many interactions there are.
     pub fn count(&self) -> usize {
-        self.rated.len()
+        self.rated.iter().map(|rated| rated.len()).sum()
     }
 }

@@ -7,8 +7,9 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::interactions::Interactions;
+use crate::kernels::Symmetric;
 use crate::random::{Purpose, generator};
-use crate::train::dense::{Cholesky, add_squares};
+use crate::train::dense::add_squares;
 
 /// So many vectors are widened to double precision at once.
 const BLOCK: usize = 64;
@@ -44,6 +45,8 @@ pub struct ItemFactors {
     pub users: Array2<f32>,
     /// The sum of the items' outer products, `[width, width]`, upper triangle.
     pub gram: Array2<f64>,
+    /// How many items have a vector.
+    known: f64,
 }
 
 impl ItemFactors {
@@ -77,7 +80,7 @@ impl ItemFactors {
         let width = settings.width;
         let users = Array2::zeros((interactions.users(), width));
         let gram = gram(vectors.view());
-        let mut factors = Self { settings: *settings, vectors, users, gram };
+        let mut factors = Self { settings: *settings, vectors, users, gram, known: 0.0 };
         factors.sweep(interactions, settings.sweeps);
         factors
     }
@@ -95,6 +98,7 @@ impl ItemFactors {
             side.solve_all(&mut self.vectors, |item| interactions.of_item(item).iter().copied());
             self.gram = self::gram(self.vectors.view());
         }
+        self.known = not_zero(self.vectors.view());
     }
 
     /// Whether the regularisation is so strong that all vectors go to zero. Rounding leaves
@@ -111,8 +115,10 @@ impl ItemFactors {
     /// The vector of a user who chose these items, `[width]`.
     pub fn fold_in(&self, items: &[u32]) -> Array1<f32> {
         let mut vector = Array1::zeros(self.settings.width);
-        let side = Side::new(&self.settings, self.vectors.view(), self.gram.view());
-        side.solve(items.iter().copied(), vector.view_mut());
+        let (settings, from, gram) = (&self.settings, self.vectors.view(), self.gram.view());
+        let side = Side { settings, from, gram, others: self.known };
+        let mut scratch = SolveScratch::new(self.settings.width);
+        side.solve(items.iter().copied(), vector.view_mut(), &mut scratch);
         vector
     }
 }
@@ -133,9 +139,7 @@ impl<'a> Side<'a> {
         from: ArrayView2<'a, f32>,
         gram: ArrayView2<'a, f64>,
     ) -> Self {
-        let rows = from.rows().into_iter();
-        let others = rows.filter(|row| row.iter().any(|number| *number != 0.0)).count() as f64;
-        Self { settings, from, gram, others }
+        Self { settings, from, gram, others: not_zero(from) }
     }
 
     fn solve_all<I: Iterator<Item = u32>>(
@@ -143,36 +147,71 @@ impl<'a> Side<'a> {
         to: &mut Array2<f32>,
         chosen: impl Fn(usize) -> I + Sync,
     ) {
-        to.axis_iter_mut(Axis(0))
-            .into_par_iter()
-            .enumerate()
-            .for_each(|(row, to)| self.solve(chosen(row), to));
+        to.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each_init(
+            || SolveScratch::new(self.settings.width),
+            |scratch, (row, to)| self.solve(chosen(row), to, scratch),
+        );
     }
 
-    fn solve(&self, chosen: impl Iterator<Item = u32>, mut to: ArrayViewMut1<f32>) {
+    fn solve(
+        &self,
+        chosen: impl Iterator<Item = u32>,
+        mut to: ArrayViewMut1<f32>,
+        scratch: &mut SolveScratch,
+    ) {
         let &FactorSettings { width, absence, penalty, .. } = self.settings;
-        let chosen: Vec<u32> = chosen.collect();
-        if chosen.is_empty() {
+        let SolveScratch { chosen: others, rows, matrix, right } = scratch;
+        others.clear();
+        others.extend(chosen);
+        if others.is_empty() {
             to.fill(0.0);
             return;
         }
-        let mut matrix = absence * &self.gram;
-        let mut right = Array1::zeros(width);
-        for chosen in chosen.chunks(BLOCK) {
-            let mut rows = Array2::zeros((chosen.len(), width));
-            for (mut row, other) in rows.rows_mut().into_iter().zip(chosen) {
-                row.zip_mut_with(&self.from.row(*other as usize), |wide, number| {
+        let ridge = penalty * (absence * self.others + others.len() as f64);
+        matrix.iter_mut().zip(self.gram).for_each(|(to, number)| *to = absence * number);
+        matrix.iter_mut().step_by(width + 1).for_each(|element| *element += ridge);
+        right.fill(0.0);
+        let mut symmetric = Symmetric::new(matrix, width);
+        for some in others.chunks(BLOCK) {
+            for (row, other) in rows.chunks_exact_mut(width).zip(some) {
+                let from = self.from.row(*other as usize);
+                for ((wide, right), number) in row.iter_mut().zip(&mut *right).zip(from) {
                     *wide = f64::from(*number);
-                });
-                right += &row;
+                    *right += *wide;
+                }
             }
-            add_squares(&mut matrix, rows.view());
+            symmetric.add_squares(&rows[..some.len() * width]);
         }
-        let ridge = penalty * (absence * self.others + chosen.len() as f64);
-        matrix.diag_mut().iter_mut().for_each(|element| *element += ridge);
-        if let Some(factor) = Cholesky::new(matrix) {
-            factor.solve(right.view_mut());
-            to.zip_mut_with(&right, |to, number| *to = *number as f32);
+        if let Some(factor) = symmetric.factorise() {
+            factor.solve(right);
+            to.iter_mut().zip(right).for_each(|(to, number)| *to = *number as f32);
+        }
+    }
+}
+
+/// How many vectors are not zeros.
+fn not_zero(vectors: ArrayView2<f32>) -> f64 {
+    let rows = vectors.rows().into_iter();
+    rows.filter(|row| row.iter().any(|number| *number != 0.0)).count() as f64
+}
+
+/// Memory to solve one row after another in.
+struct SolveScratch {
+    chosen: Vec<u32>,
+    /// `[BLOCK, width]`.
+    rows: Vec<f64>,
+    /// `[width, width]`.
+    matrix: Vec<f64>,
+    right: Vec<f64>,
+}
+
+impl SolveScratch {
+    fn new(width: usize) -> Self {
+        Self {
+            chosen: Vec::new(),
+            rows: vec![0.0; BLOCK * width],
+            matrix: vec![0.0; width * width],
+            right: vec![0.0; width],
         }
     }
 }

@@ -42,22 +42,27 @@ pub struct Neighbours {
 
 /// How often each two items were chosen by the same users.
 ///
-/// Memory grows with the pairs of items that any user chose both of, at most 8 bytes each
-/// way and pair.
+/// Memory grows with the pairs of items that any user chose both of, at most 8 bytes a pair
+/// and mostly 2, and by 1.2 KB an item.
 #[derive(Debug)]
 pub struct CoCounts {
     counts: Vec<u32>,
+    /// Those that each item is predicted from, ascending, and how often it was chosen with
+    /// them.
+    candidates: Vec<Vec<(u32, u32)>>,
     rows: Vec<Row>,
 }
 
-/// How often an item was chosen with each of the others.
+/// How often an item was chosen with each of those that come after it.
 #[derive(Debug)]
 enum Row {
     /// Those that it was chosen with, and how often.
     Few(Few),
-    /// All, itself too: takes no more memory where half of them are not 0, and is looked up
-    /// without a search.
-    All(Vec<u32>),
+    /// All: takes no more memory where a quarter of them are not 0, and is looked up without a
+    /// search.
+    Narrow(Vec<u16>),
+    /// All, where one is too large for that.
+    Wide(Vec<u32>),
 }
 
 /// The others that an item was chosen with, ascending, and how often.
@@ -101,47 +106,44 @@ impl Few {
 }
 
 impl Row {
-    /// Takes the counts out of `scratch`, which has one for each item; `others` are those
-    /// that are not 0.
-    fn take(scratch: &mut [u32], others: &mut [u32], item: usize) -> Self {
-        if 2 * others.len() > scratch.len() {
-            let row = scratch.to_vec();
-            scratch.fill(0);
-            return Self::All(row);
+    /// Of an item, from the counts of all; `others` are those that are not 0, ascending.
+    fn new(counts: &[u32], others: &[u32], item: usize) -> Self {
+        let others = &others[others.partition_point(|other| *other as usize <= item)..];
+        let after = &counts[item + 1..];
+        if 4 * others.len() <= after.len() {
+            let few = others.iter().map(|&other| (other, counts[other as usize]));
+            return Self::Few(Few::new(few.collect(), counts.len()));
         }
-        others.sort_unstable();
-        let counts =
-            others.iter().map(|&other| (other, std::mem::take(&mut scratch[other as usize])));
-        let counts = counts.filter(|(other, _)| *other as usize != item).collect();
-        Self::Few(Few::new(counts, scratch.len()))
-    }
-
-    /// The others that are not 0, ascending, and how often the item was chosen with them.
-    fn for_each(&self, item: usize, mut then: impl FnMut(u32, u32)) {
-        match self {
-            Self::Few(row) => row.counts.iter().for_each(|&(other, count)| then(other, count)),
-            Self::All(row) => {
-                for (other, &count) in (0..).zip(row) {
-                    if count > 0 && other as usize != item {
-                        then(other, count);
-                    }
-                }
-            }
+        match after.iter().map(|count| u16::try_from(*count)).collect() {
+            Ok(narrow) => Self::Narrow(narrow),
+            Err(_) => Self::Wide(after.to_vec()),
         }
     }
 
-    /// Writes how often the item was chosen with each of some ascending items from the
-    /// `first` on; `places` has their places, counted from 1, and 0 for all others.
-    fn write(&self, items: &[u32], first: usize, places: &[u32], mut out: ArrayViewMut1<f64>) {
+    /// Writes how often the item, which comes before them, was chosen with each of some
+    /// ascending items from the `first` on; `places` has their places, counted from 1, and 0
+    /// for all others.
+    fn write(
+        &self,
+        item: u32,
+        items: &[u32],
+        first: usize,
+        places: &[u32],
+        mut out: ArrayViewMut1<f64>,
+    ) {
         let Some(&least) = items.get(first) else { return };
         let wanted = &items[first..];
         let mut rest = out.slice_mut(s![first..]);
+        let place = |other: u32| (other - item - 1) as usize;
         match self {
-            Self::All(row) => {
-                for (out, item) in rest.iter_mut().zip(wanted) {
-                    *out = f64::from(row[*item as usize]);
-                }
-            }
+            Self::Narrow(row) => rest
+                .iter_mut()
+                .zip(wanted)
+                .for_each(|(out, other)| *out = f64::from(row[place(*other)])),
+            Self::Wide(row) => rest
+                .iter_mut()
+                .zip(wanted)
+                .for_each(|(out, other)| *out = f64::from(row[place(*other)])),
             Self::Few(row) => {
                 let begin = row.find(least).unwrap_or_else(|place| place);
                 let counts = &row.counts[begin..];
@@ -166,62 +168,54 @@ impl CoCounts {
     /// Counts them, on the threads of the current pool.
     pub fn new(interactions: &Interactions) -> Self {
         let items = interactions.items();
-        let counts = (0..items).map(|item| interactions.raters(item) as u32).collect();
-        let rows = (0..items)
-            .into_par_iter()
-            .map_init(
-                || (vec![0u32; items], Vec::new()),
-                |(scratch, others), item| {
-                    others.clear();
-                    for &user in interactions.of_item(item) {
-                        for rated in interactions.of_user(user as usize) {
-                            let count = &mut scratch[rated.item as usize];
-                            if *count == 0 {
-                                others.push(rated.item);
-                            }
-                            *count += 1;
-                        }
+        let counts: Vec<u32> = (0..items).map(|item| interactions.raters(item) as u32).collect();
+        let count = |(together, others, found): &mut (Vec<u32>, Vec<u32>, _), item: usize| {
+            others.clear();
+            for &user in interactions.of_item(item) {
+                for rated in interactions.of_user(user as usize) {
+                    let count = &mut together[rated.item as usize];
+                    if *count == 0 {
+                        others.push(rated.item);
                     }
-                    Row::take(scratch, others, item)
-                },
-            )
-            .collect();
-        Self { counts, rows }
-    }
-
-    /// Finds the items that one is predicted from, ascending.
-    fn candidates(&self, item: usize, scratch: &mut CandidateScratch) {
-        let CandidateScratch { found, candidates, .. } = scratch;
-        let count = |item: usize| f64::from(self.counts[item]);
-        found.clear();
-        self.rows[item].for_each(item, |other, together| {
-            let damped = (count(item) * count(other as usize)).sqrt() + DAMPING;
-            found.push((f64::from(together) / damped, other));
-        });
-        let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if found.len() > CANDIDATES {
-            found.select_nth_unstable_by(CANDIDATES, order);
-            found.truncate(CANDIDATES);
-        }
-        candidates.clear();
-        candidates.extend(found.iter().map(|candidate| candidate.1));
-        candidates.sort_unstable();
+                    *count += 1;
+                }
+            }
+            others.sort_unstable();
+            let candidates = candidates(item, &counts, together, others, found);
+            let row = Row::new(together, others, item);
+            others.iter().for_each(|&other| together[other as usize] = 0);
+            (candidates, row)
+        };
+        let scratch = || (vec![0; items], Vec::new(), Vec::new());
+        let (candidates, rows) = (0..items).into_par_iter().map_init(scratch, count).unzip();
+        Self { counts, candidates, rows }
     }
 }
 
-/// Memory to find one item's candidates after another's in.
-struct CandidateScratch {
-    /// Items and how often they were chosen with the one that is solved for, damped.
-    found: Vec<(f64, u32)>,
-    candidates: Vec<u32>,
-    /// Where each item is among the candidates, counted from 1; 0 where it is not.
-    places: Vec<u32>,
-}
-
-impl CandidateScratch {
-    fn new(items: usize) -> Self {
-        Self { found: Vec::new(), candidates: Vec::new(), places: vec![0; items] }
+/// The items that one is predicted from, ascending, and how often it was chosen `together` with
+/// them; `others` are those that it was chosen with, and `found` is memory.
+fn candidates(
+    item: usize,
+    counts: &[u32],
+    together: &[u32],
+    others: &[u32],
+    found: &mut Vec<(f64, u32)>,
+) -> Vec<(u32, u32)> {
+    let count = |item: usize| f64::from(counts[item]);
+    found.clear();
+    for &other in others.iter().filter(|other| **other as usize != item) {
+        let damped = (count(item) * count(other as usize)).sqrt() + DAMPING;
+        found.push((f64::from(together[other as usize]) / damped, other));
     }
+    let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    if found.len() > CANDIDATES {
+        found.select_nth_unstable_by(CANDIDATES, order);
+        found.truncate(CANDIDATES);
+    }
+    let candidates = found.iter().map(|&(_, other)| (other, together[other as usize]));
+    let mut candidates: Vec<(u32, u32)> = candidates.collect();
+    candidates.sort_unstable();
+    candidates
 }
 
 impl Neighbours {
@@ -238,10 +232,7 @@ impl Neighbours {
         for chunk in all.chunks(CHUNK) {
             let solved: Vec<Vec<Vec<(u32, f32)>>> = chunk
                 .par_iter()
-                .map_init(
-                    || CandidateScratch::new(items),
-                    |scratch, &item| solve(counts, item, penalties, scratch),
-                )
+                .map_init(|| vec![0; items], |places, &item| solve(counts, item, penalties, places))
                 .collect();
             for (item, by_penalty) in chunk.iter().zip(solved) {
                 for (kept, sources) in kept.iter_mut().zip(by_penalty) {
@@ -293,29 +284,30 @@ fn keep_largest(row: &mut Vec<(u32, f32)>) {
     }
 }
 
-/// The weight of each of the item's candidates, for each penalty.
+/// The weight of each of the item's candidates, for each penalty. `places` has a 0 for each
+/// item, before and after.
 fn solve(
     counts: &CoCounts,
     item: usize,
     penalties: &[f64],
-    scratch: &mut CandidateScratch,
+    places: &mut [u32],
 ) -> Vec<Vec<(u32, f32)>> {
-    counts.candidates(item, scratch);
-    let CandidateScratch { candidates, places, .. } = scratch;
+    let (candidates, together): (Vec<u32>, Vec<u32>) =
+        counts.candidates[item].iter().copied().unzip();
     let n = candidates.len();
-    for (place, candidate) in (1..).zip(&*candidates) {
+    for (place, candidate) in (1..).zip(&candidates) {
         places[*candidate as usize] = place;
     }
     // Co-counts of the candidates, upper triangle.
     let mut gram = Array2::zeros((n, n));
     for (place, (&source, mut row)) in candidates.iter().zip(gram.rows_mut()).enumerate() {
-        counts.rows[source as usize].write(candidates, place, places, row.view_mut());
+        let counted = &counts.rows[source as usize];
+        counted.write(source, &candidates, place + 1, places, row.view_mut());
         row[place] = f64::from(counts.counts[source as usize]);
     }
-    // Co-counts of the candidates and the item.
-    let mut together = Array1::zeros(n);
-    counts.rows[item].write(candidates, 0, places, together.view_mut());
     candidates.iter().for_each(|candidate| places[*candidate as usize] = 0);
+    // Co-counts of the candidates and the item.
+    let together: Array1<f64> = together.into_iter().map(f64::from).collect();
     let solved = penalties.iter().map(|penalty| {
         let mut matrix = gram.clone();
         matrix.diag_mut().iter_mut().for_each(|element| *element += penalty);
@@ -365,21 +357,18 @@ mod tests {
             (1..).zip(&wanted).for_each(|(place, item)| places[*item as usize] = place);
             for item in 0..items {
                 prop_assert_eq!(counts.counts[item as usize], together(item, item));
-                let row = &counts.rows[item as usize];
-                let mut found = Vec::new();
-                row.for_each(item as usize, |other, count| found.push((other, count)));
-                let expected = (0..items).filter(|other| *other != item);
-                let expected: Vec<(u32, u32)> =
-                    expected.map(|other| (other, together(item, other))).collect();
-                prop_assert!(found.iter().eq(expected.iter().filter(|count| count.1 > 0)));
-                for first in 0..wanted.len() {
+                let others = (0..items).filter(|other| *other != item);
+                let others = others.map(|other| (other, together(item, other)));
+                let expected: Vec<(u32, u32)> = others.filter(|count| count.1 > 0).collect();
+                prop_assert_eq!(&counts.candidates[item as usize], &expected);
+                for first in wanted.partition_point(|other| *other <= item)..wanted.len() {
                     let mut out = Array1::from_elem(wanted.len(), -1.0);
-                    row.write(&wanted, first, &places, out.view_mut());
+                    let row = &counts.rows[item as usize];
+                    row.write(item, &wanted, first, &places, out.view_mut());
                     for (place, (&other, out)) in wanted.iter().zip(out).enumerate() {
                         let count = f64::from(together(item, other));
                         let known = if place < first { -1.0 } else { count };
-                        // Its own count is another's to write.
-                        prop_assert!(other == item || out == known, "{out} {known}");
+                        prop_assert!(out == known, "{out} {known}");
                     }
                 }
             }
@@ -387,17 +376,25 @@ mod tests {
     }
 
     #[test]
+    fn large_counts_have_room() {
+        let chosen = vec![vec![0, 1, 2]; 70_000];
+        let counts = CoCounts::new(&Interactions::new(&groups(&chosen), 3));
+        assert!(matches!(&counts.rows[0], Row::Wide(row) if *row == [70_000; 2]));
+        assert_eq!(counts.candidates[1], [(0, 70_000), (2, 70_000)]);
+    }
+
+    #[test]
     fn long_rows_are_searched_for_few_items() {
         let items = 5000;
-        let chosen = [(0..items).step_by(3).collect(), vec![0, 1, 4998, 4999]];
+        let chosen = [(0..items).step_by(5).collect(), vec![0, 1, 4998, 4999]];
         let counts = CoCounts::new(&Interactions::new(&groups(&chosen), items as usize));
-        assert!(matches!(&counts.rows[0], Row::Few(row) if row.counts.len() == 1668));
+        assert!(matches!(&counts.rows[0], Row::Few(row) if row.counts.len() == 1002));
         let wanted = [0, 1, 2, 3, 2000, 3000, 4998, 4999];
         let mut places = vec![0; items as usize];
         (1..).zip(wanted).for_each(|(place, item)| places[item as usize] = place);
         let mut out = Array1::from_elem(8, -1.0);
-        counts.rows[0].write(&wanted, 1, &places, out.view_mut());
-        assert_eq!(out.to_vec(), [-1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0, 1.0]);
+        counts.rows[0].write(0, &wanted, 1, &places, out.view_mut());
+        assert_eq!(out.to_vec(), [-1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]

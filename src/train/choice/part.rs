@@ -37,7 +37,7 @@ const STRENGTH_SLOPE: f32 = 0.4;
 /// Some of the users, and what is common to all fits to them.
 pub struct Part<'a> {
     data: &'a ChoiceData<'a>,
-    pub interactions: Interactions,
+    pub interactions: Interactions<'a>,
     /// The users' rows in the data folder.
     users: Vec<usize>,
     /// The logarithm of each item's share of the interactions; minus infinity where there
@@ -74,9 +74,9 @@ enum Kind {
 }
 
 impl<'a> Part<'a> {
-    pub fn new<'b>(
+    pub fn new(
         data: &'a ChoiceData<'a>,
-        groups: impl Iterator<Item = &'b UserRatings> + Clone,
+        groups: impl Iterator<Item = &'a UserRatings> + Clone,
     ) -> Self {
         let interactions = Interactions::new(groups.clone(), data.items.rows);
         let all = interactions.count() as f64;
