@@ -24,7 +24,7 @@ const LISTS_AT_RANDOM: &str = "<p>Lists are measured on users with at least 20 i
      that the user liked. Candidates are all known items except the given ones. Lists of new items \
      should find all new items that the user liked, and, among all items, new users' held-out \
      items as well. Training saw existing users' interactions with known items, so lists need not \
-     find these; at most 1000 existing users are measured. Users with no relevant item are left \
+     find these; at most 1000 existing users and 1250 new ones are measured. Users with no relevant item are left \
      out.</p>\n";
 
 /// The same if the data are split by time.
@@ -34,7 +34,7 @@ const LISTS_BY_TIME: &str = "<p>Lists are measured on users with at least 20 int
      interactions with known items the newest fifth is held out: lists should find these items and \
      the new items since, if the user liked them. The others are given in order of time, the \
      oldest first; of fewer, the first are given. Nothing is drawn at random, except that at most \
-     1000 existing users are measured. Candidates are all known items, all new items or both, \
+     1000 existing users and 1250 new ones are measured. Candidates are all known items, all new items or both, \
      except the given ones. Users with no relevant item are left out.</p>\n";
 
 /// The contents of a report.
