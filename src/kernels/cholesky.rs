@@ -383,8 +383,8 @@ impl Block {
         for vector in 0..VECTORS {
             let count = if vector + 1 == VECTORS { last } else { S::DOUBLES };
             let mut done = [zero; ROWS];
-            for i in 0..ROWS {
-                let mut now = sums[i][vector];
+            for (i, sums) in sums.iter().enumerate() {
+                let mut now = sums[vector];
                 for (earlier, done) in square.iter().zip(done).take(i) {
                     now = simd.multiply_add_double(simd.splat_double(-earlier[i]), done, now);
                 }

@@ -1,29 +1,13 @@
-//! AVX-512, and AVX2 with FMA and F16C.
-//!
-//! The functions here are inlined into entry points that are compiled for the level. A value
-//! of a level's type exists only if the processor has the level.
+//! AVX2 with FMA and F16C.
 
 use std::arch::x86_64::*;
 
-use super::rounded::{GROUP, ROWS};
-use super::simd::Simd;
-
-/// Sixteen numbers at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Avx512(());
+use crate::kernels::rounded::{GROUP, ROWS};
+use crate::kernels::simd::Simd;
 
 /// Eight numbers at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2(());
-
-impl Avx512 {
-    /// # Safety
-    /// The processor has AVX-512F, AVX2 and FMA.
-    #[inline(always)]
-    pub unsafe fn new() -> Self {
-        Self(())
-    }
-}
 
 impl Avx2 {
     /// # Safety
@@ -31,210 +15,6 @@ impl Avx2 {
     #[inline(always)]
     pub unsafe fn new() -> Self {
         Self(())
-    }
-}
-
-impl Simd for Avx512 {
-    type Vector = __m512;
-    type Double = __m512d;
-
-    const LANES: usize = 16;
-    const TILE_VECTORS: usize = 4;
-
-    #[inline(always)]
-    fn splat(self, number: f32) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { _mm512_set1_ps(number) }
-    }
-
-    #[inline(always)]
-    fn add(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { _mm512_add_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn multiply(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { _mm512_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn multiply_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { _mm512_fmadd_ps(a, b, c) }
-    }
-
-    #[inline(always)]
-    fn splat_double(self, number: f64) -> __m512d {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { _mm512_set1_pd(number) }
-    }
-
-    #[inline(always)]
-    fn multiply_add_double(self, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { _mm512_fmadd_pd(a, b, c) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_double(self, from: *const f64) -> __m512d {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // that so many numbers can be read.
-        unsafe { _mm512_loadu_pd(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_double(self, to: *mut f64, vector: __m512d) {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // that so many numbers can be written.
-        unsafe { _mm512_storeu_pd(to, vector) }
-    }
-
-    #[cfg(feature = "train")]
-    #[inline(always)]
-    unsafe fn load_widened(self, from: *const f32) -> __m512d {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller
-        // vouches that so many numbers can be read.
-        unsafe { _mm512_cvtps_pd(_mm256_loadu_ps(from)) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_double_first(self, from: *const f64, count: usize) -> __m512d {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // for the lanes of the mask, and the others are not read.
-        unsafe { _mm512_maskz_loadu_pd(first(count) as __mmask8, from) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_double_first(self, to: *mut f64, vector: __m512d, count: usize) {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // for the lanes of the mask, and the others are not written.
-        unsafe { _mm512_mask_storeu_pd(to, first(count) as __mmask8, vector) }
-    }
-
-    #[inline(always)]
-    unsafe fn widen_first(self, from: *const f32, count: usize) -> __m512d {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // for the lanes of the mask, and the others are not read.
-        unsafe {
-            _mm512_cvtps_pd(match count == Self::DOUBLES {
-                true => _mm256_loadu_ps(from),
-                false => _mm512_castps512_ps256(self.load_first(from, count)),
-            })
-        }
-    }
-
-    #[inline(always)]
-    fn sums_of_four(self, [a, b, c, d]: [__m512d; 4]) -> [f64; 4] {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; AVX-512F implies
-        // AVX2.
-        unsafe {
-            let (a, b) = (halves_of_doubles(a), halves_of_doubles(b));
-            sums_of_four([a, b, halves_of_doubles(c), halves_of_doubles(d)])
-        }
-    }
-
-    #[inline(always)]
-    fn rectify(self, a: __m512) -> __m512 {
-        // Of a NaN and another, the instruction takes the second.
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { _mm512_max_ps(a, _mm512_setzero_ps()) }
-    }
-
-    #[inline(always)]
-    fn keep_where_positive(self, a: __m512, by: __m512) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe {
-            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(by, _mm512_setzero_ps());
-            _mm512_maskz_mov_ps(above, a)
-        }
-    }
-
-    #[inline(always)]
-    fn not_below(self, a: __m512, b: __m512) -> u32 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a, b) })
-    }
-
-    #[inline(always)]
-    unsafe fn integers(self, from: *const i32) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches that
-        // so many numbers can be read.
-        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(from.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn sum_bytes(self, bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
-        // SAFETY: AVX-512F implies AVX2; the caller vouches for the bytes.
-        unsafe { sum_bytes(bytes, factors, sums) }
-    }
-
-    #[inline(always)]
-    fn sum(self, a: __m512) -> f32 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; AVX-512F implies
-        // AVX2.
-        unsafe { sum(halves(a)) }
-    }
-
-    #[inline(always)]
-    fn sums(self, vectors: [__m512; 8]) -> [f32; 8] {
-        // SAFETY: `self` is the proof that the processor has AVX-512F.
-        unsafe { sums(vectors.map(|vector| halves(vector))) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(self, from: *const f32) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // that so many numbers can be read.
-        unsafe { _mm512_loadu_ps(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_halves(self, from: *const u16) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // that so many numbers can be read.
-        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32, vector: __m512) {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // that so many numbers can be written.
-        unsafe { _mm512_storeu_ps(to, vector) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_first(self, from: *const f32, count: usize) -> __m512 {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // for the lanes of the mask, and the others are not read.
-        unsafe { _mm512_maskz_loadu_ps(first(count), from) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_first(self, to: *mut f32, vector: __m512, count: usize) {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches
-        // for the lanes of the mask, and the others are not written.
-        unsafe { _mm512_mask_storeu_ps(to, first(count), vector) }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, address: *const f32) {
-        // SAFETY: `self` is the proof that the processor has AVX-512F; a prefetch reads
-        // nothing that could fault.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn transpose(
-        self,
-        from: *const f32,
-        from_stride: usize,
-        to: *mut f32,
-        to_stride: usize,
-    ) {
-        // SAFETY: AVX-512F implies AVX2; the caller vouches for the rest.
-        unsafe { transpose(from, from_stride, to, to_stride) }
     }
 }
 
@@ -429,12 +209,6 @@ impl Simd for Avx2 {
     }
 }
 
-/// A mask of the first `count` lanes, at most 16.
-#[inline(always)]
-fn first(count: usize) -> __mmask16 {
-    ((1u32 << count) - 1) as __mmask16
-}
-
 /// A mask of the first `count` lanes, at most 8.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -453,7 +227,7 @@ fn first_of_four(count: usize) -> __m256i {
 /// The sum of all lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn sum(a: __m256) -> f32 {
+pub(super) fn sum(a: __m256) -> f32 {
     let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
@@ -462,7 +236,7 @@ fn sum(a: __m256) -> f32 {
 /// The sums of eight vectors at once, with the same additions as in `sum`, side by side.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn sums(of: [__m256; 8]) -> [f32; 8] {
+pub(super) fn sums(of: [__m256; 8]) -> [f32; 8] {
     // The four sums of a vector's halves, of two vectors side by side.
     let fours = |i: usize| {
         let low = _mm256_permute2f128_ps::<0x20>(of[i], of[i + 4]);
@@ -482,25 +256,10 @@ fn sums(of: [__m256; 8]) -> [f32; 8] {
     out
 }
 
-/// The sum of a vector's halves.
-#[inline]
-#[target_feature(enable = "avx512f,avx2")]
-fn halves(a: __m512) -> __m256 {
-    let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(a)));
-    _mm256_add_ps(_mm512_castps512_ps256(a), high)
-}
-
-/// The sum of a vector's halves, in double precision.
-#[inline]
-#[target_feature(enable = "avx512f,avx2")]
-fn halves_of_doubles(a: __m512d) -> __m256d {
-    _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd::<1>(a))
-}
-
 /// The sums of all lanes of four vectors, side by side.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn sums_of_four([a, b, c, d]: [__m256d; 4]) -> [f64; 4] {
+pub(super) fn sums_of_four([a, b, c, d]: [__m256d; 4]) -> [f64; 4] {
     // Halves first, as everywhere: (0 + 2) + (1 + 3).
     let fold = |a: __m256d, b: __m256d| {
         let low = _mm256_permute2f128_pd::<0x20>(a, b);
@@ -522,7 +281,12 @@ fn sums_of_four([a, b, c, d]: [__m256d; 4]) -> [f64; 4] {
 /// That of [`Simd::transpose`].
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+pub(super) unsafe fn transpose(
+    from: *const f32,
+    from_stride: usize,
+    to: *mut f32,
+    to_stride: usize,
+) {
     // Rows i and i + 4 share a register, so that the remaining work stays within its halves:
     // a 4 x 4 transpose in each.
     let half = |row: usize, column: usize| {
@@ -560,7 +324,7 @@ unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_strid
 /// ROWS bytes for each factor can be read at `bytes`.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn sum_bytes(bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
+pub(super) unsafe fn sum_bytes(bytes: *const u8, factors: &[i16], sums: &mut [i32; ROWS]) {
     // Of four rows each, the sums of the first two columns of groups and of the last two, beside
     // each other.
     const PARTS: usize = ROWS / 4;
