@@ -16,7 +16,8 @@ use crate::{Catalog, Error, Recommendation, Result};
 /// the scratch has served before. It remembers intermediate results of the last user, which
 /// makes several calls for one user faster; results do not depend on it.
 ///
-/// With a model of the default recipe it takes some 400 KB, and one bit for each item.
+/// With a model of the default recipe it takes some 400 KB, and for each item one bit, and 4
+/// bytes in a catalogue of up to 65,536 items.
 #[derive(Clone, Debug)]
 pub struct Scratch {
     pub(super) catalog: Catalog,
