@@ -176,8 +176,9 @@ typedef enum {
 // alive, and users keep it alive, so it may be freed before them. Threads: any number at
 // once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes each
 // or of 2: see `melu_catalog_convert`; those of a weight file's own items are in the
-// file, and shared. It also owns the scratch memory of calls: some 400 KB and one bit
-// for each item, times the largest number of calls that ran at once, up to 64.
+// file, and shared. It also owns the scratch memory of calls: some 400 KB, and for each
+// item one bit, and 4 bytes if there are no more than 65,536, times the largest number of
+// calls that ran at once, up to 64.
 typedef struct melu_catalog melu_catalog;
 
 // A meta-trained model: an opened weight file.

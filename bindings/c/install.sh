@@ -63,7 +63,7 @@ major=${abi%%.*}
 # All is to be small, which the kernels do not notice: what is to be inlined in them is
 # marked so, and their loops are of vectors already. But a loop of a known length is
 # unrolled as ever, for only then are their sums in registers.
-set -- -Cllvm-args=-inline-threshold=5 \
+set -- -Cllvm-args=-inline-threshold=6 \
     -Cllvm-args=-force-attribute=optsize -Cllvm-args=-unroll-threshold=150 \
     -Cno-vectorize-loops
 target=${CARGO_TARGET_DIR:-$root/target}
@@ -75,6 +75,8 @@ if [ -n "$small" ]; then
     target=$target/small
     build_std="-Zbuild-std=std -Zbuild-std-features=panic-unwind,optimize_for_size"
     system=${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')}
+    # One level of kernels less, of 60 KB: see src/kernels/level.rs.
+    set -- "$@" --cfg melu_small
     # There, Rust links by LLVM's linker, which keeps one of several functions that are alike.
     [ "$system" != x86_64-unknown-linux-gnu ] || set -- "$@" -Clink-arg=-Wl,--icf=all
     # Neither to build that library is stable, nor to leave out where a panic was: melu tells

@@ -31,9 +31,9 @@ fn add_multiple<S: Simd>(simd: S, target: &mut [f64], scale: f64, source: &[f64]
 /// Rows of a tile of sums that are kept side by side; it is at most two vectors wide.
 const ROWS: usize = 4;
 
-/// Whether a matrix of this width has tiles.
+/// Whether a matrix of this width has tiles; where small code matters more, none has.
 const fn has_tiles<S: Simd>(n: usize) -> bool {
-    n >= 2 * S::DOUBLES
+    !S::IS_FALLBACK && n >= 2 * S::DOUBLES
 }
 
 /// Rows that are squared at once, which stay in the first cache: 16 KB with 64 numbers each.
@@ -64,7 +64,7 @@ pass! {
             let mut squares = Squares { matrix: &mut *matrix, stride, rows, is_new };
             let mut row = 0;
             while row < n {
-                let height = if n - row >= ROWS { ROWS } else { 1 };
+                let height = if n - row >= ROWS && !S::IS_FALLBACK { ROWS } else { 1 };
                 for column in (row - row % S::DOUBLES..columns).step_by(2 * S::DOUBLES) {
                     // SAFETY: rows up to `n` are there, and have `columns`, as was asked above.
                     unsafe {
@@ -235,9 +235,11 @@ fn factorise_rows<S: Simd>(
     let block = Block { above: above.as_ptr(), rows: rows.as_mut_ptr(), stride, k };
     // SAFETY: there are `k` rows above and ROWS from `k` on, all with `n` columns.
     let done = unsafe {
-        match n - k > S::DOUBLES {
-            true => block.factorise::<S, 2>(simd, n),
-            false => block.factorise::<S, 1>(simd, n),
+        // As few vectors as hold the square: with two where one would do, small libraries had 10
+        // KB more, and no measured speed.
+        match S::DOUBLES >= ROWS {
+            true => block.factorise::<S, 1>(simd, n),
+            false => block.factorise::<S, 2>(simd, n),
         }
     };
     let Some(square) = done else { return false };
@@ -276,7 +278,8 @@ impl Block {
         // for other columns are computed while its roots and divisions wait for each other.
         // SAFETY: the caller vouches for `n` columns, and no vector's lanes go beyond.
         unsafe {
-            let first = self.sums::<S, VECTORS>(simd, self.k, last(self.k, VECTORS));
+            // Here, and for a single vector, code of its own for whole vectors gained nothing.
+            let first = self.sums_of::<S, VECTORS>(simd, self.k, last(self.k, VECTORS));
             let mut square = [[0.0; ROWS]; ROWS];
             for (row, vectors) in square.iter_mut().zip(&first) {
                 let mut numbers = [0.0; 2 * MAX_LANES];
@@ -295,7 +298,7 @@ impl Block {
                     self.finish(simd, column, last, sums, &square, shares);
                 } else {
                     let last = last(column, 1);
-                    let sums = self.sums::<S, 1>(simd, column, last);
+                    let sums = self.sums_of::<S, 1>(simd, column, last);
                     self.finish(simd, column, last, sums, &square, shares);
                 }
                 column += 2 * lanes;

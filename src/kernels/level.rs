@@ -8,7 +8,9 @@ use super::aarch64::Neon;
 use super::portable::Portable;
 use super::simd::Kernel;
 #[cfg(target_arch = "x86_64")]
-use super::x86_64::{Avx2, Avx512};
+use super::x86_64::Avx2;
+#[cfg(all(target_arch = "x86_64", not(melu_small)))]
+use super::x86_64::Avx512;
 
 /// The environment variable that forces a level, for tests and measurements.
 const VARIABLE: &str = "MELU_KERNEL";
@@ -19,7 +21,7 @@ pub struct Level(Instructions);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Instructions {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(melu_small)))]
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -32,7 +34,7 @@ impl Level {
     /// The levels of this processor, best first.
     pub fn available() -> impl Iterator<Item = Self> {
         let levels = [
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(melu_small)))]
             (
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx2")
@@ -59,16 +61,20 @@ impl Level {
         *chosen().as_ref().unwrap_or(&Self(Instructions::Portable))
     }
 
-    /// Whether it is AVX-512.
+    /// Whether [`super::rounded`] may use AVX-512. A small library has all other kernels for AVX2
+    /// alone: those for AVX-512 are 60 KB, and the default recipe is as fast without them.
     #[cfg(target_arch = "x86_64")]
-    pub fn is_avx512(self) -> bool {
-        self.0 == Instructions::Avx512
+    pub fn may_be_avx512(self) -> bool {
+        #[cfg(not(melu_small))]
+        return self.0 == Instructions::Avx512;
+        #[cfg(melu_small)]
+        return self.0 == Instructions::Avx2 && is_x86_feature_detected!("avx512f");
     }
 
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self.0 {
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(melu_small)))]
             Instructions::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => "avx2",
@@ -84,7 +90,7 @@ impl Level {
         match self.0 {
             // SAFETY: there is a value of this level only where `available` found the
             // processor to have AVX-512F.
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(melu_small)))]
             Instructions::Avx512 => unsafe { avx512(kernel) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: there is a value of this level only where `available` found the
@@ -105,7 +111,7 @@ fn portable<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Portable)
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(melu_small)))]
 #[target_feature(enable = "avx512f,avx2,fma")]
 pub(super) fn avx512<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: whoever calls this vouches for these very features.

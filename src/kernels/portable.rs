@@ -1,5 +1,6 @@
 //! The level that every processor has: plain arithmetic, four numbers at once.
 
+use super::half::widen_one;
 use super::rounded::is_not_below;
 use super::simd::Simd;
 
@@ -101,8 +102,20 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_halves(self, from: *const u16) -> [f32; 4] {
+        // SAFETY: the caller vouches for four halves, wherever they begin.
+        widen(unsafe { from.cast::<[u16; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32, vector: [f32; 4]) {
         // SAFETY: the caller vouches that four numbers can be written.
         unsafe { to.cast::<[f32; 4]>().write(vector) }
     }
+}
+
+/// Apart, as small code matters more here.
+#[inline(never)]
+fn widen(halves: [u16; 4]) -> [f32; 4] {
+    halves.map(widen_one)
 }

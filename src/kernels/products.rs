@@ -51,27 +51,21 @@ impl Kernel for ProductsOfListed<'_> {
         assert!(listed.len() == products.len(), "there must be a product for each row");
         let width = weights.len();
         let row = |item: u32| rows[item as usize * width..][..width].as_ptr();
-        let (eights, rest) = listed.as_chunks::<AT_ONCE>();
-        for (place, items) in eights.iter().enumerate() {
-            if let Some(next) = eights.get(place + 1) {
-                for item in next {
-                    let ahead = rows.as_ptr().wrapping_add(*item as usize * width);
-                    for line in (0..width).step_by(LINE) {
-                        simd.prefetch(ahead.wrapping_add(line));
-                    }
+        for (place, products) in products.chunks_mut(AT_ONCE).enumerate() {
+            let items = &listed[place * AT_ONCE..][..products.len()];
+            for item in listed[place * AT_ONCE..].iter().skip(AT_ONCE).take(AT_ONCE) {
+                let ahead = rows.as_ptr().wrapping_add(*item as usize * width);
+                for line in (0..width).step_by(LINE) {
+                    simd.prefetch(ahead.wrapping_add(line));
                 }
             }
+            // The last rows are filled up with the last of them.
+            let row = |place: usize| row(items[place.min(items.len() - 1)]);
             // SAFETY: each of these is where a row as long as the weights begins.
-            let sums = unsafe { at_once::<S, AT_ONCE>(simd, items.map(row), weights) };
-            for (product, sum) in products[place * AT_ONCE..].iter_mut().zip(simd.sums(sums)) {
+            let sums = unsafe { at_once(simd, std::array::from_fn(row), weights) };
+            for (product, sum) in products.iter_mut().zip(simd.sums(sums)) {
                 *product = sum + bias;
             }
-        }
-        let products = &mut products[eights.len() * AT_ONCE..];
-        for (product, item) in products.iter_mut().zip(rest) {
-            // SAFETY: this is where a row as long as the weights begins.
-            let [sum] = unsafe { at_once(simd, [row(*item)], weights) };
-            *product = simd.sum(sum) + bias;
         }
     }
 }
@@ -94,30 +88,20 @@ impl Kernel for ProductsOfRows<'_> {
             "there must be a weight for each column, and a product for each row"
         );
         let (from, stride) = (rows.data.as_ptr(), rows.row_stride);
-        let mut row = 0;
-        let mut blocks = products.chunks_exact_mut(AT_ONCE);
-        for block in &mut blocks {
+        for (place, products) in products.chunks_mut(AT_ONCE).enumerate() {
+            let (first, last) = (place * AT_ONCE, products.len() - 1);
             // The rows after these may lie beyond the last: prefetching reads nothing.
-            let ahead = from.wrapping_add((row + AHEAD) * stride);
+            let ahead = from.wrapping_add((first + AHEAD) * stride);
             for line in (0..AT_ONCE * stride).step_by(LINE) {
                 simd.prefetch(ahead.wrapping_add(line));
             }
+            // The last rows are filled up with the last of them.
+            let row = |place: usize| from.wrapping_add((first + place.min(last)) * stride);
             // SAFETY: the matrix has a row for each product, as long as the weights.
-            let sums = unsafe {
-                let row = |place| from.wrapping_add((row + place) * stride);
-                at_once::<S, AT_ONCE>(simd, std::array::from_fn(row), weights)
-            };
-            for (product, sum) in block.iter_mut().zip(simd.sums(sums)) {
+            let sums = unsafe { at_once(simd, std::array::from_fn(row), weights) };
+            for (product, sum) in products.iter_mut().zip(simd.sums(sums)) {
                 *product = sum + bias;
             }
-            row += AT_ONCE;
-        }
-        for product in blocks.into_remainder() {
-            // SAFETY: `row` is below the number of rows, each of which has as many numbers as
-            // there are weights.
-            let [sum] = unsafe { at_once(simd, [from.wrapping_add(row * stride)], weights) };
-            *product = simd.sum(sum) + bias;
-            row += 1;
         }
     }
 }
@@ -127,12 +111,12 @@ impl Kernel for ProductsOfRows<'_> {
 /// # Safety
 /// As many numbers as there are weights can be read from where each row begins.
 #[inline(always)]
-unsafe fn at_once<S: Simd, const ROWS: usize>(
+unsafe fn at_once<S: Simd>(
     simd: S,
-    rows: [*const f32; ROWS],
+    rows: [*const f32; AT_ONCE],
     weights: &[f32],
-) -> [S::Vector; ROWS] {
-    let mut sums = [simd.splat(0.0); ROWS];
+) -> [S::Vector; AT_ONCE] {
+    let mut sums = [simd.splat(0.0); AT_ONCE];
     let rest = weights.len() % S::LANES;
     let whole = weights.len() - rest;
     // SAFETY: the weights hold LANES numbers from each place on, and `rest` after those; the

@@ -173,6 +173,19 @@ pass! {
         // A row from `begin` on, or the last of all.
         let row = |place: usize| rows.as_ptr().wrapping_add(place.min(count - 1) * stride);
         let rows_from = |begin: usize| [row(begin), row(begin + 1), row(begin + 2), row(begin + 3)];
+        if S::IS_FALLBACK {
+            // Small code matters more: row by row.
+            for i in 0..count {
+                for j in (i..count).step_by(ROWS) {
+                    // SAFETY: all of these rows are there, as was asked above.
+                    let [products] =
+                        unsafe { products_of(simd, [row(i)], rows_from(j), stride) };
+                    let room = ROWS.min(columns - j);
+                    matrix[i * columns + j..][..room].copy_from_slice(&products[..room]);
+                }
+            }
+            return;
+        }
         let whole = count - count % ROWS;
         for i in (0..whole).step_by(ROWS) {
             for j in (i..whole).step_by(ROWS) {
@@ -229,9 +242,16 @@ pass! {
         );
         let other = |place: usize| right.as_ptr().wrapping_add(place.min(others - 1) * stride);
         let row = |place: usize| left.as_ptr().wrapping_add(place.min(rows - 1) * stride);
-        for i in (0..rows).step_by(2) {
+        let step = if S::IS_FALLBACK { 1 } else { 2 };
+        for i in (0..rows).step_by(step) {
             for j in (0..others).step_by(ROWS) {
                 let right = [other(j), other(j + 1), other(j + 2), other(j + 3)];
+                if S::IS_FALLBACK {
+                    // SAFETY: all of these rows are there: those beyond are the last again.
+                    let [products] = unsafe { products_of(simd, [row(i)], right, stride) };
+                    out[i * columns + j..][..ROWS].copy_from_slice(&products);
+                    continue;
+                }
                 // SAFETY: all of these rows are there: those beyond are the last again.
                 let products = unsafe { products_of(simd, [row(i), row(i + 1)], right, stride) };
                 for (i, products) in (i..rows).zip(products) {

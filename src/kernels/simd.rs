@@ -181,7 +181,7 @@ pub trait Simd: Copy {
     /// [`Simd::LANES`] numbers of f16.
     ///
     /// # Safety
-    /// So many can be read at `from`.
+    /// So many can be read at `from`, which need not be aligned.
     #[inline(always)]
     unsafe fn load_halves(self, from: *const u16) -> Self::Vector {
         let mut lanes = [0.0; MAX_LANES];
@@ -189,7 +189,7 @@ pub trait Simd: Copy {
         // MAX_LANES.
         unsafe {
             for (lane, number) in lanes.iter_mut().enumerate().take(Self::LANES) {
-                *number = widen_one(*from.add(lane));
+                *number = widen_one(from.add(lane).read_unaligned());
             }
             self.load(lanes.as_ptr())
         }

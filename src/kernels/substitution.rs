@@ -29,11 +29,16 @@ fn check(factor: &[f64], n: usize, stride: usize, x: &[f64], columns: usize) {
     );
 }
 
+/// The rows that are solved ROWS at a time; none where small code matters more.
+const fn whole<S: Simd>(n: usize) -> usize {
+    if S::IS_FALLBACK { 0 } else { n - n % ROWS }
+}
+
 pass! {
     /// Replaces the right side of `U^T x = b` by x, given the factor U.
     fn solve_lower<'a>(simd, factor: &'a [f64], n: usize, stride: usize, x: &'a mut [f64]) -> () {
         check(factor, n, stride, x, 1);
-        let whole = n - n % ROWS;
+        let whole = whole::<S>(n);
         for i in (0..whole).step_by(ROWS) {
             let square = square(factor, stride, i);
             let mut solved = [0.0; ROWS];
@@ -87,7 +92,7 @@ pass! {
     /// Replaces the right side of `U x = b` by x, given the factor U.
     fn solve_upper<'a>(simd, factor: &'a [f64], n: usize, stride: usize, x: &'a mut [f64]) -> () {
         check(factor, n, stride, x, 1);
-        let whole = n - n % ROWS;
+        let whole = whole::<S>(n);
         for i in (whole..n).rev() {
             let row = &factor[i * stride..][i..n];
             let (now, after) = x[i..n].split_at_mut(1);
@@ -145,11 +150,12 @@ pass! {
         assert!(columns.is_multiple_of(8), "columns must be vectors");
         for i in 0..n {
             let share = simd.splat_double(1.0 / factor[i * stride + i]);
-            for column in (0..columns).step_by(2 * S::DOUBLES) {
+            let step = if S::IS_FALLBACK { S::DOUBLES } else { 2 * S::DOUBLES };
+            for column in (0..columns).step_by(step) {
                 // SAFETY: X has `n` rows of whole vectors, and there is an even number of them
                 // on levels whose vectors are shorter than eight.
                 unsafe {
-                    if columns - column >= 2 * S::DOUBLES {
+                    if columns - column >= 2 * S::DOUBLES && !S::IS_FALLBACK {
                         solve_row::<S, 2>(simd, factor, [i, stride], x, [column, columns], share);
                     } else {
                         solve_row::<S, 1>(simd, factor, [i, stride], x, [column, columns], share);

@@ -59,6 +59,7 @@ pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
         &["sh"],
         NotRun("takes MovieLens: docs/figures.py runs it"),
     ),
+    ("docs/speed.md", "Training", &["sh"], NotRun("takes a quarter of an hour of a quiet machine")),
     ("docs/speed.md", "From other languages", &["sh"], NotRun("takes minutes of a quiet machine")),
 ];
 

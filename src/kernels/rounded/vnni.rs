@@ -18,7 +18,7 @@ pub struct Vnni(());
 
 /// The instructions, if the level of this process is AVX-512 and the processor has them.
 pub fn available() -> Option<Vnni> {
-    let has = Level::current().is_avx512() && is_x86_feature_detected!("avx512vnni");
+    let has = Level::current().may_be_avx512() && is_x86_feature_detected!("avx512vnni");
     has.then_some(Vnni(()))
 }
 

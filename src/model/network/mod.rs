@@ -68,6 +68,7 @@ pub struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// Writes `share * scale * feature` for each of a row's features, and last
     /// for the bias, the weight of a feature that is always 1.
+    #[cfg(feature = "train")]
     pub(crate) fn write_scaled(&self, row: usize, share: f64, scale: &[f32], to: &mut [f64]) {
         let width = self.items.len() / self.rows;
         let parts = [&self.items[row * width..][..width], self.user, &[1.0]];

@@ -156,12 +156,19 @@ impl Search<'_> {
                 *largest = if bound > *largest { bound } else { *largest };
             }
         }
-        match count.checked_sub(1) {
-            Some(place) if place < largest.len() => {
-                *largest.select_nth_unstable_by(place, |a, b| b.total_cmp(a)).1
-            }
-            _ => f32::NEG_INFINITY,
+        if count == 0 || count > GROUPS {
+            return f32::NEG_INFINITY;
         }
+        // The `count` largest of them, in falling order: less code than a selection, and as fast.
+        let mut highest = [f32::NEG_INFINITY; GROUPS];
+        for bound in largest {
+            if bound > highest[count - 1] {
+                let place = highest[..count].partition_point(|higher| *higher >= bound);
+                highest.copy_within(place..count - 1, place + 1);
+                highest[place] = bound;
+            }
+        }
+        highest[count - 1]
     }
 
     /// Whether an item with this upper bound of its score may come into the list; the caller's
