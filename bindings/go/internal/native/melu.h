@@ -154,7 +154,8 @@ typedef enum {
   MELU_STATUS_ITEM_INDEX = 8,
   // A rating is invalid: it is not finite, or for a model of clicks neither 0 nor 1.
   MELU_STATUS_RATING = 9,
-  // The ratings are so large that the adapted head is not finite; the user is reset.
+  // A result is not a finite number: ratings are too large to adapt to, and the user is
+  // reset; or a score is not, as with a damaged weight file.
   MELU_STATUS_DIVERGED = 10,
   // There is no such item, or no item is left to choose from.
   MELU_STATUS_NOT_FOUND = 11,
@@ -174,9 +175,10 @@ typedef enum {
 // Owner: whoever made it; free it with `melu_catalog_free`. Lifetime: keeps its model
 // alive, and users keep it alive, so it may be freed before them. Threads: any number at
 // once; it never changes. Cost: one row of some hundred numbers an item, of 4 bytes each
-// or of 2: see `melu_catalog_convert`. It also owns the scratch memory of calls: some
-// 400 KB and one bit for each item, times the largest number of calls that ran at once,
-// up to 64.
+// or of 2: see `melu_catalog_convert`; those of a weight file's own items are in the
+// file, and shared. It also owns the scratch memory of calls: some 400 KB, and for each
+// item one bit, and 4 bytes if there are no more than 65,536, times the largest number of
+// calls that ran at once, up to 64.
 typedef struct melu_catalog melu_catalog;
 
 // A meta-trained model: an opened weight file.
@@ -499,7 +501,10 @@ melu_str melu_status_str(int32_t status);
 // Threads: any.
 melu_str melu_kernel_name(void);
 
-// Opens a weight file, and checks all of it.
+// Opens a weight file, and checks it.
+//
+// Calls check the large tables of its items where they use them: a damaged one gives
+// `DIVERGED` or wrong scores, and no harm. `melu verify` reads all of a file.
 //
 // The file is mapped. It may be deleted, or replaced by renaming another over it, but
 // must not be changed in place while the model is in use: the operating system kills a
@@ -507,10 +512,11 @@ melu_str melu_kernel_name(void);
 //
 // `path` is UTF-8. `*model` is written, NULL after a failure.
 //
-// Statuses: `INVALID_UTF8`, `IO`, `WEIGHT_FILE`. Threads: any. Cost: reads the file.
+// Statuses: `INVALID_UTF8`, `IO`, `WEIGHT_FILE`. Threads: any. Cost: some ten
+// milliseconds for a million items.
 melu_status melu_model_open(melu_str path, melu_model **model, melu_error *error);
 
-// Opens a weight file that lies in memory, and checks all of it.
+// Opens a weight file that lies in memory, and checks it like `melu_model_open`.
 //
 // `options` may be NULL: the bytes are copied, and may be freed after the call.
 // `*model` is written, NULL after a failure; the bytes stay the caller's then.
@@ -541,7 +547,8 @@ melu_status melu_model_info(const melu_model *model,
 // `*catalog` is written, NULL after a failure.
 //
 // Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the file has no items,
-// `OUT_OF_MEMORY`. Threads: any. Cost: embeds every item; make it once and share it.
+// `OUT_OF_MEMORY`. Threads: any. Cost: none for a file that melu wrote, whose tables it
+// shares; for another, embeds every item: make it once and share it.
 melu_status melu_model_catalog(const melu_model *model,
                                melu_catalog **catalog,
                                melu_error *error);
@@ -778,9 +785,10 @@ melu_status melu_user_reset(melu_user *user, melu_error *error);
 // is NULL: the number of scores.
 //
 // Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`; no score is
-// written then. Threads: any number at once, while nobody changes the user. Cost:
-// nothing is allocated once the catalogue has a scratch for each call that computes at
-// the same time.
+// written then. `DIVERGED` for a score that is not finite, as with a damaged weight
+// file; what is written then is of no use. Threads: any number at once, while nobody
+// changes the user. Cost: nothing is allocated once the catalogue has a scratch for each
+// call that computes at the same time.
 melu_status melu_user_score(const melu_user *user,
                             const uint32_t *items,
                             size_t items_len,
@@ -800,9 +808,9 @@ melu_status melu_user_score(const melu_user *user,
 // Statuses: `INVALID_ARGUMENT`, `ITEM_INDEX`, `CAPACITY`, `OUT_OF_MEMORY`, and
 // `NOT_AVAILABLE` for a model that predicts no ratings, or gives no deviations if they
 // are asked for (`ratings` and `deviations` of `melu_model_details`); nothing is
-// predicted then. Threads: any number at once, while nobody changes the user. Cost:
-// nothing is allocated once the catalogue has a scratch for each call that computes at
-// the same time.
+// predicted then. `DIVERGED` like for `melu_user_score`. Threads: any number at once,
+// while nobody changes the user. Cost: nothing is allocated once the catalogue has a
+// scratch for each call that computes at the same time.
 melu_status melu_user_predict(const melu_user *user,
                               const uint32_t *items,
                               size_t items_len,
@@ -915,14 +923,15 @@ melu_status melu_user_unknown_profile(const melu_user *user,
 //
 // Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount that is not
 // finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
-// predicts none, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the
-// user. With `options->threads` above 1, others work beside the calling one, and end
-// with the call; threads that the system does not start are left out. Cost: scores the
-// catalogue, or the list, and predicts the ratings of the items found. Once the
-// catalogue has a scratch for each call that computes at the same time, memory is
-// allocated only for more new items than before and for threads: each beyond the calling
-// one takes some 50 microseconds to start, some hundred kilobytes, and a list of
-// `best_capacity` recommendations.
+// predicts none, `DIVERGED` for a score that is not finite, as with a damaged weight
+// file, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the user.
+// With `options->threads` above 1, others work beside the calling one, and end with the
+// call; threads that the system does not start are left out. Cost: scores the catalogue,
+// or the list, and predicts the ratings of the items found. Once the catalogue has a
+// scratch for each call that computes at the same time, memory is allocated only for
+// more new items than before and for threads: each beyond the calling one takes some 50
+// microseconds to start, some hundred kilobytes, and a list of `best_capacity`
+// recommendations.
 melu_status melu_user_recommend(const melu_user *user,
                                 const melu_recommend_options *options,
                                 melu_recommendation *best,
