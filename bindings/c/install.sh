@@ -60,12 +60,7 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 abi=$(sed -n '/^\[package.metadata.capi.library\]/,$ s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
 major=${abi%%.*}
 
-# All is to be small, which the kernels do not notice: what is to be inlined in them is
-# marked so, and their loops are of vectors already. But a loop of a known length is
-# unrolled as ever, for only then are their sums in registers.
-set -- -Cllvm-args=-inline-threshold=6 \
-    -Cllvm-args=-force-attribute=optsize -Cllvm-args=-unroll-threshold=150 \
-    -Cno-vectorize-loops
+set --
 target=${CARGO_TARGET_DIR:-$root/target}
 build_std=
 if [ -n "$small" ]; then
@@ -75,6 +70,12 @@ if [ -n "$small" ]; then
     target=$target/small
     build_std="-Zbuild-std=std -Zbuild-std-features=panic-unwind,optimize_for_size"
     system=${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')}
+    # All is to be small: what is to be inlined in kernels is marked so, and their loops are of
+    # vectors already. But a loop of a known length is unrolled as ever, for only then are their
+    # sums in registers. Lists take up to twice as long as by the other library.
+    set -- -Cllvm-args=-inline-threshold=6 \
+        -Cllvm-args=-force-attribute=optsize -Cllvm-args=-unroll-threshold=150 \
+        -Cno-vectorize-loops
     # One level of kernels less, of 60 KB: see src/kernels/level.rs.
     set -- "$@" --cfg melu_small
     # There, Rust links by LLVM's linker, which keeps one of several functions that are alike.
@@ -165,6 +166,8 @@ install -m 644 "$root/include/melu.h" "$tree/include/melu.h"
 install -m 644 "$root/bindings/cpp/melu.hpp" "$tree/include/melu.hpp"
 if [ "$kinds" != staticlib ]; then
     install -m 755 "$built/libmelu.so" "$lib/libmelu.so.$abi"
+    # The compilers' names.
+    [ -z "$small" ] || objcopy --remove-section=.comment "$lib/libmelu.so.$abi"
     ln -sf "libmelu.so.$abi" "$lib/libmelu.so.$major"
     ln -sf "libmelu.so.$major" "$lib/libmelu.so"
 fi

@@ -59,10 +59,14 @@ impl Kernel for ProductsOfListed<'_> {
                     simd.prefetch(ahead.wrapping_add(line));
                 }
             }
-            // The last rows are filled up with the last of them.
-            let row = |place: usize| row(items[place.min(items.len() - 1)]);
+            // The last rows are filled up with the last of them. Not by functions of arrays, which
+            // are calls where all else is optimised for size.
+            let mut begins = [rows.as_ptr(); AT_ONCE];
+            for (place, begin) in begins.iter_mut().enumerate() {
+                *begin = row(items[place.min(items.len() - 1)]);
+            }
             // SAFETY: each of these is where a row as long as the weights begins.
-            let sums = unsafe { at_once(simd, std::array::from_fn(row), weights) };
+            let sums = unsafe { at_once(simd, begins, weights) };
             for (product, sum) in products.iter_mut().zip(simd.sums(sums)) {
                 *product = sum + bias;
             }
@@ -96,9 +100,12 @@ impl Kernel for ProductsOfRows<'_> {
                 simd.prefetch(ahead.wrapping_add(line));
             }
             // The last rows are filled up with the last of them.
-            let row = |place: usize| from.wrapping_add((first + place.min(last)) * stride);
+            let mut begins = [from; AT_ONCE];
+            for (place, begin) in begins.iter_mut().enumerate() {
+                *begin = from.wrapping_add((first + place.min(last)) * stride);
+            }
             // SAFETY: the matrix has a row for each product, as long as the weights.
-            let sums = unsafe { at_once(simd, std::array::from_fn(row), weights) };
+            let sums = unsafe { at_once(simd, begins, weights) };
             for (product, sum) in products.iter_mut().zip(simd.sums(sums)) {
                 *product = sum + bias;
             }

@@ -246,7 +246,7 @@ impl<V: Copy> Bound<V> {
             scale: simd.splat(vector.scale),
             slack: simd.splat(vector.slack),
             norm: simd.splat(vector.norm),
-            last: vector.last.map(|number| simd.splat(number)),
+            last: [simd.splat(vector.last[0]), simd.splat(vector.last[1])],
         }
     }
 

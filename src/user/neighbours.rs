@@ -49,7 +49,9 @@ impl NeighbourSums {
             return Ok(());
         }
         let size = answers.saturating_mul(items.neighbours_each());
-        let refuse = Error::out_of_memory::<(u32, f32)>("what a user's neighbours add", size);
+        // A pair is as large as two numbers.
+        let numbers = size.saturating_mul(2);
+        let refuse = Error::out_of_memory::<f32>("what a user's neighbours add", numbers);
         let Self { sparse, added, .. } = self;
         let reserved = sparse.try_reserve_exact(size.saturating_sub(sparse.len()));
         reserved

@@ -56,30 +56,31 @@ fn sums(codes: &[u8], high: &[i8], low: &[i8]) -> __m512i {
     let (high, low) = (high.as_chunks::<GROUP>().0, low.as_chunks::<GROUP>().0);
     let zero = _mm512_setzero_si512();
     let (mut of_high, mut of_low) = ([zero; AT_ONCE], [zero; AT_ONCE]);
-    let mut add =
-        |part: usize, codes: &[u8; ROWS * GROUP], high: &[i8; GROUP], low: &[i8; GROUP]| {
-            let factors = |parts: &[i8; GROUP]| {
-                _mm512_set1_epi32(i32::from_le_bytes(parts.map(|part| part as u8)))
-            };
-            // SAFETY: there are as many bytes as a vector has.
-            let rows = unsafe { _mm512_loadu_si512(codes.as_ptr().cast()) };
-            of_high[part] = _mm512_dpbusd_epi32(of_high[part], rows, factors(high));
-            of_low[part] = _mm512_dpbusd_epi32(of_low[part], rows, factors(low));
-        };
     let (fours, rest) = codes.as_chunks::<AT_ONCE>();
     let (high_fours, high_rest) = high.as_chunks::<AT_ONCE>();
     let (low_fours, low_rest) = low.as_chunks::<AT_ONCE>();
+    // Not by closures or `map`, which are calls where all else is optimised for size.
     for ((codes, high), low) in fours.iter().zip(high_fours).zip(low_fours) {
-        add(0, &codes[0], &high[0], &low[0]);
-        add(1, &codes[1], &high[1], &low[1]);
-        add(2, &codes[2], &high[2], &low[2]);
-        add(3, &codes[3], &high[3], &low[3]);
+        for part in 0..AT_ONCE {
+            // SAFETY: there are as many bytes as a vector has.
+            let rows = unsafe { _mm512_loadu_si512(codes[part].as_ptr().cast()) };
+            let high = _mm512_set1_epi32(bytemuck::cast(high[part]));
+            let low = _mm512_set1_epi32(bytemuck::cast(low[part]));
+            of_high[part] = _mm512_dpbusd_epi32(of_high[part], rows, high);
+            of_low[part] = _mm512_dpbusd_epi32(of_low[part], rows, low);
+        }
     }
     for ((codes, high), low) in rest.iter().zip(high_rest).zip(low_rest) {
-        add(0, codes, high, low);
+        // SAFETY: there are as many bytes as a vector has.
+        let rows = unsafe { _mm512_loadu_si512(codes.as_ptr().cast()) };
+        let high = _mm512_set1_epi32(bytemuck::cast(*high));
+        let low = _mm512_set1_epi32(bytemuck::cast(*low));
+        of_high[0] = _mm512_dpbusd_epi32(of_high[0], rows, high);
+        of_low[0] = _mm512_dpbusd_epi32(of_low[0], rows, low);
     }
-    let sum = |of: [__m512i; AT_ONCE]| {
-        _mm512_add_epi32(_mm512_add_epi32(of[0], of[1]), _mm512_add_epi32(of[2], of[3]))
-    };
-    _mm512_add_epi32(_mm512_slli_epi32::<7>(sum(of_high)), sum(of_low))
+    let [a, b, c, d] = of_high;
+    let high = _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d));
+    let [a, b, c, d] = of_low;
+    let low = _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d));
+    _mm512_add_epi32(_mm512_slli_epi32::<7>(high), low)
 }
