@@ -61,11 +61,11 @@ fn sums(codes: &[u8], high: &[i8], low: &[i8]) -> __m512i {
     let (low_fours, low_rest) = low.as_chunks::<AT_ONCE>();
     // Not by closures or `map`, which are calls where all else is optimised for size.
     for ((codes, high), low) in fours.iter().zip(high_fours).zip(low_fours) {
-        for part in 0..AT_ONCE {
+        for (part, (codes, (high, low))) in codes.iter().zip(high.iter().zip(low)).enumerate() {
             // SAFETY: there are as many bytes as a vector has.
-            let rows = unsafe { _mm512_loadu_si512(codes[part].as_ptr().cast()) };
-            let high = _mm512_set1_epi32(bytemuck::cast(high[part]));
-            let low = _mm512_set1_epi32(bytemuck::cast(low[part]));
+            let rows = unsafe { _mm512_loadu_si512(codes.as_ptr().cast()) };
+            let high = _mm512_set1_epi32(bytemuck::cast(*high));
+            let low = _mm512_set1_epi32(bytemuck::cast(*low));
             of_high[part] = _mm512_dpbusd_epi32(of_high[part], rows, high);
             of_low[part] = _mm512_dpbusd_epi32(of_low[part], rows, low);
         }
