@@ -2,8 +2,7 @@
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{
-    Matrix, ROUNDED_ROWS, RoundedVector, are_finite, block_bytes, padded, products_of_listed,
-    products_of_rows, upper_bounds, widen_scaled,
+    Matrix, are_finite, padded, products_of_listed, products_of_rows, widen_scaled,
 };
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
@@ -124,8 +123,6 @@ pub struct ChoiceScratch {
     pub(super) neighbours: NeighbourSums,
     /// The user's vector with the exposure of the list that is being made.
     exposed: Vec<f32>,
-    /// The same as the first pass of a search reads it.
-    rounded: RoundedVector,
 }
 
 impl ChoiceScratch {
@@ -142,7 +139,6 @@ impl ChoiceScratch {
             solver: VectorSolver::new(head.width()),
             neighbours: NeighbourSums::new(items, BLOCK)?,
             exposed: vec![0.0; head.row_width()],
-            rounded: RoundedVector::new(head.row_width()),
         }))
     }
 }
@@ -213,13 +209,11 @@ impl User {
         else {
             return Ok(None);
         };
-        let ChoiceScratch { neighbours, exposed, rounded, .. } = scratch;
+        let ChoiceScratch { neighbours, exposed, .. } = scratch;
         let sums = neighbours.add_up(head, items, self.answers(), self.state)?;
         exposed.copy_from_slice(&choice.vector);
         exposed[head.width()] -= (1.0 - exposure) * head.exposure;
-        rounded.set(exposed);
-        let rows = self.catalog.rounded_rows();
-        Ok(Some(ChoiceScoring { head, items, vector: exposed, sums, rows, rounded }))
+        Ok(Some(ChoiceScoring { head, items, vector: exposed, sums }))
     }
 
     /// Writes the covariance of the vector for choosing, before [`ChoiceHead::finish`]:
@@ -249,11 +243,9 @@ pub struct ChoiceScoring<'a> {
     pub head: &'a ChoiceHead,
     /// The items' rows and neighbours.
     pub items: &'a ChoiceItems,
-    vector: &'a [f32],
+    /// The vector that rows are multiplied by, `[row width]`.
+    pub vector: &'a [f32],
     sums: Sums<'a>,
-    /// The items' rows in 8 bits.
-    rows: &'a [u8],
-    rounded: &'a RoundedVector,
 }
 
 impl<'a> ChoiceScoring<'a> {
@@ -280,13 +272,8 @@ impl<'a> ChoiceScoring<'a> {
         }
     }
 
-    /// Writes upper bounds of the scores of rows without predicted ratings, and perhaps of some
-    /// after them: `bounds` has whole blocks of [`ROUNDED_ROWS`], with one of which `first`
-    /// begins. A bound that is not a number is infinite.
-    pub fn bound(&self, first: usize, bounds: &mut [f32]) {
-        let block = block_bytes(self.vector.len());
-        let rows = first / ROUNDED_ROWS * block..(first + bounds.len()) / ROUNDED_ROWS * block;
-        upper_bounds(&self.rows[rows], self.rounded, bounds);
+    /// Raises upper bounds of items from `first` on by what neighbours add to these.
+    pub fn raise_bounds(&self, first: usize, bounds: &mut [f32]) {
         // The sum is rounded to a float.
         let add = |bound: f32, sum: f32| bound + (sum + ROUNDING * (bound.abs() + sum.abs()));
         self.sums.add_to(first, bounds, add);

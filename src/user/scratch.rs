@@ -2,6 +2,8 @@
 
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
+use crate::kernels::RoundedVector;
+use crate::model::ChoiceHead;
 use crate::model::config::Local;
 use crate::user::adapt::{GradientSolver, OwnHead, PackedHead, Posterior, Set, Workspace};
 use crate::user::choice::ChoiceScratch;
@@ -30,7 +32,9 @@ pub struct Scratch {
     pub(super) choice: Option<ChoiceScratch>,
     /// Items to leave out of a recommendation.
     pub(super) left_out: ItemSet,
-    /// What a search of the catalogue bounds at once.
+    /// The vector for choosing as a search of the catalogue reads it.
+    pub(super) rounded: RoundedVector,
+    /// The bounds of the items that a search looks at together.
     pub(super) bounds: Bounds,
     /// The new items found for the places that are reserved for them.
     pub(super) new_items: Vec<Recommendation>,
@@ -71,6 +75,7 @@ impl Scratch {
             local,
             choice: ChoiceScratch::new(catalog)?,
             left_out: ItemSet::new(catalog.len())?,
+            rounded: RoundedVector::new(model.choice().map_or(0, ChoiceHead::row_width)),
             bounds: Bounds::new(),
             new_items: Vec::new(),
             catalog: catalog.clone(),

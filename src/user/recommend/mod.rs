@@ -279,8 +279,9 @@ impl User {
         if most == 0 {
             return Ok(0);
         }
-        let Scratch { inputs, workspace, packed, choice, left_out, new_items, bounds, .. } =
-            scratch;
+        let Scratch {
+            inputs, workspace, packed, choice, left_out, new_items, rounded, bounds, ..
+        } = scratch;
         let kept = options.new_items.min(most);
         new_items.clear();
         let refuse = Error::out_of_memory::<Recommendation>("places for new items", kept);
@@ -290,6 +291,9 @@ impl User {
         let choice = self.choice_scoring(options.exposure, choice)?;
         options.leave_out(&self.rated, choice, left_out);
         let choice = choice.filter(|_| options.order == Order::Score);
+        if let Some(choice) = choice.filter(|_| options.among.is_none()) {
+            rounded.set(choice.vector);
+        }
         let activations = &mut workspace.activations;
         let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MAX_THREADS).min(sought).max(1);
@@ -300,6 +304,7 @@ impl User {
         }
         let search = Search {
             scoring: Scoring { catalog, head: self.forward(packed), choice },
+            vector: rounded,
             raters: raters(catalog, options.min_raters, kept),
             min_raters: options.min_raters,
             left_out,

@@ -7,7 +7,7 @@ use super::best::Found;
 use super::{Filter, Recommendation, rank};
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
-use crate::kernels::{ROUNDED_ROWS, places_not_below};
+use crate::kernels::{ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, upper_bounds};
 use crate::model::network::LayerRows;
 use crate::user::choice::{ChoiceScoring, ROUNDING};
 use crate::user::score::Scoring;
@@ -36,6 +36,9 @@ impl Bounds {
 /// A pass over the catalogue, which threads share step by step.
 pub(super) struct Search<'a> {
     pub scoring: Scoring<'a>,
+    /// The user's vector for choosing, by which rows in 8 bits are multiplied. Unused where
+    /// items are given as a list, or ordered by predicted rating.
+    pub vector: &'a RoundedVector,
     pub left_out: &'a ItemSet,
     pub filter: Option<Filter<'a>>,
     /// Whether items are given as a list, so that few are not left out.
@@ -109,9 +112,14 @@ impl Search<'_> {
         mut take: impl FnMut(Option<u32>, &mut Found),
     ) {
         let Bounds { bounds, places } = buffers;
-        let bounds = &mut bounds[..rows.len().next_multiple_of(ROUNDED_ROWS)];
-        choice.bound(rows.start, bounds);
+        let blocks = rows.start / ROUNDED_ROWS..rows.end.div_ceil(ROUNDED_ROWS);
+        let bounds = &mut bounds[..blocks.len() * ROUNDED_ROWS];
+        let block = block_bytes(choice.vector.len());
+        let rounded =
+            &self.scoring.catalog.rounded_rows()[blocks.start * block..][..blocks.len() * block];
+        upper_bounds(rounded, self.vector, bounds);
         let bounds = &mut bounds[..rows.len()];
+        choice.raise_bounds(rows.start, bounds);
         // What the highest rating could add.
         let most = choice.most_of_rating();
         let item = |place: u32| rows.start as u32 + place;
@@ -127,18 +135,13 @@ impl Search<'_> {
             }
             take(None, found);
         }
-        let lowest = |found: &Found| {
-            let bar = found.bar();
-            bar - most - ROUNDING * (bar.abs() + most.abs())
-        };
-        let rest = places_not_below(bounds, lowest(found), places);
+        let bar = found.bar();
+        let lowest = bar - most - ROUNDING * (bar.abs() + most.abs());
+        let rest = places_not_below(bounds, lowest, places);
         for &place in &places[..rest] {
             let bound = bounds[place as usize];
-            if bound == f32::NEG_INFINITY || bound < lowest(found) {
-                continue;
-            }
             let upper = bound + most + ROUNDING * (bound.abs() + most.abs());
-            if self.may_be(item(place), upper, found) {
+            if bound != f32::NEG_INFINITY && self.may_be(item(place), upper, found) {
                 take(Some(item(place)), found);
             }
         }
@@ -171,25 +174,24 @@ impl Search<'_> {
         highest[count - 1]
     }
 
-    /// Whether an item with this upper bound of its score may come into the list; the caller's
-    /// filter is asked later.
-    fn may_be(&self, item: u32, upper: f32, found: &Found) -> bool {
+    /// Whether an item is new, unless it must not be recommended; the caller's filter is asked
+    /// later.
+    fn is_new(&self, item: u32) -> Option<bool> {
         let raters = self.raters.map(|raters| raters[item as usize]);
-        !self.left_out.contains(item)
-            && raters.is_none_or(|raters| raters >= self.min_raters)
-            && (upper.is_nan() || found.may_take(upper, raters == Some(0)))
+        let may_be =
+            !self.left_out.contains(item) && raters.is_none_or(|raters| raters >= self.min_raters);
+        may_be.then_some(raters == Some(0))
+    }
+
+    /// Whether an item with this upper bound of its score may come into the list.
+    fn may_be(&self, item: u32, upper: f32, found: &Found) -> bool {
+        let is_new = self.is_new(item);
+        is_new.is_some_and(|is_new| upper.is_nan() || found.may_take(upper, is_new))
     }
 
     /// Offers an item, unless it must not be recommended.
     fn offer(&self, candidate: Recommendation, found: &mut Found) {
-        if self.left_out.contains(candidate.item) {
-            return;
-        }
-        let raters = self.raters.map(|raters| raters[candidate.item as usize]);
-        if raters.is_some_and(|raters| raters < self.min_raters) {
-            return;
-        }
-        let is_new = raters == Some(0);
+        let Some(is_new) = self.is_new(candidate.item) else { return };
         match self.filter {
             // Asked last: it may be slow.
             Some(Filter(may)) if !(found.would_take(candidate, is_new) && may(candidate.item)) => {}
