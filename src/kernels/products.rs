@@ -17,7 +17,7 @@ const LINE: usize = 16;
 /// All rows are summed in the same order: a row has the same bits at any place. There is a
 /// product for each row, and a weight for each column.
 pub fn products_of_rows(rows: Matrix, weights: &[f32], bias: f32, products: &mut [f32]) {
-    Level::current().run(ProductsOfRows { rows, weights, bias, products });
+    Level::current().run(Products { rows, listed: None, weights, bias, products });
 }
 
 /// The same of some rows of a dense matrix: the product of each row with `weights`, plus `bias`.
@@ -31,80 +31,69 @@ pub fn products_of_listed(
     bias: f32,
     products: &mut [f32],
 ) {
-    Level::current().run(ProductsOfListed { rows, listed, weights, bias, products });
+    let width = weights.len();
+    // Rows without numbers need no memory.
+    let count = rows.len().checked_div(width).unwrap_or(usize::MAX);
+    let rows = Matrix::dense(rows, count, width);
+    Level::current().run(Products { rows, listed: Some(listed), weights, bias, products });
 }
 
-struct ProductsOfListed<'a> {
-    rows: &'a [f32],
-    listed: &'a [u32],
+struct Products<'a> {
+    rows: Matrix<'a>,
+    /// The rows to multiply, or else all.
+    listed: Option<&'a [u32]>,
     weights: &'a [f32],
     bias: f32,
     products: &'a mut [f32],
 }
 
-impl Kernel for ProductsOfListed<'_> {
+impl Kernel for Products<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { rows, listed, weights, bias, products } = self;
-        assert!(listed.len() == products.len(), "there must be a product for each row");
-        let width = weights.len();
-        let row = |item: u32| rows[item as usize * width..][..width].as_ptr();
-        for (place, products) in products.chunks_mut(AT_ONCE).enumerate() {
-            let items = &listed[place * AT_ONCE..][..products.len()];
-            for item in listed[place * AT_ONCE..].iter().skip(AT_ONCE).take(AT_ONCE) {
-                let ahead = rows.as_ptr().wrapping_add(*item as usize * width);
-                for line in (0..width).step_by(LINE) {
-                    simd.prefetch(ahead.wrapping_add(line));
-                }
-            }
-            // The last rows are filled up with the last of them. Not by functions of arrays, which
-            // are calls where all else is optimised for size.
-            let mut begins = [rows.as_ptr(); AT_ONCE];
-            for (place, begin) in begins.iter_mut().enumerate() {
-                *begin = row(items[place.min(items.len() - 1)]);
-            }
-            // SAFETY: each of these is where a row as long as the weights begins.
-            let sums = unsafe { at_once(simd, begins, weights) };
-            for (product, sum) in products.iter_mut().zip(simd.sums(sums)) {
-                *product = sum + bias;
-            }
-        }
-    }
-}
-
-struct ProductsOfRows<'a> {
-    rows: Matrix<'a>,
-    weights: &'a [f32],
-    bias: f32,
-    products: &'a mut [f32],
-}
-
-impl Kernel for ProductsOfRows<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { rows, weights, bias, products } = self;
+        let count = listed.map_or(rows.rows, <[u32]>::len);
         assert!(
-            (rows.rows, rows.columns, rows.column_stride) == (products.len(), weights.len(), 1),
+            (count, rows.columns, rows.column_stride) == (products.len(), weights.len(), 1),
             "there must be a weight for each column, and a product for each row"
         );
+        let is_there = |row: &u32| (*row as usize) < rows.rows;
+        assert!(listed.is_none_or(|listed| listed.iter().all(is_there)), "a row must be there");
         let (from, stride) = (rows.data.as_ptr(), rows.row_stride);
         for (place, products) in products.chunks_mut(AT_ONCE).enumerate() {
-            let (first, last) = (place * AT_ONCE, products.len() - 1);
-            // The rows after these may lie beyond the last: prefetching reads nothing.
-            let ahead = from.wrapping_add((first + AHEAD) * stride);
-            for line in (0..AT_ONCE * stride).step_by(LINE) {
-                simd.prefetch(ahead.wrapping_add(line));
-            }
-            // The last rows are filled up with the last of them.
+            let first = place * AT_ONCE;
+            // The last rows are filled up with the last of them. Not by functions of arrays, which
+            // are calls where all else is optimised for size.
             let mut begins = [from; AT_ONCE];
-            for (place, begin) in begins.iter_mut().enumerate() {
-                *begin = from.wrapping_add((first + place.min(last)) * stride);
+            match listed {
+                None => {
+                    let ahead = from.wrapping_add((first + AHEAD) * stride);
+                    // The rows after these may lie beyond the last: prefetching reads nothing.
+                    for line in (0..AT_ONCE * stride).step_by(LINE) {
+                        simd.prefetch(ahead.wrapping_add(line));
+                    }
+                    let mut begin = from.wrapping_add(first * stride);
+                    let last = from.wrapping_add((count - 1) * stride);
+                    for to in &mut begins {
+                        *to = begin;
+                        begin = last.min(begin.wrapping_add(stride));
+                    }
+                }
+                Some(listed) => {
+                    for row in listed.iter().skip(first + AT_ONCE).take(AT_ONCE) {
+                        let ahead = from.wrapping_add(*row as usize * stride);
+                        for line in (0..stride).step_by(LINE) {
+                            simd.prefetch(ahead.wrapping_add(line));
+                        }
+                    }
+                    for (place, to) in (first..).zip(&mut begins) {
+                        *to = from.wrapping_add(listed[place.min(count - 1)] as usize * stride);
+                    }
+                }
             }
-            // SAFETY: the matrix has a row for each product, as long as the weights.
+            // SAFETY: each of these is where one of the matrix's rows begins, as long as the
+            // weights: listed ones were asked for above.
             let sums = unsafe { at_once(simd, begins, weights) };
             for (product, sum) in products.iter_mut().zip(simd.sums(sums)) {
                 *product = sum + bias;
@@ -170,7 +159,7 @@ mod tests {
                     let rows = Matrix::new(&numbers[first * stride..], count, columns, stride);
                     let mut products = vec![f32::NAN; count];
                     let (weights, products_of) = (&weights, &mut products);
-                    level.run(ProductsOfRows { rows, weights, bias, products: products_of });
+                    level.run(Products { rows, listed: None, weights, bias, products: products_of });
                     products
                 };
                 for (row, found) in products(0, rows).into_iter().enumerate() {
@@ -187,8 +176,9 @@ mod tests {
                         (0..2 * rows as u32).map(|place| place * 7 % rows as u32).collect();
                     let mut some = vec![f32::NAN; listed.len()];
                     let (rows_of, weights, products_of) = (&numbers, &weights, &mut some);
-                    level.run(ProductsOfListed {
-                        rows: rows_of, listed: &listed, weights, bias, products: products_of,
+                    level.run(Products {
+                        rows: Matrix::dense(rows_of, rows, columns),
+                        listed: Some(&listed), weights, bias, products: products_of,
                     });
                     let all = products(0, rows);
                     for (found, row) in some.iter().zip(&listed) {

@@ -159,7 +159,7 @@ pass! {
     /// `matrix = rows rows^T`, in its upper triangle, of the first `count` rows; rows lie
     /// `stride` numbers apart, and those of the matrix [`padded`].
     ///
-    /// What stands below the diagonal, and after the columns, means nothing.
+    /// Numbers below the diagonal, and after the columns, mean nothing.
     fn products<'a>(
         simd, rows: &'a [f64], stride: usize, count: usize, matrix: &'a mut [f64]
     ) -> () {

@@ -41,16 +41,17 @@ const ZERO: i32 = 128;
 /// A half beyond all numbers.
 const INFINITE: u16 = 0x7c00;
 
+/// The bytes of the lists at the end of a block.
+const END: usize = ROWS * HALVES * size_of::<u16>();
+
 /// The bytes of a block of rows of `width` numbers.
 pub const fn block_bytes(width: usize) -> usize {
-    ROWS * (groups(width) * GROUP + HALVES * size_of::<u16>())
+    ROWS * groups(width) * GROUP + END
 }
 
 /// The bytes of so many rows of `width` numbers; `None` if they are too many.
 pub fn rounded_bytes(rows: usize, width: usize) -> Option<usize> {
-    let groups = width.saturating_sub(LAST).div_ceil(GROUP);
-    let block = groups.checked_mul(GROUP)?.checked_add(HALVES * size_of::<u16>())?;
-    rows.div_ceil(ROWS).checked_mul(block)?.checked_mul(ROWS)
+    rows.div_ceil(ROWS).checked_mul(block_bytes(width))
 }
 
 /// The groups of columns of rows of `width` numbers.
@@ -129,7 +130,7 @@ pub struct RoundedVector {
     high: Vec<i8>,
     low: Vec<i8>,
     scale: f32,
-    /// What rounding of the vector can add to a product, in units of the row's scale.
+    /// The most that rounding of the vector adds to a product, in units of the row's scale.
     slack: f32,
     /// The norm of the vector.
     norm: f32,
@@ -210,7 +211,7 @@ impl Kernel for UpperBounds<'_> {
         const { assert!(MAX_LANES <= ROWS && ROWS.is_multiple_of(MAX_LANES)) };
         let codes = ROWS * vector.factors.len();
         let bound = Bound::new(simd, vector);
-        let blocks = bytes.chunks_exact(codes + ROWS * HALVES * size_of::<u16>());
+        let blocks = bytes.chunks_exact(codes + END);
         for (block, bounds) in blocks.zip(bounds.as_chunks_mut::<ROWS>().0) {
             let (codes, halves) = block.split_at(codes);
             // The sums of the bytes as they are, without their zero.
@@ -255,10 +256,7 @@ impl<V: Copy> Bound<V> {
     #[inline(always)]
     fn of<S: Simd<Vector = V>>(self, simd: S, sums: V, halves: &[u8], place: usize) -> V {
         let Self { scale, slack, norm, last: [first, second] } = self;
-        assert!(
-            halves.len() == ROWS * HALVES * size_of::<u16>() && place + S::LANES <= ROWS,
-            "a block ends with its halves"
-        );
+        assert!(halves.len() == END && place + S::LANES <= ROWS, "a block ends with its halves");
         // SAFETY: there are four lists of ROWS halves, as was asked above, which may begin
         // anywhere.
         let list = |list: usize| unsafe {

@@ -140,15 +140,8 @@ pub trait Simd: Copy {
     #[cfg(feature = "train")]
     #[inline(always)]
     unsafe fn load_widened(self, from: *const f32) -> Self::Double {
-        let mut lanes = [0.0; MAX_LANES / 2];
-        // SAFETY: the caller vouches for DOUBLES numbers, and DOUBLES is at most half of
-        // MAX_LANES.
-        unsafe {
-            for (lane, number) in lanes.iter_mut().enumerate().take(Self::DOUBLES) {
-                *number = f64::from(*from.add(lane));
-            }
-            self.load_double(lanes.as_ptr())
-        }
+        // SAFETY: the caller vouches for DOUBLES numbers.
+        unsafe { self.widen_first(from, Self::DOUBLES) }
     }
 
     /// The larger of each element and 0; 0 for NaN.

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bound, GROUP, HALVES, ROWS, UpperBounds};
+use super::{Bound, END, GROUP, ROWS, UpperBounds};
 use crate::kernels::level::Level;
 use crate::kernels::x86_64::Avx512;
 
@@ -38,7 +38,7 @@ fn upper_bounds(work: UpperBounds) {
     let codes = ROWS * vector.factors.len();
     let bound = Bound::new(simd, vector);
     let of_zero = _mm512_set1_epi32(vector.of_zero);
-    let blocks = bytes.chunks_exact(codes + ROWS * HALVES * size_of::<u16>());
+    let blocks = bytes.chunks_exact(codes + END);
     for (block, bounds) in blocks.zip(bounds.as_chunks_mut::<ROWS>().0) {
         let (codes, halves) = block.split_at(codes);
         let sums = _mm512_sub_epi32(sums(codes, &vector.high, &vector.low), of_zero);

@@ -1,4 +1,4 @@
-//! What a catalogue computes from its items, kept so that opening computes nothing.
+//! Results that a catalogue computes from its items, kept so that opening computes nothing.
 
 use crate::model::buffer::Buffer;
 use crate::model::config::DataType;

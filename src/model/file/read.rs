@@ -16,8 +16,8 @@ use crate::model::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary
 ///
 /// Large tensors are views of `bytes`; no number in the file alone makes it allocate memory.
 ///
-/// Where the file has what its catalogue computes, the items' vectors, rows and neighbours are
-/// not read: calls check those that they use.
+/// The items' vectors, rows and neighbours are not read if the file has what its catalogue
+/// computes: calls check those that they use.
 ///
 /// # Errors
 /// [`crate::Error::WeightFile`], naming the first tensor or key that breaks
@@ -190,7 +190,7 @@ fn catalog(
     Ok((Some(table), prepared))
 }
 
-/// What a catalogue computes from its items, if the file has it.
+/// The results that a catalogue computes from its items, if the file has them.
 fn prepared(file: &mut RawFile, config: &Config, items: usize) -> Result<Option<Prepared>> {
     if !file.has("catalog.order") {
         return Ok(None);
