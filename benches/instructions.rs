@@ -218,9 +218,14 @@ fn count(folder: &Path) {
             user.score(&listed, &mut scores[..50], &mut scratch).expect("the scores fit");
         });
         let mut best = Vec::with_capacity(20);
+        let options = RecommendOptions::default();
+        user.recommend(20, &options, &mut best, &mut scratch).expect("nothing is left out");
+        // As users do, this one rated what would be best otherwise.
+        let liked: Vec<u32> = best.iter().map(|found| found.item).collect();
+        let highest = ratings.iter().copied().fold(f32::MIN, f32::max);
+        user.adapt(&liked, &vec![highest; liked.len()], &mut scratch).expect("the ratings fit");
         run(&format!("best 20 of {ITEMS}"), &mut || {
-            user.recommend(20, &RecommendOptions::default(), &mut best, &mut scratch)
-                .expect("nothing is left out");
+            user.recommend(20, &options, &mut best, &mut scratch).expect("nothing is left out");
         });
         if recipe == "paper" {
             run("evidence norms of 50 pairs", &mut || {

@@ -195,11 +195,12 @@ impl ChoiceItems {
         let each = self.neighbours_each();
         let row = item as usize * each..(item as usize + 1) * each;
         let (neighbours, weights) = (&self.neighbours[row.clone()], &self.weights[row]);
-        let items = self.raters.len();
-        // Asked for all at once, as a rule that holds for each makes a longer loop.
-        let usable = neighbours.iter().all(|&to| (to as usize) < items);
-        let neighbours = neighbours.iter().map(move |&to| if usable { to } else { item });
-        neighbours.zip(weights).map(move |(to, weight)| (to, if usable { *weight } else { 0.0 }))
+        let items = self.raters.len() as u32;
+        // Asked for all at once, as a rule that holds for each makes a longer loop; and not by
+        // `all`, which looks at one after another.
+        let usable = neighbours.iter().fold(true, |usable, &to| usable & (to < items));
+        let count = if usable { each } else { 0 };
+        neighbours[..count].iter().copied().zip(weights[..count].iter().copied())
     }
 
     /// Whether nobody chose it in training.

@@ -19,6 +19,11 @@ impl<'a> Found<'a> {
         self.all.bar.min(self.new.bar)
     }
 
+    /// Whether as many items were found as can be.
+    pub(super) fn is_full(&self) -> bool {
+        self.all.found == self.all.heap.len()
+    }
+
     /// How many items can be found.
     pub(super) fn places(&self) -> usize {
         self.all.heap.len()
@@ -113,16 +118,7 @@ impl<'a> Best<'a> {
 
     /// Sorts them, and returns them with their number.
     fn finish(self) -> (&'a mut [Recommendation], usize) {
-        let full = self.found == self.heap.len();
-        let best = &mut self.heap[..self.found];
-        if !full {
-            heapify(best);
-        }
-        // The worst item of the heap goes to its end, until the heap is empty.
-        for last in (1..best.len()).rev() {
-            best.swap(0, last);
-            sift_down(&mut best[..last], 0);
-        }
+        self.heap[..self.found].sort_unstable();
         (self.heap, self.found)
     }
 }

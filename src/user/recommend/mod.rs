@@ -47,12 +47,22 @@ impl Recommendation {
     /// A number that is lower for a better one, so that a comparison is one of whole numbers: a
     /// heap makes hundreds of them for a list.
     fn place(&self) -> i64 {
-        // Adding 0 makes -0 and 0 equal. As `f32::total_cmp`: among negative numbers, the bits of
-        // the greater are the lower.
-        let bits = (rank(self.score) + 0.0).to_bits() as i32;
-        let rising = bits ^ ((bits >> 31) as u32 >> 1) as i32;
+        // Adding 0 makes -0 and 0 equal.
+        let rising = rising(rank(self.score) + 0.0);
         (i64::from(!rising) << 32) | i64::from(self.item)
     }
+}
+
+/// A whole number that is greater for a greater float, in the order of [`f32::total_cmp`]: among
+/// negative floats, the bits of the greater are the lower.
+fn rising(float: f32) -> i32 {
+    let bits = float.to_bits() as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
+}
+
+/// The float that [`rising`] turns into a whole number: it is its own inverse.
+fn from_rising(number: i32) -> f32 {
+    f32::from_bits(rising(f32::from_bits(number as u32)) as u32)
 }
 
 /// The score as it is compared: NaN ranks last.

@@ -1,10 +1,11 @@
 //! The pass over a catalogue that finds the best items.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::atomic::{self, AtomicUsize};
 
 use super::best::Found;
-use super::{Filter, Recommendation, rank};
+use super::{Filter, Recommendation, from_rising, rank, rising};
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
 use crate::kernels::{ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, upper_bounds};
@@ -123,17 +124,24 @@ impl Search<'_> {
         // What the highest rating could add.
         let most = choice.most_of_rating();
         let item = |place: u32| rows.start as u32 + place;
-        if found.bar() == f32::NEG_INFINITY {
-            // The best by their bounds come first, so that few others need be looked at.
-            let threshold = Self::first_threshold(bounds, found.places());
+        // What must not be recommended would take the place of what may.
+        for item in self.left_out.present(rows.clone()) {
+            bounds[item as usize - rows.start] = f32::NEG_INFINITY;
+        }
+        // Until the list is full, the best by their bounds come first, so that few others need be
+        // looked at. One turn is enough, unless a filter refuses some of them.
+        let mut count = found.places();
+        while !found.is_full() && count <= GROUPS {
+            let threshold = Self::first_threshold(bounds, count);
             let first = places_not_below(bounds, threshold, places);
             for &place in &places[..first] {
-                if self.may_be(item(place), f32::INFINITY, found) {
+                let bound = mem::replace(&mut bounds[place as usize], f32::NEG_INFINITY);
+                if bound != f32::NEG_INFINITY && self.may_be(item(place), f32::INFINITY, found) {
                     take(Some(item(place)), found);
                 }
-                bounds[place as usize] = f32::NEG_INFINITY;
             }
             take(None, found);
+            count = 4 * count.max(1);
         }
         let bar = found.bar();
         let lowest = bar - most - ROUNDING * (bar.abs() + most.abs());
@@ -149,7 +157,7 @@ impl Search<'_> {
     }
 
     /// A number which at least `count` bounds reach, about as high as that can be told from the
-    /// largest bound of each of [`GROUPS`]; negative infinity if there are not so many groups.
+    /// largest bound of each of [`GROUPS`]; at least 1, and no more than there are groups.
     fn first_threshold(bounds: &[f32], count: usize) -> f32 {
         let mut largest = [f32::NEG_INFINITY; GROUPS];
         // Groups of items that lie apart, as many vectors can be compared at once then; and not
@@ -159,19 +167,25 @@ impl Search<'_> {
                 *largest = if bound > *largest { bound } else { *largest };
             }
         }
-        if count == 0 || count > GROUPS {
-            return f32::NEG_INFINITY;
-        }
-        // The `count` largest of them, in falling order: less code than a selection, and as fast.
-        let mut highest = [f32::NEG_INFINITY; GROUPS];
-        for bound in largest {
-            if bound > highest[count - 1] {
-                let place = highest[..count].partition_point(|higher| *higher >= bound);
-                highest.copy_within(place..count - 1, place + 1);
-                highest[place] = bound;
+        // Halving the range of whole numbers that are ordered like the floats takes a sixth of
+        // the time of finding the `count` largest by comparing one with another.
+        let mut keys = [0; GROUPS];
+        keys.iter_mut().zip(&largest).for_each(|(key, bound)| *key = rising(*bound));
+        let (mut low, mut high) = (rising(f32::NEG_INFINITY), rising(f32::INFINITY) + 1);
+        while low + 1 < high {
+            let middle = low.midpoint(high);
+            let reach = keys.iter().map(|key| i32::from(*key >= middle)).sum::<i32>();
+            match (reach as usize).checked_sub(count) {
+                None => high = middle,
+                Some(more) => {
+                    low = middle;
+                    if more <= count / 4 {
+                        break;
+                    }
+                }
             }
         }
-        highest[count - 1]
+        from_rising(low)
     }
 
     /// Whether an item is new, unless it must not be recommended; the caller's filter is asked
