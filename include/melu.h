@@ -168,6 +168,9 @@ typedef enum {
   // The library failed because of a defect of its own. The handles of that call refuse
   // further use with this status, and can only be freed. Please report it.
   MELU_STATUS_PANIC = 15,
+  // It would take more memory than `max_memory` of `melu_open_options` allows; nothing
+  // was changed.
+  MELU_STATUS_MEMORY_LIMIT = 16,
 } melu_status;
 
 // Items with their embeddings, known by index from 0.
@@ -219,6 +222,30 @@ typedef struct {
   size_t len;
 } melu_str;
 
+// Options for opening a model. All 0 but `struct_size` is the same as NULL.
+typedef struct {
+  // `sizeof(melu_open_options)`.
+  size_t struct_size;
+  // The most bytes that a catalogue of the model computes, and the most of what a call
+  // computes in: a small file can describe items by very many numbers. What would take
+  // more fails with `MEMORY_LIMIT`. A catalogue that the file has computed already, as
+  // melu's own files do, takes none. 0: 1 GiB.
+  size_t max_memory;
+  // For `melu_model_open`. Not 0: the file is read into memory instead of mapped. Then it
+  // may be truncated or changed in place, and processes share none of it.
+  uint32_t copy;
+  // For `melu_model_open_bytes`. Not 0: the bytes are used in place, and must stay there
+  // unchanged until the model and everything made from it is freed. Best aligned to 64
+  // bytes. 0: they are copied.
+  uint32_t borrow;
+  // Called once when borrowed bytes are no longer needed, by whichever thread frees
+  // the last handle; it must not call back into the library, and must return without
+  // an exception or a jump. May be NULL. Not called if the model cannot be opened.
+  void (*release)(void *context);
+  // The argument of `release`.
+  void *context;
+} melu_open_options;
+
 // An error: its status and its message, in a struct of the caller's, which need not be
 // initialised.
 //
@@ -239,22 +266,6 @@ typedef struct {
   // ends with NUL, and is empty after success.
   char message[MELU_ERROR_MESSAGE_SIZE];
 } melu_error;
-
-// Options for opening bytes as a model.
-typedef struct {
-  // `sizeof(melu_bytes_options)`.
-  size_t struct_size;
-  // Not 0: the bytes are used in place, and must stay there unchanged until the model
-  // and everything made from it is freed. Best aligned to 64 bytes. 0: they are
-  // copied.
-  uint32_t borrow;
-  // Called once when borrowed bytes are no longer needed, by whichever thread frees
-  // the last handle; it must not call back into the library, and must return without
-  // an exception or a jump. May be NULL. Not called if the model cannot be opened.
-  void (*release)(void *context);
-  // The argument of `release`.
-  void *context;
-} melu_bytes_options;
 
 // A model's properties.
 typedef struct {
@@ -506,15 +517,19 @@ melu_str melu_kernel_name(void);
 // Calls check the large tables of its items where they use them: a damaged one gives
 // `DIVERGED` or wrong scores, and no harm. `melu verify` reads all of a file.
 //
-// The file is mapped. It may be deleted, or replaced by renaming another over it, but
-// must not be changed in place while the model is in use: the operating system kills a
-// process that reads beyond the end of a truncated file.
+// The file is mapped, unless `options->copy` is set. It may be deleted, or replaced by
+// renaming another over it, but must not be changed in place while the model is in use:
+// the operating system kills a process that reads beyond the end of a truncated file.
 //
-// `path` is UTF-8. `*model` is written, NULL after a failure.
+// `path` is UTF-8, and names a regular file. `options` may be NULL. `*model` is written,
+// NULL after a failure.
 //
-// Statuses: `INVALID_UTF8`, `IO`, `WEIGHT_FILE`. Threads: any. Cost: some ten
-// milliseconds for a million items.
-melu_status melu_model_open(melu_str path, melu_model **model, melu_error *error);
+// Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `IO`, `WEIGHT_FILE`, `OUT_OF_MEMORY`.
+// Threads: any. Cost: some ten milliseconds for a million items.
+melu_status melu_model_open(melu_str path,
+                            const melu_open_options *options,
+                            melu_model **model,
+                            melu_error *error);
 
 // Opens a weight file that lies in memory, and checks it like `melu_model_open`.
 //
@@ -525,7 +540,7 @@ melu_status melu_model_open(melu_str path, melu_model **model, melu_error *error
 // any. Cost: reads the bytes.
 melu_status melu_model_open_bytes(const void *bytes,
                                   size_t bytes_len,
-                                  const melu_bytes_options *options,
+                                  const melu_open_options *options,
                                   melu_model **model,
                                   melu_error *error);
 

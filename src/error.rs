@@ -106,6 +106,20 @@ pub enum Error {
         /// The number of bytes that were asked for.
         bytes: usize,
     },
+    /// More memory would be taken than [`OpenOptions::max_memory`](crate::OpenOptions::max_memory)
+    /// allows. The call had no effect.
+    #[error(
+        "{work} would take {bytes} bytes, more than max_memory, {limit}: open the model with a \
+         higher limit, if you trust its file"
+    )]
+    MemoryLimit {
+        /// The purpose of the memory.
+        work: &'static str,
+        /// The number of bytes that it would take.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// One user of a batch could not be served.
     #[error("users[{user}]: {error}")]
     OfUser {

@@ -88,7 +88,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};
-pub use model::Model;
+pub use model::{Model, OpenOptions};
 #[cfg(feature = "train")]
 pub use printable::printable;
 pub use user::batch::{Answers, Batch};

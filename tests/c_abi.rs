@@ -43,7 +43,7 @@ fn rust_lays_structs_out_as_ever() {
     let text = layout! {
         melu_str { data, len }
         melu_error { status, user, length, message }
-        melu_bytes_options { struct_size, borrow, release, context }
+        melu_open_options { struct_size, max_memory, copy, borrow, release, context }
         melu_model_details {
             struct_size, fingerprint, user_fields, item_fields, items, evidence, head_parameters,
             vector_width, choice, ratings, clicks, deviations

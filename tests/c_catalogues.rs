@@ -24,11 +24,11 @@ fn the_library_tells_its_versions_and_statuses() {
     assert_eq!(string(melu_version()), env!("CARGO_PKG_VERSION"));
     assert_eq!(string(melu_kernel_name()), melu::kernel_name());
     assert_eq!(string(melu_status_str(0)), "ok");
-    let mut words: Vec<String> = (0..16).map(|status| string(melu_status_str(status))).collect();
+    let mut words: Vec<String> = (0..17).map(|status| string(melu_status_str(status))).collect();
     words.sort();
     words.dedup();
-    assert_eq!(words.len(), 16, "each status has words of its own");
-    for status in [-1, 16, i32::MAX, i32::MIN] {
+    assert_eq!(words.len(), 17, "each status has words of its own");
+    for status in [-1, 17, i32::MAX, i32::MIN] {
         assert_eq!(string(melu_status_str(status)), "unknown status");
     }
 }
@@ -38,7 +38,7 @@ fn errors_may_be_null() {
     let mut model = null_mut();
     // SAFETY: NULL is allowed for what is NULL here.
     unsafe {
-        assert_eq!(melu_model_open(text("/no/such/file"), &mut model, null_mut()), Io);
+        assert_eq!(melu_model_open(text("/no/such/file"), null(), &mut model, null_mut()), Io);
         melu_model_free(null_mut());
         melu_catalog_free(null_mut());
         melu_user_free(null_mut());
@@ -55,19 +55,21 @@ fn models_are_opened_from_files_and_bytes() {
     let mut model = dangling();
     // SAFETY: the pointers are as the header asks.
     unsafe {
-        fails(Io, "/no/such/file", |e| melu_model_open(text("/no/such/file"), &mut model, e));
+        fails(Io, "/no/such/file", |e| {
+            melu_model_open(text("/no/such/file"), null(), &mut model, e)
+        });
         assert!(model.is_null(), "a handle is NULL after a failure");
-        fails(InvalidArgument, "model", |e| melu_model_open(text("x"), null_mut(), e));
+        fails(InvalidArgument, "model", |e| melu_model_open(text("x"), null(), null_mut(), e));
         let broken = melu_str { data: b"a\xffb".as_ptr().cast(), len: 3 };
-        fails(InvalidUtf8, "path", |e| melu_model_open(broken, &mut model, e));
+        fails(InvalidUtf8, "path", |e| melu_model_open(broken, null(), &mut model, e));
         let none = melu_str { data: null(), len: 3 };
-        fails(InvalidArgument, "path", |e| melu_model_open(none, &mut model, e));
+        fails(InvalidArgument, "path", |e| melu_model_open(none, null(), &mut model, e));
         let endless = melu_str { data: dangling(), len: usize::MAX };
-        fails(InvalidArgument, "path", |e| melu_model_open(endless, &mut model, e));
+        fails(InvalidArgument, "path", |e| melu_model_open(endless, null(), &mut model, e));
         let empty = melu_str { data: null(), len: 0 };
-        assert_eq!(outcome(|e| melu_model_open(empty, &mut model, e)).0, Io);
+        assert_eq!(outcome(|e| melu_model_open(empty, null(), &mut model, e)).0, Io);
 
-        ok(|e| melu_model_open(text(path.to_str().unwrap()), &mut model, e));
+        ok(|e| melu_model_open(text(path.to_str().unwrap()), null(), &mut model, e));
         melu_model_free(model);
 
         let data = file.as_ptr().cast::<c_void>();
@@ -93,8 +95,10 @@ fn borrowed_bytes_are_given_back_once_after_the_last_handle() {
     }
     let file = bytes(&sample());
     let mut handles = Handles { model: null_mut(), catalog: null_mut(), user: null_mut() };
-    let options = melu_bytes_options {
-        struct_size: size_of::<melu_bytes_options>(),
+    let options = melu_open_options {
+        struct_size: size_of::<melu_open_options>(),
+        max_memory: 0,
+        copy: 0,
         borrow: 1,
         release: Some(release),
         context: dangling(),
@@ -197,12 +201,12 @@ fn structs_may_be_larger_and_not_smaller() {
         fails(InvalidArgument, "does not know", |e| recommend(&options, e));
 
         let file = bytes(&sample());
-        let mut options: melu_bytes_options = std::mem::zeroed();
+        let mut options: melu_open_options = std::mem::zeroed();
         let mut model = null_mut();
-        fails(InvalidArgument, "melu_bytes_options", |e| {
+        fails(InvalidArgument, "melu_open_options", |e| {
             melu_model_open_bytes(file.as_ptr().cast(), file.len(), &options, &mut model, e)
         });
-        options.struct_size = size_of::<melu_bytes_options>();
+        options.struct_size = size_of::<melu_open_options>();
         ok(|e| melu_model_open_bytes(file.as_ptr().cast(), file.len(), &options, &mut model, e));
         melu_model_free(model);
     }

@@ -288,7 +288,7 @@ fn a_panic_inside_the_installed_library_is_told_by_its_status() {
             static unsigned long long bytes[1 << 14];
             FILE *file = fopen(arguments[1], "rb");
             size_t len = file == NULL ? 0 : fread(bytes, 1, sizeof bytes, file);
-            melu_bytes_options options = {sizeof options, 1, NULL, NULL};
+            melu_open_options options = {sizeof options, 0, 0, 1, NULL, NULL};
             melu_model *model;
             melu_catalog *catalog;
             melu_str id;
@@ -334,7 +334,7 @@ fn the_static_archive_links_beside_another_of_rust() {
     fs::write(work.path("other.rs"), source).unwrap();
     let main = "#include <melu.h>\n#include <stdio.h>\nint other(int);\nint main(void) {\n\
                 melu_model *model;\n\
-                melu_status status = melu_model_open(melu_str_of(\"none\"), &model, NULL);\n\
+                melu_status status = melu_model_open(melu_str_of(\"none\"), NULL, &model, NULL);\n\
                 printf(\"%d %d %d\\n\", other(3), other(4), (int)status);\n  return 0;\n}\n";
     fs::write(work.path("main.c"), main).unwrap();
     // That of this build, and a system's own, which is another version.

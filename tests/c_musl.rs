@@ -19,7 +19,7 @@ int main(int count, char **arguments) {
   melu_error error;
   melu_model *model;
   melu_catalog *catalog;
-  if (count != 2 || melu_model_open(melu_str_of(arguments[1]), &model, &error)) return 1;
+  if (count != 2 || melu_model_open(melu_str_of(arguments[1]), NULL, &model, &error)) return 1;
   if (melu_model_catalog(model, &catalog, &error)) return 2;
   printf("%zu", melu_catalog_len(catalog));
   melu_catalog_free(catalog);

@@ -9,7 +9,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 
 use common::files::{bytes, sample};
 use melu::Model;
@@ -70,16 +69,4 @@ fn files_are_opened_where_mappings_are_refused() {
         let said = c::run(&mut again);
         assert!(said.contains("1 passed"), "{refused}: {said}");
     }
-}
-
-#[test]
-fn pipes_are_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let model = thread::scope(|scope| {
-        scope.spawn(|| fs::write(&pipe, bytes(&sample())).unwrap());
-        Model::open(&pipe).unwrap()
-    });
-    assert_eq!(model.fingerprint(), Model::from_contents(sample()).unwrap().fingerprint());
 }

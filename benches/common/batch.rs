@@ -35,7 +35,7 @@ impl Batch {
         let mut users = vec![null_mut(); count];
         // SAFETY: the handles are written, and freed once.
         unsafe {
-            assert_eq!(melu_model_open(path, &mut model, null_mut()), melu_status::Ok);
+            assert_eq!(melu_model_open(path, null(), &mut model, null_mut()), melu_status::Ok);
             let status = melu_model_catalog(model, &mut catalog, null_mut());
             assert_eq!(status, melu_status::Ok);
             for user in &mut users {

@@ -49,7 +49,7 @@ OPTIONS = POINTER(Options)
 
 library = ctypes.CDLL(LIBRARY)
 for name, arguments in {
-    "melu_model_open": [Str, HANDLE, ERROR],
+    "melu_model_open": [Str, c_void_p, HANDLE, ERROR],
     "melu_model_catalog": [c_void_p, HANDLE, ERROR],
     "melu_catalog_item_vectors": [c_void_p, POINTER(Vectors), ERROR],
     "melu_catalog_free": [c_void_p],
@@ -91,7 +91,7 @@ def done(status):
 def open_catalog(path):
     """A weight file's own items."""
     path = bytes(path)
-    model = make(library.melu_model_open, Str(path, len(path)))
+    model = make(library.melu_model_open, Str(path, len(path)), None)
     catalog = make(library.melu_model_catalog, model)
     library.melu_model_free(model)
     return catalog

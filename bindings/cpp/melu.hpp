@@ -150,6 +150,7 @@ enum class Status : std::int32_t {
   saved_user = MELU_STATUS_SAVED_USER,
   out_of_memory = MELU_STATUS_OUT_OF_MEMORY,
   panic = MELU_STATUS_PANIC,
+  memory_limit = MELU_STATUS_MEMORY_LIMIT,
 };
 
 // What went wrong, and where: the message names the argument and the value. It holds no
@@ -986,20 +987,33 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
   using Handle::Handle;
 };
 
+// How a model is opened. melu_open_options says more.
+struct OpenOptions {
+  // The most bytes that a catalogue of the model computes; 0 stands for 1 GiB.
+  std::size_t max_memory = 0;
+  // Reads a file into memory instead of mapping it.
+  bool copy = false;
+};
+
 // A meta-trained model: an opened weight file.
 class Model : public detail::Handle<melu_model, melu_model_free> {
  public:
   // Opens a weight file by its path, which is UTF-8, and checks all of it.
-  [[nodiscard]] static expected<Model> try_open(std::string_view path) noexcept {
+  [[nodiscard]] static expected<Model> try_open(std::string_view path,
+                                                OpenOptions options = {}) noexcept {
+    melu_open_options given = to_c(options);
     melu_model* model;
     melu_error error;
-    if (melu_model_open(detail::c_string(path), &model, &error)) return detail::failure(error);
+    if (melu_model_open(detail::c_string(path), &given, &model, &error)) {
+      return detail::failure(error);
+    }
     return Model(model);
   }
 
   // Opens a weight file that lies in memory; the bytes are copied.
-  [[nodiscard]] static expected<Model> try_open_bytes(span<const std::byte> bytes) noexcept {
-    return open_with(bytes, nullptr);
+  [[nodiscard]] static expected<Model> try_open_bytes(span<const std::byte> bytes,
+                                                      OpenOptions options = {}) noexcept {
+    return open_with(bytes, to_c(options));
   }
 
   // Opens a weight file that lies in memory, where the bytes must stay unchanged until
@@ -1008,9 +1022,12 @@ class Model : public detail::Handle<melu_model, melu_model_free> {
   // throws, so it must be noexcept.
   [[nodiscard]] static expected<Model> try_open_borrowed(
       span<const std::byte> bytes, void (*release)(void* context) noexcept = nullptr,
-      void* context = nullptr) noexcept {
-    melu_bytes_options options = {sizeof options, 1, release, context};
-    return open_with(bytes, &options);
+      void* context = nullptr, OpenOptions options = {}) noexcept {
+    melu_open_options given = to_c(options);
+    given.borrow = 1;
+    given.release = release;
+    given.context = context;
+    return open_with(bytes, given);
   }
 
   // What the model is like.
@@ -1081,18 +1098,18 @@ class Model : public detail::Handle<melu_model, melu_model_free> {
   }
 
 #ifdef __cpp_exceptions
-  [[nodiscard]] static Model open(std::string_view path) {
-    return detail::value_or_throw(try_open(path));
+  [[nodiscard]] static Model open(std::string_view path, OpenOptions options = {}) {
+    return detail::value_or_throw(try_open(path, options));
   }
 
-  [[nodiscard]] static Model open_bytes(span<const std::byte> bytes) {
-    return detail::value_or_throw(try_open_bytes(bytes));
+  [[nodiscard]] static Model open_bytes(span<const std::byte> bytes, OpenOptions options = {}) {
+    return detail::value_or_throw(try_open_bytes(bytes, options));
   }
 
   [[nodiscard]] static Model open_borrowed(span<const std::byte> bytes,
                                            void (*release)(void* context) noexcept = nullptr,
-                                           void* context = nullptr) {
-    return detail::value_or_throw(try_open_borrowed(bytes, release, context));
+                                           void* context = nullptr, OpenOptions options = {}) {
+    return detail::value_or_throw(try_open_borrowed(bytes, release, context, options));
   }
 
   [[nodiscard]] ModelDetails details() const { return detail::value_or_throw(try_details()); }
@@ -1121,11 +1138,19 @@ class Model : public detail::Handle<melu_model, melu_model_free> {
  private:
   using Handle::Handle;
 
+  static melu_open_options to_c(OpenOptions options) noexcept {
+    melu_open_options given = {};
+    given.struct_size = sizeof given;
+    given.max_memory = options.max_memory;
+    given.copy = options.copy;
+    return given;
+  }
+
   static expected<Model> open_with(span<const std::byte> bytes,
-                                   const melu_bytes_options* options) noexcept {
+                                   const melu_open_options& options) noexcept {
     melu_model* model;
     melu_error error;
-    if (melu_model_open_bytes(bytes.data(), bytes.size(), options, &model, &error)) {
+    if (melu_model_open_bytes(bytes.data(), bytes.size(), &options, &model, &error)) {
       return detail::failure(error);
     }
     return Model(model);

@@ -53,6 +53,9 @@ const (
 	// ErrPanic: the library failed in a way that it should not. What was called refuses
 	// further use, and can only be closed. Please report it.
 	ErrPanic Status = C.MELU_STATUS_PANIC
+	// ErrMemoryLimit: more memory would be taken than [OpenOptions] allow; nothing was
+	// changed.
+	ErrMemoryLimit Status = C.MELU_STATUS_MEMORY_LIMIT
 
 	// That of a list too short for the answer, which this package makes long enough.
 	statusCapacity Status = C.MELU_STATUS_CAPACITY

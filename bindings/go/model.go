@@ -26,6 +26,28 @@ type Model struct {
 	shared shared[*C.melu_model]
 }
 
+// OpenOptions say how a model is opened. The zero value is what [Open], [OpenBytes] and
+// [OpenFS] take.
+type OpenOptions struct {
+	// MaxMemory is the most bytes that a catalogue of the model computes, and the most of
+	// what a call computes in: a small file can describe items by very many numbers. What
+	// would take more fails with [ErrMemoryLimit]. A catalogue that the file has computed
+	// already, as melu's own files do, takes none. 0 stands for 1 GiB.
+	MaxMemory uint
+	// Copy reads a file into memory instead of mapping it. Then it may be truncated or
+	// changed in place, and processes share none of it.
+	Copy bool
+}
+
+func (o OpenOptions) native() C.melu_open_options {
+	options := C.melu_open_options{max_memory: C.size_t(o.MaxMemory)}
+	options.struct_size = C.size_t(unsafe.Sizeof(options))
+	if o.Copy {
+		options.copy = 1
+	}
+	return options
+}
+
 // Open opens a weight file, and checks all of it.
 //
 // The file is mapped: the weights take no memory of their own, and several processes
@@ -34,11 +56,17 @@ type Model struct {
 //
 // Errors: [ErrIO], which also is the operating system's, as [fs.ErrNotExist], and
 // [ErrWeightFile].
-func Open(path string) (*Model, error) {
+func Open(path string) (*Model, error) { return OpenOptions{}.Open(path) }
+
+// Open is like the function, with these options.
+//
+// Errors: those of the function, and [ErrOutOfMemory] for a copy.
+func (o OpenOptions) Open(path string) (*Model, error) {
 	var pointer *C.melu_model
 	var native C.melu_error
+	options := o.native()
 	text := (*C.char)(unsafe.Pointer(unsafe.StringData(path)))
-	status := C.go_model_open(text, C.size_t(len(path)), &pointer, &native)
+	status := C.go_model_open(text, C.size_t(len(path)), &options, &pointer, &native)
 	if err := check(status, &native); err != nil {
 		if failure := err.(*Error); failure.Status == ErrIO {
 			// The C library has the cause as text only: ask once more.
@@ -59,11 +87,15 @@ func Open(path string) (*Model, error) {
 // The bytes are copied out of Go's memory, and may be changed afterwards.
 //
 // Errors: [ErrWeightFile], and [ErrOutOfMemory] for the copy.
-func OpenBytes(data []byte) (*Model, error) {
+func OpenBytes(data []byte) (*Model, error) { return OpenOptions{}.OpenBytes(data) }
+
+// OpenBytes is like the function, with these options, of which Copy means nothing here.
+func (o OpenOptions) OpenBytes(data []byte) (*Model, error) {
 	var pointer *C.melu_model
 	var native C.melu_error
+	options := o.native()
 	status := C.melu_model_open_bytes(unsafe.Pointer(unsafe.SliceData(data)),
-		C.size_t(len(data)), nil, &pointer, &native)
+		C.size_t(len(data)), &options, &pointer, &native)
 	if err := check(status, &native); err != nil {
 		return nil, err
 	}
@@ -75,12 +107,15 @@ func OpenBytes(data []byte) (*Model, error) {
 // on disk, [Open] needs no memory.
 //
 // Errors: what the file system returns, and those of [OpenBytes].
-func OpenFS(fsys fs.FS, name string) (*Model, error) {
+func OpenFS(fsys fs.FS, name string) (*Model, error) { return OpenOptions{}.OpenFS(fsys, name) }
+
+// OpenFS is like the function, with these options, of which Copy means nothing here.
+func (o OpenOptions) OpenFS(fsys fs.FS, name string) (*Model, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return nil, err
 	}
-	return OpenBytes(data)
+	return o.OpenBytes(data)
 }
 
 func freeModel(pointer *C.melu_model) { C.melu_model_free(pointer) }

@@ -8,10 +8,11 @@
 #include <melu.h>
 #include <stdint.h>
 
-static inline melu_status go_model_open(const char *path, size_t path_len, melu_model **model,
+static inline melu_status go_model_open(const char *path, size_t path_len,
+                                        const melu_open_options *options, melu_model **model,
                                         melu_error *error) {
   melu_str text = {path, path_len};
-  return melu_model_open(text, model, error);
+  return melu_model_open(text, options, model, error);
 }
 
 static inline melu_status go_catalog_find(const melu_catalog *catalog, const char *id,

@@ -147,6 +147,7 @@ impl Catalog {
         if u32::try_from(items.len()).ok().and_then(|more| start.checked_add(more)).is_none() {
             return Err(refuse("they are more than an index can count".into()));
         }
+        check_memory(&old.model, self.data_type(), self.len().saturating_add(items.len()))?;
         let size = items.len().saturating_mul(old.model.config().feature_width().unwrap_or(0));
         let rows = RowsBuilder::copy_of(&old.prepared.rows, size)?;
         let Added { table, by_id, rows } = Added::new(&old.model, table, rows)?;
@@ -200,6 +201,7 @@ impl Catalog {
         data_type: DataType,
         unknown_values: usize,
     ) -> Result<Self> {
+        check_memory(model, data_type, table.ids.len())?;
         let width = model.config().feature_width().unwrap_or(0);
         let rows = RowsBuilder::new(data_type, table.ids.len().saturating_mul(width))?;
         let Added { table, by_id, rows } = Added::new(model, table, rows)?;
@@ -350,6 +352,31 @@ impl Catalog {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses a catalogue of so many items if it takes more memory than the model's options allow:
+/// for each item its features, its vector, its row for choosing with neighbours, and a place among
+/// the ids.
+fn check_memory(model: &Model, data_type: DataType, items: usize) -> Result<()> {
+    let config = model.config();
+    let feature = match data_type {
+        DataType::F32 => size_of::<f32>(),
+        DataType::F16 => size_of::<u16>(),
+    };
+    let own = model.contents().catalog.as_ref().and_then(|own| own.choice.as_ref());
+    let neighbours = own.map_or(0, ChoiceItems::neighbours_each);
+    let choice = model.choice().map_or(0, |head| 5 * head.row_width() + 8 * neighbours);
+    // Sums of products of any two sizes fit.
+    let product = |count: Option<usize>, size: usize| count.map(|c| c as u128 * size as u128);
+    let each = product(config.feature_width(), feature)
+        .zip(product(config.factors.checked_add(3), size_of::<f32>()))
+        .map(|(features, vector)| features + vector + choice as u128 + 8);
+    // With the buffers in which a block of items is described.
+    let block = product(config.item_width(), BLOCK * size_of::<f32>());
+    let all = each
+        .zip(block)
+        .and_then(|(each, block)| each.checked_mul(items as u128)?.checked_add(block));
+    model.check_memory("the catalogue", all.and_then(|all| usize::try_from(all).ok()))
 }
 
 /// Encodes items given by their field values, and counts values that the vocabularies lack.

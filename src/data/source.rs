@@ -1,6 +1,5 @@
 //! Files of a data folder as text: decompressed, and refused if they are something else.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::rows::whole_file;
+use crate::model::file::open_regular;
 use crate::{Error, Result};
 
 /// How much of a file is looked at to recognise what it is.
@@ -17,8 +17,7 @@ const HEAD: u64 = 512;
 /// Opens a text file, which may be compressed by gzip or Zstandard: the first bytes say so, not
 /// the name.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let (head, file) = peek(file, path)?;
+    let (head, file) = peek(open_regular(path)?, path)?;
     let file = BufReader::with_capacity(1 << 16, file);
     let text: Box<dyn Read> = match &head[..] {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file)),

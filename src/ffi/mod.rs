@@ -59,8 +59,8 @@ pub use library::{
     MELU_ABI_VERSION, melu_abi_version, melu_kernel_name, melu_status_str, melu_version,
 };
 pub use model::{
-    melu_bytes_options, melu_evidence, melu_model, melu_model_catalog, melu_model_details,
-    melu_model_evidence, melu_model_free, melu_model_info, melu_model_open, melu_model_open_bytes,
+    melu_evidence, melu_model, melu_model_catalog, melu_model_details, melu_model_evidence,
+    melu_model_free, melu_model_info, melu_model_open, melu_model_open_bytes, melu_open_options,
 };
 pub use question::{
     melu_question, melu_question_options, melu_questions, melu_questions_free, melu_questions_new,

@@ -12,9 +12,9 @@ use super::error::Failure;
 use super::handle::{Guarded, Handle, handle};
 use super::pool::Pool;
 use super::{melu_error, melu_status, melu_str};
-use crate::Model;
 use crate::model::ChoiceHead;
 use crate::model::loss::Loss;
+use crate::{Model, OpenOptions};
 
 /// A meta-trained model: an opened weight file.
 ///
@@ -27,15 +27,23 @@ pub struct melu_model(Guarded<Model>);
 
 handle!(melu_model, Model);
 
-/// Options for opening bytes as a model.
+/// Options for opening a model. All 0 but `struct_size` is the same as NULL.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct melu_bytes_options {
-    /// `sizeof(melu_bytes_options)`.
+pub struct melu_open_options {
+    /// `sizeof(melu_open_options)`.
     pub struct_size: usize,
-    /// Not 0: the bytes are used in place, and must stay there unchanged until the model
-    /// and everything made from it is freed. Best aligned to 64 bytes. 0: they are
-    /// copied.
+    /// The most bytes that a catalogue of the model computes, and the most of what a call
+    /// computes in: a small file can describe items by very many numbers. What would take
+    /// more fails with `MEMORY_LIMIT`. A catalogue that the file has computed already, as
+    /// melu's own files do, takes none. 0: 1 GiB.
+    pub max_memory: usize,
+    /// For `melu_model_open`. Not 0: the file is read into memory instead of mapped. Then it
+    /// may be truncated or changed in place, and processes share none of it.
+    pub copy: u32,
+    /// For `melu_model_open_bytes`. Not 0: the bytes are used in place, and must stay there
+    /// unchanged until the model and everything made from it is freed. Best aligned to 64
+    /// bytes. 0: they are copied.
     pub borrow: u32,
     /// Called once when borrowed bytes are no longer needed, by whichever thread frees
     /// the last handle; it must not call back into the library, and must return without
@@ -45,8 +53,17 @@ pub struct melu_bytes_options {
     pub context: *mut c_void,
 }
 
-impl arguments::SizedStruct for melu_bytes_options {
-    const NAME: &'static str = "melu_bytes_options";
+impl arguments::SizedStruct for melu_open_options {
+    const NAME: &'static str = "melu_open_options";
+}
+
+impl melu_open_options {
+    /// In Rust.
+    fn options(&self) -> OpenOptions {
+        let default = OpenOptions::default().max_memory;
+        let max_memory = if self.max_memory == 0 { default } else { self.max_memory };
+        OpenOptions { copy: self.copy != 0, max_memory }
+    }
 }
 
 /// A model's properties.
@@ -106,17 +123,19 @@ pub struct melu_evidence {
 /// Calls check the large tables of its items where they use them: a damaged one gives
 /// `DIVERGED` or wrong scores, and no harm. `melu verify` reads all of a file.
 ///
-/// The file is mapped. It may be deleted, or replaced by renaming another over it, but
-/// must not be changed in place while the model is in use: the operating system kills a
-/// process that reads beyond the end of a truncated file.
+/// The file is mapped, unless `options->copy` is set. It may be deleted, or replaced by
+/// renaming another over it, but must not be changed in place while the model is in use:
+/// the operating system kills a process that reads beyond the end of a truncated file.
 ///
-/// `path` is UTF-8. `*model` is written, NULL after a failure.
+/// `path` is UTF-8, and names a regular file. `options` may be NULL. `*model` is written,
+/// NULL after a failure.
 ///
-/// Statuses: `INVALID_UTF8`, `IO`, `WEIGHT_FILE`. Threads: any. Cost: some ten
-/// milliseconds for a million items.
+/// Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `IO`, `WEIGHT_FILE`, `OUT_OF_MEMORY`.
+/// Threads: any. Cost: some ten milliseconds for a million items.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_model_open(
     path: melu_str,
+    options: *const melu_open_options,
     model: *mut *mut melu_model,
     error: *mut melu_error,
 ) -> melu_status {
@@ -127,7 +146,12 @@ pub unsafe extern "C" fn melu_model_open(
         let out = unsafe { output(model, "model") }?;
         // SAFETY: the header asks for `path.len` bytes at `path.data`, or NULL.
         let path = unsafe { path.text("path") }?;
-        *out = melu_model::into_raw(Model::open(Path::new(path))?);
+        // SAFETY: the header asks for options at `options`, as long as their `struct_size`
+        // says, or NULL.
+        let options = unsafe { arguments::options(options) }?;
+        let options = options.map(|given: melu_open_options| given.options());
+        let opened = Model::open_with(Path::new(path), &options.unwrap_or_default())?;
+        *out = melu_model::into_raw(opened);
         Ok(())
     })
 }
@@ -143,7 +167,7 @@ pub unsafe extern "C" fn melu_model_open(
 pub unsafe extern "C" fn melu_model_open_bytes(
     bytes: *const c_void,
     bytes_len: usize,
-    options: *const melu_bytes_options,
+    options: *const melu_open_options,
     model: *mut *mut melu_model,
     error: *mut melu_error,
 ) -> melu_status {
@@ -157,15 +181,16 @@ pub unsafe extern "C" fn melu_model_open_bytes(
         // SAFETY: the header asks for options at `options`, as long as their `struct_size`
         // says, or NULL.
         let options = unsafe { arguments::options(options) }?;
-        let opened = match options.filter(|options| options.borrow != 0) {
+        let opened = match options.filter(|options: &melu_open_options| options.borrow != 0) {
             None => {
+                let options = options.map(|given| given.options()).unwrap_or_default();
                 let mut copy = Vec::new();
                 copy.try_reserve_exact(bytes_len).map_err(|_| {
                     let problem = format!("there is no memory for a copy of {bytes_len} bytes");
                     Failure::new(melu_status::OutOfMemory, problem)
                 })?;
                 copy.extend_from_slice(bytes);
-                Model::from_bytes(copy)
+                Model::from_shared_with(Arc::new(copy), &options)
             }
             // SAFETY: the header asks who sets `borrow` to keep the bytes there, unchanged, until
             // the model and all that was made from it is freed.
@@ -304,7 +329,7 @@ pub(super) fn unavailable(problem: &str) -> Failure {
 /// Bytes of the caller's, with the way to release them.
 struct BorrowedBytes {
     bytes: &'static [u8],
-    options: melu_bytes_options,
+    options: melu_open_options,
     /// Only a model that could be opened gives its bytes back.
     opened: AtomicBool,
 }
@@ -339,12 +364,12 @@ impl Drop for BorrowedBytes {
 /// # Safety
 /// The bytes stay where they are, unchanged, until the model and all that is made from it
 /// are freed; `release` may be called once with `context` then, by any thread.
-unsafe fn open_borrowed(bytes: &[u8], options: melu_bytes_options) -> crate::Result<Model> {
+unsafe fn open_borrowed(bytes: &[u8], options: melu_open_options) -> crate::Result<Model> {
     // SAFETY: pointer and length are a slice's; the caller promises that the bytes outlive
     // `BorrowedBytes`, which alone keeps this reference.
     let bytes = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
     let borrowed = Arc::new(BorrowedBytes { bytes, options, opened: AtomicBool::new(false) });
-    let model = Model::from_shared(borrowed.clone())?;
+    let model = Model::from_shared_with(borrowed.clone(), &options.options())?;
     borrowed.opened.store(true, Ordering::Relaxed);
     Ok(model)
 }

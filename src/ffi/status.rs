@@ -43,11 +43,14 @@ pub enum melu_status {
     /// The library failed because of a defect of its own. The handles of that call refuse
     /// further use with this status, and can only be freed. Please report it.
     Panic = 15,
+    /// It would take more memory than `max_memory` of `melu_open_options` allows; nothing
+    /// was changed.
+    MemoryLimit = 16,
 }
 
 impl melu_status {
     /// All statuses, by number.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Ok,
         Self::InvalidArgument,
         Self::InvalidUtf8,
@@ -64,6 +67,7 @@ impl melu_status {
         Self::SavedUser,
         Self::OutOfMemory,
         Self::Panic,
+        Self::MemoryLimit,
     ];
 
     /// The status in a few words.
@@ -85,6 +89,7 @@ impl melu_status {
             Self::SavedUser => "the bytes are not a saved user",
             Self::OutOfMemory => "out of memory",
             Self::Panic => "the library failed; the handle can only be freed",
+            Self::MemoryLimit => "it would take more memory than max_memory",
         }
     }
 }
@@ -101,6 +106,7 @@ impl From<&Error> for melu_status {
             Error::Argument { .. } => Self::InvalidArgument,
             Error::SavedUser { .. } => Self::SavedUser,
             Error::OutOfMemory { .. } => Self::OutOfMemory,
+            Error::MemoryLimit { .. } => Self::MemoryLimit,
             Error::Diverged { .. } => Self::Diverged,
             Error::OfUser { error, .. } => Self::from(&**error),
         }

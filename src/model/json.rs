@@ -3,9 +3,17 @@
 //! Deriving a reader for each structure would make the embedded library a
 //! tenth larger; this is one reader for all of them.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// The number of values that any text may have, and the length of text for each further one. A
+/// value takes up to 72 bytes of memory, so that a text takes 4 MB and three times its length. A
+/// weight file has some 50 values a kilobyte of its header, so that one with 10,000 tensors can
+/// be read.
+const VALUES: usize = 50_000;
+const BYTES_A_VALUE: usize = 32;
 
 /// A JSON value.
 #[derive(Debug)]
@@ -16,22 +24,26 @@ pub enum Json {
     Count(u64),
     /// Any other number.
     Number(f64),
-    Text(String),
-    List(Vec<Json>),
+    Text(Box<str>),
+    List(Box<[Json]>),
     Object(Object),
 }
 
 /// A JSON object, whose keys are each taken once.
 #[derive(Debug)]
-pub struct Object(Vec<(String, Option<Json>)>);
+pub struct Object(Box<[(Box<str>, Option<Json>)]>);
 
 impl Json {
-    /// Reads a text that is JSON as a whole.
+    /// Reads a text that is JSON as a whole. Memory is bounded by the text's length: see
+    /// [`VALUES`].
     ///
     /// # Errors
     /// Line, column and problem, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        let left = Cell::new(VALUES + text.len() / BYTES_A_VALUE);
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let json = AnyValue(&left).deserialize(&mut deserializer);
+        json.and_then(|json| deserializer.end().map(|()| json)).map_err(|error| error.to_string())
     }
 
     /// The value as an object. `name` is its name in error messages, here and below.
@@ -45,7 +57,7 @@ impl Json {
     /// A list.
     pub fn list(self, name: &str) -> Result<Vec<Self>, String> {
         match self {
-            Self::List(list) => Ok(list),
+            Self::List(list) => Ok(list.into_vec()),
             other => Err(other.unexpected(name, "a list")),
         }
     }
@@ -53,7 +65,7 @@ impl Json {
     /// A text.
     pub fn text(self, name: &str) -> Result<String, String> {
         match self {
-            Self::Text(text) => Ok(text),
+            Self::Text(text) => Ok(text.into_string()),
             other => Err(other.unexpected(name, "a text")),
         }
     }
@@ -111,7 +123,7 @@ impl Json {
 impl Object {
     /// Takes a key's value.
     pub fn take(&mut self, key: &str) -> Option<Json> {
-        let place = self.0.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
+        let place = self.0.binary_search_by(|(other, _)| (**other).cmp(key)).ok()?;
         self.0[place].1.take()
     }
 
@@ -126,7 +138,7 @@ impl Object {
                 .0
                 .iter()
                 .filter(|(_, value)| value.is_some())
-                .map(|(key, _)| key.as_str())
+                .map(|(key, _)| &**key)
                 .take(5)
                 .collect();
             format!("the key \"{key}\" is missing; the other keys are {left:?}")
@@ -158,19 +170,26 @@ impl Object {
 
     /// All keys that were not taken, and their values, in the order of the keys.
     pub fn into_pairs(self) -> impl Iterator<Item = (String, Json)> {
-        self.0.into_iter().filter_map(|(key, value)| Some((key, value?)))
+        let pairs = self.0.into_vec().into_iter();
+        pairs.filter_map(|(key, value)| Some((key.into_string(), value?)))
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+/// Reads a value, as long as so many are left.
+#[derive(Clone, Copy)]
+struct AnyValue<'a>(&'a Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for AnyValue<'_> {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        let left = self.0.get().checked_sub(1);
+        self.0.set(left.ok_or_else(|| D::Error::custom("it has too many values for its length"))?);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct AnyValue;
-
-impl<'de> Visitor<'de> for AnyValue {
+impl<'de> Visitor<'de> for AnyValue<'_> {
     type Value = Json;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,23 +222,23 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Json, A::Error> {
         let mut list = Vec::new();
-        while let Some(value) = values.next_element()? {
+        while let Some(value) = values.next_element_seed(self)? {
             list.push(value);
         }
-        Ok(Json::List(list))
+        Ok(Json::List(list.into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Json, A::Error> {
         let mut object = Vec::new();
-        while let Some(Json::Text(key)) = pairs.next_key()? {
-            object.push((key, Some(pairs.next_value()?)));
+        while let Some(key) = pairs.next_key::<Box<str>>()? {
+            object.push((key, Some(pairs.next_value_seed(self)?)));
         }
         object.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match object.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => {
                 Err(A::Error::custom(format_args!("the key \"{}\" is given twice", pair[0].0)))
             }
-            None => Ok(Json::Object(Object(object))),
+            None => Ok(Json::Object(Object(object.into()))),
         }
     }
 }
@@ -269,7 +288,14 @@ mod tests {
         }
         // Neither the stack nor the time that a hostile text can use up.
         assert!(Json::parse(&"[".repeat(1 << 20)).is_err());
-        let keys: Vec<String> = (0..200_000).map(|key| format!("\"{key}\":0")).collect();
-        assert!(Json::parse(&format!("{{{}}}", keys.join(","))).is_ok());
+        let keys = |space: &str| {
+            let keys: Vec<_> = (0..200_000).map(|key| format!("{space}\"{key}\":0")).collect();
+            Json::parse(&format!("{{{}}}", keys.join(",")))
+        };
+        assert!(keys(&" ".repeat(BYTES_A_VALUE)).is_ok());
+        assert!(keys("").unwrap_err().starts_with("it has too many values for its length"));
+        assert!(Json::parse(&format!("[{}0]", "0,".repeat(VALUES + VALUES / 10))).is_err());
+        assert!(Json::parse(&format!("[{}0]", "0,".repeat(VALUES - 2))).is_ok());
+        assert!(size_of::<(Box<str>, Option<Json>)>() <= 40);
     }
 }

@@ -35,9 +35,39 @@ use crate::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Model(Arc<Opened>);
 
+/// How a weight file is opened.
+///
+/// ```no_run
+/// use melu::{Model, OpenOptions};
+///
+/// // A file that others may change in place, on a machine with little memory.
+/// let options = OpenOptions { copy: true, max_memory: 64 << 20 };
+/// let model = Model::open_with("world.melu", &options)?;
+/// # Ok::<(), melu::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions {
+    /// Reads the file into memory instead of mapping it. Then it may be truncated or changed in
+    /// place, and processes share none of it.
+    pub copy: bool,
+    /// The most bytes that a catalogue of the model computes, and the most of a
+    /// [`Scratch`](crate::Scratch): a small file can describe items by very many numbers. What
+    /// would take more is refused with [`Error::MemoryLimit`]. A catalogue that the file has
+    /// computed already, as melu's own files do, takes none. 1 GiB unless it is set.
+    pub max_memory: usize,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { copy: false, max_memory: 1 << 30 }
+    }
+}
+
 #[derive(Debug)]
 struct Opened {
     contents: Contents,
+    /// See [`OpenOptions::max_memory`].
+    max_memory: usize,
     /// What the weight file's own catalogue computes, if the file has it.
     prepared: Option<Prepared>,
     body: Option<Network>,
@@ -63,11 +93,20 @@ impl Model {
     /// it, but it must not be changed in place.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be mapped, [`Error::WeightFile`] if it
+    /// [`Error::Io`] if it cannot be mapped or is no regular file, [`Error::WeightFile`] if it
     /// breaks the format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &OpenOptions::default())
+    }
+
+    /// [`Model::open`] with options.
+    ///
+    /// # Errors
+    /// Those of [`Model::open`], and [`Error::OutOfMemory`] for a copy.
+    pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_file(file::map(path)?, &path.display().to_string())
+        let bytes = if options.copy { file::read_into_memory(path) } else { file::map(path) };
+        Self::from_file(bytes?, &path.display().to_string(), options.max_memory)
     }
 
     /// Opens a weight file's bytes.
@@ -83,15 +122,23 @@ impl Model {
     /// # Errors
     /// [`Error::WeightFile`] if they break the format.
     pub fn from_shared(bytes: SharedBytes) -> Result<Self> {
-        Self::from_file(bytes, "memory")
+        Self::from_shared_with(bytes, &OpenOptions::default())
     }
 
-    fn from_file(bytes: SharedBytes, origin: &str) -> Result<Self> {
+    /// [`Model::from_shared`] with options, of which [`OpenOptions::copy`] means nothing here.
+    ///
+    /// # Errors
+    /// [`Error::WeightFile`] if they break the format.
+    pub fn from_shared_with(bytes: SharedBytes, options: &OpenOptions) -> Result<Self> {
+        Self::from_file(bytes, "memory", options.max_memory)
+    }
+
+    fn from_file(bytes: SharedBytes, origin: &str, max_memory: usize) -> Result<Self> {
         let (contents, prepared) = file::read(bytes, origin)?;
-        Self::new(contents, prepared)
+        Self::new(contents, prepared, max_memory)
     }
 
-    /// A model that was never in a file.
+    /// A model that was never in a file, without a limit on memory.
     ///
     /// # Errors
     /// [`Error::Argument`] if the parts do not fit each other.
@@ -100,11 +147,11 @@ impl Model {
             let refuse = |problem: String| Error::argument("contents", problem);
             catalog.check(&contents.config).map_err(refuse)?;
         }
-        Self::new(contents, None)
+        Self::new(contents, None, usize::MAX)
     }
 
     /// The catalogue's table was checked.
-    fn new(contents: Contents, prepared: Option<Prepared>) -> Result<Self> {
+    fn new(contents: Contents, prepared: Option<Prepared>, max_memory: usize) -> Result<Self> {
         check_choice().map_err(|(variable, problem)| Error::argument(variable, problem))?;
         let refuse = |problem: String| Error::argument("contents", problem);
         contents.config.check().map_err(refuse)?;
@@ -185,6 +232,7 @@ impl Model {
             user_means,
             fingerprint: OnceLock::new(),
             contents,
+            max_memory,
             prepared,
         })))
     }
@@ -197,6 +245,13 @@ impl Model {
     /// The contents of the weight file.
     pub fn contents(&self) -> &Contents {
         &self.0.contents
+    }
+
+    /// Refuses what takes so many bytes, or `None` for more than can be counted, if they are
+    /// more than [`OpenOptions::max_memory`].
+    pub(crate) fn check_memory(&self, work: &'static str, bytes: Option<usize>) -> Result<()> {
+        let (bytes, limit) = (bytes.unwrap_or(usize::MAX), self.0.max_memory);
+        if bytes > limit { Err(Error::MemoryLimit { work, bytes, limit }) } else { Ok(()) }
     }
 
     /// What the weight file's own catalogue computes, if the file has it.

@@ -10,7 +10,7 @@ use super::earlier::Earlier;
 use super::history::Epoch;
 use super::parameters::Parameters;
 use super::training_set::TrainingSet;
-use crate::model::file::{RawFile, TensorData, map, write_tensors};
+use crate::model::file::{self, RawFile, TensorData, map, write_tensors};
 use crate::{Error, Result};
 
 const KEY: &str = "melu.checkpoint";
@@ -84,14 +84,16 @@ impl State {
             tensors.push(TensorData::list(format!("mean.{index}"), &moments.mean));
             tensors.push(TensorData::list(format!("square.{index}"), &moments.square));
         }
-        write_tensors(path, &[(KEY, header)], tensors)
+        let check = |bytes, origin: &str| file::verify(bytes, origin).map(drop);
+        write_tensors(path, vec![(KEY, header)], tensors, check)
     }
 
     /// Reads a checkpoint of the training with this fingerprint, whose tensors
     /// have the sizes of `like`'s.
     pub fn read(path: &Path, fingerprint: &str, like: &Parameters) -> Result<Self> {
         let origin = path.display().to_string();
-        let mut file = RawFile::new(map(path)?, &origin)?;
+        let bytes = map(path)?;
+        let mut file = RawFile::new(bytes.clone(), &origin)?;
         let header = file.metadata(KEY);
         let header = header.ok_or_else(|| file.refuse(KEY, "missing; this is no checkpoint"))?;
         let header: Header =
@@ -102,6 +104,10 @@ impl State {
                 "it is of a training with other data or options, or from another model; train \
                  with the same ones, or delete it to begin anew",
             ));
+        }
+        // A flipped bit would lead to another model without a word.
+        if !file::verify(bytes, &origin)? {
+            return Err(file.refuse(KEY, "it has no checksum; delete it to begin anew"));
         }
         let parameters = take(&mut file, "parameters", like)?;
         let best = match header.place.best {

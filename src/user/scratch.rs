@@ -55,10 +55,17 @@ impl Scratch {
     /// A scratch for the users of a catalogue.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`]; [`Error::MemoryLimit`] for heads so wide that it would take more
+    /// than [`OpenOptions::max_memory`](crate::OpenOptions::max_memory).
     pub fn new(catalog: &Catalog) -> Result<Self> {
         let model = catalog.model();
         let network = model.user_head_network();
+        // Two matrices a layer, the inputs, and the packed head.
+        let outputs = network.layers().iter().map(|layer| layer.outputs).sum::<usize>();
+        let width = network.item_width().saturating_add(outputs.saturating_mul(2));
+        let numbers = width.saturating_mul(BLOCK).checked_add(network.parameters());
+        let bytes = numbers.and_then(|numbers| numbers.checked_mul(size_of::<f32>()));
+        model.check_memory("a scratch", bytes)?;
         let local = match &model.config().local {
             Local::Gradient(settings) => {
                 LocalSolver::Gradient(GradientSolver::new(network, settings.clone()))

@@ -39,7 +39,10 @@ int main(void) {
   size_t asset_len = fread(asset, 1, MOST, stdin);
 
   melu_error error;
-  melu_bytes_options options = {sizeof options, 1, unload, asset};
+  melu_open_options options = {.struct_size = sizeof options,
+                               .borrow = 1,
+                               .release = unload,
+                               .context = asset};
   melu_model *model;
   melu_model_open_bytes(asset, asset_len, &options, &model, &error);
   check(&error);

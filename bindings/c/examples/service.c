@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
   }
   melu_error error;
   melu_model *model;
-  melu_model_open(melu_str_of(argv[1]), &model, &error);
+  melu_model_open(melu_str_of(argv[1]), NULL, &model, &error);
   check(&error);
   melu_model_catalog(model, &current, &error);
   check(&error);

@@ -49,7 +49,7 @@ inline std::vector<float> c_scores(const std::string& path,
   melu_model* model;
   melu_catalog* catalog;
   melu_user* user;
-  EXPECT_EQ(melu_model_open({path.data(), path.size()}, &model, nullptr), MELU_STATUS_OK);
+  EXPECT_EQ(melu_model_open({path.data(), path.size()}, nullptr, &model, nullptr), MELU_STATUS_OK);
   EXPECT_EQ(melu_model_catalog(model, &catalog, nullptr), MELU_STATUS_OK);
   EXPECT_EQ(melu_user_new(catalog, nullptr, 0, &user, nullptr, nullptr), MELU_STATUS_OK);
   EXPECT_EQ(melu_user_adapt(user, items.data(), ratings.data(), items.size(), nullptr),

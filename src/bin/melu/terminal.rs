@@ -1,7 +1,6 @@
 //! Output for people: lines on standard output, tables, progress on standard error.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use anyhow::{Result, bail};
 use comfy_table::{CellAlignment, presets};
 use indicatif::ProgressStyle;
 use melu::data::Dataset;
+use melu::model::file;
 use melu::{Model, printable};
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ pub fn model(path: &Path) -> Result<Model> {
 /// What a file that is no weight file seems to be.
 fn looks_like(path: &Path) -> Option<&'static str> {
     let mut start = Vec::new();
-    File::open(path).ok()?.take(512).read_to_end(&mut start).ok()?;
+    file::open_regular(path).ok()?.take(512).read_to_end(&mut start).ok()?;
     let text = match std::str::from_utf8(&start) {
         Ok(text) => text,
         // The last character may be cut.

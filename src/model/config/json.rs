@@ -351,6 +351,7 @@ enum SolverName {
 #[serde(untagged)]
 enum RawRate {
     One(f32),
+    /// By name in ascending order, when they were read.
     PerTensor(#[serde(serialize_with = "as_object")] Vec<(String, f32)>),
 }
 
@@ -457,18 +458,24 @@ impl RawRate {
         match self {
             Self::One(rate) => Ok(vec![*rate; head.tensors()]),
             Self::PerTensor(rates) => {
-                let names: Vec<String> =
-                    (0..head.tensors()).map(|tensor| head.tensor_name(tensor)).collect();
-                if let Some((unknown, _)) = rates.iter().find(|(name, _)| !names.contains(name)) {
+                let place = |tensor| {
+                    let name = head.tensor_name(tensor);
+                    rates.binary_search_by(|(other, _)| other.cmp(&name)).ok()
+                };
+                let places: Vec<Option<usize>> = (0..head.tensors()).map(place).collect();
+                let mut is_known = vec![false; rates.len()];
+                places.iter().flatten().for_each(|place| is_known[*place] = true);
+                if let Some(place) = is_known.iter().position(|is_known| !is_known) {
+                    let unknown = &rates[place].0;
                     return Err(format!(
                         "local.rate names \"{unknown}\", which is not a head tensor"
                     ));
                 }
-                let rate = |name: &String| {
-                    let found = rates.iter().find(|(other, _)| other == name);
-                    found.map(|(_, rate)| *rate).ok_or(format!("local.rate lacks \"{name}\""))
+                let rate = |(tensor, place): (usize, &Option<usize>)| {
+                    let lacks = || format!("local.rate lacks \"{}\"", head.tensor_name(tensor));
+                    place.map(|place| rates[place].1).ok_or_else(lacks)
                 };
-                names.iter().map(rate).collect()
+                places.iter().enumerate().map(rate).collect()
             }
         }
     }

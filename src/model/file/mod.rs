@@ -20,7 +20,7 @@ pub use contents::{
     CatalogTable, ChoiceItems, ChoicePriors, Contents, EvidenceTable, ItemPrior, ItemVectors,
 };
 pub(crate) use fingerprint::{fingerprint, fingerprint_in};
-pub use mapping::map;
+pub use mapping::{map, open_regular, read_into_memory};
 pub use prepared::{ItemRows, Prepared};
 pub use raw::RawFile;
 pub use read::read;

@@ -205,14 +205,14 @@ fn prior(
     width: usize,
 ) -> Result<Prior> {
     let intercept = floats(file, &format!("prior.{of}.intercept"), &[width])?;
+    // Sorted, as a file may have as many fields and terms as it likes.
+    let mut by_name: Vec<usize> = (0..fields.len()).collect();
+    by_name.sort_unstable_by(|a, b| fields[*a].name.cmp(&fields[*b].name));
     let term = |(index, raw): (usize, RawTerm)| {
         let place = |file: &RawFile, name: &str| {
-            fields.iter().position(|field| field.name == name).ok_or_else(|| {
-                file.refuse(
-                    KEY,
-                    format!("{of} term {index} names \"{name}\", which is not a field"),
-                )
-            })
+            let found = by_name.binary_search_by(|place| fields[*place].name.as_str().cmp(name));
+            let problem = || format!("{of} term {index} names \"{name}\", which is not a field");
+            found.map(|place| by_name[place]).map_err(|_| file.refuse(KEY, problem()))
         };
         let input = match raw {
             RawTerm::Values(name) => Input::Values { field: place(file, &name)? },

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::{
     ChoiceItems, ChoicePriors, Contents, ItemPrior, ItemRows, ItemVectors, Prepared, TensorData,
-    checksum, priors,
+    checksum, map, priors, read, verify,
 };
+use crate::model::buffer::SharedBytes;
 use crate::model::network::Network;
 use crate::model::schema::{Column, Entity, Strings};
 use crate::{Error, Result};
@@ -23,8 +24,11 @@ const ALIGNMENT: usize = 64;
 /// one. `prepared` belongs to the contents' catalogue; without it whoever opens the file computes
 /// it anew. [`Model::save`](crate::Model::save) has it.
 ///
+/// The file is read again before it takes the old one's place.
+///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written to.
+/// [`Error::Io`] if the folder cannot be written to; [`Error::WeightFile`] if the file cannot be
+/// read again, as with numbers that are not finite.
 pub fn write(path: &Path, contents: &Contents, prepared: Option<&Prepared>) -> Result<()> {
     let mut metadata =
         vec![("melu.format", "1".into()), ("melu.config", contents.config.to_json())];
@@ -32,12 +36,15 @@ pub fn write(path: &Path, contents: &Contents, prepared: Option<&Prepared>) -> R
     metadata.extend(contents.training.clone().map(|training| ("melu.training", training)));
     let mut tensors = tensors(contents);
     push_prepared(&mut tensors, prepared);
-    let checksum = checksum::of_parts(&metadata, &tensors);
-    metadata.push((checksum::KEY, checksum));
-    write_tensors(path, &metadata, tensors)
+    write_tensors(path, metadata, tensors, |bytes, origin| {
+        read(bytes.clone(), origin)?;
+        verify(bytes, origin).map(drop)
+    })
 }
 
-/// Writes tensors and metadata as a safetensors file, atomically.
+/// Writes tensors and metadata as a safetensors file with a checksum, atomically. `check` gets
+/// the bytes that were written, and the file's name in messages, before they take the old file's
+/// place.
 ///
 /// The format allows no gaps between tensors, so those whose lengths are
 /// multiples of 64 bytes stand first, each at a multiple of 64; the others
@@ -45,12 +52,15 @@ pub fn write(path: &Path, contents: &Contents, prepared: Option<&Prepared>) -> R
 /// aligned for its type.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written to.
+/// [`Error::Io`] if the folder cannot be written to, and those of `check`.
 pub fn write_tensors(
     path: &Path,
-    metadata: &[(&str, String)],
+    mut metadata: Vec<(&str, String)>,
     mut tensors: Vec<TensorData>,
+    check: impl FnOnce(SharedBytes, &str) -> Result<()>,
 ) -> Result<()> {
+    let checksum = checksum::of_parts(&metadata, &tensors);
+    metadata.push((checksum::KEY, checksum));
     let alignment = |tensor: &TensorData| {
         (tensor.bytes.len() | ALIGNMENT).trailing_zeros().min(ALIGNMENT.trailing_zeros())
     };
@@ -73,11 +83,13 @@ pub fn write_tensors(
     let unpadded = size_of::<u64>() + header.len();
     header.resize(header.len() + unpadded.next_multiple_of(ALIGNMENT) - unpadded, b' ');
 
-    write_atomically(path, |file| {
+    let fill = |file: &mut dyn Write| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
         tensors.iter().try_for_each(|tensor| file.write_all(tensor.bytes))
-    })
+    };
+    let origin = path.display().to_string();
+    write_and_check(path, fill, |written| check(map(written)?, &origin))
 }
 
 /// Writes a file beside `path`, syncs it, and renames it to `path`.
@@ -87,6 +99,16 @@ pub fn write_tensors(
 pub fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    write_and_check(path, fill, |_| Ok(()))
+}
+
+/// [`write_atomically`] with a last look at the file, by its temporary name, before it is
+/// renamed.
+fn write_and_check(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -105,6 +127,7 @@ pub fn write_atomically(
     fill(&mut buffered).and_then(|()| buffered.flush()).map_err(failed)?;
     drop(buffered);
     temporary.as_file().sync_all().map_err(failed)?;
+    check(temporary.path())?;
     temporary.persist(path).map_err(|error| failed(error.error))?;
     // The rename itself is only safe once the folder is; where folders cannot
     // be opened, there is nothing to sync.

@@ -1,0 +1,349 @@
+//! Weight files that try to use up time or memory: time grows with their length, and memory is
+//! a small multiple of it.
+
+#![cfg(feature = "train")]
+
+mod c;
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use melu::{Error, Model, OpenOptions, Scratch};
+use serde_json::{Value, json};
+
+/// Counts the bytes in use, and the most so far.
+struct Counting;
+
+static USED: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator does all the work; counting touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let used = USED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        MOST.fetch_max(used, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        USED.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The bytes of an id.
+const ID: usize = 8;
+
+/// A safetensors file by hand: its metadata, and tensors of zeros but for offsets, which rise by
+/// one, and for ids.
+fn write(path: &Path, config: &str, priors: Option<Value>, tensors: &[(String, Vec<usize>)]) {
+    let mut header = serde_json::Map::new();
+    let mut metadata = json!({ "melu.format": "1", "melu.config": config });
+    if let Some(priors) = priors {
+        metadata["melu.priors"] = priors.to_string().into();
+    }
+    header.insert("__metadata__".into(), metadata);
+    let mut data = Vec::new();
+    for (name, shape) in tensors {
+        let begin = data.len();
+        let count: usize = shape.iter().product();
+        let dtype = match name.rsplit('.').next() {
+            Some("offsets") => "U64",
+            Some("bytes" | "known") => "U8",
+            Some("values" | "items") => "U32",
+            _ => "F32",
+        };
+        match dtype {
+            "U64" => {
+                let step = if name == "catalog.ids.offsets" { ID } else { 1 };
+                (0..count).for_each(|at| data.extend((step as u64 * at as u64).to_le_bytes()));
+            }
+            "U8" if name == "catalog.ids.bytes" => {
+                (0..count / ID).for_each(|item| data.extend(format!("{item:0ID$x}").bytes()));
+            }
+            "U8" => data.resize(begin + count, 0),
+            _ => data.resize(begin + 4 * count, 0),
+        }
+        let range = [begin, data.len()];
+        header
+            .insert(name.clone(), json!({ "dtype": dtype, "shape": shape, "data_offsets": range }));
+    }
+    write_raw(path, &Value::Object(header).to_string(), &data);
+}
+
+fn write_raw(path: &Path, header: &str, data: &[u8]) {
+    let mut header = header.as_bytes().to_vec();
+    header.resize((header.len() + 8).next_multiple_of(64) - 8, b' ');
+    let length = (header.len() as u64).to_le_bytes();
+    fs::write(path, [&length, &header[..], data].concat()).unwrap();
+}
+
+fn config(hidden: &[usize], item_fields: Value, others: Value) -> String {
+    let mut config = json!({
+        "item_fields": item_fields, "user_fields": [], "embedding_dim": 1, "hidden": hidden,
+        "loss": "mse", "local": { "steps": 1, "rate": 0.1 },
+    });
+    for (key, value) in others.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    config.to_string()
+}
+
+/// The kinds of files, each of which grows with a size.
+const KINDS: [&str; 11] = [
+    "values of a list",
+    "keys of an object",
+    "lists in a list",
+    "tensors",
+    "numbers of a shape",
+    "keys of the metadata",
+    "hidden layers",
+    "rates of tensors",
+    "fields",
+    "terms of fields",
+    "items",
+];
+
+fn write_kind(kind: &str, size: usize, path: &Path) {
+    let one = json!([{ "name": "g", "kind": "one", "size": 1 }]);
+    let head = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+    let small =
+        [head("item.g.weight", &[1, 1]), head("head.0.weight", &[1, 1]), head("head.0.bias", &[1])];
+    let listed = |count: usize, each: &dyn Fn(usize) -> String| {
+        (0..count).map(each).collect::<Vec<_>>().join(",")
+    };
+    match kind {
+        "values of a list" => {
+            let list = listed(size / 2, &|_| "0".into());
+            write_raw(path, &format!("{{\"a\":[{list}]}}"), &[]);
+        }
+        "keys of an object" => {
+            let keys = listed(size / 9, &|key| format!("\"{key:x}\":0"));
+            write_raw(path, &format!("{{{keys}}}"), &[]);
+        }
+        "lists in a list" => {
+            let list = listed(size / 3, &|_| "[]".into());
+            write_raw(path, &format!("{{\"a\":[{list}]}}"), &[]);
+        }
+        "tensors" => {
+            let tensors: Vec<_> =
+                (0..size / 60).map(|place| head(&format!("{place}"), &[0])).collect();
+            write(path, &config(&[], one, json!({})), None, &tensors);
+        }
+        "numbers of a shape" => {
+            let shape = vec![0; size / 2];
+            write(path, &config(&[], one, json!({})), None, &[("a".into(), shape)]);
+        }
+        "keys of the metadata" => {
+            let keys = listed(size / 9, &|key| format!("\"{key:x}\":\"\""));
+            write_raw(path, &format!("{{\"__metadata__\":{{{keys}}}}}"), &[]);
+        }
+        "hidden layers" => {
+            write(path, &config(&vec![1; size / 2], one, json!({})), None, &small);
+        }
+        "rates of tensors" => {
+            // The last of the layers' names, which a search from the first finds late.
+            let layers = size / 60;
+            let mut rates = serde_json::Map::new();
+            for place in 0..layers / 2 {
+                rates.insert(format!("head.{}.bias", layers - place), 0.into());
+            }
+            let local = json!({ "local": { "steps": 1, "rate": rates } });
+            write(path, &config(&vec![1; layers], one, local), None, &small);
+        }
+        "fields" => {
+            let field = |place: usize| json!({ "name": format!("{place}"), "kind": "one", "size": 1, "embedded": false });
+            let fields = (0..size / 60).map(field).chain(one.as_array().unwrap().clone());
+            write(path, &config(&[], fields.collect(), json!({})), None, &small);
+        }
+        "terms of fields" => {
+            let count = size / 140;
+            let field = |place: usize| json!({ "name": format!("{place}"), "kind": "one", "size": 1, "embedded": false });
+            let number = json!(
+                { "name": "last", "kind": "numeric", "mean": 0, "std": 1, "embedded": false }
+            );
+            let fields = (0..count).map(field).chain([number]).collect();
+            let term = json!({ "number": { "field": "last", "lowest": 0, "highest": 1 } });
+            let priors = json!({ "item": { "variance": 0, "terms": vec![term; count] } });
+            let mut tensors = vec![
+                head("head.0.weight", &[1, 5]),
+                head("head.0.bias", &[1]),
+                head("prior.item.intercept", &[2]),
+            ];
+            let weight = |place: usize| head(&format!("prior.item.{place}.weight"), &[1, 2]);
+            tensors.extend((0..count).map(weight));
+            write(path, &config(&[], fields, json!({ "factors": 1 })), Some(priors), &tensors);
+        }
+        "items" => {
+            let items = size / (ID + 20);
+            let mut tensors = small.to_vec();
+            tensors.extend([
+                head("catalog.g.offsets", &[items + 1]),
+                head("catalog.g.values", &[items]),
+                head("catalog.ids.offsets", &[items + 1]),
+                head("catalog.ids.bytes", &[items * ID]),
+            ]);
+            write(path, &config(&[], one, json!({})), None, &tensors);
+        }
+        _ => unreachable!("{kind}"),
+    }
+}
+
+/// Not a test by itself: the ones below run it. It opens a file, and says how much memory that
+/// took at most.
+#[test]
+#[ignore = "the other tests run it"]
+fn open_a_file() {
+    let path = std::env::var_os("MELU_TEST_FILE").unwrap();
+    let before = USED.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    let opened = Model::open(&path);
+    println!("bytes {}", MOST.load(Ordering::Relaxed) - before);
+    println!("{}", opened.map_or_else(|error| error.to_string(), |_| "opened".into()));
+}
+
+fn open_again(path: &Path, program: &mut Command) -> String {
+    program.args(["--exact", "open_a_file", "--ignored", "--nocapture", "--test-threads=1"]);
+    c::run(program.env("MELU_TEST_FILE", path))
+}
+
+fn number_after(text: &str, word: &str) -> Option<u64> {
+    let rest = &text[text.find(word)? + word.len()..];
+    rest.split_whitespace().next()?.replace(',', "").parse().ok()
+}
+
+#[test]
+fn memory_is_a_small_multiple_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for kind in KINDS {
+        write_kind(kind, 20_000_000, &path);
+        let size = fs::metadata(&path).unwrap().len();
+        let said = open_again(&path, &mut Command::new(std::env::current_exe().unwrap()));
+        let bytes = number_after(&said, "bytes").unwrap();
+        // Values of a header may take 4 MB in any file.
+        assert!(bytes <= 4 * size + (4 << 20), "{kind}: {bytes} bytes for {size}; {said}");
+    }
+}
+
+#[test]
+fn time_grows_with_the_file() {
+    if !c::have("valgrind") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for kind in KINDS {
+        // Below the sizes from which too many values are refused.
+        let count = |size: usize| {
+            write_kind(kind, size, &path);
+            let out = folder.path().join("counts");
+            let mut valgrind = Command::new("valgrind");
+            valgrind
+                .args(["--tool=callgrind", "--toggle-collect=*Model*from_file*"])
+                .arg(format!("--callgrind-out-file={}", out.display()))
+                .arg(std::env::current_exe().unwrap());
+            open_again(&path, &mut valgrind);
+            number_after(&fs::read_to_string(&out).unwrap(), "totals:").unwrap()
+        };
+        // Where one list is looked up in another, that must not be lost in the rest.
+        let size = if kind.contains(" of tensors") || kind.contains(" of fields") { 5 } else { 1 };
+        let (once, twice) = (count(size * 60_000), count(size * 120_000));
+        let growth = twice as f64 / once as f64;
+        // n log n is 2.2 times as much.
+        assert!(once > 10_000 && growth < 2.6, "{kind}: {once} and {twice}, {growth:.2} times");
+    }
+}
+
+#[test]
+fn wide_catalogues_and_scratches_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    // 30,000 items with vectors of 30,000 numbers, 7.2 GB, of half a megabyte.
+    let (items, factors) = (30_000, 30_000);
+    let field = json!([{ "name": "g", "kind": "one", "size": 1, "embedded": false }]);
+    let others = json!({ "factors": factors });
+    let ids: Vec<usize> = vec![items + 1];
+    let tensors = [
+        ("head.0.weight".to_owned(), vec![1, factors]),
+        ("head.0.bias".to_owned(), vec![1]),
+        ("prior.item.intercept".to_owned(), vec![factors + 1]),
+        ("catalog.g.offsets".to_owned(), ids.clone()),
+        ("catalog.g.values".to_owned(), vec![items]),
+        ("catalog.ids.offsets".to_owned(), ids),
+        ("catalog.ids.bytes".to_owned(), vec![items * ID]),
+    ];
+    let priors = json!({ "item": { "variance": 0, "terms": [] } });
+    write(&path, &config(&[], field, others), Some(priors), &tensors);
+    let refused = |result: Result<(), Error>, limit: usize| match result {
+        Err(Error::MemoryLimit { bytes, limit: found, .. }) => {
+            assert!(found == limit && bytes > limit, "{bytes} of {found}");
+        }
+        other => panic!("{other:?}"),
+    };
+    let model = Model::open(&path).unwrap();
+    refused(model.catalog().map(drop), 1 << 30);
+
+    write_kind("items", 10_000, &path);
+    let open = |max_memory| {
+        let options = OpenOptions { max_memory, ..OpenOptions::default() };
+        Model::open_with(&path, &options).unwrap()
+    };
+    assert!(open(1 << 20).catalog().unwrap().is_some());
+    refused(open(1_000).catalog().map(drop), 1_000);
+
+    // A layer of many outputs takes little in the file, and a block of each in a scratch.
+    let outputs = 2_000_000;
+    let one = json!([{ "name": "g", "kind": "one", "size": 1 }]);
+    let tensors = [
+        ("item.g.weight", vec![1, 1]),
+        ("head.0.weight", vec![outputs, 1]),
+        ("head.0.bias", vec![outputs]),
+        ("head.1.weight", vec![1, outputs]),
+        ("head.1.bias", vec![1]),
+        ("catalog.g.offsets", vec![2]),
+        ("catalog.g.values", vec![1]),
+        ("catalog.ids.offsets", vec![2]),
+        ("catalog.ids.bytes", vec![ID]),
+    ];
+    let tensors = tensors.map(|(name, shape)| (name.to_owned(), shape));
+    write(&path, &config(&[outputs], one, json!({})), None, &tensors);
+    let catalog = Model::open(&path).unwrap().catalog().unwrap().unwrap();
+    refused(Scratch::new(&catalog).map(drop), 1 << 30);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), Path::new("/dev/zero"), folder.path()] {
+        for copy in [false, true] {
+            let options = OpenOptions { copy, ..OpenOptions::default() };
+            let problem = Model::open_with(path, &options).unwrap_err().to_string();
+            assert!(problem.contains("a regular file is expected"), "{problem}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_may_be_truncated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, common::files::bytes(&common::files::sample())).unwrap();
+    let whole = Model::open(&path).unwrap().fingerprint();
+    let options = OpenOptions { copy: true, ..OpenOptions::default() };
+    let model = Model::open_with(&path, &options).unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+    assert_eq!(model.fingerprint(), whole);
+}
