@@ -110,9 +110,9 @@ pub unsafe extern "C" fn melu_questions_free(questions: *mut melu_questions) {
 /// `options` may be NULL: nothing is known besides the ratings. `*question` is written.
 ///
 /// Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
-/// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`. Threads:
-/// one at a time for the questions; nobody may change the user meanwhile. Cost: two
-/// passes over the catalogue.
+/// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`, `DIVERGED`.
+/// Threads: one at a time for the questions; nobody may change the user meanwhile. Cost:
+/// two passes over the catalogue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_next_question(
     user: *const melu_user,

@@ -105,7 +105,10 @@ impl User {
             return Err(Error::argument("deviations", problem));
         }
         self.deviate_listed(items, ratings, deviations, scratch);
-        Ok(())
+        match deviations.iter().position(|deviation| !deviation.is_finite()) {
+            Some(place) => Err(not_finite(&self.catalog, items[place], deviations[place])),
+            None => Ok(()),
+        }
     }
 
     /// Writes the deviations of predicted ratings of items in the catalogue; NaN for a model
@@ -182,7 +185,8 @@ impl User {
 pub(super) fn not_finite(catalog: &Catalog, item: u32, number: f32) -> Error {
     let id = catalog.id(item).unwrap_or_default();
     let problem = format!(
-        "item \"{id}\" has the score {number}; the weight file may be damaged: `melu verify` tells"
+        "item \"{id}\" has the score, rating or deviation {number}; the weight file may be damaged: \
+         `melu verify` tells"
     );
     Error::Diverged { work: "scoring", problem }
 }

@@ -2,6 +2,7 @@
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::user::questions::information::Information;
+use crate::user::score::not_finite;
 use crate::{Catalog, Error, Result, Scratch, User};
 
 /// Options for choosing a question: what is known of the user besides their ratings.
@@ -115,7 +116,8 @@ impl User {
     ///
     /// # Errors
     /// [`Error::Argument`] if `questions` are of another catalogue than the
-    /// user's; [`Error::ItemIndex`], and [`Error::OutOfMemory`].
+    /// user's; [`Error::ItemIndex`], and [`Error::OutOfMemory`]; [`Error::Diverged`] if a number
+    /// is not finite, as with a damaged weight file.
     pub fn next_question(
         &self,
         questions: &mut Questions,
@@ -143,7 +145,14 @@ impl User {
         for items in [&self.rated, options.unknown, options.leave_out] {
             items.iter().for_each(|&item| known[item as usize] = 0.0);
         }
-        Ok(best(information, self, known, scratch))
+        match best(information, self, known, scratch) {
+            Some(Question { item, known, reduction })
+                if !(known.is_finite() && reduction.is_finite()) =>
+            {
+                Err(not_finite(&self.catalog, item, reduction))
+            }
+            question => Ok(question),
+        }
     }
 }
 

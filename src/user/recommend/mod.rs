@@ -270,7 +270,16 @@ impl User {
             Some(found) => Err(not_finite(&self.catalog, found.item, found.score)),
             None => {
                 self.add_ratings(best, scratch);
-                Ok(count)
+                let (ratings, deviations) =
+                    (self.model().has_ratings(), self.model().has_deviations());
+                let not_usable = |found: &Recommendation| {
+                    let numbers = [(ratings, found.rating), (deviations, found.deviation)];
+                    numbers.into_iter().find(|(is_known, number)| *is_known && !number.is_finite())
+                };
+                match best.iter().find_map(|found| Some((found.item, not_usable(found)?.1))) {
+                    Some((item, number)) => Err(not_finite(&self.catalog, item, number)),
+                    None => Ok(count),
+                }
             }
         }
     }
