@@ -974,9 +974,9 @@ void melu_questions_free(melu_questions *questions);
 // `options` may be NULL: nothing is known besides the ratings. `*question` is written.
 //
 // Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
-// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`. Threads:
-// one at a time for the questions; nobody may change the user meanwhile. Cost: two
-// passes over the catalogue.
+// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`, `DIVERGED`.
+// Threads: one at a time for the questions; nobody may change the user meanwhile. Cost:
+// two passes over the catalogue.
 melu_status melu_user_next_question(const melu_user *user,
                                     melu_questions *questions,
                                     const melu_question_options *options,
