@@ -1,0 +1,191 @@
+//! The C functions as a state machine, beside a plain model of what each call should answer.
+
+use std::collections::BTreeMap;
+use std::ptr::{null, null_mut};
+
+use melu::ffi::*;
+
+use super::{MODELS, Numbers};
+
+const USERS: usize = 3;
+
+/// A user and what is known of them.
+struct Known {
+    user: *mut melu_user,
+    /// The ratings by item.
+    ratings: BTreeMap<u32, f32>,
+}
+
+pub fn run(data: &[u8]) {
+    let mut numbers = Numbers(data);
+    let file = MODELS[numbers.below(MODELS.len())];
+    let (mut model, mut catalog) = (null_mut(), null_mut());
+    // SAFETY: all pointers are to live values of the types that the header names, and lengths
+    // are theirs; a handle is used by this thread alone, until it is freed.
+    unsafe {
+        let opened =
+            melu_model_open_bytes(file.as_ptr().cast(), file.len(), null(), &mut model, null_mut());
+        assert_eq!(opened, melu_status::Ok);
+        assert_eq!(melu_model_catalog(model, &mut catalog, null_mut()), melu_status::Ok);
+        melu_model_free(model);
+    }
+    let mut users: Vec<Known> = (0..USERS).map(|_| new(catalog)).collect();
+    for _ in 0..64 {
+        if numbers.is_empty() {
+            break;
+        }
+        let who = numbers.below(USERS);
+        step(catalog, &mut users[who], &mut numbers);
+    }
+    // Users with the same ratings have the same scores, whatever came before.
+    for known in &users {
+        let fresh = new(catalog);
+        let items: Vec<u32> = known.ratings.keys().copied().collect();
+        let ratings: Vec<f32> = known.ratings.values().copied().collect();
+        let (of_known, of_fresh) = (scores(catalog, known.user), {
+            // SAFETY: as above.
+            let status = unsafe {
+                melu_user_adapt(
+                    fresh.user,
+                    items.as_ptr(),
+                    ratings.as_ptr(),
+                    items.len(),
+                    null_mut(),
+                )
+            };
+            assert_eq!(status, melu_status::Ok);
+            scores(catalog, fresh.user)
+        });
+        for (a, b) in of_known.iter().zip(&of_fresh) {
+            assert!((a - b).abs() <= 1e-3 * (1.0 + b.abs()), "{a} and {b}");
+        }
+        // SAFETY: as above.
+        unsafe { melu_user_free(fresh.user) };
+    }
+    for known in users {
+        // SAFETY: as above; nobody uses it again.
+        unsafe { melu_user_free(known.user) };
+    }
+    // SAFETY: as above.
+    unsafe { melu_catalog_free(catalog) };
+}
+
+fn new(catalog: *const melu_catalog) -> Known {
+    let mut user = null_mut();
+    // SAFETY: a live catalogue, and no profile.
+    let status = unsafe { melu_user_new(catalog, null(), 0, &mut user, null_mut(), null_mut()) };
+    assert_eq!(status, melu_status::Ok);
+    Known { user, ratings: BTreeMap::new() }
+}
+
+fn scores(catalog: *const melu_catalog, user: *const melu_user) -> Vec<f32> {
+    // SAFETY: live handles, and as many places as are named.
+    unsafe {
+        let mut scores = vec![f32::NAN; melu_catalog_len(catalog)];
+        let (list, len) = (scores.as_mut_ptr(), scores.len());
+        let status =
+            melu_user_score(user, null(), MELU_ALL_ITEMS, list, len, null_mut(), null_mut());
+        assert_eq!(status, melu_status::Ok);
+        assert!(scores.iter().all(|score| score.is_finite()));
+        scores
+    }
+}
+
+/// One call, and what should come of it.
+fn step(catalog: *const melu_catalog, known: &mut Known, numbers: &mut Numbers) {
+    // SAFETY: a live handle.
+    let len = unsafe { melu_catalog_len(catalog) };
+    let user = known.user;
+    let item = numbers.below(len + 1) as u32;
+    match numbers.byte() % 6 {
+        0 | 1 => {
+            let rating = numbers.float();
+            // SAFETY: a live handle.
+            match unsafe { melu_user_rate(user, item, rating, null_mut()) } {
+                melu_status::Ok => {
+                    assert!(rating.is_finite() && (item as usize) < len);
+                    known.ratings.insert(item, rating);
+                }
+                melu_status::ItemIndex => assert!(item as usize >= len),
+                melu_status::Rating => {}
+                melu_status::Diverged => known.ratings.clear(),
+                other => panic!("{other:?}"),
+            }
+        }
+        2 => {
+            // SAFETY: a live handle.
+            match unsafe { melu_user_withdraw(user, item, null_mut()) } {
+                melu_status::Ok => assert!(known.ratings.remove(&item).is_some()),
+                melu_status::ItemIndex => assert!(item as usize >= len),
+                melu_status::NotFound => assert!(!known.ratings.contains_key(&item)),
+                melu_status::Diverged => known.ratings.clear(),
+                other => panic!("{other:?}"),
+            }
+        }
+        3 => {
+            // SAFETY: a live handle, and lists of these lengths.
+            unsafe {
+                let mut needed = 0;
+                let (mut items, mut ratings) = (vec![0; len], vec![0.0; len]);
+                let (to, values) = (items.as_mut_ptr(), ratings.as_mut_ptr());
+                let status = melu_user_ratings(user, to, values, len, &mut needed, null_mut());
+                assert_eq!(status, melu_status::Ok);
+                let found: BTreeMap<u32, f32> =
+                    items.into_iter().zip(ratings).take(needed).collect();
+                assert_eq!(found, known.ratings);
+            }
+        }
+        4 => {
+            let count = numbers.below(len + 2);
+            let nothing = melu_recommendation { item: 0, score: 0.0, rating: 0.0, deviation: 0.0 };
+            let mut best = vec![nothing; count];
+            let mut found = 0;
+            let keep_rated = numbers.byte() % 2;
+            let options = melu_recommend_options {
+                keep_rated: keep_rated.into(),
+                threads: numbers.byte().into(),
+                ..melu_recommend_options::default()
+            };
+            // SAFETY: a live handle, and a list of this length.
+            let status = unsafe {
+                melu_user_recommend(
+                    user,
+                    &options,
+                    best.as_mut_ptr(),
+                    count,
+                    &mut found,
+                    null_mut(),
+                )
+            };
+            assert_eq!(status, melu_status::Ok);
+            let rated = if keep_rated == 0 { known.ratings.len() } else { 0 };
+            assert_eq!(found, count.min(len - rated));
+            let best = &best[..found];
+            assert!(best.windows(2).all(|pair| pair[0].score >= pair[1].score));
+            let is_rated = |item: &u32| keep_rated == 0 && known.ratings.contains_key(item);
+            assert!(!best.iter().any(|found| is_rated(&found.item)));
+        }
+        _ => {
+            // SAFETY: live handles, and lists of these lengths; the old user is not used again.
+            unsafe {
+                let mut needed = 0;
+                melu_user_save(user, null_mut(), 0, &mut needed, null_mut());
+                let mut saved = vec![0; needed];
+                let (to, mut loaded) = (saved.as_mut_ptr(), null_mut());
+                let status = melu_user_save(user, to, needed, &mut needed, null_mut());
+                assert_eq!(status, melu_status::Ok);
+                let status = melu_user_load(
+                    catalog,
+                    saved.as_ptr(),
+                    saved.len(),
+                    &mut loaded,
+                    null_mut(),
+                    null_mut(),
+                );
+                assert_eq!(status, melu_status::Ok);
+                melu_user_free(user);
+                known.user = loaded;
+            }
+        }
+    }
+}
