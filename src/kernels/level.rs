@@ -5,8 +5,11 @@ use std::sync::OnceLock;
 
 #[cfg(target_arch = "aarch64")]
 use super::aarch64::Neon;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 use super::portable::Portable;
 use super::simd::Kernel;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
 use super::x86_64::Avx2;
 #[cfg(all(target_arch = "x86_64", not(melu_small)))]
@@ -27,8 +30,17 @@ enum Instructions {
     Avx2,
     #[cfg(target_arch = "aarch64")]
     Neon,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128,
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Portable,
 }
+
+/// What any processor has that runs this.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+const LEAST: Instructions = Instructions::Portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+const LEAST: Instructions = Instructions::Simd128;
 
 impl Level {
     /// The levels of this processor, best first.
@@ -50,6 +62,10 @@ impl Level {
             ),
             #[cfg(target_arch = "aarch64")]
             (std::arch::is_aarch64_feature_detected!("neon"), Instructions::Neon),
+            // Alone: whoever runs the module has them, and it is to be small.
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            (true, Instructions::Simd128),
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             (true, Instructions::Portable),
         ];
         levels.into_iter().filter(|(has, _)| *has).map(|(_, instructions)| Self(instructions))
@@ -58,7 +74,7 @@ impl Level {
     /// The level of this process: the best one, unless the environment names
     /// another that the processor has.
     pub fn current() -> Self {
-        *chosen().as_ref().unwrap_or(&Self(Instructions::Portable))
+        *chosen().as_ref().unwrap_or(&Self(LEAST))
     }
 
     /// Whether [`super::rounded`] may use AVX-512. A small library has all other kernels for AVX2
@@ -80,6 +96,9 @@ impl Level {
             Instructions::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
             Instructions::Neon => "neon",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Instructions::Simd128 => "simd128",
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Instructions::Portable => "portable",
         }
     }
@@ -100,12 +119,16 @@ impl Level {
             // SAFETY: there is a value of this level only where `available` found the
             // processor to have NEON.
             Instructions::Neon => unsafe { neon(kernel) },
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Instructions::Simd128 => simd128(kernel),
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Instructions::Portable => portable(kernel),
         }
     }
 }
 
 /// Apart, so that callers of other levels do not need its stack.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline(never)]
 fn portable<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Portable)
@@ -132,6 +155,12 @@ fn neon<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(unsafe { Neon::new() })
 }
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(never)]
+fn simd128<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Simd128)
+}
+
 fn chosen() -> &'static Result<Level, String> {
     static CHOSEN: OnceLock<Result<Level, String>> = OnceLock::new();
     CHOSEN.get_or_init(|| {
@@ -153,7 +182,8 @@ fn choose(name: Option<String>) -> Result<Level, String> {
     })
 }
 
-/// The instructions with which this process computes: `avx512`, `avx2`, `neon` or `portable`.
+/// The instructions with which this process computes: `avx512`, `avx2`, `neon`, `simd128`
+/// or `portable`.
 ///
 /// The processor's best ones are chosen once, when they are first needed. The environment
 /// variable `MELU_KERNEL` forces others, for tests and measurements; an unknown name fails

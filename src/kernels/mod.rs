@@ -24,6 +24,7 @@ mod pages;
 mod passes;
 #[cfg(feature = "cli")]
 mod peak;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod portable;
 mod products;
 mod regression;
@@ -31,6 +32,8 @@ mod rounded;
 mod simd;
 mod substitution;
 mod symmetric;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 

@@ -39,7 +39,7 @@ pub trait Simd: Copy {
     /// `a * b`.
     fn multiply(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 
-    /// `a * b + c`, rounded once on every level but the portable one.
+    /// `a * b + c`, rounded once on every level but the portable one and WebAssembly's.
     fn multiply_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 
     /// `a * b + c` of single numbers in double precision, as [`Simd::multiply_add`]: for the

@@ -1,7 +1,7 @@
 //! Writes safetensors files whole or not at all.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -120,7 +120,8 @@ fn write_and_check(
     // Temporary files are private by default; this one becomes an ordinary
     // file, whose mode the umask decides.
     #[cfg(unix)]
-    builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    builder
+        .permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
     let temporary = builder.tempfile_in(folder).map_err(without_path);
     let mut temporary = temporary.map_err(failed)?;
     let mut buffered = BufWriter::new(temporary.as_file_mut());
