@@ -32,6 +32,8 @@ mod catalog;
 mod error;
 mod field;
 mod handle;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod host;
 mod library;
 mod model;
 mod pool;
@@ -55,6 +57,8 @@ pub use field::{
     MELU_ENTITY_ITEM, MELU_ENTITY_USER, MELU_FIELD_MULTI, MELU_FIELD_NUMERIC, MELU_FIELD_ONE,
     melu_field, melu_model_field, melu_model_field_value,
 };
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub use host::{melu_host_alloc, melu_host_filter, melu_host_free, melu_host_release};
 pub use library::{
     MELU_ABI_VERSION, melu_abi_version, melu_kernel_name, melu_status_str, melu_version,
 };
