@@ -33,6 +33,7 @@ target=${CARGO_TARGET_DIR:-$root/target}
 
 cd "$here"
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent
+[ ! melu.wasm -nt "$target/$system/embedded/melu.wasm" ] || exit 0
 # The features that all engines with simd128 have.
 node_modules/.bin/wasm-opt -Oz --strip-debug --strip-producers --enable-simd \
     --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \

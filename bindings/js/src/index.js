@@ -47,9 +47,9 @@ async function compiled(source) {
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
   if (typeof Response !== "undefined" && source instanceof Response) return fromResponse(source);
   const url = new URL(source, globalThis.location?.href ?? import.meta.url);
-  // Node fetches no files.
-  if (url.protocol === "file:" && globalThis.process?.versions?.node) {
-    const { readFile } = await import("node:fs/promises");
+  // Node fetches no files. An import of its module would stop bundlers for browsers.
+  if (url.protocol === "file:" && globalThis.process?.getBuiltinModule) {
+    const { readFile } = globalThis.process.getBuiltinModule("node:fs/promises");
     return WebAssembly.compile(await readFile(url));
   }
   return fromResponse(await fetch(url));
