@@ -61,7 +61,8 @@ fn anchors(path: &str) -> Vec<String> {
 #[test]
 fn links_lead_to_files_and_headings() {
     let others = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "RELEASING", "SECURITY"];
-    let folders = ["bindings/go/README", "benches/peers/README", "tests/oracle/README"];
+    let folders =
+        ["bindings/go/README", "bindings/js/README", "benches/peers/README", "tests/oracle/README"];
     let others = others.into_iter().chain(folders).map(|name| format!("{name}.md"));
     let mut links = 0;
     for from in documents().into_iter().chain(others) {

@@ -24,7 +24,7 @@ system=wasm32-unknown-unknown
 
 target=${CARGO_TARGET_DIR:-$root/target}
 # All is to be small, as with `bindings/c/install.sh --small`, which says why: 200 KB compressed
-# instead of 260, for a quarter more time.
+# instead of 260, for a twentieth more time.
 (cd "$root" && RUSTFLAGS="-Ctarget-feature=+simd128" cargo rustc --quiet --locked \
     --profile embedded --features capi --lib --crate-type cdylib \
     --target "$system" --target-dir "$target" -- \

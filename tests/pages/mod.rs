@@ -37,6 +37,7 @@ pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
     ("docs/cpp.md", "Sign-up forms and services in C++", &["sh", "cpp"], Lines),
     ("docs/go.md", "melu from Go", &["sh", "go"], Lines),
     ("docs/go.md", "Sign-up forms and services in Go", &["sh", "go"], Lines),
+    ("docs/javascript.md", "melu from JavaScript", &["sh", "js"], Test("tests/js_installed.rs")),
     ("docs/tutorial.md", "Look at the files", &["sh", "text"], Tutorial),
     ("docs/tutorial.md", "Describe them", &["sh", "text"], Tutorial),
     ("docs/tutorial.md", "Train", &["sh", "text"], Tutorial),
