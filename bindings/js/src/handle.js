@@ -2,7 +2,11 @@ import { refused } from "./errors.js";
 
 /** Frees what nobody can free any more, as nobody has it. */
 const LEFT = new FinalizationRegistry(({ library, free, pointer }) => {
-  if (!library.dead) library.run(free, pointer);
+  try {
+    if (!library.dead) library.run(free, pointer);
+  } catch {
+    // The library is dead now, as the next call says to somebody who can do something about it.
+  }
 });
 
 /** Something of the library's, which is to be freed. */
