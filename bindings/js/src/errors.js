@@ -16,6 +16,7 @@ const NAMES = [
   "SAVED_USER",
   "OUT_OF_MEMORY",
   "PANIC",
+  "MEMORY_LIMIT",
 ];
 
 export const CAPACITY = NAMES.indexOf("CAPACITY");

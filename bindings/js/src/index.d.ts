@@ -26,9 +26,11 @@ export class Melu {
   readonly memory: number;
   /**
    * Opens the bytes of a weight file, and checks them. They are copied.
+   * `maxMemory` is the most bytes that a catalogue of the model computes; 0 stands for 1 GiB.
+   * What would take more is refused with `MEMORY_LIMIT`.
    * @throws {MeluError} `WEIGHT_FILE`, `OUT_OF_MEMORY`
    */
-  open(bytes: ArrayBuffer | ArrayBufferView): Model;
+  open(bytes: ArrayBuffer | ArrayBufferView, options?: { maxMemory?: number }): Model;
 }
 
 /** A status of melu.h, without its prefix. */
@@ -47,7 +49,8 @@ export type Status =
   | "NOT_AVAILABLE"
   | "SAVED_USER"
   | "OUT_OF_MEMORY"
-  | "PANIC";
+  | "PANIC"
+  | "MEMORY_LIMIT";
 
 /**
  * What the library refused, or could not do. A `TypeError` is thrown for an argument of a

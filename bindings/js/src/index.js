@@ -29,8 +29,8 @@ export class Melu {
   }
 
   /** Opens the bytes of a weight file, which are copied. */
-  open(bytes) {
-    return new Model(this.#library, bytes);
+  open(bytes, options) {
+    return new Model(this.#library, bytes, options);
   }
 }
 

@@ -14,8 +14,9 @@ export class Model extends Handle {
   #details;
   #fields = {};
 
-  constructor(library, bytes) {
+  constructor(library, bytes, { maxMemory = 0 } = {}) {
     bytes = byteList(bytes, "bytes");
+    maxMemory = count(maxMemory, "maxMemory");
     const { memory } = library;
     // Where the bytes stay until the last of what needs them is freed.
     const block = memory.block(bytes.length);
@@ -23,11 +24,12 @@ export class Model extends Handle {
     try {
       memory.bytes.set(bytes, block);
       pointer = library.made((out) => {
-        const options = memory.zeros(16);
-        memory.setU32(options, 16);
-        memory.setU32(options + 4, 1);
-        memory.setU32(options + 8, library.releasePointer);
-        memory.setU32(options + 12, block);
+        const options = memory.zeros(24);
+        memory.setU32(options, 24);
+        memory.setU32(options + 4, maxMemory);
+        memory.setU32(options + 12, 1); // borrow
+        memory.setU32(options + 16, library.releasePointer);
+        memory.setU32(options + 20, block);
         library.call("melu_model_open_bytes", block, bytes.length, options, out);
       });
     } catch (error) {
