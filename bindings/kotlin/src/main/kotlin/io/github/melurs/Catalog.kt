@@ -118,7 +118,9 @@ public class Catalog internal constructor(
         if (begin < 0 || end < begin || end > size) {
             throw IndexOutOfBoundsException("items from $begin to $end are not among $size")
         }
-        return Math.multiplyExact(end - begin, width)
+        val length = (end - begin).toLong() * width
+        require(length <= Int.MAX_VALUE) { "$length numbers are too many for one array: ask for fewer items" }
+        return length.toInt()
     }
 
     /**

@@ -2,6 +2,7 @@ package io.github.melurs
 
 import java.lang.ref.PhantomReference
 import java.lang.ref.ReferenceQueue
+import java.util.Collections
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.locks.ReentrantLock
 import kotlin.concurrent.withLock
@@ -64,7 +65,7 @@ internal class Handle(
     internal fun enterExclusive() {
         // It would wait for the very call that the filter is for, or two such calls for each
         // other.
-        check(!filtering.get()) { "a filter must not change users or ask questions" }
+        check(filtering.get() != true) { "a filter must not change users or ask questions" }
         lock.withLock {
             while ((writing || readers > 0) && !closed) idle.awaitUninterruptibly()
             checkOpen()
@@ -104,10 +105,10 @@ internal class Handle(
         private val garbage = ReferenceQueue<Any>()
 
         /** Keeps handles themselves from being garbage before they are freed. */
-        private val open: MutableSet<Handle> = ConcurrentHashMap.newKeySet()
+        private val open: MutableSet<Handle> = Collections.newSetFromMap(ConcurrentHashMap())
 
         /** Whether this thread is in a filter. */
-        private val filtering: ThreadLocal<Boolean> = ThreadLocal.withInitial { false }
+        private val filtering = ThreadLocal<Boolean>()
 
         /** How many there are that were not freed. */
         val count: Int get() = open.size

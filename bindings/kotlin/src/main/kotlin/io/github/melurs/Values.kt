@@ -18,7 +18,7 @@ public class Value private constructor(
     public val text: String
         get() = when (kind) {
             NAME -> name
-            INDEX -> Integer.toUnsignedString(bits)
+            INDEX -> bits.toUInt().toString()
             else -> Float.fromBits(bits).toString()
         }
 

@@ -196,6 +196,35 @@ class HandleTest {
     }
 
     @Test
+    fun longListsAreFreed(): Unit = Samples.catalog(Samples.choosing).use { catalog ->
+        val items = IntArray(5000) { it % 40 }
+        val some = IntArray(500) { it % 40 }
+        val many = RecommendOptions(leaveOut = items, among = items)
+        val file = Model.open(Samples.choosing)
+        val field = file.itemFields.firstOrNull { it.kind != FieldKind.NUMERIC }
+        val values = if (field == null) listOf() else listOf(Value.index(field.name, 0))
+        val named = List(100) { Item("item $it of a longer name", values) }
+        val user = catalog.user()
+        val questions = catalog.questions()
+        fun cycles(count: Int) = repeat(count) {
+            user.adapt(some, FloatArray(500) { 3f })
+            check(user.ratings().size == 500 && user.save().size > 500)
+            check(user.score(items).size + user.predict(items).size + user.deviations(items).size == 15_000)
+            check(user.recommend(40, many).isEmpty() && user.recommend(40, RecommendOptions(keepRated = true)).size == 40)
+            check(user.nextQuestion(questions, Asked(items, items, items)) == null)
+            assertThrows<MeluException> { user.recommend(3, RecommendOptions(leaveOut = items + 40)) }
+            file.catalog(named).use { check(it.size == 100) }
+        }
+        cycles(300)
+        val before = residentBytes()
+        cycles(1000)
+        val grown = residentBytes() - before
+        // One list of 5,000 numbers a cycle that stays would be 20 MB; there are eight.
+        assertTrue(grown < 16 shl 20, "1,000 cycles of long lists grew by $grown bytes")
+        listOf(user, questions, file).forEach(AutoCloseable::close)
+    }
+
+    @Test
     fun whatIsNotClosedIsFreedAfterTheCollector(): Unit = Samples.catalog(Samples.choosing).use { catalog ->
         val before = Handle.count
         repeat(1000) { catalog.user() }
