@@ -61,9 +61,10 @@ fn anchors(path: &str) -> Vec<String> {
 #[test]
 fn links_lead_to_files_and_headings() {
     let others = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "RELEASING", "SECURITY"];
-    let folders =
-        ["bindings/go/README", "bindings/js/README", "benches/peers/README", "tests/oracle/README"];
-    let others = others.into_iter().chain(folders).map(|name| format!("{name}.md"));
+    let bindings = ["go", "js", "kotlin", "swift"].map(|name| format!("bindings/{name}/README"));
+    let folders = ["benches/peers/README", "tests/oracle/README", "fuzz/README"];
+    let others = others.into_iter().chain(folders).map(String::from).chain(bindings);
+    let others = others.map(|name| format!("{name}.md"));
     let mut links = 0;
     for from in documents().into_iter().chain(others) {
         let text = prose(&from);

@@ -21,6 +21,8 @@ pub enum Way {
 }
 use Way::{Folders, Lines, NotRun, Test, Tutorial};
 
+const KOTLIN: Way = Test("tests/jvm_installed.rs, in folders of its own");
+
 /// All blocks of code in README.md and docs/: page, section, languages. A block that none of
 /// these names fails a test, and so does a name without a block.
 pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
@@ -38,6 +40,15 @@ pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
     ("docs/go.md", "melu from Go", &["sh", "go"], Lines),
     ("docs/go.md", "Sign-up forms and services in Go", &["sh", "go"], Lines),
     ("docs/javascript.md", "melu from JavaScript", &["sh", "js"], Test("tests/js_installed.rs")),
+    ("docs/kotlin.md", "melu from Kotlin and Java", &["sh", "xml", "kotlin", "java"], KOTLIN),
+    ("docs/kotlin.md", "Sign-up forms and services in Kotlin", &["kotlin"], KOTLIN),
+    ("docs/kotlin.md", "Android", &["kotlin"], NotRun("takes an app, and a device or an emulator")),
+    (
+        "docs/swift.md",
+        "melu from Swift",
+        &["swift"],
+        NotRun("takes Swift: bindings/swift/README.md"),
+    ),
     ("docs/tutorial.md", "Look at the files", &["sh", "text"], Tutorial),
     ("docs/tutorial.md", "Describe them", &["sh", "text"], Tutorial),
     ("docs/tutorial.md", "Train", &["sh", "text"], Tutorial),
