@@ -1,6 +1,7 @@
 //! All errors, in one type.
 
 use std::collections::TryReserveError;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,15 +31,15 @@ pub enum Error {
         /// The problem, and the expected content.
         problem: String,
     },
-    /// A file of a data folder breaks the format.
+    /// A file of a data folder, or a table in memory, breaks the format.
     #[error("{}{}{}: {problem}", file.display(),
-        line.map(|line| format!(", line {line}")).unwrap_or_default(),
+        place.map(|place| format!(", {place}")).unwrap_or_default(),
         column.as_ref().map(|column| format!(", column \"{column}\"")).unwrap_or_default())]
     Data {
-        /// The file.
+        /// The file, or the table's name.
         file: PathBuf,
-        /// The line, counted from 1, if the problem is in one line.
-        line: Option<u64>,
+        /// The line or row, if the problem is in one.
+        place: Option<Place>,
         /// The column's name, if the problem is in one column.
         column: Option<String>,
         /// The wrong value, and the expected one.
@@ -137,6 +138,24 @@ pub enum Error {
         /// The problem, and how to solve it.
         problem: String,
     },
+}
+
+/// A place in a file or table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a file, counted from 1.
+    Line(u64),
+    /// A row of a table in memory, counted from 0.
+    Row(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row(row) => write!(f, "row {row}"),
+        }
+    }
 }
 
 /// The crate's result.

@@ -84,7 +84,7 @@ mod threads;
 pub mod user;
 
 pub use catalog::{Catalog, NewItem};
-pub use error::{Error, Result};
+pub use error::{Error, Place, Result};
 #[cfg(feature = "cli")]
 pub use kernels::kernel_peak;
 pub use kernels::{kernel_name, kernel_names};

@@ -4,8 +4,8 @@
 
 use std::fs;
 
-use melu::Result;
 use melu::data::{Dataset, OpenOptions};
+use melu::{Place, Result};
 use tempfile::TempDir;
 
 const SETTINGS: &str = r#"name = "t"
@@ -98,7 +98,7 @@ fn broken_rows_of_each_kind_are_left_out() {
         assert_eq!(dataset.items.ids(), sound.items.ids());
         assert_eq!(dataset.report.rows_read, 3);
         let [kind] = &dataset.report.bad_rows[..] else { panic!() };
-        assert_eq!((kind.line, kind.column.as_deref()), (Some(line), column));
+        assert_eq!((kind.place, kind.column.as_deref()), (Some(Place::Line(line)), column));
         assert!(kind.file.ends_with(file) && kind.reason.ends_with(reason), "{kind:?}");
         assert!(kind.problem.contains(value), "{kind:?}");
         let note = &dataset.notes()[0];
@@ -123,10 +123,10 @@ fn strengths_that_are_none_are_left_out() {
     let log = format!("{LOG}u1,c,0,1\nu1,c,-2,1\nu1,c,many,1\n");
     let dataset = Folder::new().with("dataset.toml", settings).with("log.csv", log).skipping(3);
     let kinds: Vec<_> =
-        dataset.report.bad_rows.iter().map(|k| (k.reason, k.rows, k.line)).collect();
+        dataset.report.bad_rows.iter().map(|k| (k.reason, k.rows, k.place)).collect();
     let expected = [
-        ("with a strength that is not above 0", 2, Some(5)),
-        ("with a value that is none", 1, Some(7)),
+        ("with a strength that is not above 0", 2, Some(Place::Line(5))),
+        ("with a value that is none", 1, Some(Place::Line(7))),
     ];
     assert_eq!(kinds, expected);
 }
@@ -180,7 +180,7 @@ fn what_hangs_on_a_broken_row_goes_with_it() {
     assert!(dataset.notes().iter().any(|note| note.starts_with("1 ratings of users or items")));
     let folder = folder.with("new.txt", "b\nc\nq\n");
     let dataset = folder.skipping(2);
-    assert_eq!(dataset.report.bad_rows[1].line, Some(3));
+    assert_eq!(dataset.report.bad_rows[1].place, Some(Place::Line(3)));
     // It may come again, and whole.
     let items = format!("{}b,1999\n", ITEMS.replace("b,", "b,soon"));
     let dataset = Folder::new().with("items.csv", items).skipping(1);
@@ -206,5 +206,5 @@ fn nothing_is_left_out_unseen() {
 fn lines_are_not_counted_for_each_broken_row() {
     let log = format!("{LOG}{}", "u1,z,4,1\n".repeat(300_000));
     let dataset = Folder::new().with("log.csv", log).skipping(300_000);
-    assert_eq!(dataset.report.bad_rows[0].line, Some(5));
+    assert_eq!(dataset.report.bad_rows[0].place, Some(Place::Line(5)));
 }

@@ -206,8 +206,8 @@ fn broken_interactions_are_refused_with_their_place_and_value() {
         (&plays, "u,b,1,noon", "when", "\"noon\" is not a finite number"),
         (&plays, ",b,1,1", "user", "\"\" is empty; an id is expected"),
         (&plays, "u, ,1,1", "item", "\"\" is empty; an id is expected"),
-        (&listed, "x,b,1,1", "user", "\"x\" is not an id of the users file"),
-        (&listed, "u,x,1,1", "item", "\"x\" is not an id of the items file"),
+        (&listed, "x,b,1,1", "user", "\"x\" is not an id of the users"),
+        (&listed, "u,x,1,1", "item", "\"x\" is not an id of the items"),
     ] {
         let log = format!("user,item,plays,when\nv,b,1,1\n\n{row}\nv,a,1,1\n");
         refused(settings, &log, &format!("log.csv, line 4, column \"{column}\""), told);

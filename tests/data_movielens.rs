@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use melu::Error;
 use melu::data::{Dataset, ImportReport, TableKind, import_movielens};
+use melu::{Error, Place};
 use tempfile::TempDir;
 
 const USERS_1M: &str = "1::F::25::3::90210\n2::M::1::10::0\n5::M::56::0::12345-67\n";
@@ -165,8 +165,9 @@ fn broken_lines_are_refused_and_leave_nothing_behind() {
         let error = folder.import().unwrap_err();
         let message = error.to_string();
         assert!(message.contains(told), "\"{told}\" is missing from: {message}");
-        let Error::Data { file: path, line, .. } = error else { panic!("{message}") };
-        assert_eq!((path, line), (folder.source().join(file), Some(expected_line)), "{message}");
+        let Error::Data { file: path, place, .. } = error else { panic!("{message}") };
+        let expected = Some(Place::Line(expected_line));
+        assert_eq!((path, place), (folder.source().join(file), expected), "{message}");
         assert!(entries(folder.target().parent().unwrap()).is_empty());
     }
     let folder = Folder::one_million();

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::rows::CsvRows;
-use crate::{Error, Result};
+use super::rows::Rows;
+use crate::{Error, Place, Result};
 
 /// Why a row is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub(super) enum Reason {
     Encoding,
     EmptyId,
     RepeatedId,
+    Kind,
     UnknownUser,
     UnknownItem,
     Number,
@@ -28,6 +29,7 @@ impl Reason {
             Self::Encoding => "not in UTF-8",
             Self::EmptyId => "with an empty id",
             Self::RepeatedId => "with the id of an earlier row",
+            Self::Kind => "with a value of another kind",
             Self::UnknownUser => "of an unknown user",
             Self::UnknownItem => "of an unknown item",
             Self::Number => "with a number that is none",
@@ -48,18 +50,18 @@ pub(super) struct Fault {
     pub problem: String,
 }
 
-/// Broken rows of one file that were left out for the same reason.
+/// Broken rows of one file or table that were left out for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRows {
-    /// The file.
+    /// The file, or the table's name.
     pub file: PathBuf,
     /// Their kind, to be read after their number, such as `of an unknown item`.
     pub reason: &'static str,
     /// How many there are. A row of several lines with another number of cells counts once for
     /// each line, so that a quote that is not closed cannot hide many rows.
     pub rows: usize,
-    /// The line of the first.
-    pub line: Option<u64>,
+    /// The place of the first.
+    pub place: Option<Place>,
     /// The name of the column with the problem, if it is in one column.
     pub column: Option<String>,
     /// The problem with the first, with its value and the expected one.
@@ -79,11 +81,11 @@ pub(super) type LeftOut = HashSet<Box<[u8]>>;
 
 impl Faults {
     /// Notes that the row is broken. The line is counted for the first of each kind only.
-    pub fn add(&mut self, rows: &CsvRows<'_>, fault: Fault) {
+    pub fn add(&mut self, rows: &impl Rows, fault: Fault) {
         let Fault { reason, column, problem } = fault;
         let lines = if reason == Reason::Cells { rows.lines_of_row() } else { 1 };
         self.add_at(reason, rows.path(), lines, problem, || {
-            (rows.line(), column.map(|column| rows.column_name(column)))
+            (rows.place(), column.map(|column| rows.column_name(column)))
         });
     }
 
@@ -95,16 +97,16 @@ impl Faults {
         file: &Path,
         lines: usize,
         problem: String,
-        place: impl FnOnce() -> (Option<u64>, Option<String>),
+        place: impl FnOnce() -> (Option<Place>, Option<String>),
     ) {
         let known = |kind: &&mut (Reason, BadRows)| kind.0 == reason && kind.1.file == file;
         if let Some((_, kind)) = self.kinds.iter_mut().find(known) {
             kind.rows += lines;
             return;
         }
-        let (line, column) = place();
+        let (place, column) = place();
         let (file, name) = (file.to_owned(), reason.name());
-        let kind = BadRows { file, reason: name, rows: lines, line, column, problem };
+        let kind = BadRows { file, reason: name, rows: lines, place, column, problem };
         self.kinds.push((reason, kind));
     }
 
@@ -134,7 +136,7 @@ impl Faults {
         let mut problem = first.problem;
         let others: Vec<BadRows> = kinds.collect();
         if count == 1 {
-            problem.push_str(". Leave this row out by `skip_bad_rows = 1` in [format]");
+            problem.push_str(". Leave this row out by `skip_bad_rows = 1`");
         } else {
             problem.push_str(&format!(
                 ". {count} rows are broken: {} {} in {}",
@@ -143,10 +145,10 @@ impl Faults {
                 name(&first.file)
             ));
             for kind in &others {
-                let line = kind.line.map(|line| format!(", line {line}")).unwrap_or_default();
+                let place = kind.place.map(|place| format!(", {place}")).unwrap_or_default();
                 let column = kind.column.as_ref().map(|name| format!(", column \"{name}\""));
                 problem.push_str(&format!(
-                    "; {} {} (first: {}{line}{}: {})",
+                    "; {} {} (first: {}{place}{}: {})",
                     kind.rows,
                     kind.reason,
                     name(&kind.file),
@@ -154,25 +156,28 @@ impl Faults {
                     kind.problem
                 ));
             }
-            problem.push_str(&format!(". Leave them out by `skip_bad_rows = {count}` in [format]"));
+            problem.push_str(&format!(". Leave them out by `skip_bad_rows = {count}`"));
         }
-        problem.push_str(&format!(" or --skip-bad-rows {count}"));
+        // Tables in memory have neither a file of settings nor a command line.
+        if !matches!(first.place, Some(Place::Row(_))) {
+            problem.push_str(&format!(" in [format] or --skip-bad-rows {count}"));
+        }
         if allowed > 0 {
             problem.push_str(&format!(", instead of {allowed}"));
         }
-        Error::Data { file: first.file, line: first.line, column: first.column, problem }
+        Error::Data { file: first.file, place: first.place, column: first.column, problem }
     }
 }
 
 impl BadRows {
     /// A sentence for people.
     pub(super) fn note(&self) -> String {
-        let Self { file, reason, rows, line, column, problem } = self;
+        let Self { file, reason, rows, place, column, problem } = self;
         let (noun, were) = if *rows == 1 { ("row", "was") } else { ("rows", "were") };
-        let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+        let place = place.map(|place| format!(", {place}")).unwrap_or_default();
         let column = column.as_ref().map(|name| format!(", column \"{name}\""));
         format!(
-            "{rows} {noun} {reason} {were} left out; the first: {}{line}{}: {problem}",
+            "{rows} {noun} {reason} {were} left out; the first: {}{place}{}: {problem}",
             name(file),
             column.unwrap_or_default()
         )

@@ -11,10 +11,11 @@ use super::settings::{LogKind, Newcomers, Settings, SplitSettings, TableSettings
 use super::source;
 use super::split::{Candidates, new_rows};
 use super::table::{Table, TableRead};
+use super::tables::{Files, Tables};
 use crate::model::schema::Entity;
 use crate::{Error, Result};
 
-/// A data folder's content.
+/// Users, items, and what users did with items: a data folder's content, or tables in memory.
 ///
 /// May be used from any number of threads at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +54,7 @@ pub struct Dataset {
 /// How much was read, and how much was left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadReport {
-    /// Rows of the file of ratings or interactions, without those that were left out.
+    /// Rows of ratings or interactions, without those that were left out.
     pub rows_read: usize,
     /// Rows with the same user and item as another row, on the same side of a split by time.
     /// A later rating replaces an earlier one; strengths of interactions add up.
@@ -103,8 +104,19 @@ impl Dataset {
 
     /// Reads a data folder from files that `open` provides.
     pub(super) fn read(folder: &Path, options: &OpenOptions, open: Open<'_>) -> Result<Self> {
-        let settings_path = folder.join("dataset.toml");
-        let settings = Settings::parse(&settings_path, &read_text(open, &settings_path)?)?;
+        let settings = folder.join("dataset.toml");
+        let text = read_text(open, &settings)?;
+        Self::from_tables(&settings, &text, &Files { folder, open }, options)
+    }
+
+    /// Makes a data set of tables, by the text of settings at a path.
+    pub(super) fn from_tables(
+        settings_path: &Path,
+        settings: &str,
+        tables: &impl Tables,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        let settings = Settings::parse(settings_path, settings)?;
         let mut faults = Faults::default();
         let mut read_table = |table: &Option<TableSettings>, newcomers: &Option<Newcomers>| {
             let Some(table) = table else { return Ok((None, LeftOut::new(), Vec::new())) };
@@ -112,22 +124,22 @@ impl Dataset {
                 Some(Newcomers::From { column, .. }) => Some(column),
                 _ => None,
             };
-            let (path, format) = (folder.join(&table.file), settings.format_of_table(table));
-            let read = Table::read(open, path, table, format, numbers, &mut faults)?;
+            let rows = tables.rows(&table.file, settings.format_of_table(table))?;
+            let read = Table::read(rows, table, numbers, &mut faults)?;
             let TableRead { table, numbers, left_out } = read;
             Ok::<_, Error>((Some(table), left_out, numbers))
         };
         let SplitSettings { new_users, new_items, after } = &settings.split;
         let (users, users_out, user_numbers) = read_table(&settings.users, new_users)?;
         let (items, items_out, item_numbers) = read_table(&settings.items, new_items)?;
-        let (path, format) = (folder.join(&settings.log.file), settings.format_of_log());
+        let log = tables.rows(&settings.log.file, settings.format_of_log())?;
         let known = [(users, users_out.clone()), (items, items_out.clone())];
         let keep_times = after.is_some();
         let Log { users, items, mut ratings, rows, dated } =
-            read_log(open, path, &settings.log, format, known, keep_times, &mut faults)?;
+            read_log(log, &settings.log, known, keep_times, &mut faults)?;
         let mut duplicates = rows - ratings.len();
         let mut new_of = |rule: &Option<_>, candidates: &Candidates<'_>| {
-            new_rows(open, folder, rule.as_ref(), candidates, &mut faults)
+            new_rows(tables, rule.as_ref(), candidates, &mut faults)
         };
         let (table, numbers, left_out) = (&users, &user_numbers[..], &users_out);
         let candidates = Candidates { entity: Entity::User, table, numbers, left_out };
@@ -140,7 +152,7 @@ impl Dataset {
         let bad_rows = faults.within(allowed)?;
         let mut timeline = match dated.zip(after.as_ref()) {
             Some((log, after)) => Some(
-                Timeline::new(log, after).map_err(|problem| whole_file(&settings_path, problem))?,
+                Timeline::new(log, after).map_err(|problem| whole_file(settings_path, problem))?,
             ),
             None => None,
         };
@@ -159,7 +171,7 @@ impl Dataset {
                     !new_users[rating.user as usize] && !new_items[rating.item as usize]
                 };
                 let feedback = Feedback::of(&ratings, seen, liked);
-                let feedback = feedback.map_err(|problem| whole_file(&settings_path, problem))?;
+                let feedback = feedback.map_err(|problem| whole_file(settings_path, problem))?;
                 if feedback == Feedback::PositiveOnly {
                     report.alike = ratings.first().map(|rating| rating.value);
                     ratings.iter_mut().for_each(|rating| rating.value = 1.0);

@@ -1,12 +1,13 @@
-//! Data folders: reading, importing, generating, and splitting into tasks.
+//! Data folders and data in memory: reading, importing, generating, and splitting into tasks.
 //!
 //! A data folder is a `dataset.toml` beside the CSV files that it names: ratings or
 //! positive-only interactions and, optionally, descriptions of users and items.
-//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`init_folder`] guesses the
+//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`Dataset::from_columns`] takes the same from memory, [`init_folder`] guesses the
 //! `dataset.toml` of CSV files, [`import_movielens`] and others make one from files in other
 //! formats, and [`World`] generates one.
 
 mod by_time;
+mod columns;
 mod delimiter;
 mod encoding;
 mod faults;
@@ -22,12 +23,14 @@ mod source;
 mod split;
 mod synth;
 mod table;
+mod tables;
 mod tasks;
 mod tasks_by_time;
 mod times;
 mod write;
 
 pub use by_time::Boundary;
+pub use columns::{Cell, Cells, ColumnTable};
 pub use encoding::Encoded;
 pub use faults::BadRows;
 pub use feedback::Feedback;

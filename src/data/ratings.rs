@@ -1,11 +1,11 @@
 //! The ratings or interactions of a data folder.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::faults::{Fault, Faults, LeftOut, Reason};
-use super::format::{ColumnName, Format};
-use super::rows::{CsvRows, Open, shown, whole_file};
+use super::format::ColumnName;
+use super::rows::{Rows, shown, whole_file};
 use super::settings::{LogKind, LogSettings};
 use super::table::Table;
 use super::times::{Clock, Time};
@@ -69,20 +69,17 @@ pub(super) type Known = (Option<Table>, LeftOut);
 ///
 /// See [`Repeats`] for several rows of the same user and item.
 pub(super) fn read_log(
-    open: Open<'_>,
-    path: PathBuf,
+    mut rows: impl Rows,
     settings: &LogSettings,
-    format: Format,
     [users, items]: [Known; 2],
     keep_times: bool,
     faults: &mut Faults,
 ) -> Result<Log> {
-    let mut rows = CsvRows::open(open, path.clone(), format)?;
     let columns = Columns {
-        user: rows.column(&settings.user)?,
-        item: rows.column(&settings.item)?,
-        value: optional(&rows, &settings.value)?,
-        time: optional(&rows, &settings.time)?,
+        user: rows.text_column(&settings.user)?,
+        item: rows.text_column(&settings.item)?,
+        value: optional(&mut rows, &settings.value)?,
+        time: optional(&mut rows, &settings.time)?,
         kind: settings.kind,
     };
     let (mut users, mut items) = (Ids::new(Entity::User, users), Ids::new(Entity::Item, items));
@@ -109,9 +106,9 @@ pub(super) fn read_log(
         if faults.count() > 0 {
             return Err(std::mem::take(faults).error(0));
         }
-        return Err(rows.whole(match settings.kind {
-            LogKind::Ratings { .. } => "has a header but no rating; at least one is expected",
-            LogKind::Interactions => "has a header but no interaction; at least one is expected",
+        return Err(rows.none(match settings.kind {
+            LogKind::Ratings { .. } => "rating",
+            LogKind::Interactions => "interaction",
         }));
     }
     let repeats = match (settings.kind, columns.value) {
@@ -144,7 +141,7 @@ pub(super) fn read_log(
             added(ratings, |alike| alike.iter().map(|rating| f64::from(rating.value)).sum())
         }
     };
-    check_finite(&path, &ratings, &users, &items)?;
+    check_finite(rows.path(), &ratings, &users, &items)?;
     Ok(Log { users, items, ratings, rows: count, dated })
 }
 
@@ -197,7 +194,7 @@ fn check_finite(path: &Path, ratings: &[Rating], users: &Table, items: &Table) -
     Err(whole_file(path, problem))
 }
 
-fn optional(rows: &CsvRows<'_>, name: &Option<ColumnName>) -> Result<Option<usize>> {
+fn optional(rows: &mut impl Rows, name: &Option<ColumnName>) -> Result<Option<usize>> {
     name.as_ref().map(|name| rows.column(name)).transpose()
 }
 
@@ -211,7 +208,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn value_and_time(&self, rows: &CsvRows<'_>) -> Result<(f32, Option<Time>), Fault> {
+    fn value_and_time(&self, rows: &impl Rows) -> Result<(f32, Option<Time>), Fault> {
         let value = match (self.value, self.kind) {
             (None, _) => 1.0,
             (Some(column), LogKind::Ratings { .. }) => rows.value(column, "such as 3.5")?,
@@ -220,7 +217,7 @@ impl Columns {
                 if strength <= 0.0 {
                     let problem = format!(
                         "\"{}\" is not a strength above 0; leave out items that were not chosen",
-                        shown(rows.cell(column))
+                        rows.shown(column)
                     );
                     let reason = Reason::Strength;
                     return Err(Fault { reason, column: Some(column), problem });
@@ -262,10 +259,10 @@ impl Ids {
     }
 
     /// What a cell's id stands for.
-    fn find<'a>(&self, rows: &'a CsvRows<'_>, column: usize) -> Result<Found<'a>, Fault> {
+    fn find<'a>(&self, rows: &'a impl Rows, column: usize) -> Result<Found<'a>, Fault> {
         match self {
             Self::Listed { entity, table, left_out } => {
-                let id = rows.cell(column);
+                let id = rows.id(column)?;
                 match table.find_bytes(id) {
                     Some(row) => Ok(Found::Row(Id::Known(row))),
                     None if left_out.contains(id) => Ok(Found::LeftOut),
@@ -274,13 +271,13 @@ impl Ids {
                             Entity::User => Reason::UnknownUser,
                             Entity::Item => Reason::UnknownItem,
                         };
-                        let problem =
-                            format!("\"{}\" is not an id of the {entity}s file", shown(id));
+                        let problem = format!("\"{}\" is not an id of the {entity}s", shown(id));
                         Err(Fault { reason, column: Some(column), problem })
                     }
                 }
             }
             Self::Found(numbers) => {
+                rows.id(column)?;
                 let id = rows.text(column)?;
                 if id.is_empty() {
                     let problem = "\"\" is empty; an id is expected".into();

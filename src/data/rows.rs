@@ -11,12 +11,179 @@ use super::delimiter::{Replaced, STAND_IN};
 use super::faults::{Fault, Reason};
 use super::format::{ColumnName, Format};
 use super::times::{self, Time};
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// Opens the files of a data folder.
 pub(super) type Open<'a> = &'a dyn Fn(&Path) -> Result<Box<dyn Read>>;
 
-/// A CSV file, one row at a time; cells without the white space around them.
+/// A table of a data set, one row at a time; cells without the white space around them.
+pub(super) trait Rows {
+    /// How its cells are written.
+    fn format(&self) -> &Format;
+
+    /// The file, or the table's name.
+    fn path(&self) -> &Path;
+
+    /// The place of this column.
+    fn column(&self, name: &ColumnName) -> Result<usize>;
+
+    /// The same of a column that is read by [`Rows::cell`] and [`Rows::text`].
+    fn text_column(&mut self, name: &ColumnName) -> Result<usize> {
+        self.column(name)
+    }
+
+    /// A column's name for messages.
+    fn column_name(&self, column: usize) -> String;
+
+    /// Moves to the next row, which may be broken; `None` after the last.
+    fn next(&mut self) -> Result<Option<Result<(), Fault>>>;
+
+    /// A cell of the row.
+    fn cell(&self, column: usize) -> &[u8];
+
+    /// A cell of the row as an id, which may be empty.
+    fn id(&self, column: usize) -> Result<&[u8], Fault>;
+
+    /// A cell of the row as text.
+    fn text(&self, column: usize) -> Result<&str, Fault>;
+
+    /// A cell of the row for messages.
+    fn shown(&self, column: usize) -> String;
+
+    /// Whether there is nothing in a cell of the row, not even a word for a missing value.
+    fn is_empty(&self, column: usize) -> bool;
+
+    /// The values in a cell of the row, which may be missing.
+    fn each_value(&self, column: usize, take: impl FnMut(&str));
+
+    /// Whether a cell of the row can hold several values.
+    fn check_values(&self, column: usize) -> Result<(), Fault>;
+
+    /// A cell of the row as a number, which may not be finite; `None` if it is missing, and
+    /// `Some(None)` if it is none.
+    fn parsed<F: Float>(&self, column: usize) -> Option<Option<F>>;
+
+    /// A cell of the row as a time, which must be there.
+    fn time(&self, column: usize) -> Result<Time, Fault>;
+
+    /// The row's place.
+    fn place(&self) -> Option<Place>;
+
+    /// On how many lines the row is.
+    fn lines_of_row(&self) -> usize {
+        1
+    }
+
+    /// The refusal of a table without any of its kind of rows.
+    fn none(&self, rows: &str) -> Error;
+
+    /// A cell of the row as a finite number; `None` if it is missing.
+    fn number<F: Float>(&self, column: usize) -> Result<Option<F>, Fault> {
+        match self.parsed::<F>(column) {
+            None => Ok(None),
+            Some(Some(number)) if number.into().is_finite() => Ok(Some(number)),
+            Some(_) => Err(self.no_number(column, Reason::Number)),
+        }
+    }
+
+    /// A cell of the row as a finite number, which must be there.
+    fn value(&self, column: usize, expected: &str) -> Result<f32, Fault> {
+        if self.is_empty(column) {
+            let problem = format!("\"\" is empty; a finite number {expected} is expected");
+            return Err(Fault { reason: Reason::Value, column: Some(column), problem });
+        }
+        let number = self.number::<f32>(column).ok().flatten();
+        number.ok_or_else(|| self.no_number(column, Reason::Value))
+    }
+
+    /// The fault of a cell that is not a finite number.
+    fn no_number(&self, column: usize, reason: Reason) -> Fault {
+        let such = if self.format().decimal_comma { "3,5" } else { "3.5" };
+        let problem = format!("\"{}\" is not a finite number such as {such}", self.shown(column));
+        Fault { reason, column: Some(column), problem }
+    }
+
+    /// A fault of the row as an error.
+    fn error(&self, fault: Fault) -> Error {
+        let column = fault.column.map(|column| self.column_name(column));
+        let (file, place) = (self.path().to_owned(), self.place());
+        Error::Data { file, place, column, problem: fault.problem }
+    }
+
+    /// An error about the table as a whole.
+    fn whole(&self, problem: &str) -> Error {
+        whole_file(self.path(), problem)
+    }
+}
+
+/// A floating-point number that a cell can hold.
+pub(super) trait Float: FromStr + Copy + Into<f64> {
+    /// The nearest to this one.
+    fn of(number: f64) -> Self;
+    /// The nearest to an integer.
+    fn of_integer(number: i128) -> Self;
+}
+
+impl Float for f32 {
+    fn of(number: f64) -> Self {
+        number as Self
+    }
+
+    fn of_integer(number: i128) -> Self {
+        number as Self
+    }
+}
+
+impl Float for f64 {
+    fn of(number: f64) -> Self {
+        number
+    }
+
+    fn of_integer(number: i128) -> Self {
+        number as Self
+    }
+}
+
+/// Text as a number, which may not be finite.
+pub(super) fn parse_number<F: FromStr>(text: &str, format: &Format) -> Option<F> {
+    if !format.decimal_comma {
+        return text.parse().ok();
+    }
+    match text.contains('.') {
+        true => None,
+        false => text.replace(',', ".").parse().ok(),
+    }
+}
+
+/// Text as a time, in a cell of this column.
+pub(super) fn parse_time(cell: &[u8], column: usize, format: &Format) -> Result<Time, Fault> {
+    let text = std::str::from_utf8(cell).ok();
+    let number = text.and_then(|text| parse_number::<f64>(text, format));
+    if let Some(number) = number.filter(|number| number.is_finite()) {
+        return Ok(Time::Number(number));
+    }
+    let problem = match text.and_then(times::parse) {
+        Some(time) => return Ok(time),
+        None if cell.is_empty() => "\"\" is empty; a time is expected".into(),
+        None => no_time(&shown(cell)),
+    };
+    Err(Fault { reason: Reason::Time, column: Some(column), problem })
+}
+
+/// Says what is expected instead of a cell that is no time.
+pub(super) fn no_time(shown: &str) -> String {
+    format!(
+        "\"{shown}\" is not a finite number such as 1700000000, nor a time in ISO 8601 such \
+         as 2020-01-02T03:04:05Z"
+    )
+}
+
+/// Splits a text into the values of a cell that can hold several.
+pub(super) fn split_values(text: &str, format: &Format, take: impl FnMut(&str)) {
+    text.split(&*format.separator).map(str::trim).for_each(take);
+}
+
+/// A CSV file, one row at a time.
 pub(super) struct CsvRows<'a> {
     open: Open<'a>,
     path: PathBuf,
@@ -58,11 +225,6 @@ impl<'a> CsvRows<'a> {
         Ok(rows)
     }
 
-    /// How the file is written.
-    pub fn format(&self) -> &Format {
-        &self.format
-    }
-
     /// A column's name as it is written.
     pub fn header_cell(&self, column: usize) -> String {
         self.header.get(column).cloned().unwrap_or_default()
@@ -73,11 +235,66 @@ impl<'a> CsvRows<'a> {
         self.header.len()
     }
 
-    /// The place of this column.
-    pub fn column(&self, name: &ColumnName) -> Result<usize> {
+    /// What may be wrong if a column is not there.
+    fn hint(&self) -> String {
+        let [only] = &self.header[..] else {
+            return match self.format.header {
+                true => "; if the file has no header, set header = false in [format]".into(),
+                false => String::new(),
+            };
+        };
+        let first = match self.format.header {
+            true => Cow::from(only),
+            false => String::from_utf8_lossy(self.record.get(0).unwrap_or_default()),
+        };
+        let delimiter = ["\t", ";", "::", "|", ","].into_iter().find(|text| first.contains(text));
+        delimiter.map_or_else(String::new, |delimiter| {
+            format!(
+                "; if \"{}\" separates its cells, set delimiter = \"{0}\" in [format]",
+                delimiter.escape_debug()
+            )
+        })
+    }
+
+    fn read(&mut self) -> Result<bool> {
+        self.reader.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(source) => Error::io("read", &self.path)(source),
+            other => self.whole(&format!("{other:?}")),
+        })
+    }
+
+    /// The line on which the row begins. It is counted again in the file: the reader's own
+    /// count is too low after empty lines and CRLF.
+    fn line(&self) -> Option<u64> {
+        let start = self.record.position()?.byte();
+        let mut line = 1;
+        let file = undelimited((self.open)(&self.path).ok()?, &self.format);
+        let bytes = BufReader::new(file).bytes();
+        for (place, byte) in (0..).zip(bytes) {
+            match byte.ok()? {
+                b'\n' => line += 1,
+                b'\r' => {}
+                _ if place >= start => return Some(line),
+                _ => {}
+            }
+        }
+        Some(line)
+    }
+}
+
+impl Rows for CsvRows<'_> {
+    fn format(&self) -> &Format {
+        &self.format
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn column(&self, name: &ColumnName) -> Result<usize> {
         let error = |problem| {
             let (file, column) = (self.path.clone(), Some(shown(name.to_string().as_bytes())));
-            Err(Error::Data { file, line: Some(1), column, problem })
+            Err(Error::Data { file, place: Some(Place::Line(1)), column, problem })
         };
         let name = match name {
             ColumnName::Number(number) => {
@@ -114,29 +331,11 @@ impl<'a> CsvRows<'a> {
         }
     }
 
-    /// What may be wrong if a column is not there.
-    fn hint(&self) -> String {
-        let [only] = &self.header[..] else {
-            return match self.format.header {
-                true => "; if the file has no header, set header = false in [format]".into(),
-                false => String::new(),
-            };
-        };
-        let first = match self.format.header {
-            true => Cow::from(only),
-            false => String::from_utf8_lossy(self.record.get(0).unwrap_or_default()),
-        };
-        let delimiter = ["\t", ";", "::", "|", ","].into_iter().find(|text| first.contains(text));
-        delimiter.map_or_else(String::new, |delimiter| {
-            format!(
-                "; if \"{}\" separates its cells, set delimiter = \"{0}\" in [format]",
-                delimiter.escape_debug()
-            )
-        })
+    fn column_name(&self, column: usize) -> String {
+        shown(self.header.get(column).map(String::as_bytes).unwrap_or_default())
     }
 
-    /// Moves to the next row, which may be broken; `None` after the last.
-    pub fn next(&mut self) -> Result<Option<Result<(), Fault>>> {
+    fn next(&mut self) -> Result<Option<Result<(), Fault>>> {
         if !std::mem::take(&mut self.ahead) && !self.read()? {
             return Ok(None);
         }
@@ -153,13 +352,15 @@ impl<'a> CsvRows<'a> {
         Ok(Some(Err(Fault { reason: Reason::Cells, column: None, problem })))
     }
 
-    /// A cell of the row.
-    pub fn cell(&self, column: usize) -> &[u8] {
+    fn cell(&self, column: usize) -> &[u8] {
         self.record.get(column).unwrap_or_default().trim_ascii()
     }
 
-    /// A cell of the row as text.
-    pub fn text(&self, column: usize) -> Result<&str, Fault> {
+    fn id(&self, column: usize) -> Result<&[u8], Fault> {
+        Ok(self.cell(column))
+    }
+
+    fn text(&self, column: usize) -> Result<&str, Fault> {
         let cell = self.cell(column);
         std::str::from_utf8(cell).map_err(|_| Fault {
             reason: Reason::Encoding,
@@ -168,55 +369,42 @@ impl<'a> CsvRows<'a> {
         })
     }
 
-    /// A cell of the row as a finite number; `None` if it is missing.
-    pub fn number<F: FromStr + Copy + Into<f64>>(&self, column: usize) -> Result<Option<F>, Fault> {
+    fn shown(&self, column: usize) -> String {
+        shown(self.cell(column))
+    }
+
+    fn is_empty(&self, column: usize) -> bool {
+        self.cell(column).is_empty()
+    }
+
+    fn each_value(&self, column: usize, take: impl FnMut(&str)) {
+        split_values(self.text(column).unwrap_or_default(), &self.format, take);
+    }
+
+    fn check_values(&self, column: usize) -> Result<(), Fault> {
+        self.text(column).map(|_| ())
+    }
+
+    fn parsed<F: Float>(&self, column: usize) -> Option<Option<F>> {
         let cell = self.cell(column);
-        if self.format.is_missing(cell) {
-            return Ok(None);
-        }
-        match self.parse::<F>(cell) {
-            Some(number) if number.into().is_finite() => Ok(Some(number)),
-            _ => Err(self.no_number(column, Reason::Number)),
-        }
+        let number = || parse_number(std::str::from_utf8(cell).ok()?, &self.format);
+        (!self.format.is_missing(cell)).then(number)
     }
 
-    /// A cell of the row as a finite number, which must be there.
-    pub fn value(&self, column: usize, expected: &str) -> Result<f32, Fault> {
-        if self.cell(column).is_empty() {
-            let problem = format!("\"\" is empty; a finite number {expected} is expected");
-            return Err(Fault { reason: Reason::Value, column: Some(column), problem });
-        }
-        let number = self.number::<f32>(column).ok().flatten();
-        number.ok_or_else(|| self.no_number(column, Reason::Value))
+    fn time(&self, column: usize) -> Result<Time, Fault> {
+        parse_time(self.cell(column), column, &self.format)
     }
 
-    /// A cell of the row as a time, which must be there.
-    pub fn time(&self, column: usize) -> Result<Time, Fault> {
-        let cell = self.cell(column);
-        if let Some(number) = self.parse::<f64>(cell).filter(|number| number.is_finite()) {
-            return Ok(Time::Number(number));
-        }
-        let problem = match std::str::from_utf8(cell).ok().and_then(times::parse) {
-            Some(time) => return Ok(time),
-            None if cell.is_empty() => "\"\" is empty; a time is expected".into(),
-            None => format!(
-                "\"{}\" is not a finite number such as 1700000000, nor a time in ISO 8601 such \
-                 as 2020-01-02T03:04:05Z",
-                shown(cell)
-            ),
-        };
-        Err(Fault { reason: Reason::Time, column: Some(column), problem })
+    fn place(&self) -> Option<Place> {
+        self.line().map(Place::Line)
     }
 
-    fn parse<F: FromStr>(&self, cell: &[u8]) -> Option<F> {
-        let text = std::str::from_utf8(cell).ok()?;
-        if !self.format.decimal_comma {
-            return text.parse().ok();
-        }
-        match text.contains('.') {
-            true => None,
-            false => text.replace(',', ".").parse().ok(),
-        }
+    fn lines_of_row(&self) -> usize {
+        1 + self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count()
+    }
+
+    fn none(&self, rows: &str) -> Error {
+        self.whole(&format!("has a header but no {rows}; at least one is expected"))
     }
 
     fn no_number(&self, column: usize, reason: Reason) -> Fault {
@@ -229,58 +417,6 @@ impl<'a> CsvRows<'a> {
             problem.push_str("; if commas stand before fractions, set decimal = \",\" in [format]");
         }
         Fault { reason, column: Some(column), problem }
-    }
-
-    /// A fault as an error.
-    pub fn error(&self, fault: Fault) -> Error {
-        let column = fault.column.map(|column| self.column_name(column));
-        let (file, line) = (self.path.clone(), self.line());
-        Error::Data { file, line, column, problem: fault.problem }
-    }
-
-    /// An error about the file as a whole.
-    pub fn whole(&self, problem: &str) -> Error {
-        whole_file(&self.path, problem)
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// A column's name for messages.
-    pub fn column_name(&self, column: usize) -> String {
-        shown(self.header.get(column).map(String::as_bytes).unwrap_or_default())
-    }
-
-    fn read(&mut self) -> Result<bool> {
-        self.reader.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(source) => Error::io("read", &self.path)(source),
-            other => self.whole(&format!("{other:?}")),
-        })
-    }
-
-    /// On how many lines the row is.
-    pub fn lines_of_row(&self) -> usize {
-        1 + self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count()
-    }
-
-    /// The line on which the row begins. It is counted again in the file: the reader's own
-    /// count is too low after empty lines and CRLF.
-    pub fn line(&self) -> Option<u64> {
-        let start = self.record.position()?.byte();
-        let mut line = 1;
-        let file = undelimited((self.open)(&self.path).ok()?, &self.format);
-        let bytes = BufReader::new(file).bytes();
-        for (place, byte) in (0..).zip(bytes) {
-            match byte.ok()? {
-                b'\n' => line += 1,
-                b'\r' => {}
-                _ if place >= start => return Some(line),
-                _ => {}
-            }
-        }
-        Some(line)
     }
 }
 
@@ -301,7 +437,7 @@ pub(super) fn read_text(open: Open<'_>, path: &Path) -> Result<String> {
         let before = error.as_bytes().iter().take(valid);
         Error::Data {
             file: path.to_owned(),
-            line: Some(1 + before.filter(|&&byte| byte == b'\n').count() as u64),
+            place: Some(Place::Line(1 + before.filter(|&&byte| byte == b'\n').count() as u64)),
             column: None,
             problem: "is not UTF-8".into(),
         }
@@ -311,7 +447,7 @@ pub(super) fn read_text(open: Open<'_>, path: &Path) -> Result<String> {
 
 /// An error about a file as a whole.
 pub(super) fn whole_file(path: &Path, problem: impl Into<String>) -> Error {
-    Error::Data { file: path.to_owned(), line: None, column: None, problem: problem.into() }
+    Error::Data { file: path.to_owned(), place: None, column: None, problem: problem.into() }
 }
 
 /// A value for messages: on one line, and not too long.

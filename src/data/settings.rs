@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::format::{ColumnName, Format, FormatSettings};
 use super::rows::{shown, whole_file};
 use super::times::{self, Time};
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// The settings in `dataset.toml`.
 #[derive(Debug)]
@@ -399,10 +399,10 @@ impl Settings {
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let keys: Keys = toml::from_str(text).map_err(|error| Error::Data {
             file: path.to_owned(),
-            line: error
+            place: error
                 .span()
                 .and_then(|span| text.get(..span.start))
-                .map(|before| 1 + before.matches('\n').count() as u64),
+                .map(|before| Place::Line(1 + before.matches('\n').count() as u64)),
             column: None,
             problem: error.message().into(),
         })?;

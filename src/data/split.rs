@@ -1,15 +1,14 @@
 //! The choice of new users and items, and of new ones again inside the others.
 
-use std::path::Path;
-
 use rand::seq::index;
 
 use super::faults::{Faults, LeftOut, Reason};
 use super::folder::Dataset;
 use super::ratings::Rating;
-use super::rows::{Open, read_text, shown};
+use super::rows::shown;
 use super::settings::Newcomers;
 use super::table::Table;
+use super::tables::Tables;
 use crate::Result;
 use crate::model::schema::Entity;
 use crate::random::{Purpose, generator};
@@ -26,8 +25,7 @@ pub(super) struct Candidates<'a> {
 
 /// For each row of the table, whether it is new.
 pub(super) fn new_rows(
-    open: Open<'_>,
-    folder: &Path,
+    tables: &impl Tables,
     rule: Option<&Newcomers>,
     candidates: &Candidates<'_>,
     faults: &mut Faults,
@@ -46,14 +44,8 @@ pub(super) fn new_rows(
             new = draw(entity, table.len(), count, *seed, 0);
         }
         Some(Newcomers::Listed { file }) => {
-            let path = folder.join(file);
-            let text = read_text(open, &path)?;
-            for (line, id) in (1..).zip(text.lines()) {
-                let id = id.trim();
-                if id.is_empty() {
-                    continue;
-                }
-                if let Some(row) = table.find(id) {
+            for (place, id) in tables.ids(file)? {
+                if let Some(row) = table.find(&id) {
                     new[row as usize] = true;
                 } else if !left_out.contains(id.as_bytes()) {
                     let reason = match entity {
@@ -62,7 +54,7 @@ pub(super) fn new_rows(
                     };
                     let problem =
                         format!("\"{}\" is not an id of the {entity}s", shown(id.as_bytes()));
-                    faults.add_at(reason, &path, 1, problem, || (Some(line), None));
+                    faults.add_at(reason, &tables.path(file), 1, problem, || (Some(place), None));
                 }
             }
         }

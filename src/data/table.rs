@@ -1,11 +1,10 @@
 //! The users or the items of a data folder.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use super::faults::{Fault, Faults, LeftOut, Reason};
-use super::format::{ColumnName, Format};
-use super::rows::{CsvRows, Open, shown};
+use super::format::ColumnName;
+use super::rows::{Rows, shown};
 use super::settings::{FieldSettings, TableKind, TableSettings};
 use crate::Result;
 use crate::model::schema::{Column, ColumnBuilder, Strings, Vocabulary};
@@ -95,22 +94,20 @@ impl Table {
     ///
     /// `numbers` is a column to read beside it, which need not be a field.
     pub(super) fn read(
-        open: Open<'_>,
-        path: PathBuf,
+        mut rows: impl Rows,
         settings: &TableSettings,
-        format: Format,
         numbers: Option<&ColumnName>,
         faults: &mut Faults,
     ) -> Result<TableRead> {
-        let mut rows = CsvRows::open(open, path, format)?;
-        let id_column = rows.column(&settings.id)?;
-        let title_column = settings.title.as_ref().map(|name| rows.column(name)).transpose()?;
+        let id_column = rows.text_column(&settings.id)?;
+        let title_column =
+            settings.title.as_ref().map(|name| rows.text_column(name)).transpose()?;
         let number_column = numbers.map(|name| rows.column(name)).transpose()?;
         let mut fields = settings
             .fields
             .0
             .iter()
-            .map(|field| FieldReader::new(&rows, field))
+            .map(|field| FieldReader::new(&mut rows, field))
             .collect::<Result<Vec<_>>>()?;
 
         let mut ids: Vec<String> = Vec::new();
@@ -122,6 +119,7 @@ impl Table {
         while let Some(row) = rows.next()? {
             // All cells are looked at before anything is kept.
             let read = row.and_then(|()| {
+                rows.id(id_column)?;
                 let id = rows.text(id_column)?;
                 let fault =
                     |reason, problem| Err(Fault { reason, column: Some(id_column), problem });
@@ -170,7 +168,7 @@ impl Table {
             if faults.count() > already_broken {
                 return Err(std::mem::take(faults).error(0));
             }
-            return Err(rows.whole("has a header but no row; at least one is expected"));
+            return Err(rows.none("row"));
         }
         let table = Self {
             ids: ids.into_iter().collect(),
@@ -224,39 +222,47 @@ struct FieldReader<'a> {
 }
 
 impl<'a> FieldReader<'a> {
-    fn new(rows: &CsvRows<'_>, settings: &'a FieldSettings) -> Result<Self> {
+    fn new(rows: &mut impl Rows, settings: &'a FieldSettings) -> Result<Self> {
+        let column = settings.column();
         Ok(Self {
             settings,
-            place: rows.column(&settings.column())?,
+            place: match settings.kind {
+                TableKind::Numeric => rows.column(&column)?,
+                TableKind::One | TableKind::Multi => rows.text_column(&column)?,
+            },
             column: ColumnBuilder::new(settings.kind == TableKind::Numeric),
             seen: HashMap::new(),
             row: Vec::new(),
         })
     }
 
-    fn check_cell(&self, rows: &CsvRows<'_>) -> Result<(), Fault> {
+    fn check_cell(&self, rows: &impl Rows) -> Result<(), Fault> {
         match self.settings.kind {
             TableKind::Numeric => rows.number::<f32>(self.place).map(|_| ()),
-            TableKind::One | TableKind::Multi => rows.text(self.place).map(|_| ()),
+            TableKind::One => rows.text(self.place).map(|_| ()),
+            TableKind::Multi => rows.check_values(self.place),
         }
     }
 
     /// Takes the row's cell, which is as [`FieldReader::check_cell`] expects.
-    fn read_cell(&mut self, rows: &CsvRows<'_>) {
+    fn read_cell(&mut self, rows: &impl Rows) {
         let mut number = None;
-        let text = rows.text(self.place).unwrap_or_default();
         let format = rows.format();
         match self.settings.kind {
             TableKind::Numeric => number = rows.number(self.place).unwrap_or_default(),
-            _ if format.is_missing(text.as_bytes()) => {}
-            TableKind::One => self.push(text),
+            TableKind::One => {
+                let text = rows.text(self.place).unwrap_or_default();
+                if !format.is_missing(text.as_bytes()) {
+                    self.push(text);
+                }
+            }
             TableKind::Multi => {
                 self.row.clear();
-                for value in text.split(&*format.separator).map(str::trim) {
+                rows.each_value(self.place, |value| {
                     if !format.is_missing(value.as_bytes()) {
                         self.push(value);
                     }
-                }
+                });
             }
         }
         self.column.end_row(number);

@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::{ImportReport, split_and_tasks};
 use crate::data::faults::{Fault, Faults, Reason};
 use crate::data::format::{ColumnName, Format};
-use crate::data::rows::{CsvRows, shown};
+use crate::data::rows::{CsvRows, Rows, shown};
 use crate::data::settings::TaskRules;
 use crate::data::source;
 use crate::data::write::{CsvWriter, NewFolder};
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// The names of the user, the item, the rating and the time, the preferred ones first.
 const NAMES: [&[&str]; 4] = [
@@ -163,7 +163,7 @@ impl RatingsFile {
                 Ok([user, item, value, time]) => self.add(&user, &item, &value, &time)?,
                 Err((reason, column, problem)) => {
                     let column = column.map(Into::into);
-                    faults.add_at(reason, path, 1, problem, || (Some(line), column));
+                    faults.add_at(reason, path, 1, problem, || (Some(Place::Line(line)), column));
                 }
             }
         }

@@ -8,7 +8,7 @@ use super::{ImportReport, split_and_tasks};
 use crate::Result;
 use crate::data::faults::{Fault, Faults, Reason};
 use crate::data::format::Format;
-use crate::data::rows::{CsvRows, shown};
+use crate::data::rows::{CsvRows, Rows, shown};
 use crate::data::source;
 use crate::data::times::{self, Time};
 use crate::data::write::NewFolder;

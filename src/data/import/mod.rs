@@ -16,7 +16,7 @@ use super::faults::BadRows;
 use super::rows::shown;
 use super::settings::TaskRules;
 use super::source;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,12 @@ fn each_line(
     latin: bool,
     mut take: impl FnMut(&str) -> Result<Result<()>, String>,
 ) -> Result<()> {
-    let data_error = |line, problem| Error::Data { file: path.into(), line, column: None, problem };
+    let data_error = |line: Option<u64>, problem| Error::Data {
+        file: path.into(),
+        place: line.map(Place::Line),
+        column: None,
+        problem,
+    };
     let mut file = BufReader::new(source::open(path)?);
     let (mut bytes, mut number, mut empty) = (Vec::new(), 0, true);
     loop {

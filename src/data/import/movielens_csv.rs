@@ -8,7 +8,7 @@ use super::movielens::{
 };
 use crate::data::faults::{Fault, Reason};
 use crate::data::format::{ColumnName, Format};
-use crate::data::rows::{CsvRows, shown};
+use crate::data::rows::{CsvRows, Rows, shown};
 use crate::data::settings::TaskRules;
 use crate::data::source;
 use crate::data::write::NewFolder;

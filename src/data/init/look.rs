@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use crate::data::format::{Format, usual_delimiter};
-use crate::data::rows::CsvRows;
+use crate::data::rows::{CsvRows, Rows};
 use crate::data::source;
 use crate::data::times::{self, Time};
 use crate::{Error, Result};
