@@ -106,6 +106,24 @@ fn a_training_that_was_stopped_anywhere_resumes_to_the_same_bytes() {
 }
 
 #[test]
+fn a_training_that_was_stopped_early_leaves_the_best_so_far() {
+    let dataset = small_world();
+    // Training it to its end, or once more by squared errors, would take hours.
+    let options = TrainOptions { epochs: 100_000, ..TrainOptions::default() };
+    for epochs in 0..3 {
+        let mut trainer = Trainer::new(&dataset, &options, 2).unwrap();
+        let outcome = trainer.run(|progress| match progress {
+            Progress::Chosen { .. } if epochs == 0 => ControlFlow::Break(()),
+            Progress::Epoch { epoch, .. } if epoch >= epochs => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        assert_eq!(outcome.unwrap(), Outcome::Stopped);
+        let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
+        assert!(model.has_ratings() && model.choice().is_some());
+    }
+}
+
+#[test]
 fn checkpoints_of_other_trainings_are_refused() {
     let dataset = small_world();
     let options = small_options();

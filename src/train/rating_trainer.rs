@@ -207,7 +207,8 @@ impl RatingTrainer {
         let by_default =
             self.options.loss.is_none() && network.config.output.loss == Loss::SmoothL1;
         let mut squares = None;
-        if by_default && judged.network.has_greater_squares(&judged.factors) {
+        // Whoever stopped a training before its end does not wait for another one.
+        if by_default && self.is_finished() && judged.network.has_greater_squares(&judged.factors) {
             let before = self.state.clone();
             // One that diverges is left out.
             squares = self.by_squares().ok();

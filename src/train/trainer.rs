@@ -214,7 +214,8 @@ impl Trainer {
     }
 
     /// The model: the best epoch's weights, the head for choosing, and the evidence
-    /// candidates.
+    /// candidates. Of a training that was stopped after [`Progress::Chosen`] it is the best until
+    /// then.
     ///
     /// # Errors
     /// [`Error::Argument`] if [`Trainer::run`] did not come as far as that.
