@@ -61,7 +61,8 @@ fn anchors(path: &str) -> Vec<String> {
 #[test]
 fn links_lead_to_files_and_headings() {
     let others = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "RELEASING", "SECURITY"];
-    let bindings = ["go", "js", "kotlin", "swift"].map(|name| format!("bindings/{name}/README"));
+    let bindings =
+        ["go", "js", "kotlin", "python", "swift"].map(|name| format!("bindings/{name}/README"));
     let folders = ["benches/peers/README", "tests/oracle/README", "fuzz/README"];
     let others = others.into_iter().chain(folders).map(String::from).chain(bindings);
     let others = others.map(|name| format!("{name}.md"));

@@ -46,10 +46,8 @@ pub fn train<'py>(
             None => Trainer::new(dataset, options, threads)?,
         };
         let mut has_lists = !options.choice;
-        let mut seen_epoch = trainer.tasks() == 0;
         let outcome = trainer.run(|progress| {
             has_lists |= matches!(progress, Progress::Chosen { .. });
-            seen_epoch |= matches!(progress, Progress::Epoch { .. });
             // Nobody listens any more if the caller's thread failed.
             let _ = sender.send(progress);
             match stop.load(Ordering::Relaxed) {
@@ -58,7 +56,7 @@ pub fn train<'py>(
             }
         })?;
         drop(sender);
-        if outcome == Outcome::Stopped && !(has_lists && seen_epoch) {
+        if outcome == Outcome::Stopped && !has_lists {
             return Ok(None);
         }
         melu::Model::from_contents(trainer.finish()?).map(Some)

@@ -1,6 +1,7 @@
 """The native part."""
 
 import os
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
@@ -34,7 +35,7 @@ class Model:
         """Writes the weight file, atomically."""
 
     @property
-    def path(self) -> str | None:
+    def path(self) -> pathlib.Path | None:
         """The file that it was opened from."""
 
     def catalog(self) -> Catalog:

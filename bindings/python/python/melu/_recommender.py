@@ -159,7 +159,7 @@ class Recommender:
         ids = self._ids
         best = user.recommend(
             k,
-            filter=None if filter is None else lambda item: filter(ids[item]),
+            filter=None if filter is None else lambda item: filter(str(ids[item])),
             leave_out=self._indices(leave_out),
             among=None if among is None else self._indices(among),
             **options,
