@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 fn python() -> Option<String> {
     let python = std::env::var("MELU_PYTHON").unwrap_or_else(|_| "python3".into());
     let needed = "import ensurepip, venv, maturin, numpy, pytest, hypothesis, mypy, pandas, polars, \
-                  pyarrow, tqdm, matplotlib";
+                  pyarrow, tqdm, matplotlib, faiss, usearch";
     let found = Command::new(&python).args(["-c", needed]).output();
     match found {
         Ok(found) if found.status.success() => Some(python),
