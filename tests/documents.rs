@@ -122,7 +122,7 @@ fn the_readme_says_what_accuracy_says() {
 
 #[test]
 fn the_fragments_are_right() {
-    let example = fs::read_to_string(project("bindings/go/examples/service/main.go")).unwrap();
+    let example = fs::read_to_string(project("bindings/go/examples/stateless/main.go")).unwrap();
     for block in blocks("docs/tutorial.md").iter().filter(|block| block.language == "go") {
         assert!(example.contains(&block.text), "the service has another {}", block.text);
     }

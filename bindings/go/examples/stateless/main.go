@@ -1,6 +1,6 @@
-// Command service recommends to people it has never seen: answers in, recommendations out.
+// Command stateless recommends to people it has never seen: answers in, recommendations out.
 //
-//	service [-address localhost:8080] MODEL
+//	stateless [-address localhost:8080] MODEL
 //
 // Each request makes a user and forgets it; the catalogue is shared by all requests. On SIGHUP
 // the service opens the weight file anew, and requests in progress finish with the old one.
@@ -202,7 +202,7 @@ func main() {
 	address := flag.String("address", "localhost:8080", "where to listen")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: service [-address HOST:PORT] MODEL")
+		fmt.Fprintln(os.Stderr, "usage: stateless [-address HOST:PORT] MODEL")
 		os.Exit(2)
 	}
 	path := flag.Arg(0)
