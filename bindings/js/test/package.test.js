@@ -6,6 +6,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
+import { statusName } from "../src/errors.js";
+
 const folder = new URL("../", import.meta.url);
 const run = (program, ...given) =>
   execFileSync(program, given, { cwd: fileURLToPath(folder), encoding: "utf8" });
@@ -27,6 +29,15 @@ test("the package has all that it needs, and nothing else", () => {
     assert.ok(names.includes(name), name);
   }
   assert.ok(names.every((name) => /^(src\/|LICENSE|README|melu\.wasm|package\.json)/.test(name)), names);
+});
+
+test("every status of the header has its name", () => {
+  const header = readFileSync(new URL("../../include/melu.h", folder), "utf8");
+  const statuses = [...header.matchAll(/^ {2}MELU_STATUS_(\w+) = (\d+),$/gm)];
+  assert.ok(statuses.length > 10);
+  for (const [, name, number] of statuses) assert.equal(statusName(Number(number)), name);
+  const types = readFileSync(new URL("src/index.d.ts", folder), "utf8");
+  for (const [, name] of statuses.slice(1)) assert.ok(types.includes(`| "${name}"`), name);
 });
 
 test("every function has a type, and every type a function", async () => {
