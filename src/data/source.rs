@@ -17,7 +17,7 @@ const HEAD: u64 = 512;
 /// Opens a text file, which may be compressed by gzip or Zstandard: the first bytes say so, not
 /// the name.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let (head, file) = peek(open_regular(path)?, path)?;
+    let (head, file) = peek(open_regular("read", path)?, path)?;
     let file = BufReader::with_capacity(1 << 16, file);
     let text: Box<dyn Read> = match &head[..] {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file)),

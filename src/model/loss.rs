@@ -128,10 +128,6 @@ pub struct Output {
     pub range: Option<[f32; 2]>,
 }
 
-/// The largest rating that a head learns from, in its units, if the model does not say its scale.
-/// From some 1e19 on, the scores of a deep head exceed floats.
-const MAX_TARGET: f32 = 1e9;
-
 /// Ratings may lie beyond the scale by this share of its width: what somebody writes a little
 /// differently is no error, and what belongs to another scale (of 5, 10 or 100) is one.
 const TOLERANCE: f32 = 0.1;
@@ -181,11 +177,6 @@ impl Output {
             Loss::Mse | Loss::SmoothL1 if !self.target(rating).is_finite() => {
                 Err("a finite number is expected".into())
             }
-            Loss::Mse | Loss::SmoothL1 if self.target(rating).abs() > MAX_TARGET => Err(format!(
-                "the model's ratings are around {}; at most {:e} from there is expected",
-                self.offset,
-                MAX_TARGET * self.scale
-            )),
             Loss::Bce if rating != 0.0 && rating != 1.0 => {
                 Err("this model learns from clicks: 0 or 1 is expected".into())
             }

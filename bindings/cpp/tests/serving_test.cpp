@@ -223,9 +223,9 @@ TEST(Release, must_be_noexcept) {
   using melu::Model;
   using Bytes = melu::span<const std::byte>;
   static_assert(std::is_invocable_v<decltype(&Model::open_borrowed), Bytes,
-                                    void (*)(void*) noexcept, void*>);
+                                    void (*)(void*) noexcept, void*, melu::OpenOptions>);
   static_assert(!std::is_invocable_v<decltype(&Model::open_borrowed), Bytes, void (*)(void*),
-                                     void*>);
+                                     void*, melu::OpenOptions>);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ pub fn model(path: &Path) -> Result<Model> {
 /// What a file that is no weight file seems to be.
 fn looks_like(path: &Path) -> Option<&'static str> {
     let mut start = Vec::new();
-    file::open_regular(path).ok()?.take(512).read_to_end(&mut start).ok()?;
+    file::open_regular("open", path).ok()?.take(512).read_to_end(&mut start).ok()?;
     let text = match std::str::from_utf8(&start) {
         Ok(text) => text,
         // The last character may be cut.

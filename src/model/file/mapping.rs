@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// [`Error::Io`] if it is no regular file, cannot be opened, or neither mapped nor read; and
 /// [`Error::OutOfMemory`].
 pub fn map(path: &Path) -> Result<SharedBytes> {
-    let file = open_regular(path)?;
+    let file = open_regular("open", path)?;
     // SAFETY: the mapping is only read. Another process that changes the file in place
     // could break it, which the documentation above forbids; every byte pattern is valid
     // for the `u8` it is read as, and numbers made of the bytes are checked after reading.
@@ -42,7 +42,7 @@ pub fn map(path: &Path) -> Result<SharedBytes> {
 /// [`Error::Io`] if it is no regular file, or cannot be opened or read; and
 /// [`Error::OutOfMemory`].
 pub fn read_into_memory(path: &Path) -> Result<SharedBytes> {
-    copy(open_regular(path)?, path)
+    copy(open_regular("open", path)?, path)
 }
 
 fn copy(file: File, path: &Path) -> Result<SharedBytes> {
@@ -56,11 +56,12 @@ fn copy(file: File, path: &Path) -> Result<SharedBytes> {
     Ok(Arc::new(bytes))
 }
 
-/// Opens a regular file. A pipe would be waited for, and a device read without an end.
+/// Opens a regular file to `action` it, in words. A pipe would be waited for, and a device read
+/// without an end.
 ///
 /// # Errors
 /// [`Error::Io`] if it is something else, or cannot be opened.
-pub fn open_regular(path: &Path) -> Result<File> {
+pub fn open_regular(action: &'static str, path: &Path) -> Result<File> {
     // Asked before it is opened, as opening a pipe waits for somebody who writes.
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -69,8 +70,8 @@ pub fn open_regular(path: &Path) -> Result<File> {
                 ErrorKind::InvalidInput,
                 format!("it is {kind}; a regular file is expected"),
             );
-            Err(Error::io("open", path)(problem))
+            Err(Error::io(action, path)(problem))
         }
-        _ => File::open(path).map_err(Error::io("open", path)),
+        _ => File::open(path).map_err(Error::io(action, path)),
     }
 }
