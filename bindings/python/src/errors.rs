@@ -40,6 +40,7 @@ fn class(error: &melu::Error) -> &'static str {
         Error::Rating { .. } => "RatingError",
         Error::SavedUser { .. } => "SavedUserError",
         Error::OutOfMemory { .. } => "OutOfMemoryError",
+        Error::MemoryLimit { .. } => "MemoryLimitError",
         Error::Diverged { .. } => "DivergedError",
         Error::OfUser { error, .. } => class(error),
         _ => "ArgumentError",

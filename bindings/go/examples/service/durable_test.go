@@ -1,8 +1,12 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -148,6 +152,37 @@ func TestAChangeThatCannotBeStoredIsNotAcknowledged(t *testing.T) {
 	limit(pages + 100)
 	for _, id := range made {
 		s.client.expect(t, http.StatusNoContent, "POST", "/users/"+id+"/answers", `{"item":"item 7","rating":2}`)
+	}
+}
+
+func TestNobodyElseReadsTheUsers(t *testing.T) {
+	folder := folder(t)
+	service := start(t, folder)
+	crowd(t, newClient(t, service.address), 1)
+	files, err := filepath.Glob(filepath.Join(folder, "users.db*"))
+	if err != nil || len(files) < 4 {
+		t.Errorf("%v %v", files, err)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", file, info.Mode(), err)
+		}
+	}
+	service.stop(t)
+}
+
+func TestOtherProgramsDatabasesAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "other.db")
+	db, err := sql.Open("sqlite3", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("CREATE TABLE users (name TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openStore(path, newMetrics()); err == nil || !strings.Contains(err.Error(), "user_version is 0 instead of 1") {
+		t.Errorf("%v", err)
 	}
 }
 

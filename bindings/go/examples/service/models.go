@@ -122,6 +122,6 @@ func (m *models) swap() {
 	// Meanwhile, other signals count.
 	go func() {
 		old.close()
-		slog.Info("the old model is closed", "took", time.Since(begin))
+		slog.Info("the old model is closed", "seconds", time.Since(begin).Seconds())
 	}()
 }

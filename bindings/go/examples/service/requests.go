@@ -29,7 +29,7 @@ func watch(mux *http.ServeMux, measured *metrics, limit int) http.Handler {
 			measured.inProgress.Dec()
 			took := time.Since(begin)
 			measured.requests.WithLabelValues(route, strconv.Itoa(answer.status)).Observe(took.Seconds())
-			slog.Info("request", "method", r.Method, "route", route, "status", answer.status, "took", took)
+			slog.Info("request", "method", r.Method, "route", route, "status", answer.status, "seconds", took.Seconds())
 		}()
 		select {
 		case places <- struct{}{}:

@@ -61,6 +61,14 @@ func openStore(path string, measured *metrics) (_ *store, err error) {
 	if err = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, fmt.Errorf("another service uses it: %w", err)
 	}
+	// Nobody else may read it, nor what SQLite puts beside it with the same permissions.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err = file.Close(); err != nil {
+		return nil, err
+	}
 	// FULL: each commit waits for the disk. Forgotten users are overwritten by zeros.
 	s.writing, err = open(path, "_journal_mode=WAL&_synchronous=FULL&_secure_delete=on&_txlock=immediate")
 	if err != nil {
@@ -68,9 +76,6 @@ func openStore(path string, measured *metrics) (_ *store, err error) {
 	}
 	s.writing.SetMaxOpenConns(1)
 	if err = prepare(s.writing); err != nil {
-		return nil, err
-	}
-	if err = os.Chmod(path, 0o600); err != nil {
 		return nil, err
 	}
 	if s.reading, err = open(path, "mode=ro&_query_only=on"); err != nil {

@@ -23,6 +23,7 @@ class Status(IntEnum):
     NOT_AVAILABLE = 12
     SAVED_USER = 13
     OUT_OF_MEMORY = 14
+    MEMORY_LIMIT = 16
 
 
 class Error(Exception):
@@ -99,6 +100,12 @@ class OutOfMemoryError(Error, MemoryError):
     """Memory ran out; nothing was changed."""
 
     status = Status.OUT_OF_MEMORY
+
+
+class MemoryLimitError(Error, MemoryError):
+    """It would take more memory than a model from this file may take."""
+
+    status = Status.MEMORY_LIMIT
 
 
 class Interrupted(KeyboardInterrupt):
