@@ -38,8 +38,8 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use common::this_program;
 use melu::model::schema::Value;
 use melu::{
     Catalog, Filter, Model, Order, QuestionOptions, Questions, RecommendOptions, Scratch, User,
@@ -380,7 +380,7 @@ fn bytes(hexadecimal: &str) -> Vec<u8> {
 #[test]
 fn numbers_are_the_same_with_all_instructions() {
     for kernel in kernel_names() {
-        let mut test = Command::new(std::env::current_exe().unwrap());
+        let mut test = this_program();
         test.args(["--exact", "numbers_are_the_same_everywhere"]).env("MELU_KERNEL", kernel);
         let output = test.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

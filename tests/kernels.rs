@@ -6,10 +6,9 @@
 mod common;
 
 use std::ops::ControlFlow;
-use std::process::Command;
 
 use common::allocations::{Watching, allocations, bytes_of};
-use common::{Tensors, unit};
+use common::{Tensors, this_program, unit};
 use melu::data::{SynthOptions, World};
 use melu::model::config::{Config, DataType};
 use melu::model::schema::Value;
@@ -126,19 +125,6 @@ fn numbers_of(catalog: &Catalog) -> Vec<f32> {
 fn print_numbers() {
     println!("level {}", kernel_name());
     numbers().iter().for_each(|number| println!("number {}", number.to_bits()));
-}
-
-/// These tests once more, by the emulator where one runs them.
-fn this_program() -> Command {
-    let program = std::env::current_exe().unwrap();
-    match std::env::var_os("MELU_EMULATOR") {
-        Some(emulator) => {
-            let mut command = Command::new(emulator);
-            command.arg(program);
-            command
-        }
-        None => Command::new(program),
-    }
 }
 
 #[test]

@@ -12,8 +12,16 @@
 # DESTDIR   is put before the prefix, to make packages
 #
 # Needs cargo, and GNU binutils for Linux or another system with ELF. Nothing is installed
-# before all is built. For musl (CARGO_BUILD_TARGET=x86_64-unknown-linux-musl) it is the static
-# library alone: Rust makes no shared one there.
+# before all is built.
+#
+# For another processor or system, CARGO_BUILD_TARGET is Rust's name of it, and CROSS_COMPILE
+# the beginning of the names of its compiler and binutils:
+#
+#     CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu CROSS_COMPILE=aarch64-linux-gnu-
+#     CARGO_BUILD_TARGET=x86_64-pc-windows-gnu CROSS_COMPILE=x86_64-w64-mingw32-
+#
+# For Windows it is a DLL in bin, and what MinGW's linker needs for it. For musl
+# (x86_64-unknown-linux-musl) it is the static library alone: Rust makes no shared one there.
 set -eu
 
 fail() {
@@ -50,7 +58,8 @@ case $prefix in /*) ;; *) fail "the prefix $prefix must begin with /" ;; esac
 case $libdir in
     /* | */ | "" | *..* | *//*) fail "the libdir $libdir must be a plain path below the prefix" ;;
 esac
-for tool in cargo nm ld objcopy objdump ar; do
+cross=${CROSS_COMPILE:-}
+for tool in cargo "$cross"nm "$cross"ld "$cross"objcopy "$cross"objdump "$cross"ar; do
     command -v "$tool" >/dev/null || fail "$tool is missing"
 done
 
@@ -59,6 +68,13 @@ root=$(cd "$here/../.." && pwd)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 abi=$(sed -n '/^\[package.metadata.capi.library\]/,$ s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
 major=${abi%%.*}
+
+system=${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')}
+if [ -n "$cross" ]; then
+    linker=CARGO_TARGET_$(printf '%s' "$system" | tr 'a-z-' 'A-Z_')_LINKER
+    eval "$linker=\${$linker:-${cross}gcc}"
+    export "${linker?}"
+fi
 
 set --
 target=${CARGO_TARGET_DIR:-$root/target}
@@ -69,7 +85,6 @@ if [ -n "$small" ]; then
         "is no $sources; install them: rustup component add rust-src"
     target=$target/small
     build_std="-Zbuild-std=std -Zbuild-std-features=panic-unwind,optimize_for_size"
-    system=${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')}
     # All is to be small: what is to be inlined in kernels is marked so, and their loops are of
     # vectors already. But a loop of a known length is unrolled as ever, for only then are their
     # sums in registers. Lists take up to twice as long as by the other library.
@@ -87,8 +102,11 @@ if [ -n "$small" ]; then
 fi
 
 kinds=cdylib,staticlib
-case ${CARGO_BUILD_TARGET:-$(cd "$root" && rustc -vV | sed -n 's/^host: //p')} in
+case $system in
     *-musl*) kinds=staticlib ;;
+    *-windows-gnu) ;;
+    *-windows-*) fail "for Windows there is x86_64-pc-windows-gnu alone, not $system" ;;
+    *) set -- "$@" "-Clink-arg=-Wl,-soname,libmelu.so.$major" ;;
 esac
 
 # Both kinds alone, without the Rust library: only then is all of it optimised as one. The
@@ -100,28 +118,28 @@ natives=$built/melu-native-libraries
 # shellcheck disable=SC2086 # a few arguments, or none
 (cd "$root" && cargo rustc --quiet --locked --profile embedded --features capi --lib \
     $build_std --target-dir "$target" --crate-type "$kinds" -- \
-    "$@" "-Clink-arg=-Wl,-soname,libmelu.so.$major" "--print=native-static-libs=$natives")
+    "$@" "--print=native-static-libs=$natives")
 # The compiler adds its own runtime, by the name that suits static linking or not.
 libraries=$(tr ' ' '\n' <"$natives" | grep '^-l' | grep -vx -e -lc -e -lgcc_s | awk '!seen[$0]++' |
     tr '\n' ' ' | sed 's/ $//')
 
 # One object whose only global names are melu's, so that the archive can be linked
 # beside other archives that bring Rust's own library along.
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-names=$(nm --defined-only --extern-only "$built/libmelu.a" 2>/dev/null |
-    awk '$3 ~ /^melu_/ { print $3 }' | sort -u)
-[ -n "$names" ] || fail "$built/libmelu.a has no function of melu's"
-roots=
-for name in $names; do
-    roots="$roots --undefined=$name"
-done
-# Without groups, for those that two archives share are kept once, by their names.
-# shellcheck disable=SC2086 # one argument a name
-ld --relocatable --gc-sections --force-group-allocation $roots -o "$work/melu.o" "$built/libmelu.a"
-# A section for each function has done its work: headers and names were a quarter of it.
-# Rust's own bitcode would make linkers take this for an object of LLVM's.
-cat >"$work/merge.ld" <<'SCRIPT'
+make_one_object() {
+    names=$("$cross"nm --defined-only --extern-only "$built/libmelu.a" 2>/dev/null |
+        awk '$3 ~ /^melu_/ { print $3 }' | sort -u)
+    [ -n "$names" ] || fail "$built/libmelu.a has no function of melu's"
+    roots=
+    for name in $names; do
+        roots="$roots --undefined=$name"
+    done
+    # Without groups, for those that two archives share are kept once, by their names.
+    # shellcheck disable=SC2086 # one argument a name
+    "$cross"ld --relocatable --gc-sections --force-group-allocation $roots \
+        -o "$work/melu.o" "$built/libmelu.a"
+    # A section for each function has done its work: headers and names were a quarter of it.
+    # Rust's own bitcode would make linkers take this for an object of LLVM's.
+    cat >"$work/merge.ld" <<'SCRIPT'
 SECTIONS {
     .text 0 : { *(.text .text.*) }
     .rodata 0 : { *(.rodata .rodata.*) }
@@ -133,22 +151,32 @@ SECTIONS {
     /DISCARD/ : { *(.llvmbc .llvmcmd) }
 }
 SCRIPT
-ld --relocatable --script="$work/merge.ld" -o "$work/merged.o" "$work/melu.o"
-mv "$work/merged.o" "$work/melu.o"
-# The names for files beyond 2 GB are others than the plain ones on systems of 32 bits alone.
-# glibc has both elsewhere, and musl, since 1.2.4, only the plain ones: with these the archive
-# suits both.
-plain=
-case $(objdump -f "$work/melu.o") in
-    *elf64*)
-        for name in $(nm --undefined-only "$work/melu.o" | awk '$NF ~ /[a-z]64$/ { print $NF }'); do
-            plain="$plain --redefine-sym $name=${name%64}"
-        done
-        ;;
+    "$cross"ld --relocatable --script="$work/merge.ld" -o "$work/merged.o" "$work/melu.o"
+    mv "$work/merged.o" "$work/melu.o"
+    # The names for files beyond 2 GB are others than the plain ones on systems of 32 bits alone.
+    # glibc has both elsewhere, and musl, since 1.2.4, only the plain ones: with these the archive
+    # suits both.
+    plain=
+    case $("$cross"objdump -f "$work/melu.o") in
+        *elf64*)
+            for name in $("$cross"nm --undefined-only "$work/melu.o" |
+                awk '$NF ~ /[a-z]64$/ { print $NF }'); do
+                plain="$plain --redefine-sym $name=${name%64}"
+            done
+            ;;
+    esac
+    # shellcheck disable=SC2086 # one argument a name
+    "$cross"objcopy --strip-unneeded --wildcard --keep-global-symbol='melu_*' $plain "$work/melu.o"
+    (cd "$work" && "$cross"ar crsD libmelu.a melu.o)
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+case $system in
+    # MinGW's linker has no such options for objects of Windows.
+    *-windows-*) cp "$built/libmelu.a" "$work/libmelu.a" ;;
+    *) make_one_object ;;
 esac
-# shellcheck disable=SC2086 # one argument a name
-objcopy --strip-unneeded --wildcard --keep-global-symbol='melu_*' $plain "$work/melu.o"
-(cd "$work" && ar crsD libmelu.a melu.o)
 
 up=$(printf '%s' "$libdir" | sed 's|[^/][^/]*|..|g')
 cmake_libraries=$(printf '%s' "$libraries" | sed 's/-l//g; s/ /;/g')
@@ -164,10 +192,16 @@ lib=$tree/$libdir
 install -d "$tree/include" "$lib/pkgconfig" "$lib/cmake/melu"
 install -m 644 "$root/include/melu.h" "$tree/include/melu.h"
 install -m 644 "$root/bindings/cpp/melu.hpp" "$tree/include/melu.hpp"
-if [ "$kinds" != staticlib ]; then
+if [ "$kinds" = staticlib ]; then
+    note=", without a shared library, which Rust does not make for musl"
+elif [ -z "${system##*-windows-*}" ]; then
+    install -d "$tree/bin"
+    install -m 755 "$built/melu.dll" "$tree/bin/melu.dll"
+    install -m 644 "$built/libmelu.dll.a" "$lib/libmelu.dll.a"
+else
     install -m 755 "$built/libmelu.so" "$lib/libmelu.so.$abi"
     # The compilers' names.
-    [ -z "$small" ] || objcopy --remove-section=.comment "$lib/libmelu.so.$abi"
+    [ -z "$small" ] || "$cross"objcopy --remove-section=.comment "$lib/libmelu.so.$abi"
     ln -sf "libmelu.so.$abi" "$lib/libmelu.so.$major"
     ln -sf "libmelu.so.$major" "$lib/libmelu.so"
 fi
@@ -179,9 +213,4 @@ fill melu-config-version.cmake >"$lib/cmake/melu/melu-config-version.cmake"
 base=${DESTDIR:-}$prefix
 mkdir -p "$base"
 cp -RP "$tree/." "$base/"
-if [ "$kinds" = staticlib ]; then
-    echo "melu $version is installed in $base, without a shared library, which Rust does not make" \
-        "for musl"
-else
-    echo "melu $version is installed in $base"
-fi
+echo "melu $version is installed in $base${note:-}"

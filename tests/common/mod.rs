@@ -11,6 +11,7 @@ pub mod golden;
 pub mod plain;
 
 use std::io::Write;
+use std::process::Command;
 
 use melu::model::buffer::Buffer;
 use melu::model::config::Config;
@@ -22,6 +23,19 @@ use melu::{Scratch, User};
 /// A scratch that served nobody.
 pub fn scratch(user: &User) -> Scratch {
     Scratch::new(user.catalog()).unwrap()
+}
+
+/// This test program once more, by the emulator where one runs it.
+pub fn this_program() -> Command {
+    let program = std::env::current_exe().unwrap();
+    match std::env::var_os("MELU_EMULATOR") {
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
 }
 
 /// Says that a test is skipped: past the harness, which would keep it to itself.

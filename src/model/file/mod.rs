@@ -2,7 +2,9 @@
 //! written atomically.
 
 #[cfg(target_endian = "big")]
-compile_error!("weight files are little endian and mapped as they are");
+compile_error!(
+    "melu needs a little-endian processor: weight files are little-endian, and mapped as they are"
+);
 
 mod checksum;
 mod contents;
