@@ -78,8 +78,11 @@ impl Model {
     /// Writes the weight file, with all that its catalogue computes, atomically: `path` always
     /// holds the whole old file or the whole new one.
     ///
+    /// The file is read again before it takes the old one's place.
+    ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be written to, and those of [`Model::catalog`].
+    /// [`Error::Io`] if the folder cannot be written to, [`Error::WeightFile`] if the file cannot
+    /// be read again, as with numbers that are not finite, and those of [`Model::catalog`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let contents = self.contents();
         let catalog = match &contents.catalog {
@@ -87,7 +90,7 @@ impl Model {
             _ => None,
         };
         let prepared = catalog.as_ref().map(|catalog| &catalog.0.prepared);
-        file::write(path.as_ref(), contents, prepared)
+        file::write_and_read(path.as_ref(), contents, prepared)
     }
 }
 

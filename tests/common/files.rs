@@ -193,7 +193,7 @@ fn use_catalog(catalog: &Catalog) {
     is_fine(user.recommend(2, &Default::default(), &mut Vec::new(), &mut scratch));
     user.reset();
     if let Ok(mut questions) = Questions::new(catalog) {
-        user.next_question(&mut questions, QuestionOptions::default()).unwrap();
+        is_fine(user.next_question(&mut questions, QuestionOptions::default()).map(drop));
     }
     let _ = greedy_evidence(catalog, 3);
     for &item in &items {

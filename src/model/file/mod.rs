@@ -27,4 +27,4 @@ pub use prepared::{ItemRows, Prepared};
 pub use raw::RawFile;
 pub use read::read;
 pub use tensor::{Element, TensorData};
-pub use write::{without_path, write, write_atomically, write_tensors};
+pub use write::{without_path, write, write_and_read, write_atomically, write_tensors};

@@ -24,22 +24,37 @@ const ALIGNMENT: usize = 64;
 /// one. `prepared` belongs to the contents' catalogue; without it whoever opens the file computes
 /// it anew. [`Model::save`](crate::Model::save) has it.
 ///
-/// The file is read again before it takes the old one's place.
+/// # Errors
+/// [`Error::Io`] if the folder cannot be written to.
+pub fn write(path: &Path, contents: &Contents, prepared: Option<&Prepared>) -> Result<()> {
+    write_contents(path, contents, prepared, |_, _| Ok(()))
+}
+
+/// [`write()`], and the file is read again before it takes the old one's place.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written to; [`Error::WeightFile`] if the file cannot be
-/// read again, as with numbers that are not finite.
-pub fn write(path: &Path, contents: &Contents, prepared: Option<&Prepared>) -> Result<()> {
+/// Those of [`write()`], and [`Error::WeightFile`] if the file cannot be read again, as with
+/// numbers that are not finite.
+pub fn write_and_read(path: &Path, contents: &Contents, prepared: Option<&Prepared>) -> Result<()> {
+    write_contents(path, contents, prepared, |bytes, origin| {
+        read(bytes.clone(), origin)?;
+        verify(bytes, origin).map(drop)
+    })
+}
+
+fn write_contents(
+    path: &Path,
+    contents: &Contents,
+    prepared: Option<&Prepared>,
+    check: impl FnOnce(SharedBytes, &str) -> Result<()>,
+) -> Result<()> {
     let mut metadata =
         vec![("melu.format", "1".into()), ("melu.config", contents.config.to_json())];
     metadata.extend(priors::metadata(contents));
     metadata.extend(contents.training.clone().map(|training| ("melu.training", training)));
     let mut tensors = tensors(contents);
     push_prepared(&mut tensors, prepared);
-    write_tensors(path, metadata, tensors, |bytes, origin| {
-        read(bytes.clone(), origin)?;
-        verify(bytes, origin).map(drop)
-    })
+    write_tensors(path, metadata, tensors, check)
 }
 
 /// Writes tensors and metadata as a safetensors file with a checksum, atomically. `check` gets
