@@ -30,10 +30,8 @@ pub fn open(bytes: Vec<u8>) -> Option<Model> {
 
 /// Finite, or a call said that it is not.
 fn finite(result: Result<(), Error>, numbers: &[f32]) {
-    match result {
-        Ok(()) => assert!(numbers.iter().all(|number| number.is_finite()), "{numbers:?}"),
-        Err(_) => {}
-    }
+    let is_finite = numbers.iter().all(|number| number.is_finite());
+    assert!(result.is_err() || is_finite, "{numbers:?}");
 }
 
 pub fn use_catalog(catalog: &Catalog) {
@@ -64,10 +62,10 @@ pub fn use_catalog(catalog: &Catalog) {
         let saved = user.save();
         let _ = User::load(catalog, &saved, &mut scratch);
     }
-    if let Ok(mut questions) = Questions::new(catalog) {
-        if let Ok(Some(question)) = user.next_question(&mut questions, QuestionOptions::default()) {
-            assert!((question.item as usize) < catalog.len() && question.reduction.is_finite());
-        }
+    if let Ok(mut questions) = Questions::new(catalog)
+        && let Ok(Some(question)) = user.next_question(&mut questions, QuestionOptions::default())
+    {
+        assert!((question.item as usize) < catalog.len() && question.reduction.is_finite());
     }
     if catalog.len() < 100 {
         let _ = greedy_evidence(catalog, 3);
