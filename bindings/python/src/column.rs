@@ -247,7 +247,7 @@ impl OwnedCell {
             || object.is_instance_of::<pyo3::types::PyFrozenSet>();
         if !is_list {
             // pandas.NA, which is none of its own kind.
-            let is_missing = object.get_type().name()?.to_string() == "NAType";
+            let is_missing = object.get_type().name()? == "NAType";
             return Ok(is_missing.then_some(Self::Missing));
         }
         let mut values = Vec::new();

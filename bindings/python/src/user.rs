@@ -206,6 +206,7 @@ impl User {
     }
 
     /// Predicted ratings and their standard deviations.
+    #[allow(clippy::type_complexity, reason = "two arrays")]
     fn predict_with_deviations<'py>(
         &self,
         py: Python<'py>,
