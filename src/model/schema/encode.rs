@@ -110,17 +110,50 @@ impl EncodedValue {
     }
 }
 
-/// The number that a text is, as JSON has numbers, but for a plus sign and spaces. Rust's own
-/// reader would make the embedded library 13 KB larger.
+/// The number that a text is. Rust's own reader would make the embedded library 13 KB larger, so
+/// the one of JSON reads it, once it has a digit on both sides of the point and no zeros before.
 fn number(text: &str) -> Option<f32> {
     let text = text.trim();
-    let text = text.strip_prefix('+').unwrap_or(text);
-    Json::parse(text).ok()?.number("it").ok()
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let is_digit = |character: char| character.is_ascii_digit();
+    let end = digits.find(['e', 'E']).unwrap_or(digits.len());
+    let (mantissa, exponent) = digits.split_at(end);
+    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if !(whole.starts_with(is_digit) || decimals.starts_with(is_digit)) {
+        return None;
+    }
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    let decimals = if decimals.is_empty() { "0" } else { decimals };
+    Json::parse(&format!("{sign}{whole}.{decimals}{exponent}")).ok()?.number("it").ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_those_that_rust_reads(text in "[-+]?[0-9]{0,4}[.]?[0-9]{0,4}([eE][-+]?[0-9]{0,2})?") {
+            let expected: Option<f32> = text.parse().ok();
+            match (number(&text), expected) {
+                (Some(found), Some(expected)) => {
+                    // By one rounding more, which is a whole step among the smallest numbers.
+                    let allowed = f32::EPSILON * expected.abs() + f32::from_bits(1);
+                    let is_right = found == expected || (found - expected).abs() <= allowed;
+                    prop_assert!(is_right, "{text}: {found} instead of {expected}");
+                }
+                (found, expected) => prop_assert_eq!(found, expected, "{}", text),
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_read_from_texts() {
