@@ -39,7 +39,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::this_program;
+use common::this_test;
 use melu::model::schema::Value;
 use melu::{
     Catalog, Filter, Model, Order, QuestionOptions, Questions, RecommendOptions, Scratch, User,
@@ -380,8 +380,8 @@ fn bytes(hexadecimal: &str) -> Vec<u8> {
 #[test]
 fn numbers_are_the_same_with_all_instructions() {
     for kernel in kernel_names() {
-        let mut test = this_program();
-        test.args(["--exact", "numbers_are_the_same_everywhere"]).env("MELU_KERNEL", kernel);
+        let mut test = this_test("numbers_are_the_same_everywhere");
+        test.env("MELU_KERNEL", kernel);
         let output = test.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::choosing::with_ratings;
+use common::{add_test, this_test};
 use melu::{Error, Model};
 
 const ITEMS: usize = 2_000;
@@ -23,12 +24,6 @@ fn save_a_file() {
     let path = std::env::var_os("MELU_TEST_FILE").unwrap();
     let saved = Model::from_contents(with_ratings(ITEMS)).unwrap().save(&path);
     println!("{}", saved.map_or_else(|error| error.to_string(), |()| "saved".into()));
-}
-
-fn arguments(command: &mut Command, path: &Path) {
-    command
-        .args(["--exact", "save_a_file", "--ignored", "--nocapture", "--test-threads=1"])
-        .env("MELU_TEST_FILE", path);
 }
 
 /// The folder's files, by name.
@@ -55,9 +50,7 @@ fn a_full_disk_leaves_the_old_file_and_nothing_else() {
         let mut shell = Command::new("bash");
         let limited = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
         shell.args(["-c", limited, "bash", &at.to_string()]);
-        shell.arg(std::env::current_exe().unwrap());
-        arguments(&mut shell, &path);
-        let said = c::run(&mut shell);
+        let said = c::run(add_test(&mut shell, "save_a_file").env("MELU_TEST_FILE", &path));
         assert!(said.contains("cannot write"), "{at} of {blocks} kilobytes: {said}");
         assert!(fs::read(&path).unwrap() == before, "{at} of {blocks} kilobytes");
         assert_eq!(files(folder.path()), ["model.melu"], "{at} of {blocks} kilobytes");
@@ -73,8 +66,8 @@ fn a_kill_leaves_a_whole_file() {
     let (mut stayed, mut changed) = (0, 0);
     for round in 0..40 {
         old.save(&path).unwrap();
-        let mut program = Command::new(std::env::current_exe().unwrap());
-        arguments(&mut program, &path);
+        let mut program = this_test("save_a_file");
+        program.env("MELU_TEST_FILE", &path);
         let mut child = program.stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_micros(1_500 * round));
         child.kill().unwrap();

@@ -6,39 +6,17 @@
 mod c;
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::allocations::{Watching, most_bytes_of};
+use common::{add_test, this_test};
 use melu::{Error, Model, OpenOptions, Scratch};
 use serde_json::{Value, json};
 
-/// Counts the bytes in use, and the most so far.
-struct Counting;
-
-static USED: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: the system's allocator does all the work; counting touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let used = USED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(used, Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        USED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Watching = Watching;
 
 /// The bytes of an id.
 const ID: usize = 8;
@@ -204,16 +182,9 @@ fn write_kind(kind: &str, size: usize, path: &Path) {
 #[ignore = "the other tests run it"]
 fn open_a_file() {
     let path = std::env::var_os("MELU_TEST_FILE").unwrap();
-    let before = USED.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    let opened = Model::open(&path);
-    println!("bytes {}", MOST.load(Ordering::Relaxed) - before);
+    let (opened, most) = most_bytes_of(|| Model::open(&path));
+    println!("bytes {most}");
     println!("{}", opened.map_or_else(|error| error.to_string(), |_| "opened".into()));
-}
-
-fn open_again(path: &Path, program: &mut Command) -> String {
-    program.args(["--exact", "open_a_file", "--ignored", "--nocapture", "--test-threads=1"]);
-    c::run(program.env("MELU_TEST_FILE", path))
 }
 
 fn number_after(text: &str, word: &str) -> Option<u64> {
@@ -228,7 +199,7 @@ fn memory_is_a_small_multiple_of_the_file() {
     for kind in KINDS {
         write_kind(kind, 20_000_000, &path);
         let size = fs::metadata(&path).unwrap().len();
-        let said = open_again(&path, &mut Command::new(std::env::current_exe().unwrap()));
+        let said = c::run(this_test("open_a_file").env("MELU_TEST_FILE", &path));
         let bytes = number_after(&said, "bytes").unwrap();
         // Values of a header may take 4 MB in any file.
         assert!(bytes <= 4 * size + (4 << 20), "{kind}: {bytes} bytes for {size}; {said}");
@@ -250,9 +221,8 @@ fn time_grows_with_the_file() {
             let mut valgrind = Command::new("valgrind");
             valgrind
                 .args(["--tool=callgrind", "--toggle-collect=*Model*from_file*"])
-                .arg(format!("--callgrind-out-file={}", out.display()))
-                .arg(std::env::current_exe().unwrap());
-            open_again(&path, &mut valgrind);
+                .arg(format!("--callgrind-out-file={}", out.display()));
+            c::run(add_test(&mut valgrind, "open_a_file").env("MELU_TEST_FILE", &path));
             number_after(&fs::read_to_string(&out).unwrap(), "totals:").unwrap()
         };
         // Where one list is looked up in another, that must not be lost in the rest.

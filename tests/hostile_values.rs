@@ -25,6 +25,11 @@ fn is_expected(error: &Error) -> bool {
     )
 }
 
+/// The highest rating, or what stands for a choice.
+fn highest(model: &Model) -> f32 {
+    model.config().output.range.map_or(1.0, |[_, highest]| highest)
+}
+
 /// Calls everything, and returns how many calls there were.
 fn use_all(bytes: Vec<u8>, what: &str) -> usize {
     let mut calls = 0;
@@ -53,9 +58,7 @@ fn use_all(bytes: Vec<u8>, what: &str) -> usize {
     let mut user = User::new(&catalog, &[]).unwrap();
     let items = catalog.len();
     let given: Vec<u32> = (0..items.min(3) as u32).collect();
-    let liked =
-        if model.has_ratings() { model.config().output.range.map_or(1.0, |r| r[1]) } else { 1.0 };
-    let values = vec![liked; given.len()];
+    let values = vec![highest(&model); given.len()];
     let (mut scores, mut deviations) = (vec![0.0; items], vec![0.0; items]);
     let all: Vec<u32> = (0..items as u32).collect();
     for adapted in [false, true] {
@@ -175,12 +178,7 @@ fn no_saved_user_leads_to_a_number_that_is_none() {
         let catalog = model.catalog().unwrap().unwrap();
         let mut scratch = Scratch::new(&catalog).unwrap();
         let mut user = User::new(&catalog, &[]).unwrap();
-        let liked = if model.has_ratings() {
-            model.config().output.range.map_or(1.0, |r| r[1])
-        } else {
-            1.0
-        };
-        user.adapt(&[0, 1], &[liked, liked], &mut scratch).unwrap();
+        user.adapt(&[0, 1], &[highest(&model); 2], &mut scratch).unwrap();
         let saved = user.save();
         let mut scores = vec![0.0; catalog.len()];
         for place in 0..saved.len().saturating_sub(4) {

@@ -8,7 +8,7 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::allocations::{Watching, allocations, bytes_of};
-use common::{Tensors, this_program, unit};
+use common::{Tensors, this_test, unit};
 use melu::data::{SynthOptions, World};
 use melu::model::config::{Config, DataType};
 use melu::model::schema::Value;
@@ -131,11 +131,7 @@ fn print_numbers() {
 fn the_levels_agree() {
     let expected = numbers();
     for level in kernel_names() {
-        let output = this_program()
-            .args(["--ignored", "--exact", "print_numbers", "--nocapture"])
-            .env("MELU_KERNEL", level)
-            .output()
-            .unwrap();
+        let output = this_test("print_numbers").env("MELU_KERNEL", level).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.lines().any(|line| line.ends_with(&format!("level {level}"))), "{text}");
         let found: Vec<f32> = text
@@ -153,12 +149,8 @@ fn the_levels_agree() {
 
 #[test]
 fn a_level_that_there_is_not_is_refused() {
-    let output = this_program()
-        .args(["--ignored", "--exact", "print_numbers"])
-        .env("MELU_KERNEL", "mmx")
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let output = this_test("print_numbers").env("MELU_KERNEL", "mmx").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(text.contains("MELU_KERNEL") && text.contains("mmx"), "{text}");
 }

@@ -63,8 +63,7 @@ fn files_are_opened_where_mappings_are_refused() {
     fs::write(&path, bytes(&sample())).unwrap();
     for refused in ["(flags & MAP_SHARED)", "1"] {
         let library = shim(folder.path(), refused);
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "open_a_file", "--ignored", "--test-threads=1"]);
+        let mut again = common::this_test("open_a_file");
         again.env("LD_PRELOAD", &library).env("MELU_TEST_FILE", &path);
         let said = c::run(&mut again);
         assert!(said.contains("1 passed"), "{refused}: {said}");

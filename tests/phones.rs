@@ -10,7 +10,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use common::allocations::{Watching, allocations, bytes_of};
-use common::this_program;
+use common::this_test;
 use melu::data::{SynthOptions, World};
 use melu::model::schema::Value;
 use melu::train::{TrainOptions, Trainer};
@@ -94,9 +94,7 @@ fn a_model_of_4000_items_costs_under_a_megabyte_and_no_thread() {
     Model::from_contents(trainer.finish().unwrap()).unwrap().save(&path).unwrap();
     let size = fs::metadata(&path).unwrap().len();
 
-    let mut again = this_program();
-    again.args(["--exact", "open_and_recommend", "--ignored", "--nocapture", "--test-threads=1"]);
-    let output = again.env(FILE, &path).output().unwrap();
+    let output = this_test("open_and_recommend").env(FILE, &path).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let number = |name: &str| -> i64 {

@@ -6,7 +6,6 @@ mod c;
 mod common;
 
 use std::mem::MaybeUninit;
-use std::process::Command;
 use std::ptr::{null, null_mut};
 use std::thread;
 
@@ -289,8 +288,7 @@ fn calls_at_once_have_threads_of_their_own() {
 /// large as that.
 #[test]
 fn threads_that_do_not_start_are_not_missed() {
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args(["--exact", "where_no_thread_starts", "--ignored", "--test-threads=1"]);
+    let mut again = common::this_test("where_no_thread_starts");
     let again = again.env("RUST_MIN_STACK", (1u64 << 46).to_string()).output().unwrap();
     let said = String::from_utf8_lossy(&again.stdout);
     assert!(again.status.success() && said.contains("1 passed"), "{said}");

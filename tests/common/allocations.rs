@@ -9,6 +9,8 @@ thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
     /// Bytes that this thread took, and did not give back.
     static BYTES: Cell<isize> = const { Cell::new(0) };
+    /// The most of them at one time.
+    static MOST: Cell<isize> = const { Cell::new(0) };
     /// Allocations of this many bytes or more fail.
     static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
@@ -25,6 +27,7 @@ unsafe impl GlobalAlloc for Watching {
             return null_mut();
         }
         BYTES.set(BYTES.get() + layout.size() as isize);
+        MOST.set(MOST.get().max(BYTES.get()));
         // SAFETY: as the caller asks.
         unsafe { System.alloc(layout) }
     }
@@ -48,6 +51,14 @@ pub fn bytes_of<R>(work: impl FnOnce() -> R) -> (R, isize) {
     let before = BYTES.get();
     let result = work();
     (result, BYTES.get() - before)
+}
+
+/// What `work` returns, and how many more bytes are in use at most while it runs.
+pub fn most_bytes_of<R>(work: impl FnOnce() -> R) -> (R, isize) {
+    let before = BYTES.get();
+    MOST.set(before);
+    let result = work();
+    (result, MOST.get() - before)
 }
 
 /// Runs `work` while allocations of `limit` bytes or more fail.

@@ -25,17 +25,26 @@ pub fn scratch(user: &User) -> Scratch {
     Scratch::new(user.catalog()).unwrap()
 }
 
-/// This test program once more, by the emulator where one runs it.
-pub fn this_program() -> Command {
+/// One test of this program in a process of its own, also if it is ignored otherwise; by the
+/// emulator where one runs it.
+pub fn this_test(name: &str) -> Command {
     let program = std::env::current_exe().unwrap();
-    match std::env::var_os("MELU_EMULATOR") {
+    let mut command = match std::env::var_os("MELU_EMULATOR") {
         Some(emulator) => {
             let mut command = Command::new(emulator);
             command.arg(program);
             command
         }
         None => Command::new(program),
-    }
+    };
+    command.args(["--exact", name, "--include-ignored", "--nocapture", "--test-threads=1"]);
+    command
+}
+
+/// [`this_test`] as the last arguments of another program, which runs it.
+pub fn add_test<'a>(command: &'a mut Command, name: &str) -> &'a mut Command {
+    let test = this_test(name);
+    command.arg(test.get_program()).args(test.get_args())
 }
 
 /// Says that a test is skipped: past the harness, which would keep it to itself.
