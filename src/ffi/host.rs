@@ -1,4 +1,4 @@
-//! What the host of a WebAssembly module needs beside the C ABI: memory to pass arguments in, and
+//! A WebAssembly module's part for its host, beside the C ABI: memory to pass arguments in, and
 //! functions of the host's own where the ABI takes pointers to functions.
 //!
 //! They are no part of the C ABI, and the header does not have them: `bindings/js` is written for

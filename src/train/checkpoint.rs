@@ -92,8 +92,7 @@ impl State {
     /// have the sizes of `like`'s.
     pub fn read(path: &Path, fingerprint: &str, like: &Parameters) -> Result<Self> {
         let origin = path.display().to_string();
-        let bytes = map(path)?;
-        let mut file = RawFile::new(bytes.clone(), &origin)?;
+        let mut file = RawFile::new(map(path)?, &origin)?;
         let header = file.metadata(KEY);
         let header = header.ok_or_else(|| file.refuse(KEY, "missing; this is no checkpoint"))?;
         let header: Header =
@@ -106,7 +105,7 @@ impl State {
             ));
         }
         // A flipped bit would lead to another model without a word.
-        if !file::verify(bytes, &origin)? {
+        if !file::is_whole(&file)? {
             return Err(file.refuse(KEY, "it has no checksum; delete it to begin anew"));
         }
         let parameters = take(&mut file, "parameters", like)?;

@@ -17,7 +17,14 @@ pub(super) const KEY: &str = "melu.checksum";
 /// [`crate::Error::WeightFile`] if the contents have changed since the checksum was computed,
 /// or if this is not a whole safetensors file.
 pub fn verify(bytes: SharedBytes, origin: &str) -> Result<bool> {
-    let file = RawFile::new(bytes, origin)?;
+    is_whole(&RawFile::new(bytes, origin)?)
+}
+
+/// [`verify`] for a file of which nothing was taken yet.
+///
+/// # Errors
+/// Those of [`verify`], but for a file that is no safetensors file.
+pub fn is_whole(file: &RawFile) -> Result<bool> {
     let Some(written) = file.metadata(KEY) else {
         // The key itself may have changed.
         let is_one = |value: &str| value.len() == 16 && u64::from_str_radix(value, 16).is_ok();

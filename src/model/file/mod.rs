@@ -17,7 +17,7 @@ mod read;
 mod tensor;
 mod write;
 
-pub use checksum::verify;
+pub use checksum::{is_whole, verify};
 pub use contents::{
     CatalogTable, ChoiceItems, ChoicePriors, Contents, EvidenceTable, ItemPrior, ItemVectors,
 };

@@ -266,22 +266,16 @@ impl User {
         scratch.check(&self.catalog)?;
         let count = self.search(threads, options, best, scratch)?;
         let best = &mut best[..count];
-        match best.iter().find(|found| !found.score.is_finite()) {
-            Some(found) => Err(not_finite(&self.catalog, found.item, found.score)),
-            None => {
-                self.add_ratings(best, scratch);
-                let (ratings, deviations) =
-                    (self.model().has_ratings(), self.model().has_deviations());
-                let not_usable = |found: &Recommendation| {
-                    let numbers = [(ratings, found.rating), (deviations, found.deviation)];
-                    numbers.into_iter().find(|(is_known, number)| *is_known && !number.is_finite())
-                };
-                match best.iter().find_map(|found| Some((found.item, not_usable(found)?.1))) {
-                    Some((item, number)) => Err(not_finite(&self.catalog, item, number)),
-                    None => Ok(count),
+        self.add_ratings(best, scratch);
+        let (ratings, deviations) = (self.model().has_ratings(), self.model().has_deviations());
+        for &mut Recommendation { item, score, rating, deviation } in best {
+            for (is_known, number) in [(true, score), (ratings, rating), (deviations, deviation)] {
+                if is_known && !number.is_finite() {
+                    return Err(not_finite(&self.catalog, item, number));
                 }
             }
         }
+        Ok(count)
     }
 
     /// Finds the best items, and returns how many; their ratings are not predicted yet.
