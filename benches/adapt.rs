@@ -55,7 +55,7 @@ fn main() {
                     let mut user = models::user(&catalog, 0);
                     adapted(&mut user, &mut models::scratch(&catalog));
                     baseline.adapt(&rows, &targets, steps, rate);
-                    for (found, expected) in baseline.head.iter().zip(user.head()) {
+                    for (found, expected) in baseline.head.iter().zip(user.head().unwrap()) {
                         assert!(
                             (found - expected).abs() <= 1e-4,
                             "{name}: {found}, not {expected}"

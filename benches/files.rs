@@ -33,9 +33,11 @@ fn main() {
         let mut scratch = models::scratch(&catalog);
         let (rated, ratings) = rated(&model, catalog.len(), 20);
         user.adapt(&rated, &ratings, &mut scratch).expect("the ratings fit");
-        let bytes = user.save();
+        let bytes = user.save().unwrap();
         group.throughput(Throughput::Bytes(bytes.len() as u64));
-        group.bench_function("save a user", |bencher| bencher.iter(|| black_box(&user).save()));
+        group.bench_function("save a user", |bencher| {
+            bencher.iter(|| black_box(&user).save().unwrap())
+        });
         group.bench_function("load a user", |bencher| {
             bencher.iter(|| {
                 User::load(&catalog, black_box(&bytes), &mut scratch).expect("they were saved")

@@ -1,6 +1,5 @@
 //! All errors, in one type.
 
-use std::collections::TryReserveError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -100,11 +99,9 @@ pub enum Error {
         problem: String,
     },
     /// Memory ran out. The call had no effect.
-    #[error("there is no memory for {bytes} more bytes: {work}")]
+    #[error("there is no memory for a list of {bytes} bytes")]
     OutOfMemory {
-        /// The purpose of the memory.
-        work: &'static str,
-        /// The number of bytes that were asked for.
+        /// The size of the list.
         bytes: usize,
     },
     /// More memory would be taken than [`OpenOptions::max_memory`](crate::OpenOptions::max_memory)
@@ -166,14 +163,6 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
-    }
-
-    /// For `map_err` on an attempt to allocate `len` elements of `T`.
-    pub(crate) fn out_of_memory<T>(
-        work: &'static str,
-        len: usize,
-    ) -> impl FnOnce(TryReserveError) -> Self {
-        move |_| Self::OutOfMemory { work, bytes: len.saturating_mul(size_of::<T>()) }
     }
 
     pub(crate) fn argument(argument: &'static str, problem: impl Into<String>) -> Self {

@@ -77,6 +77,7 @@ mod error;
 #[cfg(feature = "capi")]
 pub mod ffi;
 mod kernels;
+mod memory;
 pub mod model;
 #[cfg(feature = "train")]
 mod printable;

@@ -4,6 +4,8 @@ use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::thread::{self, Builder};
 
+use crate::memory;
+
 /// The most threads of one call, whatever it asks for.
 pub const MAX_THREADS: usize = 256;
 
@@ -59,10 +61,17 @@ fn run(helpers: usize, help: &(dyn Fn() + Sync), own: &mut dyn FnMut()) {
     }
     thread::scope(|scope| {
         let start = |_| Builder::new().name(NAME.into()).spawn_scoped(scope, help).ok();
-        let started: Vec<_> = (0..helpers).map_while(start).collect();
+        let mut started = Vec::new();
+        // The work is done all the same, by the calling thread alone.
+        if memory::reserve(&mut started, helpers).is_ok() {
+            started.extend((0..helpers).map_while(start));
+        }
         own();
-        let ends: Vec<_> = started.into_iter().map(|thread| thread.join()).collect();
-        if let Some(panic) = ends.into_iter().find_map(Result::err) {
+        let mut panic = None;
+        for thread in started {
+            panic = panic.or(thread.join().err());
+        }
+        if let Some(panic) = panic {
             resume_unwind(panic);
         }
     });

@@ -57,7 +57,7 @@ fn check_case(case: &Json) -> Report {
     let tables = tensors.tables.len();
     let shape = config.head_network().unwrap();
     for (t, range) in shape.tensor_ranges().enumerate() {
-        let head = double(&user.head()[range]);
+        let head = double(&user.head().unwrap()[range]);
         report.vector("adapted head", &head, &answers["adapted_head"][t], seed, tables + t);
     }
 
@@ -241,7 +241,7 @@ fn the_widest_and_deepest_head_adapts() {
     );
     report.list("scores", &double(&scores), &expected);
     for (t, range) in shape.tensor_ranges().enumerate() {
-        report.list(&format!("head tensor {t}"), &double(&user.head()[range]), &head[t]);
+        report.list(&format!("head tensor {t}"), &double(&user.head().unwrap()[range]), &head[t]);
     }
     Report::finish([report].into_iter());
 }

@@ -307,7 +307,7 @@ fn unknown_values_of_a_profile_are_listed() {
         let value = Value::Name("moon");
         let rust = Model::from_contents(with_age()).unwrap().catalog().unwrap().unwrap();
         let rust = User::new(&rust, &[("region", value)]).unwrap();
-        assert_eq!(rust.unknown_profile(), [("region", value)]);
+        assert_eq!(rust.unknown_profile().unwrap(), [("region", value)]);
         melu_user_free(user);
 
         ok(|e| melu_user_unknown_profile(handles.user, null_mut(), 0, &mut needed, e));

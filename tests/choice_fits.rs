@@ -309,7 +309,7 @@ fn check_users(
     let precision = numbers(1, width).iter().map(|x| 0.05 + x.abs()).collect();
     let more = numbers(2, width).iter().map(|x| x.abs() / 20.0).collect();
     let head = head(precision, more, half_start);
-    let mut solver = VectorSolver::new(width);
+    let mut solver = VectorSolver::new(width).unwrap();
     for (user, &count) in counts.iter().enumerate() {
         let at = 10 * (1 + user as u64);
         let start = numbers(at, width);

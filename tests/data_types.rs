@@ -150,7 +150,7 @@ fn scores_are_those_of_rounded_embeddings() {
         let expected = items_of(&Model::from_contents(expected).unwrap());
         assert_eq!(catalog.data_type(), DataType::F16);
         let (found, expected) = (adapted(&catalog, 1), adapted(&expected, 1));
-        assert_eq!(bits(&found.head()), bits(&expected.head()));
+        assert_eq!(bits(&found.head().unwrap()), bits(&expected.head().unwrap()));
         assert_eq!(bits(&scores(&mut { found })), bits(&scores(&mut { expected })));
     }
 }
@@ -264,7 +264,7 @@ fn saved_users_are_adapted_anew_in_another_data_type() {
         let saved = |catalog| {
             let mut user = User::new(catalog, &[]).unwrap();
             user.adapt(&[2, 0], &[4.5, 2.0], &mut common::scratch(&user)).unwrap();
-            (user.save(), scores(&mut user))
+            (user.save().unwrap(), scores(&mut user))
         };
         for (from, into, anew) in [
             (&single, &single, false),

@@ -29,7 +29,7 @@ fn check(case: Case) -> Report {
     let body = config.body_network().unwrap().map_or(0, |body| body.tensors());
     let first = case.tables().count() + body;
     for (t, range) in network.tensor_ranges().enumerate() {
-        let head = double(&user.head()[range]);
+        let head = double(&user.head().unwrap()[range]);
         report.vector("adapted head", &head, &answers["adapted_head"][t], *seed, first + t);
     }
     report

@@ -101,7 +101,7 @@ fn use_all(bytes: Vec<u8>, what: &str) -> usize {
             };
             finite(outcome.map(|_| &numbers[..]));
         }
-        let saved = user.save();
+        let saved = user.save().unwrap();
         let outcome = User::load(&catalog, &saved, &mut scratch);
         finite(outcome.map(|_| &[][..]));
     }
@@ -179,7 +179,7 @@ fn no_saved_user_leads_to_a_number_that_is_none() {
         let mut scratch = Scratch::new(&catalog).unwrap();
         let mut user = User::new(&catalog, &[]).unwrap();
         user.adapt(&[0, 1], &[highest(&model); 2], &mut scratch).unwrap();
-        let saved = user.save();
+        let saved = user.save().unwrap();
         let mut scores = vec![0.0; catalog.len()];
         for place in 0..saved.len().saturating_sub(4) {
             for extreme in EXTREMES.into_iter().chain([f32::NAN, f32::INFINITY]) {

@@ -115,7 +115,7 @@ fn numbers_of(catalog: &Catalog) -> Vec<f32> {
     user.adapt(&rated, &ratings, &mut scratch).unwrap();
     let mut scores = vec![0.0; 300];
     user.score_all(&mut scores, &mut scratch).unwrap();
-    scores.extend_from_slice(&user.head());
+    scores.extend_from_slice(&user.head().unwrap());
     scores
 }
 

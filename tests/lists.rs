@@ -322,7 +322,8 @@ fn a_weight_file_keeps_the_head_to_the_bit() {
             let mut scores = vec![0.0; catalog.len()];
             user.score_all(&mut scores, &mut common::scratch(&user)).unwrap();
             let loaded =
-                User::load(&catalog, &user.save(), &mut Scratch::new(&catalog).unwrap()).unwrap();
+                User::load(&catalog, &user.save().unwrap(), &mut Scratch::new(&catalog).unwrap())
+                    .unwrap();
             assert!(!loaded.adapted_anew);
             assert_eq!(loaded.user.vector(), user.vector());
             scores

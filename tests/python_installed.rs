@@ -116,7 +116,7 @@ fn exact_numbers() -> Json {
                 "scores": bits(&mut scores.iter().copied()),
                 "items": best.iter().map(|found| found.item).collect::<Vec<_>>(),
                 "best": bits(&mut best.iter().map(|found| found.score)),
-                "saved": user.save().iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+                "saved": user.save().unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
             }));
         }
     }

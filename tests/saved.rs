@@ -53,7 +53,7 @@ fn the_same_model_scores_the_same_bits() {
     for contents in [sample(), sample_with_vectors()] {
         let model = Model::from_contents(contents.clone()).unwrap();
         let mut user = sample_user(&model);
-        let bytes = user.save();
+        let bytes = user.save().unwrap();
         // Opened anew, it is the same model.
         let model = Model::from_bytes(common::files::bytes(&contents)).unwrap();
         let catalog = model.catalog().unwrap().unwrap();
@@ -63,12 +63,12 @@ fn the_same_model_scores_the_same_bits() {
         assert_eq!(missing_items, 0);
         assert_eq!(loaded.rated(), [2, 0]);
         assert_eq!(loaded.ratings(), [4.5, 2.0]);
-        assert_eq!(bits(&loaded.head()), bits(&user.head()));
+        assert_eq!(bits(&loaded.head().unwrap()), bits(&user.head().unwrap()));
         assert_eq!(scores(&mut loaded), scores(&mut user));
         if model.has_deviations() {
             assert_eq!(deviations(&mut loaded), deviations(&mut user));
         }
-        assert_eq!(loaded.save(), bytes);
+        assert_eq!(loaded.save().unwrap(), bytes);
     }
 }
 
@@ -82,7 +82,7 @@ fn every_kind_of_model_comes_back() {
         let mut user = User::new(&catalog, &[]).unwrap();
         user.adapt(&items, &case.support.ratings[..items.len()], &mut common::scratch(&user))
             .unwrap();
-        let mut loaded = load(&catalog, &user.save()).unwrap().user;
+        let mut loaded = load(&catalog, &user.save().unwrap()).unwrap().user;
         assert_eq!(scores(&mut loaded), scores(&mut user));
     }
 }
@@ -92,7 +92,8 @@ fn another_model_adapts_anew_and_says_so() {
     let old = Model::from_contents(sample()).unwrap();
     let new = Model::from_contents(sample_with_vectors()).unwrap();
     assert_ne!(old.fingerprint(), new.fingerprint());
-    let loaded = load(&new.catalog().unwrap().unwrap(), &sample_user(&old).save()).unwrap();
+    let loaded =
+        load(&new.catalog().unwrap().unwrap(), &sample_user(&old).save().unwrap()).unwrap();
     assert!(loaded.adapted_anew);
     assert_eq!(scores(&mut loaded.user.clone()), scores(&mut sample_user(&new)));
 
@@ -119,15 +120,15 @@ fn ratings_of_items_that_are_missing_are_counted_and_kept() {
     let mut user = sample_user(&model);
     let item = |id| NewItem { id, title: None, values: &[] };
     let smaller = Catalog::new(&model, &[item("one"), item("four")]).unwrap();
-    let loaded = load(&smaller, &user.save()).unwrap();
+    let loaded = load(&smaller, &user.save().unwrap()).unwrap();
     assert!(!loaded.adapted_anew);
     assert_eq!(loaded.missing_items, 1);
     assert_eq!(loaded.user.rated(), [0]);
     // The head is the same, for the ratings were not forgotten.
-    assert_eq!(bits(&loaded.user.head()), bits(&user.head()));
+    assert_eq!(bits(&loaded.user.head().unwrap()), bits(&user.head().unwrap()));
 
     let whole = model.catalog().unwrap().unwrap();
-    let mut back = load(&whole, &loaded.user.save()).unwrap();
+    let mut back = load(&whole, &loaded.user.save().unwrap()).unwrap();
     assert_eq!(back.missing_items, 0);
     let mut rated: Vec<u32> = back.user.rated().to_vec();
     rated.sort_unstable();
@@ -136,7 +137,7 @@ fn ratings_of_items_that_are_missing_are_counted_and_kept() {
 
     let mut reset = loaded.user.clone();
     reset.reset();
-    assert!(load(&whole, &reset.save()).unwrap().user.rated().is_empty());
+    assert!(load(&whole, &reset.save().unwrap()).unwrap().user.rated().is_empty());
 }
 
 #[test]
@@ -146,12 +147,12 @@ fn what_another_model_has_no_use_for_counts_as_unknown() {
     let profile = [("region", Value::Name("e")), ("age", Value::Index(1))];
     let user = User::new(&catalog, &profile).unwrap();
     let new = Model::from_contents(sample()).unwrap().catalog().unwrap().unwrap();
-    let loaded = load(&new, &user.save()).unwrap().user;
+    let loaded = load(&new, &user.save().unwrap()).unwrap().user;
     assert_eq!(loaded.unknown_values(), 1);
     // It is not lost, for the case that the user comes back.
-    let back = load(&catalog, &loaded.save()).unwrap().user;
+    let back = load(&catalog, &loaded.save().unwrap()).unwrap().user;
     assert_eq!(back.unknown_values(), 0);
-    assert_eq!(bits(&back.head()), bits(&user.head()));
+    assert_eq!(bits(&back.head().unwrap()), bits(&user.head().unwrap()));
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn ratings_that_another_model_cannot_have_are_refused() {
         range: None,
     };
     let clicks = Model::from_contents(contents).unwrap().catalog().unwrap().unwrap();
-    let error = load(&clicks, &user.save()).unwrap_err();
+    let error = load(&clicks, &user.save().unwrap()).unwrap_err();
     assert!(matches!(error, Error::Rating { position: 0, .. }), "{error}");
 }
 
@@ -173,7 +174,7 @@ fn ratings_that_another_model_cannot_have_are_refused() {
 fn bytes_that_are_cut_or_changed_are_refused() {
     let model = Model::from_contents(sample()).unwrap();
     let catalog = model.catalog().unwrap().unwrap();
-    let bytes = sample_user(&model).save();
+    let bytes = sample_user(&model).save().unwrap();
     for len in 0..bytes.len() {
         let error = load(&catalog, &bytes[..len]).unwrap_err();
         assert!(matches!(error, Error::SavedUser { .. }), "{len}: {error}");
@@ -192,7 +193,7 @@ fn bytes_that_are_cut_or_changed_are_refused() {
 fn wrong_numbers_under_a_right_checksum_are_refused() {
     let model = Model::from_contents(sample()).unwrap();
     let catalog = model.catalog().unwrap().unwrap();
-    let bytes = sample_user(&model).save();
+    let bytes = sample_user(&model).save().unwrap();
     let refused = |change: &dyn Fn(&mut Vec<u8>), named: &str| {
         let mut changed = bytes.clone();
         change(&mut changed);
@@ -225,7 +226,7 @@ fn the_first_version_stays_readable() {
     assert!(!loaded.adapted_anew, "the fingerprint has changed");
     assert_eq!(loaded.user.rated(), [2, 0]);
     assert_eq!(loaded.user.ratings(), [4.5, 2.0]);
-    assert_eq!(loaded.user.save(), golden);
+    assert_eq!(loaded.user.save().unwrap(), golden);
 }
 
 proptest! {
@@ -235,7 +236,7 @@ proptest! {
     ) {
         let model = Model::from_contents(sample_with_vectors()).unwrap();
         let catalog = model.catalog().unwrap().unwrap();
-        let mut bytes = sample_user(&model).save();
+        let mut bytes = sample_user(&model).save().unwrap();
         for (place, byte) in changes {
             let place = 20 + place % (bytes.len() - 28);
             bytes[place] = byte;

@@ -270,10 +270,10 @@ fn unknown_values_of_a_profile_are_named() {
     let catalog = model.catalog().unwrap().unwrap();
     let field = model.config().user_fields[0].name.clone();
     let user = User::new(&catalog, &[(&field, Value::Name("Atlantis"))]).unwrap();
-    assert_eq!(user.unknown_profile(), [(field.as_str(), Value::Name("Atlantis"))]);
+    assert_eq!(user.unknown_profile().unwrap(), [(field.as_str(), Value::Name("Atlantis"))]);
     assert_eq!(user.unknown_values(), 1);
     let user = User::new(&catalog, &[(&field, Value::Index(0))]).unwrap();
-    assert_eq!((user.unknown_profile().len(), user.unknown_values()), (0, 0));
+    assert_eq!((user.unknown_profile().unwrap().len(), user.unknown_values()), (0, 0));
 }
 
 #[test]

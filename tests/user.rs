@@ -282,7 +282,7 @@ fn adapting_replaces_and_resetting_forgets() {
     user.adapt(&[1, 2, 3], &[5.0, 1.0, 2.0], &mut common::scratch(&user)).unwrap();
     user.adapt(&[7, 9], &[4.0, 2.0], &mut common::scratch(&user)).unwrap();
     fresh.adapt(&[7, 9], &[4.0, 2.0], &mut common::scratch(&fresh)).unwrap();
-    assert_eq!(user.head(), fresh.head());
+    assert_eq!(user.head().unwrap(), fresh.head().unwrap());
     assert_eq!(user.rated(), [7, 9]);
     let mut scores = vec![0.0; ITEMS];
     for forget in [&|user: &mut User| user.reset(), &|user: &mut User| {
@@ -302,7 +302,7 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
     let bench = bench();
     let mut user = bench.user();
     user.adapt(&[7, 9], &[4.0, 2.0], &mut common::scratch(&user)).unwrap();
-    let before = user.head();
+    let before = user.head().unwrap();
     for rating in [f32::NAN, f32::INFINITY, -f32::INFINITY] {
         let error = user.adapt(&[1, 2], &[3.0, rating], &mut common::scratch(&user)).unwrap_err();
         assert!(matches!(error, Error::Rating { position: 1, .. }), "{error}");
@@ -330,7 +330,7 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
         assert!(user.recommend(3, &options, &mut best, &mut common::scratch(&user)).is_err());
         assert!(best.is_empty());
     }
-    assert_eq!(user.head(), before);
+    assert_eq!(user.head().unwrap(), before);
     assert_eq!(user.rated(), [7, 9]);
 }
 
@@ -340,7 +340,7 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
 fn a_head_is_finite_or_refused_however_large_the_ratings() {
     let bench = bench();
     let mut user = bench.user();
-    let start = user.head();
+    let start = user.head().unwrap();
     let (mut adapted, mut refused) = (0, 0);
     for count in [1, 3, 12, 120] {
         let items: Vec<u32> = (0..count).collect();
@@ -352,11 +352,11 @@ fn a_head_is_finite_or_refused_however_large_the_ratings() {
                 Ok(()) => adapted += 1,
                 Err(error) => {
                     assert!(matches!(error, Error::Diverged { .. }), "{error}");
-                    assert_eq!(user.head(), start, "{count} ratings of {large}");
+                    assert_eq!(user.head().unwrap(), start, "{count} ratings of {large}");
                     refused += 1;
                 }
             }
-            let head = user.head();
+            let head = user.head().unwrap();
             let wrong = head.iter().find(|number| !number.is_finite());
             assert_eq!(wrong, None, "{count} ratings of {large}");
         }
@@ -370,7 +370,7 @@ fn ratings_that_overflow_reset_the_user() {
     let mut user = bench.user();
     let error = user.adapt(&[1, 2], &[3e38, -3e38], &mut common::scratch(&user)).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
-    assert_eq!(user.head(), bench.catalog.model().head());
+    assert_eq!(user.head().unwrap(), bench.catalog.model().head());
     user.adapt(&[1], &[3.0], &mut common::scratch(&user)).unwrap();
 }
 

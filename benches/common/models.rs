@@ -128,7 +128,10 @@ pub fn item_rows(catalog: &Catalog, items: &[u32]) -> Vec<f32> {
     let contents = catalog.model().contents();
     let Config { item_fields, embedding_dim, .. } = &contents.config;
     let tables = &contents.item_embeddings;
-    let means: Vec<_> = tables.iter().map(|table| mean_row(table, *embedding_dim)).collect();
+    let means: Vec<_> = tables
+        .iter()
+        .map(|table| mean_row(table, *embedding_dim).expect("there is memory"))
+        .collect();
     let width = contents.config.item_width().expect("the widths are small");
     let mut rows = vec![0.0; items.len() * width];
     for (&item, row) in items.iter().zip(rows.chunks_exact_mut(width)) {

@@ -15,7 +15,7 @@ static USERS: LazyLock<Vec<(Catalog, Vec<u8>)>> = LazyLock::new(|| {
         let mut scratch = Scratch::new(&catalog).expect("it can be made");
         let liked = model.config().output.range.map_or(1.0, |range| range[1]);
         user.adapt(&[0, 1], &[liked, liked], &mut scratch).expect("it adapts");
-        (catalog, user.save())
+        (catalog, user.save().expect("there is memory"))
     };
     MODELS.iter().map(saved).collect()
 });
@@ -52,6 +52,6 @@ pub fn run(data: &[u8]) {
     let mut best = Vec::new();
     let _ = loaded.user.recommend(3, &RecommendOptions::default(), &mut best, &mut scratch);
     // What is saved again is the same user.
-    let again = loaded.user.save();
+    let again = loaded.user.save().expect("there is memory");
     User::load(catalog, &again, &mut scratch).expect("what is saved can be loaded");
 }

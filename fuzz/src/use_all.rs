@@ -59,7 +59,7 @@ pub fn use_catalog(catalog: &Catalog) {
         finite(listed, &listed_scores);
         assert!(best.is_sorted());
         let _ = user.gradient_norms(&items, &ratings, &mut scores, &mut scratch);
-        let saved = user.save();
+        let saved = user.save().expect("there is memory");
         let _ = User::load(catalog, &saved, &mut scratch);
     }
     if let Ok(mut questions) = Questions::new(catalog)

@@ -1,6 +1,7 @@
 //! Blocks of items: their rows, and the head's inputs for them.
 
 use crate::kernels::gather_rows;
+use crate::memory;
 use crate::model::network::Inputs;
 use crate::{Catalog, Model};
 
@@ -47,12 +48,15 @@ pub struct InputBuffers {
 
 impl InputBuffers {
     /// Buffers for the heads of a model's users.
-    pub fn new(model: &Model) -> Self {
-        Self {
-            items: vec![0.0; BLOCK * model.head_network().item_width()],
-            offsets: vec![0.0; BLOCK],
-            item_variances: vec![0.0; BLOCK],
-        }
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(model: &Model) -> memory::Result<Self> {
+        Ok(Self {
+            items: memory::zeros(BLOCK * model.head_network().item_width())?,
+            offsets: memory::zeros(BLOCK)?,
+            item_variances: memory::zeros(BLOCK)?,
+        })
     }
 
     /// The inputs of a user's own head for at most [`BLOCK`] rows, and their items'

@@ -1,17 +1,18 @@
 //! The catalogue's items as the head for choosing takes them.
 
 use super::places;
+use crate::Model;
+use crate::memory;
 use crate::model::buffer::Buffer;
 use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors};
 use crate::model::write_new_row;
-use crate::{Error, Model, Result};
 
 /// Rows and neighbours of a table's items: from the weight file for its own items, and
 /// predicted from content for others. `None` for a model without a head for choosing.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`].
-pub fn items(model: &Model, table: &CatalogTable) -> Result<Option<ChoiceItems>> {
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub fn items(model: &Model, table: &CatalogTable) -> memory::Result<Option<ChoiceItems>> {
     let (Some(head), Some(ChoicePriors { item: prior, .. })) =
         (model.choice(), &model.contents().choice)
     else {
@@ -19,15 +20,15 @@ pub fn items(model: &Model, table: &CatalogTable) -> Result<Option<ChoiceItems>>
     };
     let (fields, width, count) = (&model.config().item_fields, head.row_width(), table.ids.len());
     let own = model.contents().catalog.as_ref();
-    let own = own.and_then(|own| Some((own.choice.as_ref()?, places(&own.ids))));
-    let known: Vec<Option<usize>> = match &own {
-        Some((_, place)) => table.ids.iter().map(place).collect(),
-        None => vec![None; count],
+    let own = own.and_then(|own| Some((own.choice.as_ref()?, &own.ids)));
+    let known: Vec<Option<usize>> = match own {
+        Some((_, ids)) => memory::collected(table.ids.iter().map(places(ids)?))?,
+        None => memory::zeros(count)?,
     };
-    let mut rows = reserve("the items' rows", count.saturating_mul(width))?;
-    let mut raters = reserve("the items' raters", count)?;
+    let mut rows = memory::reserved(count.saturating_mul(width))?;
+    let mut raters = memory::reserved(count)?;
     for (item, known) in known.iter().enumerate() {
-        if let (Some((own, _)), Some(place)) = (&own, *known) {
+        if let (Some((own, _)), Some(place)) = (own, *known) {
             rows.extend_from_slice(&own.rows[place * width..][..width]);
             raters.push(own.raters[place]);
             continue;
@@ -37,7 +38,7 @@ pub fn items(model: &Model, table: &CatalogTable) -> Result<Option<ChoiceItems>>
         write_new_row(prior, fields, &table.columns, item, &mut rows[begin..]);
         raters.push(0u32);
     }
-    let (neighbours, weights) = match &own {
+    let (neighbours, weights) = match own {
         Some((own, _)) => neighbours(own, &known)?,
         None => (Vec::new().into(), Vec::new().into()),
     };
@@ -47,8 +48,11 @@ pub fn items(model: &Model, table: &CatalogTable) -> Result<Option<ChoiceItems>>
 
 /// The neighbours of items, as indices into the table; `known` has each item's index in the
 /// weight file.
-fn neighbours(own: &ChoiceItems, known: &[Option<usize>]) -> Result<(Buffer<u32>, Buffer<f32>)> {
-    let mut here = vec![None; own.raters.len()];
+fn neighbours(
+    own: &ChoiceItems,
+    known: &[Option<usize>],
+) -> memory::Result<(Buffer<u32>, Buffer<f32>)> {
+    let mut here = memory::zeros(own.raters.len())?;
     for (item, place) in (0u32..).zip(known) {
         if let Some(place) = place {
             here[*place] = Some(item);
@@ -56,8 +60,8 @@ fn neighbours(own: &ChoiceItems, known: &[Option<usize>]) -> Result<(Buffer<u32>
     }
     let each = own.neighbours_each();
     let size = known.len().saturating_mul(each);
-    let mut neighbours = reserve("the items' neighbours", size)?;
-    let mut weights = reserve("the neighbours' weights", size)?;
+    let mut neighbours = memory::reserved(size)?;
+    let mut weights = memory::reserved(size)?;
     for (item, place) in (0u32..).zip(known) {
         for (other, weight) in place.iter().flat_map(|place| own.neighbours_of(*place as u32)) {
             // A neighbour that the table lacks becomes the item itself, with no weight.
@@ -71,10 +75,4 @@ fn neighbours(own: &ChoiceItems, known: &[Option<usize>]) -> Result<(Buffer<u32>
         }
     }
     Ok((neighbours.into(), weights.into()))
-}
-
-fn reserve<T>(what: &'static str, count: usize) -> Result<Vec<T>> {
-    let mut list = Vec::new();
-    list.try_reserve_exact(count).map_err(Error::out_of_memory::<T>(what, count))?;
-    Ok(list)
 }

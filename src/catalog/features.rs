@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::Model;
 use crate::catalog::blocks::BLOCK;
+use crate::memory;
 use crate::model::config::VECTOR_NUMBERS;
 use crate::model::embedding::write_row;
 use crate::model::file::{CatalogTable, ItemVectors};
@@ -27,25 +28,27 @@ pub struct Features<'a> {
 
 impl<'a> Features<'a> {
     /// For the items of a table, which must have vectors if the model needs them.
-    pub fn new(model: &'a Model, table: &'a CatalogTable) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(model: &'a Model, table: &'a CatalogTable) -> memory::Result<Self> {
         let config = model.config();
-        let packed = |body: &Network| {
-            let nobody = vec![0.0; body.layers()[0].outputs];
-            PackedNetwork::of(body, model.body(), &nobody)
+        let body = |body: &'a Network| {
+            let nobody = memory::zeros(body.layers()[0].outputs)?;
+            let packed = PackedNetwork::of(body, model.body(), &nobody)?;
+            Ok((body, packed, LayerRows::new(body, BLOCK)?))
         };
-        let body = model.body_network();
         let has_vectors = table.vectors.is_some();
-        Self {
+        let width = config.item_width().unwrap_or(0);
+        let features = if has_vectors { config.feature_width().unwrap_or(0) } else { 0 };
+        Ok(Self {
             model,
             table,
             vector_width: if has_vectors { config.factors + VECTOR_NUMBERS } else { 0 },
-            described: vec![0.0; BLOCK * config.item_width().unwrap_or(0)],
-            body: body.map(|body| (body, packed(body), LayerRows::new(body, BLOCK))),
-            features: vec![
-                0.0;
-                if has_vectors { BLOCK * config.feature_width().unwrap_or(0) } else { 0 }
-            ],
-        }
+            described: memory::zeros(BLOCK.saturating_mul(width))?,
+            body: model.body_network().map(body).transpose()?,
+            features: memory::zeros(BLOCK.saturating_mul(features))?,
+        })
     }
 
     /// The features of at most [`BLOCK`] items.

@@ -3,7 +3,7 @@
 use std::iter;
 use std::ops::Range;
 
-use crate::{Error, Result};
+use crate::memory;
 
 /// A set with a bit for each item; only [`ItemSet::new`] allocates.
 #[derive(Clone, Debug)]
@@ -13,14 +13,9 @@ impl ItemSet {
     /// An empty set for a catalogue of `items` items.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
-    pub fn new(items: usize) -> Result<Self> {
-        let words = items.div_ceil(64);
-        let mut bits = Vec::new();
-        bits.try_reserve_exact(words)
-            .map_err(Error::out_of_memory::<u64>("a user's set of items", words))?;
-        bits.resize(words, 0);
-        Ok(Self(bits))
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(items: usize) -> memory::Result<Self> {
+        memory::zeros(items.div_ceil(64)).map(Self)
     }
 
     /// Removes all items.

@@ -11,15 +11,17 @@ use std::sync::Arc;
 
 use crate::catalog::blocks::BLOCK;
 use crate::catalog::features::Features;
+use crate::catalog::item_set::ItemSet;
 use crate::catalog::rows::RowsBuilder;
 use crate::kernels::{MAX_HALF, ROUNDED_ROWS, round_rows, rounded_bytes};
+use crate::memory;
 use crate::model::buffer::Buffer;
 use crate::model::config::DataType;
 use crate::model::familiarity::Familiarity;
 use crate::model::file::{
     self, CatalogTable, ChoiceItems, ItemPrior, ItemRows, ItemVectors, Prepared,
 };
-use crate::model::schema::{ColumnBuilder, Entity, Strings, Value, encode_row};
+use crate::model::schema::{ColumnBuilder, Entity, Strings, Value, builders, encode_row};
 use crate::{Error, Model, Result};
 
 /// Items with their features, known by index from 0.
@@ -60,7 +62,8 @@ impl Model {
     /// # Errors
     /// Those of [`Catalog::from_table`].
     pub fn catalog(&self) -> Result<Option<Catalog>> {
-        let Some(table) = self.contents().catalog.clone() else { return Ok(None) };
+        let Some(table) = &self.contents().catalog else { return Ok(None) };
+        let table = table.share()?;
         let Some(prepared) = self.prepared().cloned() else {
             return Catalog::from_table(self, table).map(Some);
         };
@@ -128,7 +131,7 @@ impl Catalog {
         if self.data_type() == data_type {
             return Ok(self.clone());
         }
-        let table = self.table().clone();
+        let table = self.table().share()?;
         Self::build(self.model(), table, data_type, self.unknown_values())
     }
 
@@ -154,15 +157,15 @@ impl Catalog {
         let size = items.len().saturating_mul(old.model.config().feature_width().unwrap_or(0));
         let rows = RowsBuilder::copy_of(&old.prepared.rows, size)?;
         let Added { table, by_id, rows } = Added::new(&old.model, table, rows)?;
-        let table = old.table.join(&table);
+        let table = old.table.join(&table)?;
         let prepared = Prepared {
-            by_id: merge(&table.ids, &old.prepared.by_id, &by_id, start).into(),
+            by_id: merge(&table.ids, &old.prepared.by_id, &by_id, start)?.into(),
             rows,
             rounded: rounded(&old.model, &table, &old.prepared.rounded, self.len())?,
         };
         let extended = Self(Arc::new(CatalogContents {
             model: old.model.clone(),
-            familiarity: familiarity(&old.model, &table),
+            familiarity: familiarity(&old.model, &table)?,
             table,
             prepared,
             unknown_values: old.unknown_values + unknown_values,
@@ -181,17 +184,21 @@ impl Catalog {
     /// [`Error::ItemIndex`] if an item is not in the catalogue; [`Error::OutOfMemory`].
     pub fn remove(&self, items: &[u32]) -> Result<Self> {
         self.check(items)?;
-        let mut stays = vec![true; self.len()];
-        items.iter().for_each(|&item| stays[item as usize] = false);
-        let kept: Vec<usize> = (0..self.len()).filter(|&item| stays[item]).collect();
+        let mut removed = ItemSet::new(self.len())?;
+        items.iter().for_each(|&item| removed.insert(item));
+        let kept = || removed.missing(0..self.len()).map(|item| item as usize);
+        let mut places: Vec<usize> = memory::reserved(kept().count())?;
+        places.extend(kept());
         let table = self.table();
-        let select =
-            |strings: &Strings| kept.iter().filter_map(|&item| strings.get(item)).collect();
+        let select = |strings: &Strings| {
+            Strings::collected(places.iter().map(|&item| strings.get(item).unwrap_or_default()))
+        };
+        let columns = table.columns.iter().map(|column| column.select(&places));
         // What the head sees of them comes from the weight file again, or from their content.
         let table = CatalogTable {
-            ids: select(&table.ids),
-            titles: table.titles.as_ref().map(select),
-            columns: table.columns.iter().map(|column| column.select(&kept)).collect(),
+            ids: select(&table.ids)?,
+            titles: table.titles.as_ref().map(select).transpose()?,
+            columns: memory::try_collected(columns)?,
             vectors: None,
             choice: None,
         };
@@ -210,7 +217,7 @@ impl Catalog {
         let Added { table, by_id, rows } = Added::new(model, table, rows)?;
         let rounded = rounded(model, &table, &[], 0)?;
         let prepared = Prepared { by_id: by_id.into(), rows, rounded };
-        let (model, familiarity) = (model.clone(), familiarity(model, &table));
+        let (model, familiarity) = (model.clone(), familiarity(model, &table)?);
         let inner = CatalogContents { model, table, prepared, familiarity, unknown_values };
         Ok(Self(Arc::new(inner)))
     }
@@ -385,21 +392,19 @@ fn check_memory(model: &Model, data_type: DataType, items: usize) -> Result<()> 
 /// Encodes items given by their field values, and counts values that the vocabularies lack.
 fn read(model: &Model, items: &[NewItem]) -> Result<(CatalogTable, usize)> {
     let fields = &model.config().item_fields;
-    let mut columns: Vec<ColumnBuilder> =
-        fields.iter().map(|field| ColumnBuilder::new(field.is_numeric())).collect();
+    let mut columns = builders(fields)?;
     let mut unknown_values = 0;
     let vocabularies = &model.contents().item_vocabularies;
     for item in items {
         unknown_values +=
             encode_row(Entity::Item, fields, vocabularies, item.values, &mut columns)?;
     }
+    let titles = items.iter().map(|item| item.title.unwrap_or_default());
+    let have_titles = items.iter().any(|item| item.title.is_some());
     let table = CatalogTable {
-        ids: items.iter().map(|item| item.id).collect(),
-        titles: items
-            .iter()
-            .any(|item| item.title.is_some())
-            .then(|| items.iter().map(|item| item.title.unwrap_or_default()).collect()),
-        columns: columns.into_iter().map(ColumnBuilder::finish).collect(),
+        ids: Strings::collected(items.iter().map(|item| item.id))?,
+        titles: have_titles.then(|| Strings::collected(titles)).transpose()?,
+        columns: memory::collected(columns.into_iter().map(ColumnBuilder::finish))?,
         vectors: None,
         choice: None,
     };
@@ -422,15 +427,15 @@ impl Added {
         let config = model.config();
         table.check(config).map_err(refuse)?;
         let ids = &table.ids;
-        let by_id = ids.sorted().map_err(refuse)?;
+        let by_id = ids.sorted()?;
         let width = config.feature_width().unwrap_or(0);
         if table.vectors.is_none() {
-            table.vectors = vectors(model, &table);
+            table.vectors = vectors(model, &table)?;
         }
         if table.choice.is_none() {
             table.choice = choice::items(model, &table)?;
         }
-        let mut features = Features::new(model, &table);
+        let mut features = Features::new(model, &table)?;
         for first in (0..ids.len()).step_by(BLOCK) {
             let count = BLOCK.min(ids.len() - first);
             let block = features.of(first..first + count);
@@ -449,15 +454,18 @@ impl Added {
 }
 
 /// The rows for choosing in 8 bits, given those of the first `items`.
-fn rounded(model: &Model, table: &CatalogTable, first: &[u8], items: usize) -> Result<Buffer<u8>> {
+fn rounded(
+    model: &Model,
+    table: &CatalogTable,
+    first: &[u8],
+    items: usize,
+) -> memory::Result<Buffer<u8>> {
     let (Some(head), Some(choice)) = (model.choice(), &table.choice) else {
         return Ok(Vec::new().into());
     };
     let width = head.row_width();
     let size = rounded_bytes(table.ids.len(), width).unwrap_or(usize::MAX);
-    let mut bytes = Vec::new();
-    let refuse = Error::out_of_memory::<u8>("the items' rows in 8 bits", size);
-    bytes.try_reserve_exact(size).map_err(refuse)?;
+    let mut bytes = memory::reserved(size)?;
     // The last block may have been filled up.
     let whole = items / ROUNDED_ROWS * ROUNDED_ROWS;
     bytes.extend_from_slice(&first[..rounded_bytes(whole, width).unwrap_or(0)]);
@@ -467,9 +475,9 @@ fn rounded(model: &Model, table: &CatalogTable, first: &[u8], items: usize) -> R
 
 /// Merges two lists of items in the order of their ids; the second list's indices begin at
 /// `start`.
-fn merge(ids: &Strings, first: &[u32], second: &[u32], start: u32) -> Vec<u32> {
+fn merge(ids: &Strings, first: &[u32], second: &[u32], start: u32) -> memory::Result<Vec<u32>> {
     let id = |item: u32| ids.get(item as usize);
-    let mut merged = Vec::with_capacity(first.len() + second.len());
+    let mut merged = memory::reserved(first.len() + second.len())?;
     let mut rest = first.iter().copied().peekable();
     for item in second.iter().map(|item| start + item) {
         while let Some(before) = rest.next_if(|&before| id(before) < id(item)) {
@@ -478,22 +486,25 @@ fn merge(ids: &Strings, first: &[u32], second: &[u32], start: u32) -> Vec<u32> {
         merged.push(item);
     }
     merged.extend(rest);
-    merged
+    Ok(merged)
 }
 
 /// The items' vectors: from the weight file for its own items, and predicted from content
 /// for others. `None` for a model without vectors.
-fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
-    let ItemPrior { prior, variance } = model.contents().item_prior.as_ref()?;
+fn vectors(model: &Model, table: &CatalogTable) -> memory::Result<Option<ItemVectors>> {
+    let Some(ItemPrior { prior, variance }) = &model.contents().item_prior else {
+        return Ok(None);
+    };
     let (fields, factors) = (&model.config().item_fields, model.config().factors);
     let items = table.ids.len();
-    let mut vectors = Vec::with_capacity(items * factors);
-    let mut biases = Vec::with_capacity(items);
-    let mut variances = vec![*variance; items];
-    let mut raters = vec![0; items];
+    let mut vectors = memory::reserved(items.saturating_mul(factors))?;
+    let mut biases = memory::reserved(items)?;
+    let mut variances = memory::filled(*variance, items)?;
+    let mut raters = memory::zeros(items)?;
     let own = model.contents().catalog.as_ref();
-    let own = own.and_then(|own| Some((own.vectors.as_ref()?, places(&own.ids))));
-    let mut row = vec![0.0; prior.width()];
+    let own = own.and_then(|own| Some((own.vectors.as_ref()?, &own.ids)));
+    let own = own.map(|(own, ids)| Ok((own, places(ids)?))).transpose()?;
+    let mut row = memory::zeros(prior.width())?;
     for (item, id) in table.ids.iter().enumerate() {
         let known = own.as_ref().and_then(|(known, place)| Some((known, place(id)?)));
         if let Some((known, place)) = known {
@@ -504,30 +515,36 @@ fn vectors(model: &Model, table: &CatalogTable) -> Option<ItemVectors> {
             continue;
         }
         prior.write_row(fields, &table.columns, item, &mut row);
-        let (bias, vector) = row.split_first()?;
+        // A prior of items has a bias: see `check_priors`.
+        let (bias, vector) = row.split_at(1);
         vectors.extend_from_slice(vector);
-        biases.push(*bias);
+        biases.extend_from_slice(bias);
     }
-    Some(ItemVectors {
+    Ok(Some(ItemVectors {
         vectors: vectors.into(),
         bias: biases.into(),
         variance: variances.into(),
         raters: raters.into(),
-    })
+    }))
 }
 
 /// The chance that people know each item: 0 for those that the weight file lacks.
-fn familiarity(model: &Model, table: &CatalogTable) -> Option<Familiarity> {
+fn familiarity(model: &Model, table: &CatalogTable) -> memory::Result<Option<Familiarity>> {
     let contents = model.contents();
-    let (familiarity, own) = (contents.familiarity.as_ref()?, contents.catalog.as_ref()?);
-    if table.ids == own.ids {
-        return Some(familiarity.clone());
+    match (&contents.familiarity, &contents.catalog) {
+        (Some(familiarity), Some(own)) if table.ids == own.ids => Ok(Some(familiarity.clone())),
+        (Some(familiarity), Some(own)) => {
+            familiarity.select(table.ids.iter().map(places(&own.ids)?)).map(Some)
+        }
+        _ => Ok(None),
     }
-    Some(familiarity.select(table.ids.iter().map(places(&own.ids))))
 }
 
 /// A look-up of an id's place in a list of different ids.
-pub(crate) fn places(own: &Strings) -> impl Fn(&str) -> Option<usize> {
-    let sorted = own.sorted().unwrap_or_default();
-    move |id| Some(own.find(&sorted, id)? as usize)
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub(crate) fn places(own: &Strings) -> memory::Result<impl Fn(&str) -> Option<usize>> {
+    let sorted = own.in_order()?;
+    Ok(move |id: &str| Some(own.find(&sorted, id)? as usize))
 }

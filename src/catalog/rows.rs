@@ -1,10 +1,11 @@
 //! The catalogue's rows in f32 or f16.
 
+use crate::Result;
 use crate::catalog::blocks::Rows;
 use crate::kernels::{gather_rows, narrow, prefer_large_pages, widen, widen_rows};
+use crate::memory;
 use crate::model::config::DataType;
 use crate::model::file::ItemRows;
-use crate::{Error, Result};
 
 /// Rows of features to which others are added.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub enum RowsBuilder {
 
 impl RowsBuilder {
     /// No rows, with capacity for so many numbers.
-    pub fn new(data_type: DataType, numbers: usize) -> Result<Self> {
+    pub fn new(data_type: DataType, numbers: usize) -> memory::Result<Self> {
         Ok(match data_type {
             DataType::F32 => Self::F32(longer(&[], numbers)?),
             DataType::F16 => Self::F16(longer(&[], numbers)?),
@@ -23,7 +24,7 @@ impl RowsBuilder {
     }
 
     /// A copy of rows with capacity for so many more numbers.
-    pub fn copy_of(rows: &ItemRows, numbers: usize) -> Result<Self> {
+    pub fn copy_of(rows: &ItemRows, numbers: usize) -> memory::Result<Self> {
         Ok(match rows {
             ItemRows::F32(rows) => Self::F32(longer(rows, numbers)?),
             ItemRows::F16(rows) => Self::F16(longer(rows, numbers)?),
@@ -72,11 +73,8 @@ impl ItemRows {
     }
 }
 
-fn longer<T: Copy>(rows: &[T], more: usize) -> Result<Vec<T>> {
-    let size = rows.len().saturating_add(more);
-    let mut longer = Vec::new();
-    let refuse = Error::out_of_memory::<T>("the catalogue's rows", size);
-    longer.try_reserve_exact(size).map_err(refuse)?;
+fn longer<T: Copy>(rows: &[T], more: usize) -> memory::Result<Vec<T>> {
+    let mut longer = memory::reserved(rows.len().saturating_add(more))?;
     prefer_large_pages(longer.spare_capacity_mut());
     longer.extend_from_slice(rows);
     Ok(longer)

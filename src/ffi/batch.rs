@@ -9,7 +9,7 @@ use super::handle::Handle;
 use super::recommendation::{read_options, recommend, recommendations};
 use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status};
-use crate::{Scratch, User, threads};
+use crate::{Scratch, User, memory, threads};
 
 /// Adapts and recommends for many users in one call: for programs whose calls into C are
 /// expensive, and to let several threads work on one call.
@@ -146,11 +146,7 @@ impl<T> Shared<T> {
 
 /// Refuses a list that has a user twice: two threads could use that user at once.
 fn check_distinct(users: &[Shared<melu_user>]) -> Result<(), Failure> {
-    let mut places = Vec::new();
-    if places.try_reserve_exact(users.len()).is_err() {
-        let problem = format!("there is no memory to compare {} users", users.len());
-        return Err(Failure::new(melu_status::OutOfMemory, problem));
-    }
+    let mut places = memory::reserved(users.len())?;
     let pointers = users.iter().map(Shared::get).zip(0usize..);
     places.extend(pointers.filter(|(user, _)| !user.is_null()));
     places.sort_unstable();

@@ -10,6 +10,7 @@ use super::model::{melu_model, unavailable};
 use super::pool::Pool;
 use super::value::values;
 use super::{melu_error, melu_status, melu_str, melu_value};
+use crate::memory;
 use crate::model::config::DataType;
 use crate::model::schema::Value;
 use crate::{Catalog, NewItem};
@@ -432,8 +433,7 @@ impl<'a> GivenItems<'a> {
     unsafe fn read(items: *const melu_item, len: usize) -> Result<Self, Failure> {
         // SAFETY: the caller promises `len` items; numbers and pointers have no invalid bits.
         let items: &[melu_item] = unsafe { slice(items, len, "items") }?;
-        let mut given = Vec::new();
-        given.try_reserve_exact(len).map_err(|_| no_memory(len))?;
+        let mut given = memory::reserved(len)?;
         for (place, item) in items.iter().enumerate() {
             // SAFETY: the caller promises `id.len` bytes at `id.data`.
             let id = unsafe { item.id.text(format_args!("items[{place}].id")) }?;
@@ -451,18 +451,11 @@ impl<'a> GivenItems<'a> {
         &self,
         make: impl FnOnce(&[NewItem]) -> crate::Result<Catalog>,
     ) -> Result<Catalog, Failure> {
-        let mut items = Vec::new();
-        items.try_reserve_exact(self.0.len()).map_err(|_| no_memory(self.0.len()))?;
-        items.extend(self.0.iter().map(|GivenItem { id, title, values }| NewItem {
+        let items = self.0.iter().map(|GivenItem { id, title, values }| NewItem {
             id,
             title: (!title.is_empty()).then_some(title),
             values,
-        }));
-        make(&items).map_err(Failure::of("items"))
+        });
+        make(&memory::collected(items)?).map_err(Failure::of("items"))
     }
-}
-
-fn no_memory(items: usize) -> Failure {
-    let problem = format!("items: there is no memory for {items} items");
-    Failure::new(melu_status::OutOfMemory, problem)
 }

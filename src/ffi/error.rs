@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::melu_status;
 use crate::Error;
+use crate::memory::NoMemory;
 
 /// Size of an error's message, its final NUL included.
 pub const MELU_ERROR_MESSAGE_SIZE: usize = 496;
@@ -69,6 +70,12 @@ impl Failure {
     pub fn of_user(self, place: usize) -> Self {
         let user = u32::try_from(place).unwrap_or(MELU_NO_USER);
         Self { user, message: format!("users[{place}]: {}", self.message), ..self }
+    }
+}
+
+impl From<NoMemory> for Failure {
+    fn from(error: NoMemory) -> Self {
+        Error::from(error).into()
     }
 }
 

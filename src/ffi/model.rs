@@ -14,7 +14,7 @@ use super::pool::Pool;
 use super::{melu_error, melu_status, melu_str};
 use crate::model::ChoiceHead;
 use crate::model::loss::Loss;
-use crate::{Model, OpenOptions};
+use crate::{Model, OpenOptions, memory};
 
 /// A meta-trained model: an opened weight file.
 ///
@@ -184,13 +184,7 @@ pub unsafe extern "C" fn melu_model_open_bytes(
         let opened = match options.filter(|options: &melu_open_options| options.borrow != 0) {
             None => {
                 let options = options.map(|given| given.options()).unwrap_or_default();
-                let mut copy = Vec::new();
-                copy.try_reserve_exact(bytes_len).map_err(|_| {
-                    let problem = format!("there is no memory for a copy of {bytes_len} bytes");
-                    Failure::new(melu_status::OutOfMemory, problem)
-                })?;
-                copy.extend_from_slice(bytes);
-                Model::from_shared_with(Arc::new(copy), &options)
+                Model::from_shared_with(Arc::new(memory::copy(bytes)?), &options)
             }
             // SAFETY: the header asks who sets `borrow` to keep the bytes there, unchanged, until
             // the model and all that was made from it is freed.

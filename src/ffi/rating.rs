@@ -128,7 +128,7 @@ pub unsafe extern "C" fn melu_user_unknown_profile(
         // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
         let user = unsafe { melu_user::shared(user, "user") }?;
         user.with(|PooledUser { user, .. }| {
-            let unknown = user.unknown_profile();
+            let unknown = user.unknown_profile()?;
             if let Some(needed) = needed {
                 *needed = unknown.len();
             }

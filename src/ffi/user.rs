@@ -383,7 +383,7 @@ pub unsafe extern "C" fn melu_user_save(
         // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
         let user = unsafe { melu_user::shared(user, "user") }?;
         user.with(|PooledUser { user, .. }| {
-            let saved = user.save();
+            let saved = user.save()?;
             *len = saved.len();
             check_capacity("bytes", bytes_capacity, saved.len())?;
             // SAFETY: the header asks for `bytes_capacity` bytes to write at `bytes`, or NULL; as

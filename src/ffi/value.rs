@@ -5,6 +5,7 @@ use std::fmt::Arguments;
 use super::arguments::slice;
 use super::error::Failure;
 use super::{melu_status, melu_str};
+use crate::memory;
 use crate::model::schema::Value;
 
 /// A value is a name from the model's vocabulary, or a number written out.
@@ -46,13 +47,7 @@ pub unsafe fn values<'a>(
 ) -> Result<Vec<(&'a str, Value<'a>)>, Failure> {
     // SAFETY: the caller promises `len` values; numbers and pointers have no invalid bits.
     let values = unsafe { slice(values, len, name) }?;
-    let mut named = Vec::new();
-    named.try_reserve_exact(len).map_err(|_| {
-        Failure::new(
-            melu_status::OutOfMemory,
-            format!("there is no memory for {len} values: {name}"),
-        )
-    })?;
+    let mut named = memory::reserved(len)?;
     for (place, value) in values.iter().enumerate() {
         // SAFETY: the caller promises `field.len` bytes at `field.data`.
         let field = unsafe { value.field.text(format_args!("{name}[{place}].field")) }?;

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use crate::memory;
+
 /// Numbers that begin with a cache line, so that no aligned vector of them crosses two lines.
 #[derive(Clone, Debug)]
 pub struct Aligned<T = f32> {
@@ -24,23 +26,29 @@ impl Number for f64 {}
 
 impl<T: Number> Aligned<T> {
     /// Zeros.
-    pub fn zeros(len: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn zeros(len: usize) -> memory::Result<Self> {
         let lines = len.div_ceil(size_of::<CacheLine>() / size_of::<T>());
-        Self { lines: vec![CacheLine([0; 64]); lines], len, numbers: PhantomData }
+        let lines = memory::filled(CacheLine([0; 64]), lines)?;
+        Ok(Self { lines, len, numbers: PhantomData })
+    }
+
+    /// A copy of numbers.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn copy(numbers: &[T]) -> memory::Result<Self> {
+        let mut aligned = Self::zeros(numbers.len())?;
+        aligned.copy_from_slice(numbers);
+        Ok(aligned)
     }
 }
 
 impl<T> Default for Aligned<T> {
     fn default() -> Self {
         Self { lines: Vec::new(), len: 0, numbers: PhantomData }
-    }
-}
-
-impl<T: Number> From<&[T]> for Aligned<T> {
-    fn from(numbers: &[T]) -> Self {
-        let mut aligned = Self::zeros(numbers.len());
-        aligned.copy_from_slice(numbers);
-        aligned
     }
 }
 
@@ -72,12 +80,12 @@ mod tests {
     fn numbers_of_any_count_begin_a_line() {
         for count in 0..70 {
             let numbers: Vec<f32> = (0..count).map(|number| number as f32).collect();
-            let mut aligned = Aligned::from(&numbers[..]);
+            let mut aligned = Aligned::copy(&numbers).unwrap();
             assert_eq!((&aligned[..], aligned.as_ptr().align_offset(64)), (&numbers[..], 0));
             aligned.iter_mut().for_each(|number| *number += 1.0);
             assert_eq!(aligned.clone().iter().sum::<f32>(), (count * (count + 1) / 2) as f32);
             let doubles: Vec<f64> = numbers.into_iter().map(f64::from).collect();
-            let aligned = Aligned::from(&doubles[..]);
+            let aligned = Aligned::copy(&doubles).unwrap();
             assert_eq!((&aligned[..], aligned.as_ptr().align_offset(64)), (&doubles[..], 0));
         }
     }

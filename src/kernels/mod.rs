@@ -2,7 +2,8 @@
 //!
 //! A kernel is written once, generic over [`simd::Simd`], and compiled for each level of
 //! instructions; [`level::Level`] chooses one. No other module knows how a product is
-//! computed. Nothing here allocates except [`Aligned`] and [`Packed::new`].
+//! computed. Nothing here allocates except [`Aligned`], [`Packed::new`] and
+//! [`RoundedVector::new`].
 //!
 //! On one level the same numbers give the same bits, at any place of a row among others;
 //! between levels sums differ by rounding.

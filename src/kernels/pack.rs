@@ -6,6 +6,7 @@ use super::aligned::Aligned;
 use super::level::Level;
 use super::matrix::Matrix;
 use super::simd::{Kernel, MAX_LANES, Simd, TRANSPOSED};
+use crate::memory;
 
 /// A right factor that many products use, in panels as wide as a tile: each has
 /// all rows, one after another, padded with zeros to whole vectors.
@@ -21,16 +22,19 @@ pub struct Packed {
 
 impl Packed {
     /// A matrix [rows, columns] of zeros.
-    pub fn new(rows: usize, columns: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(rows: usize, columns: usize) -> memory::Result<Self> {
         Self::for_level(Level::current(), rows, columns)
     }
 
-    pub(super) fn for_level(level: Level, rows: usize, columns: usize) -> Self {
+    pub(super) fn for_level(level: Level, rows: usize, columns: usize) -> memory::Result<Self> {
         let numbers = match columns {
             1 => rows,
-            _ => rows * columns.next_multiple_of(MAX_LANES),
+            _ => rows.saturating_mul(columns.next_multiple_of(MAX_LANES)),
         };
-        Self { level, rows, columns, numbers: Aligned::zeros(numbers) }
+        Ok(Self { level, rows, columns, numbers: Aligned::zeros(numbers)? })
     }
 
     /// Copies a matrix of the same shape.

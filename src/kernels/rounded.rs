@@ -16,6 +16,7 @@ mod vnni;
 use super::half::{narrow, widen_one};
 use super::level::Level;
 use super::simd::{Kernel, MAX_LANES, Simd};
+use crate::memory;
 
 /// The rows of a block.
 pub const ROWS: usize = 16;
@@ -66,8 +67,8 @@ fn rounding(width: usize) -> f64 {
     (width + 64) as f64 / f64::from(1 << 23)
 }
 
-/// Adds rows of `width` numbers, one after another, to the blocks in `bytes`; the last block is
-/// filled up with rows of zeros.
+/// Adds rows of `width` numbers, one after another, to the blocks in `bytes`, which has room for
+/// them; the last block is filled up with rows of zeros.
 pub fn round_rows(rows: &[f32], width: usize, bytes: &mut Vec<u8>) {
     let (block, groups) = (block_bytes(width), groups(width));
     for rows in rows.chunks(ROWS * width.max(1)) {
@@ -142,18 +143,21 @@ pub struct RoundedVector {
 
 impl RoundedVector {
     /// For rows of `width` numbers; all zeros.
-    pub fn new(width: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(width: usize) -> memory::Result<Self> {
         let numbers = groups(width) * GROUP;
-        Self {
-            factors: vec![0; numbers],
-            high: vec![0; numbers],
-            low: vec![0; numbers],
+        Ok(Self {
+            factors: memory::zeros(numbers)?,
+            high: memory::zeros(numbers)?,
+            low: memory::zeros(numbers)?,
             scale: 0.0,
             slack: 0.0,
             norm: 0.0,
             last: [0.0; LAST],
             of_zero: 0,
-        }
+        })
     }
 
     /// Takes another vector, as long as a row.

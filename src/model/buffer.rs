@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytemuck::AnyBitPattern;
 
+use crate::memory;
+
 /// Bytes that outlive every [`Buffer`] on them, such as a mapped file.
 pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
@@ -29,18 +31,22 @@ impl<T: AnyBitPattern> Buffer<T> {
     ///
     /// `None` if the range is not inside the bytes or not a whole count of
     /// numbers.
-    pub fn from_shared(bytes: &SharedBytes, range: Range<usize>) -> Option<Self> {
-        let slice = (**bytes).as_ref().get(range.clone())?;
-        if slice.len() % size_of::<T>() != 0 {
-            return None;
-        }
-        Some(Self(match bytemuck::try_cast_slice::<u8, T>(slice) {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) for the copy.
+    pub fn from_shared(bytes: &SharedBytes, range: Range<usize>) -> memory::Result<Option<Self>> {
+        let slice = (**bytes).as_ref().get(range.clone());
+        let Some(slice) = slice.filter(|slice| slice.len().is_multiple_of(size_of::<T>())) else {
+            return Ok(None);
+        };
+        Ok(Some(Self(match bytemuck::try_cast_slice::<u8, T>(slice) {
             Ok(_) => Memory::Shared(bytes.clone(), range),
             Err(_) => {
                 let numbers = slice.chunks_exact(size_of::<T>());
-                Memory::Owned(Arc::new(numbers.map(bytemuck::pod_read_unaligned).collect()))
+                let numbers = numbers.map(bytemuck::pod_read_unaligned);
+                Memory::Owned(Arc::new(memory::collected(numbers)?))
             }
-        }))
+        })))
     }
 }
 
@@ -98,7 +104,7 @@ mod tests {
         let start = (*shared).as_ref().as_ptr().align_offset(align_of::<u32>());
         for offset in 0..8 {
             let range = start + offset..start + offset + 16;
-            let buffer = Buffer::<u32>::from_shared(&shared, range.clone()).unwrap();
+            let buffer = Buffer::<u32>::from_shared(&shared, range.clone()).unwrap().unwrap();
             let bytes = &(*shared).as_ref()[range];
             let expected: Vec<u32> =
                 bytes.chunks(4).map(|four| u32::from_le_bytes(four.try_into().unwrap())).collect();
@@ -110,8 +116,9 @@ mod tests {
     #[test]
     fn ranges_that_do_not_fit_are_refused() {
         let shared: SharedBytes = Arc::new(vec![0u8; 16]);
-        assert!(Buffer::<u32>::from_shared(&shared, 0..15).is_none());
-        assert!(Buffer::<u32>::from_shared(&shared, 0..20).is_none());
-        assert!(Buffer::<u32>::from_shared(&shared, usize::MAX - 3..usize::MAX).is_none());
+        assert!(Buffer::<u32>::from_shared(&shared, 0..15).unwrap().is_none());
+        assert!(Buffer::<u32>::from_shared(&shared, 0..20).unwrap().is_none());
+        let beyond = usize::MAX - 3..usize::MAX;
+        assert!(Buffer::<u32>::from_shared(&shared, beyond).unwrap().is_none());
     }
 }

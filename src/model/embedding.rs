@@ -1,6 +1,7 @@
 //! Embeddings of a field's values: mixes of the rows of its table.
 
 use crate::kernels::add_scaled;
+use crate::memory;
 use crate::model::schema::{Column, Field, FieldKind};
 
 /// Which rows of a field's embedding make up one user's or item's part of the
@@ -54,15 +55,18 @@ impl<'a> Mix<'a> {
 }
 
 /// The mean of an embedding's rows, summed in double precision.
-pub fn mean_row(weight: &[f32], width: usize) -> Vec<f32> {
-    let mut sums = vec![0.0f64; width];
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub fn mean_row(weight: &[f32], width: usize) -> memory::Result<Vec<f32>> {
+    let mut sums = memory::zeros::<f64>(width)?;
     for row in weight.chunks_exact(width.max(1)) {
         for (sum, element) in sums.iter_mut().zip(row) {
             *sum += f64::from(*element);
         }
     }
     let rows = (weight.len() / width.max(1)).max(1) as f64;
-    sums.iter().map(|sum| (sum / rows) as f32).collect()
+    memory::collected(sums.iter().map(|sum| (sum / rows) as f32))
 }
 
 /// Writes one user's or item's embedding: the mixes of the fields that are

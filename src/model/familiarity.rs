@@ -5,6 +5,7 @@
 //! of a few kinds, and within a kind, whether somebody knows one item says
 //! nothing of the next. Each answer and each "don't know" tells which kind it is.
 
+use crate::memory;
 use crate::model::buffer::Buffer;
 
 /// Probabilities are kept as square roots in this many parts, so that a byte
@@ -72,17 +73,23 @@ impl Familiarity {
 
     /// The same for other items, given each one's place here; nobody knows an item without
     /// one.
-    #[must_use]
-    pub fn select(&self, places: impl Iterator<Item = Option<usize>>) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn select(
+        &self,
+        places: impl ExactSizeIterator<Item = Option<usize>>,
+    ) -> memory::Result<Self> {
         let kinds = self.kinds();
-        let mut roots = Vec::new();
+        let size = places.len().saturating_mul(kinds);
+        let mut roots = memory::reserved(size)?;
         for place in places {
             match place.and_then(|place| self.roots.get(place * kinds..(place + 1) * kinds)) {
                 Some(row) => roots.extend_from_slice(row),
                 None => roots.resize(roots.len() + kinds, 0),
             }
         }
-        Self { shares: self.shares.clone(), roots: roots.into() }
+        Ok(Self { shares: self.shares.clone(), roots: roots.into() })
     }
 
     /// The chance of each kind, `[kinds]`, for somebody who knows some items and does not

@@ -26,7 +26,7 @@ use crate::model::embedding::mean_row;
 use crate::model::file::{ChoicePriors, Contents, EvidenceTable, ItemPrior, Prepared};
 use crate::model::network::{Network, PackedNetwork};
 use crate::model::schema::{Entity, Field};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// A meta-trained model: embeddings, and the head that every new user starts from.
 ///
@@ -94,7 +94,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be mapped or is no regular file, [`Error::WeightFile`] if it
-    /// breaks the format.
+    /// breaks the format, and [`Error::OutOfMemory`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, &OpenOptions::default())
     }
@@ -112,7 +112,7 @@ impl Model {
     /// Opens a weight file's bytes.
     ///
     /// # Errors
-    /// [`Error::WeightFile`] if they break the format.
+    /// [`Error::WeightFile`] if they break the format, and [`Error::OutOfMemory`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
         Self::from_shared(Arc::new(bytes))
     }
@@ -120,7 +120,7 @@ impl Model {
     /// Opens a weight file's bytes without copying them.
     ///
     /// # Errors
-    /// [`Error::WeightFile`] if they break the format.
+    /// [`Error::WeightFile`] if they break the format, and [`Error::OutOfMemory`].
     pub fn from_shared(bytes: SharedBytes) -> Result<Self> {
         Self::from_shared_with(bytes, &OpenOptions::default())
     }
@@ -177,9 +177,9 @@ impl Model {
             }
             let mean = |(field, weight): (&Field, &Buffer<f32>)| match field.embedded {
                 true => mean_row(weight, width),
-                false => Vec::new(),
+                false => Ok(Vec::new()),
             };
-            Ok(fields.iter().zip(weights).map(mean).collect())
+            Ok(memory::try_collected(fields.iter().zip(weights).map(mean))?)
         };
         let (item_means, user_means) = (means(Entity::Item)?, means(Entity::User)?);
         if contents.head.len() != head.parameters() {
@@ -208,17 +208,17 @@ impl Model {
                 return Err(refuse("the familiarity table does not fit the catalogue: they have different numbers of items".into()));
             }
         }
-        let user_head = head.without_user();
-        let user_start = Arc::new(head.parameters_without_user(&contents.head));
+        let user_head = head.without_user()?;
+        let user_start = Arc::new(head.parameters_without_user(&contents.head)?);
         let user_head_scale = match contents.config.local {
-            Local::Ridge(_) => head.parameters_without_user(&contents.head_scale),
+            Local::Ridge(_) => head.parameters_without_user(&contents.head_scale)?,
             Local::Gradient(_) => Vec::new(),
         };
         let packed_start = match contents.config.local {
             Local::Ridge(_) => PackedNetwork::default(),
             Local::Gradient(_) => {
-                let nobody = vec![0.0; user_head.layers()[0].outputs];
-                PackedNetwork::of(&user_head, &user_start, &nobody)
+                let nobody = memory::zeros(user_head.layers()[0].outputs)?;
+                PackedNetwork::of(&user_head, &user_start, &nobody)?
             }
         };
         Ok(Self(Arc::new(Opened {
@@ -337,7 +337,14 @@ impl Model {
 
     /// A user's own head as the way forward reads it, with the user's part of the first
     /// layer's sums; from the model's own start, its memory is shared by all users.
-    pub(crate) fn pack_start(&self, start: &Arc<Vec<f32>>, sums: &[f32]) -> PackedNetwork {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn pack_start(
+        &self,
+        start: &Arc<Vec<f32>>,
+        sums: &[f32],
+    ) -> memory::Result<PackedNetwork> {
         let network = self.user_head_network();
         match Arc::ptr_eq(start, self.user_start()) || self.0.packed_start.is_empty() {
             true => self.0.packed_start.shared(network, start, sums),

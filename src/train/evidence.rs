@@ -76,9 +76,9 @@ pub(super) fn rank(
     let scratch = Scratch::new(catalog)?;
     let norms = tasks.par_iter().map_with(scratch, norms).collect::<Result<Vec<_>>>()?;
     // In the tasks' order, whatever the number of threads.
-    let mut ranking = EvidenceRanking::new(catalog.len());
+    let mut ranking = EvidenceRanking::new(catalog.len())?;
     for (items, norms) in &norms {
         ranking.add(items, norms);
     }
-    Ok(ranking.finish(raters))
+    ranking.finish(raters)
 }

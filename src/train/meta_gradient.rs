@@ -25,6 +25,7 @@ use super::head_task::HeadTask;
 use crate::kernels::{
     Matrix, MatrixMut, Start, add_scaled, add_to_rows, dot, gemm, pull_towards, relu_mask, scale_by,
 };
+use crate::memory::or_end;
 use crate::model::config::GradientSteps;
 use crate::model::loss::Output;
 use crate::model::network::{Begin, LayerRows, Network, PackedNetwork};
@@ -95,10 +96,15 @@ impl LocalStep {
     /// Runs the head forward and the mean loss's derivatives back; returns the loss.
     fn run(&mut self, network: &Network, output: &Output, head: &[f32], set: Set) -> f32 {
         let rows = set.inputs.rows;
+        self.user_sums.resize(network.layers()[0].outputs, 0.0);
         network.sums_of_user(head, set.inputs.user, &mut self.user_sums);
+        if self.packed.is_empty() {
+            self.packed = or_end(PackedNetwork::new(network));
+        }
+        or_end(self.activations.reserve(network, rows));
+        or_end(self.deltas.reserve(network, rows));
         self.packed.pack(network, head, &self.user_sums);
         network.forward(&self.packed, set.inputs, &mut self.activations);
-        self.deltas.resize(network, rows);
         let share = 1.0 / rows.max(1) as f32;
         let heads = self.activations.output(rows);
         let derivatives = self.deltas.output_mut(rows);
@@ -224,8 +230,8 @@ impl Tangents {
     ) {
         self.products.clear();
         let rows = support.inputs.rows;
-        self.activations.resize(network, rows);
-        self.deltas.resize(network, rows);
+        or_end(self.activations.reserve(network, rows));
+        or_end(self.deltas.reserve(network, rows));
         for (l, layer) in network.layers().iter().enumerate() {
             let size = rows * layer.outputs;
             let (before, sums) = self.activations.split(l);

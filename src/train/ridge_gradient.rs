@@ -99,6 +99,7 @@ impl RidgeGradient {
     fn solve(&mut self, task: &HeadTask, ridge: &Ridge, scale: &[f32]) {
         let &HeadTask { network, output, head, support, .. } = task;
         let width = head.len();
+        self.user_sums.resize(network.layers()[0].outputs, 0.0);
         network.sums_of_user(head, support.inputs.user, &mut self.user_sums);
         self.predictions.resize(support.inputs.rows, 0.0);
         network.linear(head, self.user_sums[0], support.inputs, &mut self.predictions);

@@ -10,6 +10,7 @@ use super::training_set::{TaskRows, TrainingSet};
 use crate::catalog::features::write_features;
 use crate::data::Task;
 use crate::kernels::{relu_mask, scale_by, sum_of_squares};
+use crate::memory::or_end;
 use crate::model::config::Local;
 use crate::model::embedding::write_row;
 use crate::model::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
@@ -101,6 +102,9 @@ impl TaskGradient {
         let GradientScratch { packed_body, nobody, .. } = &mut *scratch;
         if let Some(body) = &set.body {
             nobody.resize(body.layers()[0].outputs, 0.0);
+            if packed_body.is_empty() {
+                *packed_body = or_end(PackedNetwork::new(body));
+            }
             packed_body.pack(body, &parameters.body, nobody);
         }
         if set.config.factors > 0 {
@@ -197,6 +201,7 @@ impl SetGradient {
         features.resize(rows * width, 0.0);
         if let Some(body) = &set.body {
             let inputs = Inputs { items: item_rows, user: &[], offsets: &[], rows };
+            or_end(activations.reserve(body, rows));
             body.forward(packed_body, inputs, activations);
         }
         let made = activations.last(rows * (width - factors));
@@ -218,7 +223,7 @@ impl SetGradient {
     /// it sees itself: `self.items` is replaced, the others are added to.
     fn backward(&mut self, body: &Network, weights: &[f32], features: &[f32], by_body: &mut [f32]) {
         let rows = self.targets.len();
-        self.deltas.resize(body, rows);
+        or_end(self.deltas.reserve(body, rows));
         let outputs = body.output_width();
         let width = features.len() / rows.max(1);
         let deltas = &mut self.deltas.output_mut(rows * outputs);

@@ -14,6 +14,7 @@ use super::parameters::Parameters;
 use super::validation::RatingMethod;
 use super::vectors::{Embedded, TrainingVectors};
 use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
+use crate::memory::or_end;
 use crate::model::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
 use crate::model::embedding::mean_row;
 use crate::model::familiarity::Familiarity;
@@ -350,8 +351,9 @@ impl TrainingSet {
                 tasks.clone().any(|task| column.is_missing(task.user as usize))
             }
         };
-        let mean = |(index, weight): (usize, &Vec<f32>)| {
-            if is_missing(index) { mean_row(weight, self.config.embedding_dim) } else { Vec::new() }
+        let mean = |(index, weight): (usize, &Vec<f32>)| match is_missing(index) {
+            true => or_end(mean_row(weight, self.config.embedding_dim)),
+            false => Vec::new(),
         };
         embeddings.iter().enumerate().map(mean).collect()
     }

@@ -1,5 +1,6 @@
 //! Many users in one call.
 
+use crate::memory;
 use crate::{Catalog, Error, RecommendOptions, Recommendation, Result, Scratch, User, threads};
 
 /// A user's answers.
@@ -46,7 +47,8 @@ impl Batch {
     /// [`Error::OutOfMemory`].
     pub fn new(catalog: &Catalog, threads: usize) -> Result<Self> {
         let threads = threads.clamp(1, threads::MAX_THREADS);
-        let scratches = (0..threads).map(|_| Scratch::new(catalog)).collect::<Result<_>>()?;
+        let scratches = (0..threads).map(|_| Scratch::new(catalog));
+        let scratches = memory::try_collected(scratches)?;
         Ok(Self { scratches })
     }
 
@@ -84,10 +86,13 @@ impl Batch {
         options: &RecommendOptions,
         lists: &mut Vec<Vec<Recommendation>>,
     ) -> Result<()> {
-        lists.resize_with(users.len(), Vec::new);
-        let work = users.iter().zip(lists.iter_mut());
-        let served =
-            self.each(work, |(user, list), scratch| user.recommend(k, options, list, scratch));
+        lists.truncate(users.len());
+        let reserved = memory::reserve(lists, users.len() - lists.len()).map_err(Error::from);
+        let served = reserved.and_then(|()| {
+            lists.resize_with(users.len(), Vec::new);
+            let work = users.iter().zip(lists.iter_mut());
+            self.each(work, |(user, list), scratch| user.recommend(k, options, list, scratch))
+        });
         served.inspect_err(|_| lists.clear())
     }
 

@@ -4,12 +4,13 @@ use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{
     Matrix, are_finite, padded, products_of_listed, products_of_rows, widen_scaled,
 };
+use crate::memory;
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
 use crate::model::schema::Column;
 use crate::user::adapt::RidgeSolver;
 use crate::user::neighbours::{NeighbourSums, Sums};
-use crate::{Catalog, Result, User};
+use crate::{Catalog, User};
 
 /// More than the share of a sum of two floats that rounding takes from it.
 pub(super) const ROUNDING: f32 = 2.0 * f32::EPSILON;
@@ -25,8 +26,12 @@ pub struct VectorSolver {
 
 impl VectorSolver {
     /// A solver for vectors of `width` numbers.
-    pub fn new(width: usize) -> Self {
-        Self { scale: vec![0.0; padded(width)], solver: RidgeSolver::new(width) }
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(width: usize) -> memory::Result<Self> {
+        let scale = memory::zeros(padded(width))?;
+        Ok(Self { scale, solver: RidgeSolver::new(width)? })
     }
 
     /// Writes the vector of a user with the prior mean `start` and these answers: indices of
@@ -131,28 +136,33 @@ impl ChoiceScratch {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    pub fn new(catalog: &Catalog) -> Result<Option<Self>> {
+    pub fn new(catalog: &Catalog) -> memory::Result<Option<Self>> {
         let (Some(head), Some(items)) = (catalog.model().choice(), catalog.choice()) else {
             return Ok(None);
         };
         Ok(Some(Self {
-            solver: VectorSolver::new(head.width()),
+            solver: VectorSolver::new(head.width())?,
             neighbours: NeighbourSums::new(items, BLOCK)?,
-            exposed: vec![0.0; head.row_width()],
+            exposed: memory::zeros(head.row_width())?,
         }))
     }
 }
 
 impl ChoiceUser {
     /// A user without answers; `None` for a model without a head for choosing.
-    pub fn new(catalog: &Catalog, columns: &[Column], row: usize) -> Option<Self> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(catalog: &Catalog, columns: &[Column], row: usize) -> memory::Result<Option<Self>> {
         let model = catalog.model();
-        let (head, priors) = (model.choice()?, model.contents().choice.as_ref()?);
-        let mut start = vec![0.0; head.width()];
+        let (Some(head), Some(priors)) = (model.choice(), &model.contents().choice) else {
+            return Ok(None);
+        };
+        let mut start = memory::zeros(head.width())?;
         priors.user.write_row(&model.config().user_fields, columns, row, &mut start);
-        let mut user = Self { vector: vec![0.0; head.row_width()], start };
+        let mut user = Self { vector: memory::zeros(head.row_width())?, start };
         user.reset(head);
-        Some(user)
+        Ok(Some(user))
     }
 
     /// Forgets the answers.
@@ -203,7 +213,7 @@ impl User {
         &'a self,
         exposure: f32,
         scratch: &'a mut Option<ChoiceScratch>,
-    ) -> Result<Option<ChoiceScoring<'a>>> {
+    ) -> memory::Result<Option<ChoiceScoring<'a>>> {
         let (Some(choice), Some(scratch), Some(head), Some(items)) =
             (&self.choice, scratch, self.catalog.model().choice(), self.catalog.choice())
         else {

@@ -19,12 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::catalog::blocks::{BLOCK, InputBuffers};
 use crate::kernels::add_scaled;
+use crate::memory;
 use crate::model::config::Local;
 use crate::model::embedding::write_row;
-use crate::model::schema::{Column, ColumnBuilder, Entity, Value, encode_row};
+use crate::model::schema::{Column, ColumnBuilder, Entity, Value, builders, encode_row};
 use crate::user::adapt::{OwnHead, Posterior, Workspace};
 use crate::user::choice::ChoiceUser;
-use crate::user::profile::{Profile, Use, uses};
+use crate::user::profile::{Profile, Use, each_use};
 use crate::user::scratch::{LocalSolver, rated_set};
 use crate::{Catalog, Error, Model, Result};
 
@@ -72,13 +73,13 @@ impl User {
     pub fn new(catalog: &Catalog, profile: &[(&str, Value)]) -> Result<Self> {
         let contents = catalog.model().contents();
         let fields = &contents.config.user_fields;
-        let mut columns: Vec<ColumnBuilder> =
-            fields.iter().map(|field| ColumnBuilder::new(field.is_numeric())).collect();
+        let mut columns = builders(fields)?;
         let unknown_values =
             encode_row(Entity::User, fields, &contents.user_vocabularies, profile, &mut columns)?;
-        let columns: Vec<Column> = columns.into_iter().map(ColumnBuilder::finish).collect();
+        let columns = columns.into_iter().map(ColumnBuilder::finish);
+        let columns = memory::collected(columns)?;
         let user = Self::from_columns(catalog, &columns, 0)?;
-        Ok(Self { unknown_values, profile: Profile::new(profile), ..user })
+        Ok(Self { unknown_values, profile: Profile::new(profile)?, ..user })
     }
 
     /// A user whose values are encoded already: a row of a data folder's users, with one
@@ -98,29 +99,31 @@ impl User {
         if !fit {
             return Err(Error::argument("columns", "they do not fit the model's user fields"));
         }
-        let mut embedding = vec![0.0; model.config().user_width().unwrap_or(0)];
+        let mut embedding = memory::zeros(model.config().user_width().unwrap_or(0))?;
         let means = model.means(Entity::User);
         write_row(fields, columns, row, &contents.user_embeddings, means, &mut embedding);
         let mut start = model.user_start().clone();
         if let Some(prior) = &contents.user_prior {
-            let mut moved = vec![0.0; prior.width()];
+            let mut moved = memory::zeros(prior.width())?;
             prior.write_row(fields, columns, row, &mut moved);
-            add_scaled(Arc::make_mut(&mut start).as_mut_slice(), 1.0, &moved);
+            let mut own = memory::copy(&start)?;
+            add_scaled(&mut own, 1.0, &moved);
+            start = Arc::new(own);
         }
         let full = model.head_network();
-        let mut sums = Vec::new();
+        let mut sums = memory::zeros(full.layers()[0].outputs)?;
         full.sums_of_user(model.head(), &embedding, &mut sums);
-        let packed = model.pack_start(&start, &sums);
+        let packed = model.pack_start(&start, &sums)?;
         let bias_speed = full.speed_of_bias(0, &embedding, speed(model));
         Ok(Self {
-            profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row),
+            profile: Profile::of_row(fields, &contents.user_vocabularies, columns, row)?,
             catalog: catalog.clone(),
             unknown_values: 0,
-            rated: Vec::with_capacity(FIRST_RATINGS),
-            ratings: Vec::with_capacity(FIRST_RATINGS),
+            rated: memory::reserved(FIRST_RATINGS)?,
+            ratings: memory::reserved(FIRST_RATINGS)?,
             absent: Vec::new(),
-            own_head: OwnHead::new(start, packed, sums, bias_speed),
-            choice: ChoiceUser::new(catalog, columns, row),
+            own_head: OwnHead::new(start, packed, sums, bias_speed)?,
+            choice: ChoiceUser::new(catalog, columns, row)?,
             embedding,
             state: new_state(),
         })
@@ -141,15 +144,19 @@ impl User {
     /// The user's own inputs are the same for all items, so a user keeps what their weights
     /// learn in the first layer's bias. Here it is moved back to the weights, as exactly as
     /// floats tell two biases apart.
-    pub fn head(&self) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn head(&self) -> Result<Vec<f32>> {
         let (model, own) = (self.model(), &self.own_head);
-        model.head_network().parameters_with_user(
+        let head = model.head_network().parameters_with_user(
             own.numbers(),
             own.start(),
             model.head(),
             &self.embedding,
             speed(model),
-        )
+        );
+        Ok(head?)
     }
 
     /// The items that the head is adapted to.
@@ -172,12 +179,17 @@ impl User {
     /// The profile's values that the model does not know, each with its field: names that its
     /// vocabularies lack, and numbers far beyond those of the training data. Of a user that
     /// another model saved, also what this model has no use for.
-    pub fn unknown_profile(&self) -> Vec<(&str, Value<'_>)> {
-        let values = uses(self.model(), self.profile.values());
-        values
-            .filter(|(.., of_value)| *of_value != Use::Known)
-            .map(|(name, value, _)| (name, value))
-            .collect()
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn unknown_profile(&self) -> Result<Vec<(&str, Value<'_>)>> {
+        let mut unknown = Vec::new();
+        let values = self.profile.values();
+        each_use(self.model(), values, |name, value, of_value| match of_value {
+            Use::Known => Ok(()),
+            _ => memory::push(&mut unknown, (name, value)),
+        })?;
+        Ok(unknown)
     }
 
     /// Adapts the head to these ratings, from its start; they replace all ratings before.
@@ -266,10 +278,9 @@ impl User {
         adapted
     }
 
-    fn reserve(&mut self, more: usize) -> Result<()> {
-        let count = self.rated.len().saturating_add(more);
-        let refuse = Error::out_of_memory::<[f32; 2]>("a user's ratings", count);
-        self.rated.try_reserve(more).and_then(|()| self.ratings.try_reserve(more)).map_err(refuse)
+    fn reserve(&mut self, more: usize) -> memory::Result<()> {
+        memory::grow(&mut self.rated, more)?;
+        memory::grow(&mut self.ratings, more)
     }
 
     /// Adapts to ratings that were checked, whose places are reserved; the user is reset if

@@ -1,9 +1,9 @@
 //! What the neighbours of a user's answers add to items' scores.
 
 use crate::kernels::are_finite;
+use crate::memory;
 use crate::model::ChoiceHead;
 use crate::model::file::ChoiceItems;
-use crate::{Error, Result};
 
 /// The most items of a catalogue for which there is a sum for each item. Adding 1,000 numbers up
 /// then takes a microsecond; to sort them by item, as for more items, takes five or more.
@@ -26,15 +26,10 @@ impl NeighbourSums {
     /// No sums, for a catalogue's items; capacity for the neighbours of so many answers.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
-    pub fn new(items: &ChoiceItems, answers: usize) -> Result<Self> {
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(items: &ChoiceItems, answers: usize) -> memory::Result<Self> {
         let count = items.raters.len();
-        let mut dense = Vec::new();
-        if count <= MAX_DENSE {
-            let refuse = Error::out_of_memory::<f32>("what a user's neighbours add", count);
-            dense.try_reserve_exact(count).map_err(refuse)?;
-            dense.resize(count, 0.0);
-        }
+        let dense = memory::zeros(if count <= MAX_DENSE { count } else { 0 })?;
         let mut sums = Self { dense, sparse: Vec::new(), added: Vec::new(), of: None };
         sums.reserve(answers, items)?;
         Ok(sums)
@@ -43,34 +38,29 @@ impl NeighbourSums {
     /// Reserves capacity for the neighbours of so many answers.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
-    pub fn reserve(&mut self, answers: usize, items: &ChoiceItems) -> Result<()> {
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn reserve(&mut self, answers: usize, items: &ChoiceItems) -> memory::Result<()> {
         if items.raters.len() <= MAX_DENSE {
             return Ok(());
         }
         let size = answers.saturating_mul(items.neighbours_each());
-        // A pair is as large as two numbers.
-        let numbers = size.saturating_mul(2);
-        let refuse = Error::out_of_memory::<f32>("what a user's neighbours add", numbers);
         let Self { sparse, added, .. } = self;
-        let reserved = sparse.try_reserve_exact(size.saturating_sub(sparse.len()));
-        reserved
-            .and_then(|()| added.try_reserve_exact(size.saturating_sub(added.len())))
-            .map_err(refuse)
+        memory::reserve(sparse, size.saturating_sub(sparse.len()))?;
+        memory::reserve(added, size.saturating_sub(added.len()))
     }
 
     /// Computes the sums for a user in this state, unless they are there already. What is
     /// beyond floats counts as 0.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn add_up(
         &mut self,
         head: &ChoiceHead,
         items: &ChoiceItems,
         answers: impl ExactSizeIterator<Item = (u32, f32)>,
         state: u64,
-    ) -> Result<Sums<'_>> {
+    ) -> memory::Result<Sums<'_>> {
         if self.of != Some(state) {
             self.of = None;
             self.reserve(answers.len(), items)?;

@@ -1,7 +1,8 @@
 //! A user's field values, kept so that they can be saved.
 
-use crate::Model;
+use crate::memory;
 use crate::model::schema::{Column, Entity, Field, FieldKind, Value, Vocabulary, encode_row};
+use crate::{Error, Model, Result};
 
 /// Values by field name, as the caller gave them.
 #[derive(Clone, Debug, Default)]
@@ -16,25 +17,31 @@ enum OwnedValue {
 
 impl Profile {
     /// A copy of these values.
-    pub fn new(values: &[(&str, Value)]) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(values: &[(&str, Value)]) -> memory::Result<Self> {
         let owned = values.iter().map(|(field, value)| {
             let value = match *value {
-                Value::Name(name) => OwnedValue::Name(name.into()),
+                Value::Name(name) => OwnedValue::Name(memory::text(name)?),
                 Value::Index(index) => OwnedValue::Index(index),
                 Value::Number(number) => OwnedValue::Number(number),
             };
-            ((*field).into(), value)
+            Ok((memory::text(field)?, value))
         });
-        Self(owned.collect())
+        memory::try_collected(owned).map(Self)
     }
 
     /// The values of one row of the fields' columns, by name where there are names.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn of_row(
         fields: &[Field],
         vocabularies: &[Option<Vocabulary>],
         columns: &[Column],
         row: usize,
-    ) -> Self {
+    ) -> memory::Result<Self> {
         let mut values = Vec::new();
         for ((field, vocabulary), column) in fields.iter().zip(vocabularies).zip(columns) {
             let number = column.number(row).map(Value::Number);
@@ -42,7 +49,9 @@ impl Profile {
                 let name = vocabulary.as_ref().and_then(|names| names.names().get(index as usize));
                 name.map_or(Value::Index(index), Value::Name)
             });
-            values.extend(indices.chain(number).map(|value| (field.name.as_str(), value)));
+            for value in indices.chain(number) {
+                memory::push(&mut values, (field.name.as_str(), value))?;
+            }
         }
         Self::new(&values)
     }
@@ -71,28 +80,35 @@ pub enum Use {
     Refused,
 }
 
-/// The values of a profile, each with how a model can use it.
-pub fn uses<'a>(
+/// Gives each of a profile's values to `take`, with how a model can use it.
+///
+/// # Errors
+/// Those of `take`, and [`Error::OutOfMemory`].
+pub fn each_use<'a>(
     model: &Model,
     values: impl IntoIterator<Item = (&'a str, Value<'a>)>,
-) -> impl Iterator<Item = (&'a str, Value<'a>, Use)> {
+    mut take: impl FnMut(&'a str, Value<'a>, Use) -> memory::Result<()>,
+) -> Result<()> {
     let fields = &model.config().user_fields;
     let vocabularies = &model.contents().user_vocabularies;
-    let mut taken = vec![false; fields.len()];
-    values.into_iter().map(move |(name, value)| {
-        let Some(place) = fields.iter().position(|field| field.name == name) else {
-            return (name, value, Use::Refused);
-        };
-        let (field, vocabulary) = (&fields[place..=place], &vocabularies[place..=place]);
-        let again = field[0].kind != FieldKind::Multi && taken[place];
-        let encoded = encode_row(Entity::User, field, vocabulary, &[(name, value)], &mut []);
-        let of_value = match encoded {
-            Ok(unknown) if !again => {
-                taken[place] = true;
-                if unknown > 0 { Use::Unknown } else { Use::Known }
+    let mut taken: Vec<bool> = memory::zeros(fields.len())?;
+    for (name, value) in values {
+        let place = fields.iter().position(|field| field.name == name);
+        let of_value = match place {
+            Some(place) if fields[place].kind == FieldKind::Multi || !taken[place] => {
+                let (field, vocabulary) = (&fields[place..=place], &vocabularies[place..=place]);
+                match encode_row(Entity::User, field, vocabulary, &[(name, value)], &mut []) {
+                    Ok(unknown) => {
+                        taken[place] = true;
+                        if unknown > 0 { Use::Unknown } else { Use::Known }
+                    }
+                    Err(error @ Error::OutOfMemory { .. }) => return Err(error),
+                    Err(_) => Use::Refused,
+                }
             }
             _ => Use::Refused,
         };
-        (name, value, of_value)
-    })
+        take(name, value, of_value)?;
+    }
+    Ok(())
 }

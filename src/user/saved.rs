@@ -17,8 +17,8 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::model::schema::Value;
 use crate::user::new_state;
-use crate::user::profile::{Profile, Use, uses};
-use crate::{Catalog, Error, Result, Scratch, User};
+use crate::user::profile::{Profile, Use, each_use};
+use crate::{Catalog, Error, Result, Scratch, User, memory};
 
 const MARK: &[u8; 8] = b"melu-usr";
 const VERSION: u32 = 1;
@@ -38,42 +38,53 @@ pub struct Loaded {
 impl User {
     /// Profile, ratings by item id, and adapted head as bytes, for
     /// [`User::load`].
-    pub fn save(&self) -> Vec<u8> {
-        let mut bytes = MARK.to_vec();
-        push_number(&mut bytes, VERSION);
-        bytes.extend_from_slice(&self.catalog.fingerprint().to_le_bytes());
-        push_number(&mut bytes, self.profile.values().len() as u32);
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn save(&self) -> Result<Vec<u8>> {
+        let mut size = 0;
+        self.write(&mut |bytes| size += bytes.len());
+        let mut saved = memory::reserved(size + size_of::<u64>())?;
+        self.write(&mut |bytes| saved.extend_from_slice(bytes));
+        let checksum = xxh64(&saved, 0);
+        saved.extend_from_slice(&checksum.to_le_bytes());
+        Ok(saved)
+    }
+
+    /// Writes all but the checksum, part by part.
+    fn write(&self, to: &mut dyn FnMut(&[u8])) {
+        to(MARK);
+        put_number(to, VERSION);
+        to(&self.catalog.fingerprint().to_le_bytes());
+        put_number(to, self.profile.values().len() as u32);
         for (field, value) in self.profile.values() {
-            push_string(&mut bytes, field);
+            put_string(to, field);
             match value {
                 Value::Name(name) => {
-                    bytes.push(0);
-                    push_string(&mut bytes, name);
+                    to(&[0]);
+                    put_string(to, name);
                 }
                 Value::Index(index) => {
-                    bytes.push(1);
-                    push_number(&mut bytes, index);
+                    to(&[1]);
+                    put_number(to, index);
                 }
                 Value::Number(number) => {
-                    bytes.push(2);
-                    push_number(&mut bytes, number.to_bits());
+                    to(&[2]);
+                    put_number(to, number.to_bits());
                 }
             }
         }
-        push_number(&mut bytes, (self.rated.len() + self.absent.len()) as u32);
+        put_number(to, (self.rated.len() + self.absent.len()) as u32);
         let rated = self.rated.iter().map(|&item| self.catalog.id(item).unwrap_or_default());
         let rated = rated.zip(self.ratings().iter().copied());
         let absent = self.absent.iter().map(|(id, rating)| (&**id, *rating));
         for (id, rating) in rated.chain(absent) {
-            push_string(&mut bytes, id);
-            push_number(&mut bytes, rating.to_bits());
+            put_string(to, id);
+            put_number(to, rating.to_bits());
         }
         let head = self.own_head.numbers();
-        push_number(&mut bytes, head.len() as u32);
-        head.iter().for_each(|number| push_number(&mut bytes, number.to_bits()));
-        let checksum = xxh64(&bytes, 0);
-        bytes.extend_from_slice(&checksum.to_le_bytes());
-        bytes
+        put_number(to, head.len() as u32);
+        head.iter().for_each(|number| put_number(to, number.to_bits()));
     }
 
     /// A user from the bytes of [`User::save`], into any catalogue.
@@ -86,28 +97,35 @@ impl User {
     /// # Errors
     /// [`Error::SavedUser`] if the bytes are not a complete saved user;
     /// [`Error::Rating`] and [`Error::Diverged`] if another model cannot learn
-    /// from the ratings; [`Error::Argument`] for a scratch of another catalogue.
+    /// from the ratings; [`Error::Argument`] for a scratch of another catalogue; and
+    /// [`Error::OutOfMemory`].
     pub fn load(catalog: &Catalog, bytes: &[u8], scratch: &mut Scratch) -> Result<Loaded> {
         let saved = Saved::read(bytes)?;
-        let values = uses(catalog.model(), saved.profile.iter().copied());
-        let usable = values.filter(|(.., of_value)| *of_value != Use::Refused);
-        let profile: Vec<_> = usable.map(|(name, value, _)| (name, value)).collect();
+        let mut profile = memory::reserved(saved.profile.len())?;
+        let values = saved.profile.iter().copied();
+        each_use(catalog.model(), values, |name, value, of_value| {
+            profile.extend(Some((name, value)).filter(|_| of_value != Use::Refused));
+            Ok(())
+        })?;
         let mut user = Self::new(catalog, &profile)?;
         user.unknown_values += saved.profile.len() - profile.len();
-        user.profile = Profile::new(&saved.profile);
+        user.profile = Profile::new(&saved.profile)?;
         let adapted_anew = saved.fingerprint != catalog.fingerprint();
         if !adapted_anew && saved.head.len() != user.own_head.numbers().len() {
             let (found, expected) = (saved.head.len(), user.own_head.numbers().len());
             return Err(refuse(format!("its head has {found} numbers instead of {expected}")));
         }
-        let (mut items, mut ratings, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+        let count = saved.ratings.len();
+        let mut items = memory::reserved(count)?;
+        let mut ratings = memory::reserved(count)?;
+        let mut absent = Vec::new();
         for &(id, rating) in &saved.ratings {
             match catalog.find(id) {
                 Some(item) => {
                     items.push(item);
                     ratings.push(rating);
                 }
-                None => absent.push((Box::from(id), rating)),
+                None => memory::push(&mut absent, (memory::text(id)?, rating))?,
             }
         }
         // The vector for choosing is not saved: it follows from the ratings.
@@ -122,13 +140,13 @@ impl User {
     }
 }
 
-fn push_number(bytes: &mut Vec<u8>, number: u32) {
-    bytes.extend_from_slice(&number.to_le_bytes());
+fn put_number(to: &mut dyn FnMut(&[u8]), number: u32) {
+    to(&number.to_le_bytes());
 }
 
-fn push_string(bytes: &mut Vec<u8>, string: &str) {
-    push_number(bytes, string.len() as u32);
-    bytes.extend_from_slice(string.as_bytes());
+fn put_string(to: &mut dyn FnMut(&[u8]), string: &str) {
+    put_number(to, string.len() as u32);
+    to(string.as_bytes());
 }
 
 fn refuse(problem: impl Into<String>) -> Error {
@@ -173,15 +191,15 @@ impl<'a> Saved<'a> {
                 }
                 _ => return Err(refuse("a value has no kind")),
             };
-            profile.push((field, value));
+            memory::push(&mut profile, (field, value))?;
         }
         let mut ratings = Vec::new();
         for _ in 0..rest.number()? {
-            ratings.push((rest.string()?, rest.float()?));
+            memory::push(&mut ratings, (rest.string()?, rest.float()?))?;
         }
         let mut head = Vec::new();
         for _ in 0..rest.number()? {
-            head.push(rest.float()?);
+            memory::push(&mut head, rest.float()?)?;
         }
         match rest.0 {
             [] => Ok(Self { fingerprint, profile, ratings, head }),

@@ -8,7 +8,7 @@ use crate::model::config::Local;
 use crate::user::adapt::{GradientSolver, OwnHead, PackedHead, Posterior, Set, Workspace};
 use crate::user::choice::ChoiceScratch;
 use crate::user::recommend::Bounds;
-use crate::{Catalog, Error, Recommendation, Result};
+use crate::{Catalog, Error, Recommendation, Result, memory};
 
 /// Scratch memory for the calls of a [`User`](crate::User), apart from users so that these
 /// stay small.
@@ -58,47 +58,54 @@ impl Scratch {
     /// [`Error::OutOfMemory`]; [`Error::MemoryLimit`] for heads so wide that it would take more
     /// than [`OpenOptions::max_memory`](crate::OpenOptions::max_memory).
     pub fn new(catalog: &Catalog) -> Result<Self> {
-        let model = catalog.model();
-        let network = model.user_head_network();
+        let (model, network) = (catalog.model(), catalog.model().user_head_network());
         // Two matrices a layer, the inputs, and the packed head.
         let outputs = network.layers().iter().map(|layer| layer.outputs).sum::<usize>();
         let width = network.item_width().saturating_add(outputs.saturating_mul(2));
         let numbers = width.saturating_mul(BLOCK).checked_add(network.parameters());
         let bytes = numbers.and_then(|numbers| numbers.checked_mul(size_of::<f32>()));
         model.check_memory("a scratch", bytes)?;
+        Ok(Self::allocate(catalog)?)
+    }
+
+    fn allocate(catalog: &Catalog) -> memory::Result<Self> {
+        let model = catalog.model();
+        let network = model.user_head_network();
         let local = match &model.config().local {
             Local::Gradient(settings) => {
-                LocalSolver::Gradient(GradientSolver::new(network, settings.clone()))
+                LocalSolver::Gradient(GradientSolver::new(network, settings)?)
             }
             Local::Ridge(settings) => LocalSolver::Ridge {
-                posterior: Posterior::new(*settings, model.user_head_scale()),
+                posterior: Posterior::new(*settings, model.user_head_scale())?,
                 of: None,
             },
         };
         Ok(Self {
-            inputs: InputBuffers::new(model),
-            workspace: Workspace::new(network),
-            packed: PackedHead::new(network, model.packed_start()),
+            inputs: InputBuffers::new(model)?,
+            workspace: Workspace::new(network)?,
+            packed: PackedHead::new(network, model.packed_start())?,
             local,
             choice: ChoiceScratch::new(catalog)?,
             left_out: ItemSet::new(catalog.len())?,
-            rounded: RoundedVector::new(model.choice().map_or(0, ChoiceHead::row_width)),
-            bounds: Bounds::new(),
+            rounded: RoundedVector::new(model.choice().map_or(0, ChoiceHead::row_width))?,
+            bounds: Bounds::new()?,
             new_items: Vec::new(),
             catalog: catalog.clone(),
         })
     }
 
     /// Reserves all memory that adapting to so many ratings needs.
-    pub(super) fn reserve(&mut self, ratings: usize) -> Result<()> {
+    pub(super) fn reserve(&mut self, ratings: usize) -> memory::Result<()> {
         let model = self.catalog.model();
         if let (Some(choice), Some(items)) = (&mut self.choice, self.catalog.choice()) {
             choice.neighbours.reserve(ratings, items)?;
         }
         match &mut self.local {
             LocalSolver::Gradient(solver) if ratings > BLOCK && model.has_ratings() => {
-                let width = model.user_head_network().item_width();
-                solver.support.reserve(ratings, width, model.config().factors > 0)
+                let network = model.user_head_network();
+                let has_vectors = model.config().factors > 0;
+                solver.support.reserve(ratings, network.item_width(), has_vectors)?;
+                self.workspace.reserve(network, ratings)
             }
             _ => Ok(()),
         }

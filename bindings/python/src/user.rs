@@ -78,9 +78,9 @@ impl User {
         Ok(Self { adapted_anew, missing_items, ..Self::of(user, catalog) })
     }
 
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let bytes = py.detach(|| self.user.save());
-        PyBytes::new(py, &bytes)
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = py.detach(|| self.user.save()).map_err(raise)?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     #[getter]
@@ -100,14 +100,15 @@ impl User {
 
     #[getter]
     fn unknown_profile<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let unknown = self.user.unknown_profile().into_iter().map(|(name, value)| {
-            let value = match value {
-                Value::Name(text) => text.into_pyobject(py)?.into_any(),
-                Value::Index(index) => index.into_pyobject(py)?.into_any(),
-                Value::Number(number) => number.into_pyobject(py)?.into_any(),
-            };
-            PyTuple::new(py, [name.into_pyobject(py)?.into_any(), value])
-        });
+        let unknown =
+            self.user.unknown_profile().map_err(raise)?.into_iter().map(|(name, value)| {
+                let value = match value {
+                    Value::Name(text) => text.into_pyobject(py)?.into_any(),
+                    Value::Index(index) => index.into_pyobject(py)?.into_any(),
+                    Value::Number(number) => number.into_pyobject(py)?.into_any(),
+                };
+                PyTuple::new(py, [name.into_pyobject(py)?.into_any(), value])
+            });
         PyList::new(py, unknown.collect::<PyResult<Vec<_>>>()?)
     }
 
@@ -289,7 +290,7 @@ impl User {
         let py = slf.py();
         let user = slf.try_borrow()?;
         let make = py.import("melu._melu")?.getattr("user_of")?;
-        let arguments = (user.catalog(py), user.to_bytes(py)).into_pyobject(py)?;
+        let arguments = (user.catalog(py), user.to_bytes(py)?).into_pyobject(py)?;
         PyTuple::new(py, [make, arguments.into_any()])
     }
 

@@ -24,7 +24,7 @@ impl Person {
     pub fn user(&self, catalog: &Catalog, scratch: &mut Scratch) -> Result<User> {
         let profile = profile(catalog.model(), &self.user)?;
         let mut user = User::new(catalog, &profile)?;
-        note_unknown(&user);
+        note_unknown(&user)?;
         let rated = find(catalog, self.rate.iter().map(|(id, _)| id))?;
         let ratings: Vec<f32> = self.rate.iter().map(|(_, rating)| *rating).collect();
         user.adapt(&rated, &ratings, scratch)?;
@@ -33,9 +33,9 @@ impl Person {
 }
 
 /// Says which of the profile's values the model does not know, and what it knows.
-fn note_unknown(user: &User) {
+fn note_unknown(user: &User) -> melu::Result<()> {
     let contents = user.model().contents();
-    for (name, value) in user.unknown_profile() {
+    for (name, value) in user.unknown_profile()? {
         let mut fields = contents.config.user_fields.iter().zip(&contents.user_vocabularies);
         let Some((field, vocabulary)) = fields.find(|(field, _)| field.name == name) else {
             continue;
@@ -60,6 +60,7 @@ fn note_unknown(user: &User) {
             _ => {}
         }
     }
+    Ok(())
 }
 
 fn quoted(name: &str) -> String {

@@ -101,7 +101,7 @@ proptest! {
                 2 => Start::Row(&row),
                 _ => Start::Matrix(onto.view()),
             };
-            let mut right_factor = Packed::for_level(level, k, n);
+            let mut right_factor = Packed::for_level(level, k, n).unwrap();
             let right = if packed {
                 right_factor.pack(laid_b.view());
                 Right::Packed(&right_factor)
@@ -141,7 +141,7 @@ proptest! {
         let (a, b) = (numbers(m * k, &mut seed), numbers(n * k, &mut seed));
         let b = Matrix::dense(&b, n, k).transposed();
         for level in Level::available() {
-            let mut right_factor = Packed::for_level(level, k, n);
+            let mut right_factor = Packed::for_level(level, k, n).unwrap();
             right_factor.pack(b);
             let right = if packed { Right::Packed(&right_factor) } else { Right::Matrix(b) };
             let (mut all, mut one) = (vec![0.0; m * n], vec![0.0; n]);
@@ -226,7 +226,7 @@ proptest! {
         let (products, peer) = (by_matrixmultiply(&a, &b, f64::from), by_ndarray(&a, &b));
         let sizes = by_matrixmultiply(&a, &b, |x| f64::from(x.abs()));
         for level in Level::available() {
-            let mut right_factor = Packed::for_level(level, k, n);
+            let mut right_factor = Packed::for_level(level, k, n).unwrap();
             let right = if packed {
                 right_factor.pack(b.view());
                 Right::Packed(&right_factor)

@@ -44,7 +44,7 @@ proptest! {
         let mut bytes = Vec::new();
         round_rows(&numbers, width, &mut bytes);
         prop_assert_eq!(bytes.len(), rows.div_ceil(ROWS) * block_bytes(width));
-        let mut rounded = RoundedVector::new(width);
+        let mut rounded = RoundedVector::new(width).unwrap();
         rounded.set(&vector);
         let norm = |numbers: &[f32]| numbers.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         for level in Level::available().map(Some).chain([None]) {
@@ -72,7 +72,7 @@ fn all_levels_find_the_same_whole_sums() {
             (0..5 * ROWS * width).map(|place| if place % 3 == 0 { size } else { -size }).collect();
         let mut bytes = Vec::new();
         round_rows(&numbers, width, &mut bytes);
-        let mut vector = RoundedVector::new(width);
+        let mut vector = RoundedVector::new(width).unwrap();
         vector.set(&numbers[..width]);
         let expected = bounds(Level::available().last(), &bytes, &vector, 5 * ROWS);
         for level in Level::available().map(Some).chain([None]) {
@@ -96,7 +96,7 @@ fn rows_beyond_halves_are_never_left_out() {
     numbers[8 * width..9 * width].fill(0.0);
     let mut bytes = Vec::new();
     round_rows(&numbers, width, &mut bytes);
-    let mut vector = RoundedVector::new(width);
+    let mut vector = RoundedVector::new(width).unwrap();
     for weights in [[0.5; 6], [0.0; 6], [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]] {
         vector.set(&weights);
         let bounds = bounds(None, &bytes, &vector, 20);

@@ -1,5 +1,9 @@
 //! The contents of a weight file.
 
+use bytemuck::AnyBitPattern;
+
+use crate::Result;
+use crate::memory;
 use crate::model::buffer::Buffer;
 use crate::model::config::Config;
 use crate::model::familiarity::Familiarity;
@@ -118,29 +122,51 @@ impl CatalogTable {
 
     /// These items, followed by those of another table of the same model. Items without
     /// titles get empty ones if the others have titles.
-    pub(crate) fn join(&self, others: &Self) -> Self {
-        let untitled = |ids: &Strings| ids.iter().map(|_| "").collect::<Strings>();
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn join(&self, others: &Self) -> memory::Result<Self> {
+        let untitled = |ids: &Strings| Strings::collected(ids.iter().map(|_| ""));
         let titles = match (&self.titles, &others.titles) {
             (None, None) => None,
-            (Some(titles), Some(more)) => Some(titles.join(more)),
-            (Some(titles), None) => Some(titles.join(&untitled(&others.ids))),
-            (None, Some(more)) => Some(untitled(&self.ids).join(more)),
+            (Some(titles), Some(more)) => Some(titles.join(more)?),
+            (Some(titles), None) => Some(titles.join(&untitled(&others.ids)?)?),
+            (None, Some(more)) => Some(untitled(&self.ids)?.join(more)?),
         };
         let columns = self.columns.iter().zip(&others.columns);
+        let columns = columns.map(|(column, more)| column.join(more));
         let vectors = self.vectors.as_ref().zip(others.vectors.as_ref());
+        let vectors = vectors.map(|(vectors, more)| {
+            Ok(ItemVectors {
+                vectors: join(&vectors.vectors, &more.vectors)?,
+                bias: join(&vectors.bias, &more.bias)?,
+                variance: join(&vectors.variance, &more.variance)?,
+                raters: join(&vectors.raters, &more.raters)?,
+            })
+        });
         let choice = self.choice.as_ref().zip(others.choice.as_ref());
-        Self {
-            choice: choice.map(|(choice, more)| choice.join(more)),
-            ids: self.ids.join(&others.ids),
+        Ok(Self {
+            choice: choice.map(|(choice, more)| choice.join(more)).transpose()?,
+            ids: self.ids.join(&others.ids)?,
             titles,
-            columns: columns.map(|(column, more)| column.join(more)).collect(),
-            vectors: vectors.map(|(vectors, more)| ItemVectors {
-                vectors: [&*vectors.vectors, &*more.vectors].concat().into(),
-                bias: [&*vectors.bias, &*more.bias].concat().into(),
-                variance: [&*vectors.variance, &*more.variance].concat().into(),
-                raters: [&*vectors.raters, &*more.raters].concat().into(),
-            }),
-        }
+            columns: memory::try_collected(columns)?,
+            vectors: vectors.transpose()?,
+        })
+    }
+
+    /// The same items, which share the memory of these: a clone that may fail.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn share(&self) -> memory::Result<Self> {
+        let Self { ids, titles, columns, vectors, choice } = self;
+        Ok(Self {
+            ids: ids.clone(),
+            titles: titles.clone(),
+            columns: memory::collected(columns.iter().cloned())?,
+            vectors: vectors.clone(),
+            choice: choice.clone(),
+        })
     }
 }
 
@@ -223,11 +249,16 @@ impl ChoiceItems {
     }
 
     /// These items, followed by others, none of which is a neighbour of these.
-    fn join(&self, others: &Self) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    fn join(&self, others: &Self) -> memory::Result<Self> {
         let (items, added) = (self.raters.len() as u32, others.raters.len());
         let (each, of_others) = (self.neighbours_each(), others.neighbours_each());
         let both = each.max(of_others);
-        let (mut neighbours, mut weights) = (Vec::new(), Vec::new());
+        let size = (items as usize + added).saturating_mul(both);
+        let mut neighbours = memory::reserved(size)?;
+        let mut weights = memory::reserved(size)?;
         let mut push = |part: &Self, each: usize, begin: u32| {
             for item in 0..part.raters.len() {
                 let row = item * each..(item + 1) * each;
@@ -239,14 +270,19 @@ impl ChoiceItems {
         };
         push(self, each, 0);
         push(others, of_others, items);
-        debug_assert!(neighbours.len() == (items as usize + added) * both);
-        Self {
-            rows: [&*self.rows, &*others.rows].concat().into(),
-            raters: [&*self.raters, &*others.raters].concat().into(),
+        debug_assert!(neighbours.len() == size);
+        Ok(Self {
+            rows: join(&self.rows, &others.rows)?,
+            raters: join(&self.raters, &others.raters)?,
             neighbours: neighbours.into(),
             weights: weights.into(),
-        }
+        })
     }
+}
+
+/// The numbers of two tables, one after the other.
+fn join<T: AnyBitPattern>(first: &[T], second: &[T]) -> memory::Result<Buffer<T>> {
+    memory::joined(first, second).map(Buffer::from)
 }
 
 /// The priors of the head for choosing, for users and items before anybody chose.

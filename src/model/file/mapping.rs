@@ -8,7 +8,7 @@ use std::sync::Arc;
 use memmap2::{Mmap, MmapOptions};
 
 use crate::model::buffer::SharedBytes;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// Maps a file, or reads it on a file system that refuses mappings, as some network and container
 /// file systems do.
@@ -48,9 +48,7 @@ pub fn read_into_memory(path: &Path) -> Result<SharedBytes> {
 fn copy(file: File, path: &Path) -> Result<SharedBytes> {
     let size = file.metadata().map_err(Error::io("read", path))?.len();
     let len = usize::try_from(size).unwrap_or(usize::MAX);
-    let mut bytes = Vec::new();
-    let refuse = Error::out_of_memory::<u8>("a weight file", len);
-    bytes.try_reserve_exact(len).map_err(refuse)?;
+    let mut bytes = memory::reserved(len)?;
     // No more than there was when memory was reserved.
     file.take(size).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
     Ok(Arc::new(bytes))

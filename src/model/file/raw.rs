@@ -131,7 +131,7 @@ impl<'a> RawFile<'a> {
     }
 
     fn buffer<T: Element>(&self, name: &str, range: Range<usize>) -> Result<Buffer<T>> {
-        Buffer::from_shared(&self.bytes.0, range)
+        Buffer::from_shared(&self.bytes.0, range)?
             .ok_or_else(|| self.refuse(name, "it does not lie inside the file"))
     }
 

@@ -4,13 +4,13 @@ use super::{
     CatalogTable, ChoiceItems, Contents, EvidenceTable, ItemRows, ItemVectors, Prepared, RawFile,
     priors,
 };
-use crate::Result;
 use crate::kernels::{are_finite, rounded_bytes};
 use crate::model::buffer::{Buffer, SharedBytes};
 use crate::model::config::{Config, DataType, Local};
 use crate::model::familiarity::Familiarity;
 use crate::model::network::Network;
 use crate::model::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary};
+use crate::{Error, Result, memory};
 
 /// Reads a weight file's bytes. `origin` is what messages call the file.
 ///
@@ -38,11 +38,12 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<(Contents, Option<Prepar
     let refuse = |error| file.refuse("melu.config", error);
     let body_network = config.body_network().map_err(refuse)?;
     let head_network = config.head_network().map_err(refuse)?;
-    let training = file.metadata("melu.training").map(String::from);
+    let training = file.metadata("melu.training").map(|text| memory::text(text));
+    let training = training.transpose()?.map(String::from);
 
     let embeddings = |file: &mut RawFile, entity: Entity| {
         let read = |field| embedding(file, entity, field, config.embedding_dim);
-        config.fields(entity).iter().map(read).collect::<Result<Vec<_>>>()
+        memory::try_collected(config.fields(entity).iter().map(read))
     };
     let item_embeddings = embeddings(&mut file, Entity::Item)?;
     let user_embeddings = embeddings(&mut file, Entity::User)?;
@@ -53,18 +54,18 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<(Contents, Option<Prepar
     let has_ratings = config.has_ratings();
     let head = match has_ratings {
         true => network(&mut file, &head_network)?,
-        false => vec![0.0; head_network.parameters()],
+        false => memory::zeros(head_network.parameters())?,
     };
     let head_scale = match config.local {
-        _ if !has_ratings => vec![0.0; head.len()],
+        _ if !has_ratings => memory::zeros(head.len())?,
         Local::Gradient(_) => Vec::new(),
-        Local::Ridge(_) => not_negative(&mut file, "head.scale", &[head.len()])?.to_vec(),
+        Local::Ridge(_) => memory::copy(&not_negative(&mut file, "head.scale", &[head.len()])?)?,
     };
     let priors::Priors { item: item_prior, user: user_prior, choice } =
         priors::read(&mut file, &config, head.len())?;
     let vocabularies = |file: &mut RawFile, entity: Entity| {
         let read = |field| vocabulary(file, entity, field);
-        config.fields(entity).iter().map(read).collect::<Result<Vec<_>>>()
+        memory::try_collected(config.fields(entity).iter().map(read))
     };
     let item_vocabularies = vocabularies(&mut file, Entity::Item)?;
     let user_vocabularies = vocabularies(&mut file, Entity::User)?;
@@ -125,12 +126,17 @@ fn embedding(
 }
 
 fn network(file: &mut RawFile, network: &Network) -> Result<Vec<f32>> {
+    // Room is made for what the file has, and not for what the configuration says.
     let mut parameters = Vec::new();
+    let mut add = |numbers: Buffer<f32>| {
+        memory::reserve(&mut parameters, numbers.len())
+            .map(|()| parameters.extend_from_slice(&numbers))
+    };
     for (k, layer) in network.layers().iter().enumerate() {
         let weight = network.tensor_name(2 * k);
-        parameters.extend_from_slice(&floats(file, &weight, &[layer.outputs, layer.inputs])?);
+        add(floats(file, &weight, &[layer.outputs, layer.inputs])?)?;
         let bias = network.tensor_name(2 * k + 1);
-        parameters.extend_from_slice(&floats(file, &bias, &[layer.outputs])?);
+        add(floats(file, &bias, &[layer.outputs])?)?;
     }
     Ok(parameters)
 }
@@ -166,7 +172,10 @@ fn catalog(
     let prepared = prepared(file, config, ids.len())?;
     let is_prepared = prepared.is_some();
     if !is_prepared {
-        ids.sorted().map_err(|problem| file.refuse("catalog.ids", problem))?;
+        ids.sorted().map_err(|error| match error {
+            Error::Argument { problem, .. } => file.refuse("catalog.ids", problem),
+            error => error,
+        })?;
     }
     let titles = strings(file, "catalog.titles")?;
     if let Some(titles) = titles.as_ref().filter(|titles| titles.len() != ids.len()) {
@@ -174,7 +183,7 @@ fn catalog(
         return Err(file.refuse("catalog.titles", problem));
     }
     let columns = config.item_fields.iter().map(|field| column(file, field, ids.len()));
-    let columns = columns.collect::<Result<_>>()?;
+    let columns = memory::try_collected(columns)?;
     let vectors = match config.factors {
         0 => None,
         factors => vectors(file, ids.len(), factors, is_prepared)?,

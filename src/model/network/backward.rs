@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::{Inputs, Layer, LayerRows, Network};
+#[cfg(feature = "train")]
+use crate::kernels::add_scaled_rows;
 use crate::kernels::{
-    Matrix, MatrixMut, Start, add_scaled_rows, gemm, relu_mask, squares_of_rows,
-    sum_and_scale_rows, sum_of_squares,
+    Matrix, MatrixMut, Start, gemm, relu_mask, squares_of_rows, sum_and_scale_rows, sum_of_squares,
 };
 
 /// The values of parameters, or of a gradient, before a gradient is added.
@@ -198,7 +199,8 @@ impl Network {
     /// and `user += ` by the user's, summed over rows.
     ///
     /// `parameters` may be a direction, as in [`Network::first_layer`].
-    pub fn add_input_gradient(
+    #[cfg(feature = "train")]
+    pub(crate) fn add_input_gradient(
         &self,
         parameters: &[f32],
         deltas: &LayerRows,

@@ -243,9 +243,8 @@ impl Network {
         gemm(weight, Matrix::column(user), Start::Zero, MatrixMut::dense(sums, outputs, 1));
     }
 
-    /// Computes every layer's output.
+    /// Computes every layer's output, for which there is room in `activations`.
     pub fn forward(&self, packed: &PackedNetwork, inputs: Inputs, activations: &mut LayerRows) {
-        activations.resize(self, inputs.rows);
         self.forward_layers(0..self.layers.len(), packed, inputs, activations);
     }
 

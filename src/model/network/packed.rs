@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Network;
 use crate::kernels::{Packed, add_scaled};
+use crate::memory;
 
 /// A network's parameters in the layout for computing outputs, for one user.
 #[derive(Clone, Debug, Default)]
@@ -20,17 +21,27 @@ pub struct PackedLayer {
 
 impl PackedNetwork {
     /// Memory for a network's parameters.
-    pub fn new(network: &Network) -> Self {
-        let mut packed = Self::default();
-        packed.make_room(network);
-        packed
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(network: &Network) -> memory::Result<Self> {
+        let layers = network.layers.iter().enumerate().map(|(l, layer)| {
+            Ok(PackedLayer {
+                weight: Arc::new(Packed::new(network.item_inputs(l), layer.outputs)?),
+                bias: memory::zeros(layer.outputs)?,
+            })
+        });
+        memory::try_collected(layers).map(Self)
     }
 
     /// A network's parameters, for a user.
-    pub fn of(network: &Network, parameters: &[f32], user_sums: &[f32]) -> Self {
-        let mut packed = Self::new(network);
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn of(network: &Network, parameters: &[f32], user_sums: &[f32]) -> memory::Result<Self> {
+        let mut packed = Self::new(network)?;
         packed.pack(network, parameters, user_sums);
-        packed
+        Ok(packed)
     }
 
     /// Whether there are no layers, nor memory for any.
@@ -47,29 +58,30 @@ impl PackedNetwork {
         self.0.iter().map(|layer| &layer.bias[..])
     }
 
-    fn make_room(&mut self, network: &Network) {
-        if self.0.is_empty() {
-            self.0.extend(network.layers.iter().enumerate().map(|(l, layer)| PackedLayer {
-                weight: Arc::new(Packed::new(network.item_inputs(l), layer.outputs)),
-                bias: vec![0.0; layer.outputs],
-            }));
-        }
-    }
-
     /// The same parameters for another user, with shared memory for everything but the
     /// biases.
-    pub fn shared(&self, network: &Network, parameters: &[f32], user_sums: &[f32]) -> Self {
-        let mut shared = self.clone();
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn shared(
+        &self,
+        network: &Network,
+        parameters: &[f32],
+        user_sums: &[f32],
+    ) -> memory::Result<Self> {
+        let layers = self.0.iter().map(|PackedLayer { weight, bias }| {
+            Ok(PackedLayer { weight: weight.clone(), bias: memory::copy(bias)? })
+        });
+        let mut shared = Self(memory::try_collected(layers)?);
         if let Some(first) = shared.0.first_mut() {
             first.take_user(network, parameters, user_sums);
         }
-        shared
+        Ok(shared)
     }
 
-    /// Copies the parameters of a network, always the same one, for a user. Allocates only
-    /// the first time, or if memory is shared.
+    /// Copies the parameters of the network that memory was made for, for a user. Allocates
+    /// only if memory is shared.
     pub fn pack(&mut self, network: &Network, parameters: &[f32], user_sums: &[f32]) {
-        self.make_room(network);
         self.pack_layers(0..network.layers.len(), network, parameters, user_sums);
     }
 

@@ -1,6 +1,7 @@
 //! A matrix for each layer.
 
 use super::Network;
+use crate::memory;
 
 /// A dense matrix [rows, layer outputs] for each layer.
 ///
@@ -11,20 +12,32 @@ pub struct LayerRows(Vec<Vec<f32>>);
 
 impl LayerRows {
     /// Memory for `rows` rows of each layer of `shape`.
-    pub fn new(shape: &Network, rows: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(shape: &Network, rows: usize) -> memory::Result<Self> {
         let mut layers = Self::default();
-        layers.resize(shape, rows);
-        layers
+        layers.reserve(shape, rows)?;
+        Ok(layers)
     }
 
     /// Grows to `rows` rows of each layer; does nothing if there are enough.
-    pub fn resize(&mut self, shape: &Network, rows: usize) {
-        self.0.resize(shape.layers().len(), Vec::new());
-        for (matrix, layer) in self.0.iter_mut().zip(shape.layers()) {
-            if matrix.len() < rows * layer.outputs {
-                matrix.resize(rows * layer.outputs, 0.0);
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory); no row is lost.
+    pub fn reserve(&mut self, shape: &Network, rows: usize) -> memory::Result<()> {
+        let layers = shape.layers();
+        let more = layers.len().saturating_sub(self.0.len());
+        memory::reserve(&mut self.0, more)?;
+        self.0.resize(layers.len(), Vec::new());
+        for (matrix, layer) in self.0.iter_mut().zip(layers) {
+            let size = rows.saturating_mul(layer.outputs);
+            if matrix.len() < size {
+                memory::reserve(matrix, size - matrix.len())?;
+                matrix.resize(size, 0.0);
             }
         }
+        Ok(())
     }
 
     /// A layer's matrix; only the rows in use mean anything.

@@ -5,11 +5,16 @@
 //! layer's bias learns for both.
 
 use super::{Layer, Network};
+use crate::memory;
 
 impl Network {
     /// The same layers without the user's part.
-    pub(crate) fn without_user(&self) -> Self {
-        let mut network = Self { user_width: 0, ..self.clone() };
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn without_user(&self) -> memory::Result<Self> {
+        let layers = memory::collected(self.layers.iter().cloned())?;
+        let mut network = Self { user_width: 0, layers, ..*self };
         let first = self.layers[0].outputs * self.user_width;
         for (l, Layer { inputs, weight, bias, .. }) in network.layers.iter_mut().enumerate() {
             match l {
@@ -19,22 +24,22 @@ impl Network {
             weight.end -= first;
             *bias = bias.start - first..bias.end - first;
         }
-        network
+        Ok(network)
     }
 
     /// The parameters without the user's part.
-    pub(crate) fn parameters_without_user(&self, parameters: &[f32]) -> Vec<f32> {
-        let mut own = Vec::with_capacity(parameters.len());
+    pub(crate) fn parameters_without_user(&self, parameters: &[f32]) -> memory::Result<Vec<f32>> {
+        let mut own = memory::reserved(parameters.len())?;
         for row in self.item_weight(0, parameters).row_slices() {
             own.extend_from_slice(row);
         }
         own.extend_from_slice(&parameters[self.layers[0].weight.end..]);
-        own
+        Ok(own)
     }
 
-    /// The user's part of the first layer's sums, to which the bias is added.
-    pub(crate) fn sums_of_user(&self, parameters: &[f32], user: &[f32], sums: &mut Vec<f32>) {
-        sums.resize(self.layers[0].outputs, 0.0);
+    /// The user's part of the first layer's sums, to which the bias is added; `sums` has a
+    /// place for each of the layer's outputs.
+    pub(crate) fn sums_of_user(&self, parameters: &[f32], user: &[f32], sums: &mut [f32]) {
         self.user_sums(&parameters[self.layers[0].weight.clone()], user, sums);
     }
 
@@ -69,13 +74,13 @@ impl Network {
         start: &[f32],
         user: &[f32],
         speed: impl Fn(usize) -> f64,
-    ) -> Vec<f32> {
+    ) -> memory::Result<Vec<f32>> {
         if self.user_width == 0 {
-            return own.to_vec();
+            return memory::copy(own);
         }
         let first = &self.layers[0];
         let own_bias = first.outputs * self.item_width;
-        let mut parameters = start.to_vec();
+        let mut parameters = memory::copy(start)?;
         parameters[first.bias.start..].copy_from_slice(&own[own_bias..]);
         for unit in 0..first.outputs {
             parameters[unit * first.inputs..][..self.item_width]
@@ -90,7 +95,7 @@ impl Network {
                 }
             }
         }
-        parameters
+        Ok(parameters)
     }
 
     /// The place of the weights of one of the first layer's units for the user's description.

@@ -1,6 +1,8 @@
 //! One field's values for many users or items.
 
 use super::strings::check_offsets;
+use crate::Result;
+use crate::memory;
 use crate::model::buffer::Buffer;
 
 /// One field's values, a row for each user or item.
@@ -54,32 +56,39 @@ impl Column {
     }
 
     /// These rows, followed by those of another column of the same field.
-    pub(crate) fn join(&self, others: &Self) -> Self {
-        match (self, others) {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn join(&self, others: &Self) -> memory::Result<Self> {
+        Ok(match (self, others) {
             (Self::Values { offsets, values }, Self::Values { offsets: ends, values: more }) => {
                 let end = values.len() as u64;
-                let ends = ends.iter().skip(1).map(|offset| end + offset);
-                Self::Values {
-                    offsets: offsets.iter().copied().chain(ends).collect(),
-                    values: [&**values, &**more].concat().into(),
-                }
+                let ends = ends.get(1..).unwrap_or_default();
+                let mut joined = memory::joined(offsets, ends)?;
+                joined[offsets.len()..].iter_mut().for_each(|offset| *offset += end);
+                let values = memory::joined(values, more)?;
+                Self::Values { offsets: joined.into(), values: values.into() }
             }
             (Self::Numbers(numbers), Self::Numbers(more)) => {
-                Self::Numbers([&**numbers, &**more].concat().into())
+                Self::Numbers(memory::joined(numbers, more)?.into())
             }
             // Columns of one field are of one kind: `CatalogTable::check`.
             _ => self.clone(),
-        }
+        })
     }
 
     /// Some of the rows, in the order of `rows`; those beyond the end are missing values.
-    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn select(&self, rows: &[usize]) -> memory::Result<Self> {
         let mut builder = ColumnBuilder::new(matches!(self, Self::Numbers(_)));
         for &row in rows {
+            builder.reserve_row(self.row(row).len())?;
             self.row(row).iter().for_each(|&value| builder.push_value(value));
             builder.end_row(self.number(row));
         }
-        builder.finish()
+        Ok(builder.finish())
     }
 
     /// How many rows there are.
@@ -141,6 +150,20 @@ impl ColumnBuilder {
             Self::Numbers(Vec::new())
         } else {
             Self::Values { offsets: vec![0], values: Vec::new() }
+        }
+    }
+
+    /// Makes room for a row of so many indices.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn reserve_row(&mut self, indices: usize) -> memory::Result<()> {
+        match self {
+            Self::Values { offsets, values } => {
+                memory::grow(offsets, 1)?;
+                memory::grow(values, indices)
+            }
+            Self::Numbers(numbers) => memory::grow(numbers, 1),
         }
     }
 

@@ -4,7 +4,15 @@
 use super::NumberScale;
 use super::{ColumnBuilder, Entity, Field, FieldKind, Value, Vocabulary};
 use crate::model::json::Json;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
+
+/// A column for each field, without rows.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub(crate) fn builders(fields: &[Field]) -> memory::Result<Vec<ColumnBuilder>> {
+    memory::collected(fields.iter().map(|field| ColumnBuilder::new(field.is_numeric())))
+}
 
 /// Adds one row to each field's column from `values`: in any order, with a field's name
 /// repeated for several values; fields without a value may be left out.
@@ -14,7 +22,8 @@ use crate::{Error, Result};
 /// the nearest of those (see [`NumberScale`]).
 ///
 /// # Errors
-/// [`Error::UnknownField`] and [`Error::FieldValue`]; nothing is added then.
+/// [`Error::UnknownField`], [`Error::FieldValue`] and [`Error::OutOfMemory`]; nothing is added
+/// then.
 pub fn encode_row(
     entity: Entity,
     fields: &[Field],
@@ -33,7 +42,10 @@ pub fn encode_row(
         let given = values.iter().filter(|(name, _)| *name == field.name).map(|(_, value)| *value);
         EncodedValue::new(entity, field, vocabulary.as_ref(), given)
     });
-    let rows = rows.collect::<Result<Vec<EncodedValue>>>()?;
+    let rows = memory::try_collected(rows)?;
+    for (row, column) in rows.iter().zip(&mut *columns) {
+        column.reserve_row(row.indices.len())?;
+    }
     for (row, column) in rows.iter().zip(columns) {
         for &index in &row.indices {
             column.push_value(index);
@@ -80,7 +92,7 @@ impl EncodedValue {
                     return refuse(format!("it is not numeric; {number} cannot be its value"));
                 }
                 (_, Value::Index(index)) if (index as usize) < field.size => {
-                    row.indices.push(index);
+                    memory::push(&mut row.indices, index)?;
                 }
                 (_, Value::Index(index)) => {
                     return refuse(format!("index {index} is not below its size {}", field.size));
@@ -92,7 +104,7 @@ impl EncodedValue {
                         ));
                     }
                     Some(vocabulary) => match vocabulary.find(name) {
-                        Some(index) => row.indices.push(index),
+                        Some(index) => memory::push(&mut row.indices, index)?,
                         None => row.unknown += 1,
                     },
                 },

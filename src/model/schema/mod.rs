@@ -8,6 +8,7 @@ mod strings;
 mod vocabulary;
 
 pub use column::{Column, ColumnBuilder};
+pub(crate) use encode::builders;
 pub use encode::encode_row;
 pub use field::{Entity, Field, FieldKind, Value};
 pub use numbers::NumberScale;

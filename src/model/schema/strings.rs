@@ -1,6 +1,8 @@
 //! Many strings in two buffers, as the weight file keeps them.
 
+use crate::memory;
 use crate::model::buffer::Buffer;
+use crate::{Error, Result};
 
 /// A list of UTF-8 strings: all bytes one after another, and where each begins.
 ///
@@ -66,21 +68,33 @@ impl Strings {
     /// The places of unique ids, in the order of their bytes.
     ///
     /// # Errors
-    /// Names an id that occurs twice, or says that there are too many, in words.
-    pub(crate) fn sorted(&self) -> Result<Vec<u32>, String> {
-        let count = u32::try_from(self.len())
-            .map_err(|_| format!("{} items are more than an index can count", self.len()))?;
-        let mut sorted: Vec<u32> = (0..count).collect();
-        let piece = self.pieces();
-        // The standard library's sort that is fast even if the library was built for size.
-        sorted.sort_by_key(|&place| piece(place));
+    /// [`Error::Argument`] if an id occurs twice, or if there are too many;
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn sorted(&self) -> Result<Vec<u32>> {
+        let refuse = |problem| Err(Error::argument("items", problem));
+        if u32::try_from(self.len()).is_err() {
+            return refuse(format!("{} items are more than an index can count", self.len()));
+        }
+        let (sorted, piece) = (self.in_order()?, self.pieces());
         match sorted.windows(2).find(|pair| piece(pair[0]) == piece(pair[1])) {
             Some(pair) => {
                 let id = self.get(pair[0] as usize).unwrap_or_default();
-                Err(format!("the id \"{id}\" occurs twice"))
+                refuse(format!("the id \"{id}\" occurs twice"))
             }
             None => Ok(sorted),
         }
+    }
+
+    /// The same of ids that need not be unique.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn in_order(&self) -> memory::Result<Vec<u32>> {
+        let mut sorted = memory::collected(0..self.len() as u32)?;
+        let mut work = memory::zeros(sorted.len())?;
+        let piece = self.pieces();
+        sort(&mut sorted, &mut work, |a, b| piece(a) <= piece(b));
+        Ok(sorted)
     }
 
     /// The place of an id, given the result of [`Strings::sorted`] for these strings.
@@ -91,18 +105,39 @@ impl Strings {
     }
 
     /// All strings, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
     }
 
     /// These strings, followed by others.
-    pub(crate) fn join(&self, others: &Self) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn join(&self, others: &Self) -> memory::Result<Self> {
         let end = self.bytes.len() as u64;
-        let offsets = others.offsets.iter().skip(1).map(|offset| end + offset);
-        Self {
-            offsets: self.offsets.iter().copied().chain(offsets).collect(),
-            bytes: [&*self.bytes, &*others.bytes].concat().into(),
+        let of_others = others.offsets.get(1..).unwrap_or_default();
+        let mut offsets = memory::joined(&self.offsets, of_others)?;
+        offsets[self.offsets.len()..].iter_mut().for_each(|offset| *offset += end);
+        let bytes = memory::joined(&self.bytes, &others.bytes)?;
+        Ok(Self { offsets: offsets.into(), bytes: bytes.into() })
+    }
+
+    /// Strings that an iterator gives, and gives again.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn collected<'a>(
+        strings: impl ExactSizeIterator<Item = &'a str> + Clone,
+    ) -> memory::Result<Self> {
+        let mut offsets = memory::reserved(strings.len().saturating_add(1))?;
+        let size = strings.clone().fold(0, |size: usize, string| size.saturating_add(string.len()));
+        let mut bytes = memory::reserved(size)?;
+        offsets.push(0);
+        for string in strings {
+            bytes.extend_from_slice(string.as_bytes());
+            offsets.push(bytes.len() as u64);
         }
+        Ok(Self { offsets: offsets.into(), bytes: bytes.into() })
     }
 
     /// The beginning of each string, and the end of the last.
@@ -125,6 +160,46 @@ impl<S: AsRef<str>> FromIterator<S> for Strings {
             offsets.push(bytes.len() as u64);
         }
         Self { offsets: offsets.into(), bytes: bytes.into() }
+    }
+}
+
+/// Sorts a list whose elements are in order where `precedes` says so of each and the next; `work`
+/// is as long.
+///
+/// The standard library's fast sorts allocate, or are slow where it was built for size. Merging
+/// makes few comparisons, and none twice of what is in order already: for a million ids, each
+/// waits for memory.
+fn sort(list: &mut [u32], work: &mut [u32], precedes: impl Fn(u32, u32) -> bool) {
+    let (mut from, mut to) = (&mut *list, &mut *work);
+    let mut width = 1;
+    let mut passes = 0;
+    while width < from.len() {
+        for (from, to) in from.chunks(2 * width).zip(to.chunks_mut(2 * width)) {
+            let (mut left, mut right) = from.split_at(width.min(from.len()));
+            if let (Some(last), Some(first)) = (left.last(), right.first())
+                && precedes(*last, *first)
+            {
+                to.copy_from_slice(from);
+                continue;
+            }
+            for to in to {
+                let next = match (left.first(), right.first()) {
+                    (Some(a), Some(b)) if precedes(*a, *b) => &mut left,
+                    (Some(_), None) => &mut left,
+                    _ => &mut right,
+                };
+                if let Some((first, rest)) = next.split_first() {
+                    (*to, *next) = (*first, rest);
+                }
+            }
+        }
+        (from, to) = (to, from);
+        width *= 2;
+        passes += 1;
+    }
+    if passes % 2 == 1 {
+        // Where the last pass wrote.
+        to.copy_from_slice(from);
     }
 }
 
@@ -168,8 +243,22 @@ mod tests {
         for absent in ["", "0x", "1000", "ä"] {
             assert_eq!(strings.find(&sorted, absent), None);
         }
-        assert_eq!(Strings::from_iter::<[&str; 0]>([]).sorted(), Ok(vec![]));
-        let twice = Strings::from_iter(["ä", "b", "", "ä"]).sorted();
-        assert_eq!(twice, Err("the id \"ä\" occurs twice".into()));
+        assert!(Strings::from_iter::<[&str; 0]>([]).sorted().unwrap().is_empty());
+        let twice = Strings::from_iter(["ä", "b", "", "ä"]).sorted().unwrap_err();
+        assert_eq!(twice.to_string(), "items: the id \"ä\" occurs twice");
+    }
+
+    #[test]
+    fn lists_of_any_length_and_order_are_sorted() {
+        for len in (0..40).chain([63, 64, 65, 1000]) {
+            let scattered: Vec<u32> = (0..len).map(|place| place * 7919 % 97).collect();
+            let falling: Vec<u32> = (0..len).rev().collect();
+            for mut list in [scattered, falling, (0..len).collect()] {
+                let mut expected = list.clone();
+                expected.sort_unstable();
+                sort(&mut list, &mut vec![0; len as usize], |a, b| a <= b);
+                assert_eq!(list, expected);
+            }
+        }
     }
 }

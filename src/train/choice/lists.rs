@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::neighbours::Neighbours;
 use crate::data::{Feedback, Rated, Task};
 use crate::kernels::{Matrix, MatrixMut, Packed, layer};
+use crate::memory::or_end;
 use crate::model::ChoiceHead;
 use crate::user::VectorSolver;
 
@@ -62,7 +63,7 @@ pub struct RowTable {
 impl RowTable {
     pub fn new(numbers: Vec<f32>, row_width: usize) -> Self {
         let items = numbers.len() / row_width;
-        let mut packed = Packed::new(row_width, items);
+        let mut packed = or_end(Packed::new(row_width, items));
         packed.pack(Matrix::dense(&numbers, items, row_width).transposed());
         Self { numbers, packed, zeros: vec![0.0; items] }
     }
@@ -123,7 +124,7 @@ impl JudgedLists<'_> {
         let width = self.head.width();
         let mut users = vec![0.0; cases.len() * width];
         users.par_chunks_exact_mut(width).zip(cases).for_each_init(
-            || VectorSolver::new(width),
+            || or_end(VectorSolver::new(width)),
             |solver, (out, case)| {
                 let start = &self.starts[case.user as usize * width..][..width];
                 let target = |rated: &Rated| (rated.item, self.head.targets.at(rated.value));

@@ -9,6 +9,7 @@ use crate::catalog::blocks::BLOCK;
 use crate::kernels::{
     Matrix, MatrixMut, Start, add_scaled, add_scaled_rows, gemm, rectify, scale_by, sum_of_squares,
 };
+use crate::memory;
 use crate::model::network::{Begin, Inputs, LayerRows, Network, PackedNetwork};
 
 /// The first layer's updates, in terms of the support set's rows.
@@ -24,13 +25,16 @@ pub struct FirstLayer {
 
 impl FirstLayer {
     /// Memory for support sets of up to [`BLOCK`] rows.
-    pub fn new(network: &Network) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(network: &Network) -> memory::Result<Self> {
         let outputs = network.layers()[0].outputs;
-        Self {
-            products: vec![0.0; BLOCK * (BLOCK + 1)],
-            start: vec![0.0; BLOCK * outputs],
-            coefficients: vec![0.0; (BLOCK + 1) * outputs],
-        }
+        Ok(Self {
+            products: memory::zeros(BLOCK * (BLOCK + 1))?,
+            start: memory::zeros(BLOCK * outputs)?,
+            coefficients: memory::zeros((BLOCK + 1) * outputs)?,
+        })
     }
 
     /// Whether this is less work than the layer itself: the products of rows with

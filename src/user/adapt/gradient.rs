@@ -5,6 +5,7 @@ use super::own_head::{OwnHead, PackedHead};
 use super::set::{Set, SupportSet};
 use crate::catalog::blocks::BLOCK;
 use crate::kernels::{are_finite, pull_towards};
+use crate::memory;
 use crate::model::config::GradientSteps;
 use crate::model::loss::Output;
 use crate::model::network::{Begin, LayerRows, Network};
@@ -30,20 +31,36 @@ pub struct Workspace {
 
 impl Workspace {
     /// Memory for a block of rows and heads of these layers.
-    pub fn new(network: &Network) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(network: &Network) -> memory::Result<Self> {
         let rows = || LayerRows::new(network, BLOCK);
-        Self { activations: rows(), deltas: rows() }
+        Ok(Self { activations: rows()?, deltas: rows()? })
+    }
+
+    /// Reserves memory for so many rows.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn reserve(&mut self, network: &Network, rows: usize) -> memory::Result<()> {
+        self.activations.reserve(network, rows)?;
+        self.deltas.reserve(network, rows)
     }
 }
 
 impl GradientSolver {
     /// A solver for heads of these layers.
-    pub fn new(network: &Network, settings: GradientSteps) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(network: &Network, settings: &GradientSteps) -> memory::Result<Self> {
         let first_layer = match settings.steps {
-            2.. => FirstLayer::new(network),
+            2.. => FirstLayer::new(network)?,
             _ => FirstLayer::default(),
         };
-        Self { settings, first_layer, support: SupportSet::default() }
+        let settings = GradientSteps { rates: memory::copy(&settings.rates)?, ..*settings };
+        Ok(Self { settings, first_layer, support: SupportSet::default() })
     }
 
     /// Takes gradient steps from the head's start on `support`, or if that is `None`, on the
@@ -52,7 +69,7 @@ impl GradientSolver {
     /// A step is `parameter -= rate * gradient` of the mean loss over the support set, for
     /// all of the head at once. With a pull and `n` ratings, the step is weighted by `n / (n
     /// + pull)`, and the step back to the start by the rest. An empty support set changes
-    /// nothing. `network` is that of users' own heads.
+    /// nothing. `network` is that of users' own heads; the workspace has room for all rows.
     ///
     /// Returns `false` if the head exceeds the range of floats.
     pub fn adapt(
@@ -74,8 +91,6 @@ impl GradientSolver {
         settings.rates[1] = own.bias_speed() as f32;
         let rows = inputs.rows;
         let Workspace { activations, deltas } = workspace;
-        activations.resize(network, rows);
-        deltas.resize(network, rows);
         let share = 1.0 / rows as f32;
         let (step_share, back) = settings.shares(rows);
         // Whether the first layer's weights are written only at the end.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::kernels::Aligned;
+use crate::memory;
 use crate::model::network::{Inputs, LayerRows, Network, PackedNetwork};
 
 /// A user's own head: the model's without the weights of the user's inputs, whose updates
@@ -35,7 +36,8 @@ pub enum Forward<'a> {
 }
 
 impl Forward<'_> {
-    /// The head's output for each row; `network` is that of users' own heads.
+    /// The head's output for each row, for which there is room in `activations`; `network` is
+    /// that of users' own heads.
     pub fn outputs<'a>(
         self,
         network: &Network,
@@ -44,7 +46,6 @@ impl Forward<'_> {
     ) -> &'a [f32] {
         match self {
             Self::Linear(numbers, user_sum) => {
-                activations.resize(network, inputs.rows);
                 network.linear(numbers, user_sum, inputs, activations.output_mut(inputs.rows));
             }
             Self::Deep(packed) => network.forward(packed, inputs, activations),
@@ -56,14 +57,17 @@ impl Forward<'_> {
 impl OwnHead {
     /// A head at its start; `packed_start` is `start` packed, and has no layers if the head
     /// is linear and takes no gradient steps.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn new(
         start: Arc<Vec<f32>>,
         packed_start: PackedNetwork,
         user_sums: Vec<f32>,
         bias_speed: f64,
-    ) -> Self {
-        let numbers = start.as_slice().into();
-        Self { numbers, start, packed_start, at_start: true, user_sums, bias_speed }
+    ) -> memory::Result<Self> {
+        let numbers = Aligned::copy(&start)?;
+        Ok(Self { numbers, start, packed_start, at_start: true, user_sums, bias_speed })
     }
 
     /// The head's current parameters.
@@ -139,12 +143,15 @@ pub struct PackedHead {
 
 impl PackedHead {
     /// Memory for heads of these layers; none if `start` has no layers.
-    pub fn new(network: &Network, start: &PackedNetwork) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(network: &Network, start: &PackedNetwork) -> memory::Result<Self> {
         let network = match start.is_empty() {
             true => PackedNetwork::default(),
-            false => PackedNetwork::new(network),
+            false => PackedNetwork::new(network)?,
         };
-        Self { network, of: None }
+        Ok(Self { network, of: None })
     }
 
     /// Packs the head of a user in this state, unless it is linear, at its start, or packed

@@ -5,6 +5,7 @@ use super::ridge::{RidgeSolver, VARIANCES};
 use super::set::Set;
 use crate::catalog::blocks::BLOCK;
 use crate::kernels::{are_finite, padded, widen_scaled};
+use crate::memory;
 use crate::model::config::Ridge;
 use crate::model::loss::Output;
 use crate::model::network::{LayerRows, Network};
@@ -29,11 +30,14 @@ pub struct Posterior {
 impl Posterior {
     /// For heads with these prior standard deviations; the bias's is set by
     /// [`Posterior::begin`].
-    pub fn new(settings: Ridge, scale: &[f32]) -> Self {
-        let mut wide_scale: Vec<f64> = scale.iter().copied().map(f64::from).collect();
-        wide_scale.resize(padded(scale.len()), 0.0);
-        let solver = RidgeSolver::new(scale.len());
-        Self { settings, scale: scale.to_vec(), wide_scale, solver }
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(settings: Ridge, scale: &[f32]) -> memory::Result<Self> {
+        let mut wide_scale = memory::zeros(padded(scale.len()))?;
+        wide_scale.iter_mut().zip(scale).for_each(|(wide, scale)| *wide = f64::from(*scale));
+        let solver = RidgeSolver::new(scale.len())?;
+        Ok(Self { settings, scale: memory::copy(scale)?, wide_scale, solver })
     }
 
     /// The variance of the noise, and the other settings of a rating's variance.

@@ -9,6 +9,7 @@
 
 use crate::catalog::blocks::BLOCK;
 use crate::kernels::{Aligned, Factor, Symmetric, add_weighted_rows, padded, products_between};
+use crate::memory;
 
 /// The most rows whose variances are computed at once.
 pub const VARIANCES: usize = 32;
@@ -53,22 +54,25 @@ enum Factorised {
 
 impl RidgeSolver {
     /// A solver for `width` weights.
-    pub fn new(width: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(width: usize) -> memory::Result<Self> {
         let stride = padded(width);
         let mut solver = Self {
             width,
-            rows: Aligned::zeros(BLOCK * stride),
-            residuals: Aligned::zeros(BLOCK),
+            rows: Aligned::zeros(BLOCK * stride)?,
+            residuals: Aligned::zeros(BLOCK)?,
             taken: 0,
             few: true,
-            matrix: Aligned::zeros(stride * stride),
+            matrix: Aligned::zeros(stride * stride)?,
             factorised: Factorised::None,
-            mean: Aligned::zeros(stride),
-            asked: Aligned::zeros(VARIANCES * stride),
-            columns: Aligned::zeros(stride * VARIANCES),
+            mean: Aligned::zeros(stride)?,
+            asked: Aligned::zeros(VARIANCES * stride)?,
+            columns: Aligned::zeros(stride * VARIANCES)?,
         };
         solver.begin(0);
-        solver
+        Ok(solver)
     }
 
     /// The length of a row.
@@ -245,7 +249,7 @@ mod tests {
     }
 
     fn solved(answers: &[Vec<f64>], residuals: &[f64], width: usize) -> RidgeSolver {
-        let mut solver = RidgeSolver::new(width);
+        let mut solver = RidgeSolver::new(width).unwrap();
         let stride = solver.stride();
         // What another user left must not matter.
         solver.matrix.fill(f64::NAN);

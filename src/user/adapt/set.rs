@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::catalog::blocks::BLOCK;
+use crate::memory;
 use crate::model::network::Inputs;
-use crate::{Error, Result};
 
 /// A support or query set, or a part of one.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +68,8 @@ impl SupportSet {
     /// are offsets and variances.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`]; no row is lost.
-    pub fn reserve(&mut self, rows: usize, width: usize, vectors: bool) -> Result<()> {
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory); no row is lost.
+    pub fn reserve(&mut self, rows: usize, width: usize, vectors: bool) -> memory::Result<()> {
         let Self { items, offsets, targets, item_variances } = self;
         let size = rows.saturating_mul(width);
         let of_vectors = if vectors { rows } else { 0 };
@@ -77,8 +77,7 @@ impl SupportSet {
             [(items, size), (targets, rows), (offsets, of_vectors), (item_variances, of_vectors)];
         for (list, len) in lists {
             let more = len.saturating_sub(list.len());
-            list.try_reserve_exact(more)
-                .map_err(Error::out_of_memory::<f32>("a user's ratings", len))?;
+            memory::reserve(list, more)?;
         }
         Ok(())
     }

@@ -2,11 +2,12 @@
 //! 2019, section 3.3).
 
 use crate::catalog::blocks::{BLOCK, Rows};
+use crate::model::buffer::Buffer;
 use crate::model::file::EvidenceTable;
 use crate::model::network::Inputs;
 use crate::user::adapt::Workspace;
 use crate::user::score::check_length;
-use crate::{Result, Scratch, User};
+use crate::{Result, Scratch, User, memory};
 
 impl User {
     /// How far one rating alone would move the head: for each pair of item and rating, the
@@ -71,8 +72,11 @@ pub struct EvidenceRanking {
 
 impl EvidenceRanking {
     /// An empty ranking for a catalogue of `items` items.
-    pub fn new(items: usize) -> Self {
-        Self { sums: vec![0.0; items], pairs: vec![0; items] }
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new(items: usize) -> Result<Self> {
+        Ok(Self { sums: memory::zeros(items)?, pairs: memory::zeros(items)? })
     }
 
     /// Adds one user's norms, from [`User::gradient_norms`]; NaNs and items beyond the
@@ -91,22 +95,30 @@ impl EvidenceRanking {
     /// the lower index comes first.
     ///
     /// `raters` holds how many users rated each item of the catalogue.
-    pub fn finish(&self, raters: &[u32]) -> EvidenceTable {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn finish(&self, raters: &[u32]) -> Result<EvidenceTable> {
         let mean = |item: usize| self.sums[item] / f64::from(self.pairs[item]);
-        let mut items: Vec<usize> =
-            (0..self.sums.len().min(raters.len())).filter(|&item| self.pairs[item] > 0).collect();
+        let ranked = (0..self.sums.len().min(raters.len())).filter(|&item| self.pairs[item] > 0);
+        let mut items: Vec<usize> = memory::reserved(ranked.clone().count())?;
+        items.extend(ranked);
         let largest = items.iter().map(|&item| mean(item)).fold(f64::MIN_POSITIVE, f64::max);
         let most = items.iter().map(|&item| raters[item]).max().unwrap_or(0).max(1);
         let norm = |item: usize| mean(item) / largest;
         let popularity = |item: usize| f64::from(raters[item]) / f64::from(most);
         let score = |item: usize| norm(item) * popularity(item);
-        items.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
-        EvidenceTable {
-            items: items.iter().map(|&item| item as u32).collect(),
-            scores: items.iter().map(|&item| score(item) as f32).collect(),
-            gradient_norm: items.iter().map(|&item| norm(item) as f32).collect(),
-            popularity: items.iter().map(|&item| popularity(item) as f32).collect(),
-        }
+        items.sort_unstable_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        let numbers = |number: &dyn Fn(usize) -> f64| -> memory::Result<Buffer<f32>> {
+            let numbers = items.iter().map(|&item| number(item) as f32);
+            memory::collected(numbers).map(Buffer::from)
+        };
+        Ok(EvidenceTable {
+            items: memory::collected(items.iter().map(|&item| item as u32))?.into(),
+            scores: numbers(&score)?,
+            gradient_norm: numbers(&norm)?,
+            popularity: numbers(&popularity)?,
+        })
     }
 }
 
@@ -116,10 +128,10 @@ mod tests {
 
     #[test]
     fn ranks_by_mean_norm_times_popularity() {
-        let mut ranking = EvidenceRanking::new(5);
+        let mut ranking = EvidenceRanking::new(5).unwrap();
         ranking.add(&[0, 1, 2], &[2.0, 4.0, f32::NAN]);
         ranking.add(&[0, 4, 9], &[4.0, 1.0, 7.0]);
-        let table = ranking.finish(&[10, 5, 100, 0, 2]);
+        let table = ranking.finish(&[10, 5, 100, 0, 2]).unwrap();
         // Means 3, 4, -, -, 1; raters 10, 5 and 2 of at most 10.
         assert_eq!(&table.items[..], [0, 1, 4]);
         assert_eq!(&table.scores[..], [0.75, 0.5, 0.05]);
@@ -129,6 +141,6 @@ mod tests {
 
     #[test]
     fn no_pair_gives_no_candidate() {
-        assert!(EvidenceRanking::new(3).finish(&[1, 1, 1]).items.is_empty());
+        assert!(EvidenceRanking::new(3).unwrap().finish(&[1, 1, 1]).unwrap().items.is_empty());
     }
 }

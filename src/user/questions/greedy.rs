@@ -2,7 +2,7 @@
 
 use crate::user::questions::information::Information;
 use crate::user::questions::question::{Question, best};
-use crate::{Catalog, Result, Scratch, User};
+use crate::{Catalog, Result, Scratch, User, memory};
 
 /// The `count` items most worth asking an unknown user about, best first: each has the
 /// greatest [`Question::worth`] after those before it were asked about, and answered by as
@@ -10,11 +10,12 @@ use crate::{Catalog, Result, Scratch, User};
 ///
 /// # Errors
 /// [`Error::Argument`](crate::Error::Argument) if the model has no head for choosing and
-/// adapts by gradient steps: it does not know how sure it is.
+/// adapts by gradient steps: it does not know how sure it is;
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
 pub fn greedy_evidence(catalog: &Catalog, count: usize) -> Result<Vec<Question>> {
     let user = User::new(catalog, &[])?;
     let mut scratch = Scratch::new(catalog)?;
-    let mut known = vec![0.0; catalog.len()];
+    let mut known = memory::zeros(catalog.len())?;
     catalog.popularity(&mut known);
     let mut information = Information::new(catalog)?;
     information.update(&user, &known, &mut scratch)?;
@@ -23,7 +24,7 @@ pub fn greedy_evidence(catalog: &Catalog, count: usize) -> Result<Vec<Question>>
         let Some(best) = best(&mut information, &user, &known, &mut scratch) else { break };
         information.expect(&user, best.item, best.known, &mut scratch);
         known[best.item as usize] = 0.0;
-        list.push(best);
+        memory::push(&mut list, best)?;
     }
     Ok(list)
 }

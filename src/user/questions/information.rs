@@ -3,7 +3,7 @@
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{Matrix, MatrixMut, Start, dot, gemm, scale_by};
-use crate::{Catalog, Error, Result, Scratch, User};
+use crate::{Catalog, Error, Result, Scratch, User, memory};
 
 /// The uncertainty of a user's head over the catalogue, with the memory to compute it in.
 ///
@@ -50,7 +50,7 @@ impl Information {
     ///
     /// # Errors
     /// [`Error::Argument`] for a model without a head for choosing that adapts by gradient
-    /// steps.
+    /// steps, and [`Error::OutOfMemory`].
     pub fn new(catalog: &Catalog) -> Result<Self> {
         let model = catalog.model();
         let width = match model.choice() {
@@ -62,19 +62,20 @@ impl Information {
                 return Err(Error::argument("model", problem));
             }
         };
+        let (square, zeros) = (width * width, memory::zeros::<f32>);
         Ok(Self {
             width,
-            weights: vec![0.0; catalog.len()],
-            moment: vec![0.0; width * width],
-            covariance: vec![0.0; width * width],
-            covariance_f32: vec![0.0; width * width],
-            sides: vec![0.0; 2 * width * width],
-            work: vec![0.0; width * width],
-            product: vec![0.0; width * width],
-            rows: vec![0.0; BLOCK * width],
-            noises: vec![0.0; BLOCK],
-            products: vec![0.0; 2 * BLOCK * width],
-            reductions: vec![0.0; BLOCK],
+            weights: zeros(catalog.len())?,
+            moment: zeros(square)?,
+            covariance: memory::zeros(square)?,
+            covariance_f32: zeros(square)?,
+            sides: zeros(2 * square)?,
+            work: memory::zeros(square)?,
+            product: zeros(square)?,
+            rows: zeros(BLOCK * width)?,
+            noises: zeros(BLOCK)?,
+            products: zeros(2 * BLOCK * width)?,
+            reductions: zeros(BLOCK)?,
             uncertainty: 0.0,
         })
     }
@@ -84,7 +85,12 @@ impl Information {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    pub fn update(&mut self, user: &User, known: &[f32], scratch: &mut Scratch) -> Result<()> {
+    pub fn update(
+        &mut self,
+        user: &User,
+        known: &[f32],
+        scratch: &mut Scratch,
+    ) -> memory::Result<()> {
         let Self { width, weights, covariance, work, rows, noises, moment, .. } = self;
         let width = *width;
         if !user.write_chances(weights, scratch)? {
@@ -178,7 +184,7 @@ impl User {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    fn write_chances(&self, chances: &mut [f32], scratch: &mut Scratch) -> Result<bool> {
+    fn write_chances(&self, chances: &mut [f32], scratch: &mut Scratch) -> memory::Result<bool> {
         let Some(scoring) = self.choice_scoring(1.0, &mut scratch.choice)? else {
             return Ok(false);
         };

@@ -3,7 +3,7 @@
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::user::questions::information::Information;
 use crate::user::score::not_finite;
-use crate::{Catalog, Error, Result, Scratch, User};
+use crate::{Catalog, Error, Result, Scratch, User, memory};
 
 /// Options for choosing a question: what is known of the user besides their ratings.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,8 +99,8 @@ impl Questions {
         Ok(Self {
             scratch: Scratch::new(catalog)?,
             information: Information::new(catalog)?,
-            kinds: vec![0.0; kinds],
-            known: vec![0.0; catalog.len()],
+            kinds: memory::zeros(kinds)?,
+            known: memory::zeros(catalog.len())?,
         })
     }
 }

@@ -9,14 +9,15 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 
-use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::{BLOCK, InputBuffers};
 use crate::catalog::item_set::ItemSet;
+use crate::memory;
 use crate::model::network::LayerRows;
 use crate::user::ChoiceScoring;
 use crate::user::recommend::best::Found;
 use crate::user::recommend::search::{CHUNK, Search};
 use crate::user::score::{Scoring, not_finite};
-use crate::{Catalog, Error, Result, Scratch, User, threads};
+use crate::{Catalog, Error, Model, Result, Scratch, User, threads};
 
 /// An item with its score and its predicted rating.
 ///
@@ -224,6 +225,7 @@ impl User {
         scratch: &mut Scratch,
     ) -> Result<()> {
         best.clear();
+        memory::reserve(best, k.min(self.catalog.len()))?;
         best.resize(k.min(self.catalog.len()), Recommendation::new(0, 0.0));
         let found = self.recommend_into(options, best, scratch).inspect_err(|_| best.clear())?;
         best.truncate(found);
@@ -297,8 +299,7 @@ impl User {
         } = scratch;
         let kept = options.new_items.min(most);
         new_items.clear();
-        let refuse = Error::out_of_memory::<Recommendation>("places for new items", kept);
-        new_items.try_reserve_exact(kept).map_err(refuse)?;
+        memory::reserve(new_items, kept)?;
         new_items.resize(kept, Recommendation::new(0, 0.0));
 
         let choice = self.choice_scoring(options.exposure, choice)?;
@@ -310,11 +311,11 @@ impl User {
         let activations = &mut workspace.activations;
         let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
         let threads = threads.clamp(1, threads::MAX_THREADS).min(sought).max(1);
-        let mut heaps = Vec::new();
         let each = most + kept;
-        if heaps.try_reserve_exact((threads - 1).saturating_mul(each)).is_ok() {
-            heaps.resize((threads - 1) * each, Recommendation::new(0, 0.0));
-        }
+        let heaps = (threads - 1).saturating_mul(each);
+        let heaps = memory::filled(Recommendation::new(0, 0.0), heaps);
+        // A thread without memory is done without.
+        let mut heaps = heaps.unwrap_or_default();
         let search = Search {
             scoring: Scoring { catalog, head: self.forward(packed), choice },
             vector: rounded,
@@ -330,22 +331,24 @@ impl User {
             },
             next: AtomicUsize::new(0),
         };
-        let network = catalog.model().user_head_network();
-        let mut helpers: Vec<_> = heaps
-            .chunks_exact_mut(each)
-            .map(|heap| {
-                let activations = LayerRows::new(network, BLOCK);
-                let (best, new) = heap.split_at_mut(most);
-                (inputs.clone(), activations, Bounds::new(), Found::new(best, new))
-            })
-            .collect();
+        let mut helpers = Vec::new();
+        for heap in heaps.chunks_exact_mut(each) {
+            let (best, new) = heap.split_at_mut(most);
+            let made = HelperBuffers::new(catalog.model())
+                .and_then(|buffers| memory::push(&mut helpers, (buffers, Found::new(best, new))));
+            if made.is_err() {
+                break;
+            }
+        }
         let mut found = Found::new(&mut best[..most], new_items);
         threads::share(
             &mut helpers,
-            |(inputs, activations, bounds, found)| search.run(inputs, activations, bounds, found),
+            |(HelperBuffers { inputs, activations, bounds }, found)| {
+                search.run(inputs, activations, bounds, found);
+            },
             || search.run(inputs, activations, bounds, &mut found),
         );
-        for (.., others) in &helpers {
+        for (_, others) in &helpers {
             found.take(others);
         }
         let is_new = |item: u32| search.raters.is_some_and(|raters| raters[item as usize] == 0);
@@ -370,6 +373,23 @@ impl User {
                 (found.rating, found.deviation) = (*rating, *deviation);
             }
         }
+    }
+}
+
+/// What a thread beside the calling one searches with.
+struct HelperBuffers {
+    inputs: InputBuffers,
+    activations: LayerRows,
+    bounds: Bounds,
+}
+
+impl HelperBuffers {
+    fn new(model: &Model) -> memory::Result<Self> {
+        Ok(Self {
+            inputs: InputBuffers::new(model)?,
+            activations: LayerRows::new(model.user_head_network(), BLOCK)?,
+            bounds: Bounds::new()?,
+        })
     }
 }
 

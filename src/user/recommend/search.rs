@@ -9,6 +9,7 @@ use super::{Filter, Recommendation, from_rising, rank, rising};
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
 use crate::kernels::{ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, upper_bounds};
+use crate::memory;
 use crate::model::network::LayerRows;
 use crate::user::choice::{ChoiceScoring, ROUNDING};
 use crate::user::score::Scoring;
@@ -29,8 +30,11 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    pub fn new() -> Self {
-        Self { bounds: vec![0.0; CHUNK], places: vec![0; CHUNK] }
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new() -> memory::Result<Self> {
+        let (bounds, places) = (memory::zeros(CHUNK)?, memory::zeros(CHUNK)?);
+        Ok(Self { bounds, places })
     }
 }
 
