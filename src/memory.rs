@@ -72,6 +72,15 @@ pub fn text(text: &str) -> Result<Box<str>> {
     Ok(copy.into_boxed_str())
 }
 
+/// A thing in memory of its own. What is as small as a few hundred bytes needs none that can be
+/// refused.
+pub fn boxed<T>(thing: T) -> Result<Box<[T; 1]>> {
+    let mut list = reserved(1)?;
+    list.push(thing);
+    // A list of one, without room for more, which therefore stays where it is.
+    list.into_boxed_slice().try_into().map_err(|_| refuse(size_of::<T>(), 0, 1))
+}
+
 /// A list of what an iterator gives that knows its length.
 pub fn collected<T>(elements: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
     let mut list = reserved(elements.len())?;
@@ -135,6 +144,7 @@ mod tests {
         assert_eq!(joined(&[1, 2], &[3]).unwrap().capacity(), 3);
         assert_eq!(zeros::<f32>(5).unwrap(), [0.0; 5]);
         assert_eq!(&*text("Ärger").unwrap(), "Ärger");
+        assert_eq!(*boxed(5).unwrap(), [5]);
         assert_eq!(collected((0..3).rev()).unwrap(), [2, 1, 0]);
         let third = |place| if place == 3 { Err(Error::argument("a", "b")) } else { Ok(place) };
         assert_eq!(try_collected((0..3).map(third)).unwrap(), [0, 1, 2]);

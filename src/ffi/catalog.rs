@@ -82,8 +82,7 @@ pub unsafe extern "C" fn melu_catalog_new(
         let model = unsafe { melu_model::shared(model, "model") }?;
         model.with(|model| {
             let made = given.refer(|items| Catalog::new(model, items))?;
-            give(made, 0, out, unknown);
-            Ok(())
+            give(made, 0, out, unknown)
         })
     })
 }
@@ -122,8 +121,7 @@ pub unsafe extern "C" fn melu_catalog_extend(
         let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
         catalog.with(|catalog| {
             let made = given.refer(|items| catalog.extend(items))?;
-            give(made, catalog.unknown_values(), out, unknown);
-            Ok(())
+            give(made, catalog.unknown_values(), out, unknown)
         })
     })
 }
@@ -166,7 +164,7 @@ pub unsafe extern "C" fn melu_catalog_convert(
         let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
         catalog.with(|catalog| {
             let made = catalog.convert(data_type).map_err(Failure::of("catalog"))?;
-            *out = melu_catalog::into_raw(Pool::new(made));
+            *out = melu_catalog::into_raw(Pool::new(made)?)?;
             Ok(())
         })
     })
@@ -201,7 +199,7 @@ pub unsafe extern "C" fn melu_catalog_remove(
         let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
         catalog.with(|catalog| {
             let made = catalog.remove(items).map_err(Failure::of("items"))?;
-            *out = melu_catalog::into_raw(Pool::new(made));
+            *out = melu_catalog::into_raw(Pool::new(made)?)?;
             Ok(())
         })
     })
@@ -410,11 +408,13 @@ fn give(
     known_before: usize,
     out: &mut *mut melu_catalog,
     unknown: Option<&mut usize>,
-) {
+) -> Result<(), Failure> {
+    let unknown_values = catalog.unknown_values() - known_before;
+    *out = melu_catalog::into_raw(Pool::new(catalog)?)?;
     if let Some(unknown) = unknown {
-        *unknown = catalog.unknown_values() - known_before;
+        *unknown = unknown_values;
     }
-    *out = melu_catalog::into_raw(Pool::new(catalog));
+    Ok(())
 }
 
 /// Items by their field values, as the core takes them.

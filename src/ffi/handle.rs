@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::call::catch;
 use super::error::Failure;
 use super::melu_status;
+use crate::memory;
 
 /// A thing, and whether a panic came through it and may have left it half changed.
 #[derive(Debug)]
@@ -29,8 +30,10 @@ pub trait Handle: Sized {
     fn guarded_mut(&mut self) -> &mut Guarded<Self::Inner>;
 
     /// A new handle for C to hold, until [`Handle::free`].
-    fn into_raw(inner: Self::Inner) -> *mut Self {
-        Box::into_raw(Box::new(Self::new(Guarded { inner, poisoned: AtomicBool::new(false) })))
+    fn into_raw(inner: Self::Inner) -> memory::Result<*mut Self> {
+        let handle = Self::new(Guarded { inner, poisoned: AtomicBool::new(false) });
+        // A list of one thing lies in memory as the thing alone does.
+        Ok(Box::into_raw(memory::boxed(handle)?).cast())
     }
 
     /// Frees a handle; does nothing if it is NULL.
@@ -46,7 +49,7 @@ pub trait Handle: Sized {
         // borrowed bytes back. A panic must not leave the library all the same.
         let _ = catch(|| {
             // SAFETY: `handle` is not NULL, so it came from `Box::into_raw` by the caller's
-            // promise, and this is the last use of it.
+            // promise, of a list of one, whose layout is the same; and this is the last use of it.
             drop(unsafe { Box::from_raw(handle) });
             Ok(())
         });
@@ -164,7 +167,7 @@ mod tests {
 
     impl Owned {
         fn new() -> Self {
-            Self(Seven::into_raw(7))
+            Self(Seven::into_raw(7).unwrap())
         }
 
         fn shared(&self) -> Result<Borrowed<'_, &i32>, Failure> {

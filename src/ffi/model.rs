@@ -151,7 +151,7 @@ pub unsafe extern "C" fn melu_model_open(
         let options = unsafe { arguments::options(options) }?;
         let options = options.map(|given: melu_open_options| given.options());
         let opened = Model::open_with(Path::new(path), &options.unwrap_or_default())?;
-        *out = melu_model::into_raw(opened);
+        *out = melu_model::into_raw(opened)?;
         Ok(())
     })
 }
@@ -161,8 +161,8 @@ pub unsafe extern "C" fn melu_model_open(
 /// `options` may be NULL: the bytes are copied, and may be freed after the call.
 /// `*model` is written, NULL after a failure; the bytes stay the caller's then.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `WEIGHT_FILE`, `OUT_OF_MEMORY` for the copy. Threads:
-/// any. Cost: reads the bytes.
+/// Statuses: `INVALID_ARGUMENT`, `WEIGHT_FILE`, `OUT_OF_MEMORY`. Threads: any. Cost: reads
+/// the bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_model_open_bytes(
     bytes: *const c_void,
@@ -181,16 +181,24 @@ pub unsafe extern "C" fn melu_model_open_bytes(
         // SAFETY: the header asks for options at `options`, as long as their `struct_size`
         // says, or NULL.
         let options = unsafe { arguments::options(options) }?;
-        let opened = match options.filter(|options: &melu_open_options| options.borrow != 0) {
+        let (opened, borrowed) = match options.filter(|options| options.borrow != 0) {
             None => {
-                let options = options.map(|given| given.options()).unwrap_or_default();
-                Model::from_shared_with(Arc::new(memory::copy(bytes)?), &options)
+                let options = options.map(|given: melu_open_options| given.options());
+                let copy = Arc::new(memory::copy(bytes)?);
+                (Model::from_shared_with(copy, &options.unwrap_or_default()), None)
             }
-            // SAFETY: the header asks who sets `borrow` to keep the bytes there, unchanged, until
-            // the model and all that was made from it is freed.
-            Some(options) => unsafe { open_borrowed(bytes, options) },
+            Some(options) => {
+                // SAFETY: the header asks who sets `borrow` to keep the bytes there, unchanged,
+                // until the model and all that was made from it is freed.
+                let borrowed = unsafe { borrow(bytes, options) };
+                let opened = Model::from_shared_with(borrowed.clone(), &options.options());
+                (opened, Some(borrowed))
+            }
         };
-        *out = melu_model::into_raw(opened.map_err(Failure::of("bytes"))?);
+        *out = melu_model::into_raw(opened.map_err(Failure::of("bytes"))?)?;
+        if let Some(borrowed) = borrowed {
+            borrowed.opened.store(true, Ordering::Relaxed);
+        }
         Ok(())
     })
 }
@@ -266,7 +274,7 @@ pub unsafe extern "C" fn melu_model_catalog(
         model.with(|model| {
             let catalog = model.catalog().map_err(Failure::of("model"))?;
             let catalog = catalog.ok_or_else(|| unavailable("the weight file has no items"))?;
-            *out = melu_catalog::into_raw(Pool::new(catalog));
+            *out = melu_catalog::into_raw(Pool::new(catalog)?)?;
             Ok(())
         })
     })
@@ -353,17 +361,14 @@ impl Drop for BorrowedBytes {
     }
 }
 
-/// Opens bytes where they lie.
+/// Bytes of the caller's, to be opened where they lie.
 ///
 /// # Safety
 /// The bytes stay where they are, unchanged, until the model and all that is made from it
 /// are freed; `release` may be called once with `context` then, by any thread.
-unsafe fn open_borrowed(bytes: &[u8], options: melu_open_options) -> crate::Result<Model> {
+unsafe fn borrow(bytes: &[u8], options: melu_open_options) -> Arc<BorrowedBytes> {
     // SAFETY: pointer and length are a slice's; the caller promises that the bytes outlive
     // `BorrowedBytes`, which alone keeps this reference.
     let bytes = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
-    let borrowed = Arc::new(BorrowedBytes { bytes, options, opened: AtomicBool::new(false) });
-    let model = Model::from_shared_with(borrowed.clone(), &options.options())?;
-    borrowed.opened.store(true, Ordering::Relaxed);
-    Ok(model)
+    Arc::new(BorrowedBytes { bytes, options, opened: AtomicBool::new(false) })
 }

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-use crate::{Catalog, Scratch};
+use crate::{Catalog, Scratch, memory};
 
 /// The number of calls that compute at once without an allocation; each further call
 /// makes a scratch of its own.
@@ -29,8 +29,8 @@ impl Deref for Pool {
 
 impl Pool {
     /// A catalogue without scratches.
-    pub fn new(catalog: Catalog) -> Self {
-        Self(Arc::new(PoolContents { catalog, scratches: Places::new() }))
+    pub fn new(catalog: Catalog) -> memory::Result<Self> {
+        Ok(Self(Arc::new(PoolContents { catalog, scratches: Places::new()? })))
     }
 
     /// Runs `work` with a scratch. If it panics, the scratch is dropped.
@@ -53,24 +53,25 @@ impl Pool {
 /// another: a place in use is passed over. A queue without locks, such as crossbeam's,
 /// would hand out the one that was used longest ago instead.
 #[derive(Debug)]
-struct Places<T>([Mutex<Option<Box<T>>>; PLACES]);
+struct Places<T>(Vec<Mutex<Option<Box<[T; 1]>>>>);
 
 impl<T> Places<T> {
-    fn new() -> Self {
-        Self([const { Mutex::new(None) }; PLACES])
+    fn new() -> memory::Result<Self> {
+        memory::collected((0..PLACES).map(|_| Mutex::new(None))).map(Self)
     }
 
-    fn with<R, E: From<M>, M>(
+    fn with<R, E: From<crate::Error>>(
         &self,
-        make: impl FnOnce() -> Result<T, M>,
+        make: impl FnOnce() -> crate::Result<T>,
         work: impl FnOnce(&mut T) -> Result<R, E>,
     ) -> Result<R, E> {
         let taken = self.places().find_map(|place| place.try_lock().ok()?.take());
         let mut thing = match taken {
             Some(thing) => thing,
-            None => Box::new(make()?),
+            None => memory::boxed(make()?).map_err(crate::Error::from)?,
         };
-        let result = work(&mut thing);
+        let [lent] = &mut *thing;
+        let result = work(lent);
         let locked = self.places().filter_map(|place| place.try_lock().ok());
         if let Some(mut place) = { locked }.find(|place| place.is_none()) {
             *place = Some(thing);
@@ -79,7 +80,7 @@ impl<T> Places<T> {
     }
 
     /// All places, from this thread's on.
-    fn places(&self) -> impl Iterator<Item = &Mutex<Option<Box<T>>>> {
+    fn places(&self) -> impl Iterator<Item = &Mutex<Option<Box<[T; 1]>>>> {
         thread_local!(static OWN: u8 = const { 0 });
         // Fibonacci hashing: what threads own lies apart by a multiple of some power of two.
         let address = OWN.with(|own| (&raw const *own).addr()) as u64;
@@ -91,7 +92,6 @@ impl<T> Places<T> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::convert::Infallible;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Barrier;
     use std::thread;
@@ -103,14 +103,13 @@ mod tests {
     }
 
     fn with<R>(places: &Places<u64>, work: impl FnOnce(&mut u64) -> R) -> R {
-        let result: Result<R, Infallible> =
-            places.with(|| Ok::<_, Infallible>(7), |thing| Ok(work(thing)));
+        let result: crate::Result<R> = places.with(|| Ok(7), |thing| Ok(work(thing)));
         result.unwrap()
     }
 
     #[test]
     fn there_are_as_many_as_calls_ran_at_once() {
-        let places = Places::new();
+        let places = Places::new().unwrap();
         let address = |thing: &mut u64| (&raw const *thing).addr();
         let first = with(&places, address);
         for _ in 0..3 {
@@ -138,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_a_panic_came_through_is_not_used_again() {
-        let places = Places::new();
+        let places = Places::new().unwrap();
         let panics = || with(&places, |_| std::panic::resume_unwind(Box::new("within")));
         assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
         assert_eq!(count(&places), 0);

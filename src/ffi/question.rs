@@ -70,8 +70,8 @@ pub struct melu_question {
 /// `*questions` is written, NULL after a failure.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
-/// and gives no deviations (`deviations` of `melu_model_details`). Threads: any. Cost:
-/// allocates all memory for choosing questions.
+/// and gives no deviations (`deviations` of `melu_model_details`), `OUT_OF_MEMORY`.
+/// Threads: any. Cost: allocates all memory for choosing questions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_questions_new(
     catalog: *const melu_catalog,
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn melu_questions_new(
                 return Err(unavailable("it does not know how sure it is of a user"));
             }
             let made = Questions::new(catalog).map_err(Failure::of("catalog"))?;
-            *out = melu_questions::into_raw(made);
+            *out = melu_questions::into_raw(made)?;
             Ok(())
         })
     })

@@ -110,8 +110,8 @@ pub unsafe extern "C" fn melu_user_ratings(
 /// `values` holds up to `capacity` elements, whose texts live as long as the user's
 /// handle. `*needed` is written unless it is NULL: the number of values.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is written to the list. Threads: any
-/// number at once, while nobody changes the user.
+/// Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `OUT_OF_MEMORY`: nothing is written to the
+/// list. Threads: any number at once, while nobody changes the user.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_unknown_profile(
     user: *const melu_user,

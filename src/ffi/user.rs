@@ -86,10 +86,11 @@ pub unsafe extern "C" fn melu_user_new(
         let catalog = unsafe { melu_catalog::shared(catalog, "catalog") }?;
         catalog.with(|catalog| {
             let user = User::new(catalog, &profile).map_err(Failure::of("profile"))?;
+            let unknown_values = user.unknown_values();
+            *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() })?;
             if let Some(unknown) = unknown {
-                *unknown = user.unknown_values();
+                *unknown = unknown_values;
             }
-            *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
             Ok(())
         })
     })
@@ -364,9 +365,9 @@ impl<'a> Items<'a> {
 /// `*bytes_len` is written: the number of bytes. With a capacity of 0, `bytes` may be
 /// NULL, and the status is `CAPACITY`, with the required length in `*bytes_len`.
 ///
-/// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is saved. Threads: any number at
-/// once, while nobody changes the user. Cost: the first call for a model reads all of
-/// it, for the fingerprint.
+/// Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `OUT_OF_MEMORY`: nothing is saved. Threads:
+/// any number at once, while nobody changes the user. Cost: the first call for a model
+/// reads all of it, for the fingerprint.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_user_save(
     user: *const melu_user,
@@ -438,7 +439,7 @@ pub unsafe extern "C" fn melu_user_load(
                 // `struct_size` says, or NULL.
                 unsafe { write_sized(report, value) }?;
             }
-            *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() });
+            *out = melu_user::into_raw(PooledUser { user, pool: catalog.clone() })?;
             Ok(())
         })
     })

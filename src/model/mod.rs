@@ -65,7 +65,7 @@ impl Default for OpenOptions {
 
 #[derive(Debug)]
 struct Opened {
-    contents: Contents,
+    contents: Box<[Contents; 1]>,
     /// See [`OpenOptions::max_memory`].
     max_memory: usize,
     /// What the weight file's own catalogue computes, if the file has it.
@@ -231,7 +231,7 @@ impl Model {
             item_means,
             user_means,
             fingerprint: OnceLock::new(),
-            contents,
+            contents: memory::boxed(contents)?,
             max_memory,
             prepared,
         })))
@@ -239,12 +239,13 @@ impl Model {
 
     /// Fields, sizes, loss and local update.
     pub fn config(&self) -> &Config {
-        &self.0.contents.config
+        &self.contents().config
     }
 
     /// The contents of the weight file.
     pub fn contents(&self) -> &Contents {
-        &self.0.contents
+        let [contents] = &*self.0.contents;
+        contents
     }
 
     /// Refuses what takes so many bytes, or `None` for more than can be counted, if they are
@@ -269,7 +270,7 @@ impl Model {
 
     /// The same number for a catalogue of this data type, whatever the model's own is.
     pub(crate) fn fingerprint_in(&self, data_type: DataType) -> u64 {
-        let single = self.0.fingerprint.get_or_init(|| file::fingerprint(&self.0.contents));
+        let single = self.0.fingerprint.get_or_init(|| file::fingerprint(self.contents()));
         file::fingerprint_in(*single, data_type)
     }
 
@@ -300,7 +301,7 @@ impl Model {
 
     /// The body's parameters.
     pub fn body(&self) -> &[f32] {
-        &self.0.contents.body
+        &self.contents().body
     }
 
     /// The head's layers.
@@ -310,7 +311,7 @@ impl Model {
 
     /// The head that every new user starts from.
     pub fn head(&self) -> &[f32] {
-        &self.0.contents.head
+        &self.contents().head
     }
 
     /// The layers of every user's own head.
@@ -355,7 +356,7 @@ impl Model {
     /// The evidence candidates among the weight file's own items, best first;
     /// `None` if it has none.
     pub fn evidence(&self) -> Option<&EvidenceTable> {
-        self.0.contents.evidence.as_ref()
+        self.contents().evidence.as_ref()
     }
 
     /// The mean of the rows of each field's embedding.
