@@ -121,3 +121,76 @@ fn paths_are_found_in_all_their_forms() {
     let found: Vec<String> = used(&code(text), "crate::").into_iter().collect();
     assert_eq!(found, ["Error", "data", "model", "user"]);
 }
+
+/// What allocates without a way to refuse it, of the standard library.
+const UNREFUSED: [&str; 12] = [
+    "with_capacity(",
+    ".to_vec()",
+    ".collect()",
+    ".collect::<",
+    ".concat()",
+    "from_iter(",
+    "make_mut(",
+    ".sort()",
+    ".sort_by(",
+    ".sort_by_key(",
+    "Box::new(",
+    "clone_from(",
+];
+
+/// Files of the embeddable library where it may stand, and why.
+const MAY_END_THE_PROCESS: [(&str, &str); 18] = [
+    ("ffi/call.rs", "a hook without fields takes no memory"),
+    ("kernels/level.rs", "four names"),
+    ("kernels/pages.rs", "in its tests"),
+    ("model/buffer.rs", "for training"),
+    ("model/config", "the configuration's text, which serde_json reads"),
+    ("model/familiarity.rs", "for training"),
+    ("model/file/checksum.rs", "for writing, and for `melu verify`"),
+    ("model/file/priors.rs", "the metadata's text, which serde_json reads"),
+    ("model/file/raw.rs", "the header's text, which serde_json reads"),
+    ("model/file/tensor.rs", "for writing"),
+    ("model/file/write.rs", "for writing"),
+    ("model/json.rs", "what serde_json reads"),
+    ("model/network", "for training; a head that a user shares is copied by nobody else"),
+    ("model/prior", "for training"),
+    ("model/schema/encode.rs", "a message"),
+    ("model/schema/numbers.rs", "for training"),
+    ("model/schema/vocabulary.rs", "for training"),
+    ("user/batch.rs", "an error"),
+];
+
+/// `vec![value; count]`, but not a list of written elements.
+fn has_filled_list(line: &str) -> bool {
+    line.split("vec![").skip(1).any(|list| list.split(']').next().unwrap_or_default().contains(';'))
+}
+
+/// All that grows with a file or an argument is allocated by `memory`, so that a program does not
+/// end where there is none: tests/out_of_memory.rs.
+#[test]
+fn the_embeddable_library_allocates_what_may_be_refused() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let (mut wrong, mut used) = (Vec::new(), BTreeSet::new());
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap();
+        let above = ["data", "train", "eval", "bin", "lib.rs", "random.rs", "printable.rs"];
+        let is_test = path.file_stem().is_some_and(|name| name == "tests");
+        if is_test || above.iter().any(|above| path.starts_with(above)) {
+            continue;
+        }
+        for line in code(&fs::read_to_string(&file).unwrap()).lines() {
+            let found = UNREFUSED.iter().find(|way| line.contains(**way)).copied();
+            let Some(way) = found.or(has_filled_list(line).then_some("vec![")) else { continue };
+            match MAY_END_THE_PROCESS.iter().find(|(of, _)| path.starts_with(of)) {
+                Some((of, _)) => _ = used.insert(*of),
+                None => wrong.push(format!("{}: {way}: {}", path.display(), line.trim())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "src/memory.rs has what may be refused:\n{}", wrong.join("\n"));
+    let unused = MAY_END_THE_PROCESS.iter().filter(|(of, _)| !used.contains(of));
+    let unused: Vec<_> = unused.collect();
+    assert!(unused.is_empty(), "nothing stands there any more: {unused:?}");
+}
