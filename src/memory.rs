@@ -119,6 +119,12 @@ pub fn or_end<T>(allocated: Result<T>) -> T {
     allocated.unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<u8>()))
 }
 
+/// The error of what was allocated by other means.
+#[cfg(feature = "capi")]
+pub fn no_memory(bytes: usize) -> NoMemory {
+    NoMemory { bytes }
+}
+
 #[cold]
 #[inline(never)]
 fn refuse(size: usize, len: usize, more: usize) -> NoMemory {

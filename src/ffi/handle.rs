@@ -1,5 +1,6 @@
 //! Handles: things behind a pointer, which a panic poisons.
 
+use std::alloc::{Layout, alloc};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::call::catch;
@@ -31,9 +32,7 @@ pub trait Handle: Sized {
 
     /// A new handle for C to hold, until [`Handle::free`].
     fn into_raw(inner: Self::Inner) -> memory::Result<*mut Self> {
-        let handle = Self::new(Guarded { inner, poisoned: AtomicBool::new(false) });
-        // A list of one thing lies in memory as the thing alone does.
-        Ok(Box::into_raw(memory::boxed(handle)?).cast())
+        boxed(Self::new(Guarded { inner, poisoned: AtomicBool::new(false) })).map(Box::into_raw)
     }
 
     /// Frees a handle; does nothing if it is NULL.
@@ -49,7 +48,7 @@ pub trait Handle: Sized {
         // borrowed bytes back. A panic must not leave the library all the same.
         let _ = catch(|| {
             // SAFETY: `handle` is not NULL, so it came from `Box::into_raw` by the caller's
-            // promise, of a list of one, whose layout is the same; and this is the last use of it.
+            // promise, and this is the last use of it.
             drop(unsafe { Box::from_raw(handle) });
             Ok(())
         });
@@ -89,6 +88,25 @@ pub trait Handle: Sized {
         let handle = unsafe { handle.as_mut() }.ok_or_else(|| null(name))?;
         let Guarded { inner, poisoned } = handle.guarded_mut();
         Ok(Borrowed { inner, poisoned, name })
+    }
+}
+
+/// A thing in a box, unless there is no memory: a `Box` of its own ends the process then.
+pub fn boxed<T>(thing: T) -> memory::Result<Box<T>> {
+    let layout = const {
+        assert!(size_of::<T>() > 0, "a thing has a size");
+        Layout::new::<T>()
+    };
+    // SAFETY: the layout's size is not 0.
+    let place = unsafe { alloc(layout) }.cast::<T>();
+    if place.is_null() {
+        return Err(memory::no_memory(layout.size()));
+    }
+    // SAFETY: the place was allocated for a `T` by the allocator that boxes have, with the
+    // layout of one, and nobody else has it.
+    unsafe {
+        place.write(thing);
+        Ok(Box::from_raw(place))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
+use super::handle::boxed;
 use crate::{Catalog, Scratch, memory};
 
 /// The number of calls that compute at once without an allocation; each further call
@@ -53,7 +54,7 @@ impl Pool {
 /// another: a place in use is passed over. A queue without locks, such as crossbeam's,
 /// would hand out the one that was used longest ago instead.
 #[derive(Debug)]
-struct Places<T>(Vec<Mutex<Option<Box<[T; 1]>>>>);
+struct Places<T>(Vec<Mutex<Option<Box<T>>>>);
 
 impl<T> Places<T> {
     fn new() -> memory::Result<Self> {
@@ -65,22 +66,31 @@ impl<T> Places<T> {
         make: impl FnOnce() -> crate::Result<T>,
         work: impl FnOnce(&mut T) -> Result<R, E>,
     ) -> Result<R, E> {
-        let taken = self.places().find_map(|place| place.try_lock().ok()?.take());
-        let mut thing = match taken {
+        let mut thing = match self.take() {
             Some(thing) => thing,
-            None => memory::boxed(make()?).map_err(crate::Error::from)?,
+            None => boxed(make()?).map_err(crate::Error::from)?,
         };
-        let [lent] = &mut *thing;
-        let result = work(lent);
+        let result = work(&mut thing);
+        self.put_back(thing);
+        result
+    }
+
+    // Compiled once, and not for each work.
+    #[inline(never)]
+    fn take(&self) -> Option<Box<T>> {
+        self.places().find_map(|place| place.try_lock().ok()?.take())
+    }
+
+    #[inline(never)]
+    fn put_back(&self, thing: Box<T>) {
         let locked = self.places().filter_map(|place| place.try_lock().ok());
         if let Some(mut place) = { locked }.find(|place| place.is_none()) {
             *place = Some(thing);
         }
-        result
     }
 
     /// All places, from this thread's on.
-    fn places(&self) -> impl Iterator<Item = &Mutex<Option<Box<[T; 1]>>>> {
+    fn places(&self) -> impl Iterator<Item = &Mutex<Option<Box<T>>>> {
         thread_local!(static OWN: u8 = const { 0 });
         // Fibonacci hashing: what threads own lies apart by a multiple of some power of two.
         let address = OWN.with(|own| (&raw const *own).addr()) as u64;

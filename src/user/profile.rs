@@ -91,15 +91,15 @@ pub fn each_use<'a>(
 ) -> Result<()> {
     let fields = &model.config().user_fields;
     let vocabularies = &model.contents().user_vocabularies;
-    let mut taken: Vec<bool> = memory::zeros(fields.len())?;
+    let mut taken: Vec<u32> = memory::zeros(fields.len())?;
     for (name, value) in values {
         let place = fields.iter().position(|field| field.name == name);
         let of_value = match place {
-            Some(place) if fields[place].kind == FieldKind::Multi || !taken[place] => {
+            Some(place) if fields[place].kind == FieldKind::Multi || taken[place] == 0 => {
                 let (field, vocabulary) = (&fields[place..=place], &vocabularies[place..=place]);
                 match encode_row(Entity::User, field, vocabulary, &[(name, value)], &mut []) {
                     Ok(unknown) => {
-                        taken[place] = true;
+                        taken[place] = 1;
                         if unknown > 0 { Use::Unknown } else { Use::Known }
                     }
                     Err(error @ Error::OutOfMemory { .. }) => return Err(error),

@@ -51,7 +51,8 @@ impl User {
         Ok(saved)
     }
 
-    /// Writes all but the checksum, part by part.
+    /// Writes all but the checksum, part by part. Compiled once for both passes.
+    #[inline(never)]
     fn write(&self, to: &mut dyn FnMut(&[u8])) {
         to(MARK);
         put_number(to, VERSION);

@@ -38,7 +38,7 @@ pub fn read(bytes: SharedBytes, origin: &str) -> Result<(Contents, Option<Prepar
     let refuse = |error| file.refuse("melu.config", error);
     let body_network = config.body_network().map_err(refuse)?;
     let head_network = config.head_network().map_err(refuse)?;
-    let training = file.metadata("melu.training").map(|text| memory::text(text));
+    let training = file.metadata("melu.training").map(memory::text);
     let training = training.transpose()?.map(String::from);
 
     let embeddings = |file: &mut RawFile, entity: Entity| {
