@@ -166,7 +166,7 @@ fn has_filled_list(line: &str) -> bool {
 }
 
 /// All that grows with a file or an argument is allocated by `memory`, so that a program does not
-/// end where there is none: tests/out_of_memory.rs.
+/// end where there is none: tests/out_of_memory.
 #[test]
 fn the_embeddable_library_allocates_what_may_be_refused() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

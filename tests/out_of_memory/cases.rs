@@ -1,202 +1,27 @@
-//! Each function of the C ABI, and what Rust has besides, while memory runs out: of the
-//! allocations of 1 KB or more the first fails, then the second, and so on until the call
-//! makes no more of them; and then with all after it failing too.
-//!
-//! The call says that there is no memory, what it was given is as before, and nothing leaks.
-//! Each function has a process of its own: one that ends the process is told from the others.
+//! The functions that allocate, and how each is called.
 
-#![cfg(feature = "capi")]
-
-mod c;
-mod common;
-
-use std::fmt::Write;
-use std::process::Command;
 use std::ptr::{null, null_mut};
-use std::{env, fs};
 
-use c::handles::{Handles, NOTHING, bits, named, ok, outcome, text};
-use common::allocations::{Watching, fail_no_more, failing, in_use};
-use common::choosing::{positive_only, with_ratings};
-use common::files::{bytes, names, sample_with_vectors};
-use common::{Tensors, unit};
 use melu::ffi::*;
-use melu::model::config::Config;
-use melu::model::file::{CatalogTable, Contents};
-use melu::model::schema::{Column, Strings, Value};
+use melu::model::schema::Value;
 use melu::{
-    Answers, Batch, Catalog, Error, EvidenceRanking, Model, NewItem, Questions, RecommendOptions,
-    Scratch, User, greedy_evidence,
+    Answers, Batch, Error, EvidenceRanking, Questions, RecommendOptions, Scratch, User,
+    greedy_evidence,
 };
 
-#[global_allocator]
-static WATCHING: Watching = Watching;
-
-const ITEMS: usize = 300;
-
-const PAPER: &str = r#"{
-    "item_fields": [{"name": "genres", "kind": "multi", "size": 40},
-                    {"name": "year", "kind": "numeric", "mean": 1990, "std": 10}],
-    "user_fields": [{"name": "region", "kind": "one", "size": 30}],
-    "embedding_dim": 64, "hidden": [64, 32], "loss": "mse",
-    "output": {"scale": 1.5, "offset": 3.0},
-    "local": {"steps": 2, "rate": 0.01}
-}"#;
-
-/// A model of the paper's recipe, with names for its values.
-fn paper() -> Contents {
-    let config = Config::from_json(PAPER).unwrap();
-    let contents = Tensors::generate(&config, 7, |_| 0.1).contents(&config);
-    let of = |count: usize| (0..count).map(|value| format!("value {value:03}")).collect::<Vec<_>>();
-    let names = |count| names(&of(count).iter().map(String::as_str).collect::<Vec<_>>());
-    let offsets: Vec<u64> = (0..=ITEMS as u64).map(|item| 2 * item).collect();
-    let values: Vec<u32> = (0..ITEMS as u32).flat_map(|item| [item % 19, 20 + item % 17]).collect();
-    let years = (0..ITEMS as u64).map(|item| 1990.0 + 20.0 * unit(5, 0, item) as f32);
-    let ids: Vec<String> = (0..ITEMS).map(|item| format!("item {item}")).collect();
-    Contents {
-        item_vocabularies: vec![names(40), None],
-        user_vocabularies: vec![names(30)],
-        catalog: Some(CatalogTable {
-            titles: Some(ids.iter().map(|id| format!("The {id}")).collect::<Strings>()),
-            ids: ids.iter().collect(),
-            columns: vec![
-                Column::values(offsets.into(), values.into(), 40).unwrap(),
-                Column::Numbers(years.collect::<Vec<f32>>().into()),
-            ],
-            vectors: None,
-            choice: None,
-        }),
-        evidence: None,
-        familiarity: None,
-        ..contents
-    }
-}
-
-type Make = fn() -> Contents;
-
-const MODELS: [(&str, Make); 4] = [
-    ("paper", paper),
-    ("ratings", || with_ratings(ITEMS)),
-    ("positive", || positive_only(ITEMS)),
-    ("vectors", sample_with_vectors),
-];
-
-/// What the calls are given: made anew for each, so that nothing is there from the last one.
-struct World<'a> {
-    handles: Handles,
-    file: &'a File,
-    questions: *mut melu_questions,
-    model: Model,
-    catalog: Catalog,
-    user: User,
-}
-
-/// A model in a file, as bytes, at an odd address, and what is made of it.
-struct File {
-    bytes: Vec<u8>,
-    odd: Vec<u8>,
-    path: String,
-    /// With all that its catalogue computes.
-    prepared: String,
-    saved: Vec<u8>,
-    /// Saved by a model with other items.
-    elsewhere: Vec<u8>,
-    items: usize,
-    _folder: tempfile::TempDir,
-}
-
-impl File {
-    fn new(contents: &Contents) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        let (plain, prepared) = (path("plain.melu"), path("prepared.melu"));
-        let bytes = bytes(contents);
-        fs::write(&plain, &bytes).unwrap();
-        let model = Model::open(&plain).unwrap();
-        model.save(&prepared).unwrap();
-        let save = |catalog: &Catalog| {
-            let items: Vec<u32> = (0..catalog.len().min(200) as u32).collect();
-            let mut user = User::new(catalog, &[]).unwrap();
-            let ratings = vec![1.0; items.len()];
-            user.adapt(&items, &ratings, &mut Scratch::new(catalog).unwrap()).unwrap();
-            user.save().unwrap()
-        };
-        let catalog = model.catalog().unwrap().unwrap();
-        let longer: Vec<String> = (0..200).map(|item| format!("elsewhere {item}")).collect();
-        let other: Vec<NewItem> =
-            longer.iter().map(|id| NewItem { id, title: None, values: &[] }).collect();
-        let odd = [&[0], &bytes[..]].concat();
-        let others = Model::from_contents(Contents {
-            catalog: None,
-            evidence: None,
-            familiarity: None,
-            ..contents.clone()
-        })
-        .unwrap();
-        Self {
-            saved: save(&catalog),
-            elsewhere: save(&Catalog::new(&others, &other).unwrap()),
-            items: catalog.len(),
-            odd,
-            bytes,
-            path: plain,
-            prepared,
-            _folder: folder,
-        }
-    }
-}
-
-impl<'a> World<'a> {
-    fn new(file: &'a File) -> Self {
-        let handles = Handles::new(&file.bytes);
-        let mut questions = null_mut();
-        // SAFETY: the catalogue is not freed.
-        let _ = unsafe { melu_questions_new(handles.catalog, &mut questions, null_mut()) };
-        let model = Model::from_bytes(file.bytes.clone()).unwrap();
-        let catalog = model.catalog().unwrap().unwrap();
-        let user = User::new(&catalog, &[]).unwrap();
-        // SAFETY: the lists are as long as they say.
-        unsafe {
-            let (items, ratings) = ([0, 1], [1.0, 1.0]);
-            ok(|e| melu_user_adapt(handles.user, items.as_ptr(), ratings.as_ptr(), 2, e));
-        }
-        Self { handles, file, questions, model, catalog, user }
-    }
-
-    /// A user whose catalogue has no scratch yet.
-    fn fresh(&self) -> Handles {
-        Handles::new(&self.file.bytes)
-    }
-
-    /// All that is asked of the handles before and after.
-    fn answers(&self) -> (Vec<u32>, Vec<[u32; 4]>) {
-        let scores = self.handles.scores().iter().map(|score| score.to_bits()).collect();
-        let (mut best, mut len) = (vec![NOTHING; 20], 0);
-        // SAFETY: there is room for so many.
-        unsafe {
-            let (user, out) = (self.handles.user, best.as_mut_ptr());
-            ok(|e| melu_user_recommend(user, null(), out, 20, &mut len, e));
-        }
-        (scores, bits(&best))
-    }
-}
-
-impl Drop for World<'_> {
-    fn drop(&mut self) {
-        // SAFETY: they are not used again.
-        unsafe { melu_questions_free(self.questions) };
-    }
-}
+use crate::c::handles::{NOTHING, named, ok, outcome, text};
+use crate::common::allocations::fail_no_more;
+use crate::world::World;
 
 /// What became of a call.
 #[derive(Debug, PartialEq)]
-enum Outcome {
+pub enum Outcome {
     Done,
     OutOfMemory,
     Other(String),
 }
 
-fn of_c(call: impl FnOnce(*mut melu_error) -> melu_status) -> Outcome {
+pub fn of_c(call: impl FnOnce(*mut melu_error) -> melu_status) -> Outcome {
     match outcome(call) {
         (melu_status::Ok, _) => Outcome::Done,
         (melu_status::OutOfMemory, message) => {
@@ -207,7 +32,7 @@ fn of_c(call: impl FnOnce(*mut melu_error) -> melu_status) -> Outcome {
     }
 }
 
-fn of_rust<T>(result: melu::Result<T>) -> Outcome {
+pub fn of_rust<T>(result: melu::Result<T>) -> Outcome {
     match result {
         Ok(_) => Outcome::Done,
         Err(Error::OutOfMemory { .. }) => Outcome::OutOfMemory,
@@ -218,7 +43,7 @@ fn of_rust<T>(result: melu::Result<T>) -> Outcome {
 }
 
 /// What prepares a call, and the call.
-type Case = fn(&World) -> Box<dyn FnOnce() -> Outcome>;
+pub type Case = fn(&World) -> Box<dyn FnOnce() -> Outcome>;
 
 /// A call that makes a handle, which is freed; after a failure it is NULL.
 macro_rules! makes {
@@ -235,20 +60,20 @@ macro_rules! makes {
 }
 
 /// Items with values that the models know, or none.
-struct Items {
+pub struct Items {
     ids: Vec<String>,
     values: Vec<melu_value>,
 }
 
 impl Items {
-    fn new(count: usize) -> Self {
+    pub fn new(count: usize) -> Self {
         let ids = (0..count).map(|item| format!("a new item with the number {item}")).collect();
         let index =
             |index| melu_value { kind: MELU_VALUE_INDEX, index, ..named("genres", "unread") };
         Self { ids, values: vec![index(1), index(3)] }
     }
 
-    fn list(&self) -> Vec<melu_item> {
+    pub fn list(&self) -> Vec<melu_item> {
         let item = |id: &String| melu_item {
             id: text(id),
             values: self.values.as_ptr(),
@@ -259,11 +84,11 @@ impl Items {
     }
 }
 
-fn ratings(count: usize, items: usize) -> (Vec<u32>, Vec<f32>) {
+pub fn ratings(count: usize, items: usize) -> (Vec<u32>, Vec<f32>) {
     ((0..count).map(|place| (place % items) as u32).collect(), vec![1.0; count])
 }
 
-fn adapts(world: &World, count: usize) -> Box<dyn FnOnce() -> Outcome> {
+pub fn adapts(world: &World, count: usize) -> Box<dyn FnOnce() -> Outcome> {
     let (handles, (items, ratings)) = (world.fresh(), ratings(count, world.file.items));
     Box::new(move || {
         let handles = &handles;
@@ -283,7 +108,7 @@ fn adapts(world: &World, count: usize) -> Box<dyn FnOnce() -> Outcome> {
     })
 }
 
-fn recommends(world: &World, threads: u32) -> Box<dyn FnOnce() -> Outcome> {
+pub fn recommends(world: &World, threads: u32) -> Box<dyn FnOnce() -> Outcome> {
     let handles = world.fresh();
     let options =
         melu_recommend_options { threads, new_items: 100, ..melu_recommend_options::default() };
@@ -299,7 +124,7 @@ fn recommends(world: &World, threads: u32) -> Box<dyn FnOnce() -> Outcome> {
 }
 
 /// Each function that allocates, by its name.
-const CASES: [(&str, Case); 35] = [
+pub const CASES: [(&str, Case); 35] = [
     ("melu_model_open", |world| {
         let path = world.file.path.clone();
         Box::new(move || {
@@ -492,17 +317,17 @@ const CASES: [(&str, Case); 35] = [
     ("melu_user_adapt to 3000 ratings", |world| adapts(world, 3000)),
     ("melu_user_rate", |world| {
         let handles = world.fresh();
-        // SAFETY: the user is not freed.
         Box::new(move || {
             let handles = &handles;
+            // SAFETY: the user is not freed.
             of_c(|e| unsafe { melu_user_rate(handles.user, 2, 1.0, e) })
         })
     }),
     ("melu_user_withdraw", |world| {
         let handles = world.fresh();
-        // SAFETY: the user is not freed.
         Box::new(move || {
             let handles = &handles;
+            // SAFETY: the user is not freed.
             match of_c(|e| unsafe { melu_user_withdraw(handles.user, 2, e) }) {
                 // There was no such rating.
                 Outcome::Other(_) => Outcome::Done,
@@ -512,7 +337,7 @@ const CASES: [(&str, Case); 35] = [
     }),
     ("melu_user_unknown_profile", |world| {
         let mut user = null_mut();
-        let values = vec![named("region", "nowhere"); 1];
+        let values = [named("region", "nowhere")];
         // SAFETY: the list is as long as it says. A model without names refuses the value.
         unsafe {
             let (catalog, list) = (world.handles.catalog, values.as_ptr());
@@ -681,7 +506,7 @@ const CASES: [(&str, Case); 35] = [
     }),
 ];
 
-fn no_options() -> melu_open_options {
+pub fn no_options() -> melu_open_options {
     melu_open_options {
         struct_size: size_of::<melu_open_options>(),
         max_memory: 0,
@@ -692,109 +517,11 @@ fn no_options() -> melu_open_options {
     }
 }
 
-struct Owned(*mut melu_user);
+pub struct Owned(*mut melu_user);
 
 impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: it is not used again.
         unsafe { melu_user_free(self.0) };
     }
-}
-
-/// What the process of one function is told: the model, the function, whether all after the
-/// first failure fail, and the first allocation to fail.
-const TOLD: &str = "MELU_OUT_OF_MEMORY";
-
-/// Fails one allocation after another, and prints the number of each before it does.
-fn sweep(model: &str, case: &str, all_after: bool, first: usize) {
-    let make = MODELS.iter().find(|(name, _)| *name == model).unwrap().1;
-    let prepare = CASES.iter().find(|(name, _)| *name == case).unwrap().1;
-    let file = File::new(&make());
-    let expected = World::new(&file).answers();
-    // What is made once, for good.
-    assert_eq!(prepare(&World::new(&file))(), Outcome::Done, "{case} of {model}");
-    for n in first.. {
-        println!("{TOLD} {n}");
-        let before = in_use();
-        let world = World::new(&file);
-        let (outcome, failed) = {
-            let call = prepare(&world);
-            failing(n, all_after, call)
-        };
-        let by_threads = case.contains("threads");
-        match (&outcome, failed) {
-            (Outcome::OutOfMemory, true) | (Outcome::Done, false) => {}
-            // A thread is done without.
-            (Outcome::Done, true) if by_threads => {}
-            _ => panic!("{case} of {model}, allocation {n}: {outcome:?}, failed: {failed}"),
-        }
-        assert_eq!(world.answers(), expected, "{case} of {model}, allocation {n}");
-        assert_eq!(prepare(&world)(), Outcome::Done, "{case} of {model} after {n}");
-        drop(world);
-        assert_eq!(in_use(), before, "{case} of {model}, allocation {n}: a leak");
-        if !failed {
-            return;
-        }
-    }
-}
-
-/// The processes of the test below.
-#[test]
-fn one_function() {
-    let Ok(told) = env::var(TOLD) else { return };
-    let told: Vec<&str> = told.split('|').collect();
-    let [model, case, all_after, first] = told[..] else { panic!("{told:?}") };
-    sweep(model, case, all_after == "all", first.parse().unwrap());
-}
-
-#[test]
-fn every_allocation_of_a_kilobyte_may_fail() {
-    if env::var_os(TOLD).is_some() {
-        return;
-    }
-    let (mut failures, mut table) = (String::new(), String::new());
-    let (mut failed, mut ended) = (0, 0);
-    for (model, _) in MODELS {
-        for (case, _) in CASES {
-            for kind in ["one", "all"] {
-                let mut first = 1;
-                loop {
-                    let told = format!("{model}|{case}|{kind}|{first}");
-                    let this = env::current_exe().unwrap();
-                    let mut process = Command::new(this);
-                    process.args(["one_function", "--exact", "--nocapture"]);
-                    process.env(TOLD, told).env("RUST_BACKTRACE", "0");
-                    let output = process.output().unwrap();
-                    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-                    let last = printed.rsplit(TOLD).next().unwrap_or_default();
-                    let last = last.split_whitespace().next().and_then(|n| n.parse::<usize>().ok());
-                    let last = last.unwrap_or(0);
-                    if output.status.success() {
-                        failed += last - first;
-                        writeln!(table, "{model:10}{kind:5}{:5} {case}", last - 1).unwrap();
-                        break;
-                    }
-                    let why = String::from_utf8_lossy(&output.stderr);
-                    let why: Vec<&str> =
-                        why.lines().filter(|line| !line.is_empty()).take(3).collect();
-                    let why = why.join(" ");
-                    // What serde_json reads, and what is read from it: see SECURITY.md.
-                    let is_text = why.starts_with("memory allocation of");
-                    if !(is_text && case.starts_with("melu_model_open")) {
-                        writeln!(failures, "{model}, {case}, {kind}, {last}: {why}").unwrap();
-                    }
-                    ended += 1;
-                    // A failed expectation would fail again.
-                    if last == 0 || why.contains("panicked") {
-                        break;
-                    }
-                    failed += last - first + 1;
-                    first = last + 1;
-                }
-            }
-        }
-    }
-    println!("{table}{failed} allocations failed; {ended} of opening ended the process");
-    assert!(failures.is_empty(), "{failures}");
-    assert!(failed > 1000, "{failed}");
 }
