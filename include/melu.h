@@ -59,9 +59,9 @@
  *           Where there is no memory for what grows with a file or an argument, or for
  *           anything else of 1 KB or more, a function returns MELU_STATUS_OUT_OF_MEMORY,
  *           and what it was given is as before. A thread without memory is done without.
- *           What takes some hundred bytes, a message, and the text of a file's header
- *           and configuration are the exceptions: without memory for them, Rust aborts
- *           the process.
+ *           What takes some hundred bytes, a message, and the buffer in which a text with
+ *           escapes in a file's header is read are the exceptions: without memory for
+ *           them, Rust aborts the process.
  * Panics.   An error of the library itself does not unwind into your program: it is
  *           MELU_STATUS_PANIC, and the handle refuses further use.
  *

@@ -3,13 +3,13 @@
 //! A program must not end because one of its libraries found no memory. So all that grows with
 //! a file or an argument is allocated here, and a test of the source looks for other ways.
 
-use std::result;
+use std::{fmt, result};
 
 use crate::Error;
 
 /// There is no memory for a list. Much smaller than an [`Error`], so that code which allocates
 /// many lists stays small.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct NoMemory {
     bytes: usize,
 }
@@ -22,6 +22,12 @@ impl From<NoMemory> for Error {
     #[inline(never)]
     fn from(NoMemory { bytes }: NoMemory) -> Self {
         Self::OutOfMemory { bytes }
+    }
+}
+
+impl fmt::Display for NoMemory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "there is no memory for a list of {} bytes", self.bytes)
     }
 }
 

@@ -139,19 +139,18 @@ const UNREFUSED: [&str; 12] = [
 ];
 
 /// Files of the embeddable library where it may stand, and why.
-const MAY_END_THE_PROCESS: [(&str, &str); 18] = [
+const MAY_END_THE_PROCESS: [(&str, &str); 17] = [
     ("ffi/call.rs", "a hook without fields takes no memory"),
     ("kernels/level.rs", "four names"),
     ("kernels/pages.rs", "in its tests"),
     ("model/buffer.rs", "for training"),
-    ("model/config", "the configuration's text, which serde_json reads"),
+    ("model/config", "for writing, and for training"),
     ("model/familiarity.rs", "for training"),
     ("model/file/checksum.rs", "for writing, and for `melu verify`"),
-    ("model/file/priors.rs", "the metadata's text, which serde_json reads"),
-    ("model/file/raw.rs", "the header's text, which serde_json reads"),
+    ("model/file/priors.rs", "for writing"),
     ("model/file/tensor.rs", "for writing"),
     ("model/file/write.rs", "for writing"),
-    ("model/json.rs", "what serde_json reads"),
+    ("model/json.rs", "a message"),
     ("model/network", "for training; a head that a user shares is copied by nobody else"),
     ("model/prior", "for training"),
     ("model/schema/encode.rs", "a message"),

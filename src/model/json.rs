@@ -3,10 +3,12 @@
 //! Deriving a reader for each structure would make the embedded library a
 //! tenth larger; this is one reader for all of them.
 
-use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use crate::memory::{self, NoMemory};
+use crate::model::Problem;
 
 /// The number of values that any text may have, and the length of text for each further one. A
 /// value takes up to 72 bytes of memory, so that a text takes 4 MB and three times its length. A
@@ -14,6 +16,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 /// be read.
 const VALUES: usize = 50_000;
 const BYTES_A_VALUE: usize = 32;
+
+/// The length of the shortest text whose memory is tried first.
+const LONG: usize = 1024;
 
 /// A JSON value.
 #[derive(Debug)]
@@ -31,79 +36,92 @@ pub enum Json {
 
 /// A JSON object, whose keys are each taken once.
 #[derive(Debug)]
-pub struct Object(Box<[(Box<str>, Option<Json>)]>);
+pub struct Object(Box<[Pair]>);
+
+/// A key, and its value until it is taken.
+type Pair = (Box<str>, Option<Json>);
 
 impl Json {
     /// Reads a text that is JSON as a whole. Memory is bounded by the text's length: see
     /// [`VALUES`].
     ///
     /// # Errors
-    /// Line, column and problem, in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let left = Cell::new(VALUES + text.len() / BYTES_A_VALUE);
+    /// Line, column and problem, in words, or that there is no memory.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        if text.len() >= LONG {
+            // serde_json's own buffer, for a text with escapes, doubles as it grows and cannot be
+            // refused. Where there is room for both halves now, there is also a moment later.
+            drop(memory::reserved::<u8>(text.len().saturating_mul(3))?);
+        }
+        let left = VALUES + text.len() / BYTES_A_VALUE;
+        let mut reading = Reading { left, ..Reading::default() };
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let json = AnyValue(&left).deserialize(&mut deserializer);
-        json.and_then(|json| deserializer.end().map(|()| json)).map_err(|error| error.to_string())
+        let json = AnyValue(&mut reading).deserialize(&mut deserializer);
+        let json = json.and_then(|json| deserializer.end().map(|()| json));
+        json.map_err(|error| match reading.no_memory {
+            Some(why) => why.into(),
+            None => error.to_string().into(),
+        })
     }
 
     /// The value as an object. `name` is its name in error messages, here and below.
-    pub fn object(self, name: &str) -> Result<Object, String> {
+    pub fn object(self, name: &str) -> Result<Object, Problem> {
         match self {
             Self::Object(object) => Ok(object),
-            other => Err(other.unexpected(name, "an object")),
+            other => Err(other.unexpected(name, "an object").into()),
         }
     }
 
     /// A list.
-    pub fn list(self, name: &str) -> Result<Vec<Self>, String> {
+    pub fn list(self, name: &str) -> Result<Vec<Self>, Problem> {
         match self {
             Self::List(list) => Ok(list.into_vec()),
-            other => Err(other.unexpected(name, "a list")),
+            other => Err(other.unexpected(name, "a list").into()),
         }
     }
 
     /// A text.
-    pub fn text(self, name: &str) -> Result<String, String> {
+    pub fn text(self, name: &str) -> Result<String, Problem> {
         match self {
             Self::Text(text) => Ok(text.into_string()),
-            other => Err(other.unexpected(name, "a text")),
+            other => Err(other.unexpected(name, "a text").into()),
         }
     }
 
     /// True or false.
-    pub fn flag(self, name: &str) -> Result<bool, String> {
+    pub fn flag(self, name: &str) -> Result<bool, Problem> {
         match self {
             Self::Flag(flag) => Ok(flag),
-            other => Err(other.unexpected(name, "true or false")),
+            other => Err(other.unexpected(name, "true or false").into()),
         }
     }
 
     /// A number, rounded to f32.
-    pub fn number(self, name: &str) -> Result<f32, String> {
+    pub fn number(self, name: &str) -> Result<f32, Problem> {
         match self {
             Self::Count(number) => Ok(number as f32),
             Self::Number(number) => Ok(number as f32),
-            other => Err(other.unexpected(name, "a number")),
+            other => Err(other.unexpected(name, "a number").into()),
         }
     }
 
     /// A whole number, 0 or more.
-    pub fn count(self, name: &str) -> Result<usize, String> {
+    pub fn count(self, name: &str) -> Result<usize, Problem> {
         let count = match &self {
             Self::Count(number) => usize::try_from(*number).ok(),
             _ => None,
         };
-        count.ok_or_else(|| self.unexpected(name, "a whole number of 0 or more"))
+        count.ok_or_else(|| self.unexpected(name, "a whole number of 0 or more").into())
     }
 
     /// A list of whole numbers, 0 or more.
-    pub fn counts(self, name: &str) -> Result<Vec<usize>, String> {
-        self.list(name)?.into_iter().map(|number| number.count(name)).collect()
+    pub fn counts(self, name: &str) -> Result<Vec<usize>, Problem> {
+        memory::try_collected(self.list(name)?.into_iter().map(|number| number.count(name)))
     }
 
     /// A list of numbers, each rounded to f32.
-    pub fn numbers(self, name: &str) -> Result<Vec<f32>, String> {
-        self.list(name)?.into_iter().map(|number| number.number(name)).collect()
+    pub fn numbers(self, name: &str) -> Result<Vec<f32>, Problem> {
+        memory::try_collected(self.list(name)?.into_iter().map(|number| number.number(name)))
     }
 
     fn unexpected(&self, name: &str, expected: &str) -> String {
@@ -132,7 +150,7 @@ impl Object {
     /// # Errors
     /// If it is not; the message names the remaining keys, since one may be a
     /// misspelling.
-    pub fn need(&mut self, key: &str) -> Result<Json, String> {
+    pub fn need(&mut self, key: &str) -> Result<Json, Problem> {
         self.take(key).ok_or_else(|| {
             let left: Vec<&str> = self
                 .0
@@ -141,7 +159,7 @@ impl Object {
                 .map(|(key, _)| &**key)
                 .take(5)
                 .collect();
-            format!("the key \"{key}\" is missing; the other keys are {left:?}")
+            format!("the key \"{key}\" is missing; the other keys are {left:?}").into()
         })
     }
 
@@ -152,8 +170,8 @@ impl Object {
     pub fn maybe<T>(
         &mut self,
         key: &str,
-        read: fn(Json, &str) -> Result<T, String>,
-    ) -> Result<Option<T>, String> {
+        read: fn(Json, &str) -> Result<T, Problem>,
+    ) -> Result<Option<T>, Problem> {
         self.take(key).map(|value| read(value, key)).transpose()
     }
 
@@ -161,9 +179,9 @@ impl Object {
     ///
     /// # Errors
     /// Names a key that is left.
-    pub fn finish(self) -> Result<(), String> {
+    pub fn finish(self) -> Result<(), Problem> {
         match self.0.iter().find(|(_, value)| value.is_some()) {
-            Some((key, _)) => Err(format!("the key \"{key}\" is unknown")),
+            Some((key, _)) => Err(format!("the key \"{key}\" is unknown").into()),
             None => Ok(()),
         }
     }
@@ -175,16 +193,66 @@ impl Object {
     }
 }
 
-/// Reads a value, as long as so many are left.
-#[derive(Clone, Copy)]
-struct AnyValue<'a>(&'a Cell<usize>);
+/// What the reading of a text shares.
+#[derive(Default)]
+struct Reading {
+    /// How many values are left.
+    left: usize,
+    /// Set where there is no memory: serde_json's errors are texts.
+    no_memory: Option<NoMemory>,
+    /// The elements of all lists and objects that have not ended, so that each list is allocated
+    /// once, at its length.
+    values: Vec<Json>,
+    pairs: Vec<Pair>,
+}
+
+impl Reading {
+    /// What was allocated.
+    fn allocated<T, E: serde::de::Error>(&mut self, allocated: memory::Result<T>) -> Result<T, E> {
+        allocated.map_err(|why| {
+            self.no_memory = Some(why);
+            E::custom("")
+        })
+    }
+
+    fn text<E: serde::de::Error>(&mut self, text: &str) -> Result<Box<str>, E> {
+        self.allocated(memory::text(text))
+    }
+}
+
+/// Reads a key.
+struct Key<'a>(&'a mut Reading);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Box<str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Box<str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_> {
+    type Value = Box<str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Box<str>, E> {
+        self.0.text(text)
+    }
+}
+
+/// Reads a value, as long as some are left.
+struct AnyValue<'a>(&'a mut Reading);
 
 impl<'de> DeserializeSeed<'de> for AnyValue<'_> {
     type Value = Json;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        let left = self.0.get().checked_sub(1);
-        self.0.set(left.ok_or_else(|| D::Error::custom("it has too many values for its length"))?);
+        let left = self.0.left.checked_sub(1);
+        self.0.left =
+            left.ok_or_else(|| D::Error::custom("it has too many values for its length"))?;
         deserializer.deserialize_any(self)
     }
 }
@@ -216,23 +284,29 @@ impl<'de> Visitor<'de> for AnyValue<'_> {
         Ok(Json::Number(number))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.into()))
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Json, E> {
+        self.0.text(text).map(Json::Text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Json, A::Error> {
-        let mut list = Vec::new();
-        while let Some(value) = values.next_element_seed(self)? {
-            list.push(value);
+        let start = self.0.values.len();
+        while let Some(value) = values.next_element_seed(AnyValue(self.0))? {
+            let pushed = memory::push(&mut self.0.values, value);
+            self.0.allocated(pushed)?;
         }
-        Ok(Json::List(list.into()))
+        let list = memory::collected(self.0.values.drain(start..));
+        Ok(Json::List(self.0.allocated(list)?.into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Json, A::Error> {
-        let mut object = Vec::new();
-        while let Some(key) = pairs.next_key::<Box<str>>()? {
-            object.push((key, Some(pairs.next_value_seed(self)?)));
+        let start = self.0.pairs.len();
+        while let Some(key) = pairs.next_key_seed(Key(self.0))? {
+            let pair = (key, Some(pairs.next_value_seed(AnyValue(self.0))?));
+            let pushed = memory::push(&mut self.0.pairs, pair);
+            self.0.allocated(pushed)?;
         }
+        let object = memory::collected(self.0.pairs.drain(start..));
+        let mut object = self.0.allocated(object)?;
         object.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match object.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => {
@@ -252,7 +326,7 @@ mod tests {
         let text = r#"{"width": 3, "names": ["a", "é"], "deep": {"rate": -2.5e-1, "on": true}}"#;
         let mut object = Json::parse(text).unwrap().object("it").unwrap();
         assert_eq!(object.need("width").unwrap().count("width"), Ok(3));
-        let missing = object.need("width").unwrap_err();
+        let missing = object.need("width").unwrap_err().to_string();
         assert_eq!(
             missing,
             "the key \"width\" is missing; the other keys are [\"deep\", \"names\"]"
@@ -264,7 +338,7 @@ mod tests {
         assert!(object.finish().is_ok());
         assert_eq!(deep.maybe("rate", Json::number), Ok(Some(-0.25)));
         assert_eq!(deep.maybe("off", Json::flag), Ok(None));
-        assert_eq!(deep.finish().unwrap_err(), "the key \"on\" is unknown");
+        assert_eq!(deep.finish().unwrap_err().to_string(), "the key \"on\" is unknown");
     }
 
     #[test]
@@ -273,15 +347,22 @@ mod tests {
         assert_eq!(count("0"), Ok(0));
         assert_eq!(count("18446744073709551615"), Ok(usize::MAX));
         for text in ["-1", "2.5", "2.0", "18446744073709551616", "null", "\"3\"", "[3]"] {
-            let problem = count(text).unwrap_err();
+            let problem = count(text).unwrap_err().to_string();
             assert!(problem.starts_with("width is "), "{text}: {problem}");
         }
-        assert!(Json::parse("true").unwrap().object("it").unwrap_err().contains("an object"));
+        assert!(
+            Json::parse("true")
+                .unwrap()
+                .object("it")
+                .unwrap_err()
+                .to_string()
+                .contains("an object")
+        );
     }
 
     #[test]
     fn what_is_no_json_or_says_a_thing_twice_is_refused() {
-        let doubled = Json::parse(r#"{"a": 1, "b": 2, "a": 3}"#).unwrap_err();
+        let doubled = Json::parse(r#"{"a": 1, "b": 2, "a": 3}"#).unwrap_err().to_string();
         assert!(doubled.contains("\"a\" is given twice"), "{doubled}");
         for text in ["", "{", "{} {}", "{\"a\"}", "[1,]", "nul", "\"\u{1}\"", "1e999"] {
             assert!(Json::parse(text).is_err(), "{text}");
@@ -293,9 +374,11 @@ mod tests {
             Json::parse(&format!("{{{}}}", keys.join(",")))
         };
         assert!(keys(&" ".repeat(BYTES_A_VALUE)).is_ok());
-        assert!(keys("").unwrap_err().starts_with("it has too many values for its length"));
+        assert!(
+            keys("").unwrap_err().to_string().starts_with("it has too many values for its length")
+        );
         assert!(Json::parse(&format!("[{}0]", "0,".repeat(VALUES + VALUES / 10))).is_err());
         assert!(Json::parse(&format!("[{}0]", "0,".repeat(VALUES - 2))).is_ok());
-        assert!(size_of::<(Box<str>, Option<Json>)>() <= 40);
+        assert!(size_of::<Pair>() <= 40);
     }
 }

@@ -11,10 +11,12 @@ pub mod loss;
 pub mod medians;
 pub mod network;
 pub mod prior;
+mod problem;
 pub mod schema;
 
 pub(crate) use choice::write_new_row;
 pub use choice::{BESIDES_VECTOR, ChoiceHead, Curve};
+pub use problem::Problem;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -154,9 +156,10 @@ impl Model {
     fn new(contents: Contents, prepared: Option<Prepared>, max_memory: usize) -> Result<Self> {
         check_choice().map_err(|(variable, problem)| Error::argument(variable, problem))?;
         let refuse = |problem: String| Error::argument("contents", problem);
-        contents.config.check().map_err(refuse)?;
-        let body = contents.config.body_network().map_err(refuse)?;
-        let head = contents.config.head_network().map_err(refuse)?;
+        let problem = |problem: Problem| problem.error(refuse);
+        contents.config.check().map_err(problem)?;
+        let body = contents.config.body_network().map_err(problem)?;
+        let head = contents.config.head_network().map_err(problem)?;
         let width = contents.config.embedding_dim;
         let means = |entity: Entity| {
             let fields = contents.config.fields(entity);

@@ -3,6 +3,7 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
+use crate::model::Problem;
 use crate::model::config::{Config, GradientSteps, Local, Ridge};
 use crate::model::network::Network;
 use crate::model::schema::{Field, FieldKind};
@@ -44,7 +45,7 @@ impl Parameters {
     /// # Errors
     /// [`Error::Argument`] if the configuration's sizes are too large.
     pub fn random(config: &Config, seed: u64) -> Result<Self> {
-        let refuse = |problem| Error::argument("options", problem);
+        let refuse = |problem: Problem| problem.error(|words| Error::argument("options", words));
         let body = config.body_network().map_err(refuse)?;
         let head = config.head_network().map_err(refuse)?;
         let fields = || config.item_fields.iter().chain(&config.user_fields);

@@ -15,6 +15,7 @@ use super::validation::RatingMethod;
 use super::vectors::{Embedded, TrainingVectors};
 use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
 use crate::memory::or_end;
+use crate::model::Problem;
 use crate::model::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
 use crate::model::embedding::mean_row;
 use crate::model::familiarity::Familiarity;
@@ -173,8 +174,9 @@ impl TrainingSet {
             catalog: options.catalog,
             choice: None,
         };
-        let head = config.head_network().map_err(refuse)?;
-        config.check().map_err(refuse)?;
+        let problem = |problem: Problem| problem.error(refuse);
+        let head = config.head_network().map_err(problem)?;
+        config.check().map_err(problem)?;
         let validation = match options.tasks {
             TaskSource::Fixed => tasks(&held_back, &rules, options.seed, 0),
             TaskSource::DrawnAnew => draw_anew(&held_back, &rules, options.seed, 0),
@@ -185,7 +187,7 @@ impl TrainingSet {
             false => vec![false; raters.len()],
         };
         let set = Self {
-            body: config.body_network().map_err(refuse)?,
+            body: config.body_network().map_err(problem)?,
             head,
             item_width: config.item_width().unwrap_or(0),
             user_width: config.user_width().unwrap_or(0),

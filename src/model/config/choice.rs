@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::memory;
 use crate::model::json::{Json, Object};
-use crate::model::{ChoiceHead, Curve};
+use crate::model::{ChoiceHead, Curve, Problem};
 
 /// Its numbers as the weight file keeps them.
 #[derive(Serialize)]
@@ -28,26 +29,26 @@ pub struct RawChoice {
 
 impl RawChoice {
     /// Reads a head from JSON.
-    pub fn read(json: Json, name: &str) -> Result<ChoiceHead, String> {
+    pub fn read(json: Json, name: &str) -> Result<ChoiceHead, Problem> {
         let mut json = json.object(name)?;
-        let head = Self::read_keys(&mut json).map_err(|problem| format!("{name}: {problem}"))?;
+        let head = Self::read_keys(&mut json).map_err(|problem| problem.at(name))?;
         json.finish()?;
         head.check().map_err(|problem| format!("{name}: {problem}"))?;
         Ok(head)
     }
 
-    fn read_keys(json: &mut Object) -> Result<ChoiceHead, String> {
+    fn read_keys(json: &mut Object) -> Result<ChoiceHead, Problem> {
         let curve = |json: Json, name: &str| {
             let point = |point: Json| {
                 let numbers = point.numbers(name)?;
                 let expected = |_| format!("{name} has a point that is not two numbers");
-                <[f32; 2]>::try_from(numbers).map_err(expected)
+                Ok::<_, Problem>(<[f32; 2]>::try_from(numbers).map_err(expected)?)
             };
-            json.list(name)?.into_iter().map(point).collect::<Result<_, _>>().map(Curve)
+            memory::try_collected(json.list(name)?.into_iter().map(point)).map(Curve)
         };
         let range = |json: Json, name: &str| {
             let expected = |_| format!("{name} is not two numbers");
-            <[f32; 2]>::try_from(json.numbers(name)?).map_err(expected)
+            Ok(<[f32; 2]>::try_from(json.numbers(name)?).map_err(expected)?)
         };
         let mut number = |key: &str| json.need(key)?.number(key);
         let [scale, popularity, new_items] =

@@ -4,19 +4,21 @@ use serde::{Serialize, Serializer};
 
 use super::choice::RawChoice;
 use super::{Config, DataType, GradientSteps, Local, Ridge};
-use crate::model::ChoiceHead;
+use crate::memory;
 use crate::model::json::{Json, Object};
 use crate::model::loss::{Loss, Output};
 use crate::model::medians::Medians;
 use crate::model::network::Network;
 use crate::model::schema::{Entity, Field, FieldKind, NumberScale};
+use crate::model::{ChoiceHead, Problem};
 
 impl Config {
     /// Reads what [`Config::to_json`] writes, and what people write by hand.
     ///
     /// # Errors
-    /// Names the unknown or missing key, or the impossible value, in words.
-    pub fn from_json(json: &str) -> Result<Self, String> {
+    /// Names the unknown or missing key, or the impossible value, in words; or that there is
+    /// no memory.
+    pub fn from_json(json: &str) -> Result<Self, Problem> {
         let raw = RawConfig::read(Json::parse(json)?.object("it")?)?;
         let Some(raw_rating) = raw.rating else {
             let config = Self::without_ratings(
@@ -75,11 +77,11 @@ impl Config {
     }
 }
 
-fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
+fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, Problem> {
     let field = |raw| {
         let RawField { name, kind, size, mean, std, range, log_unit, embedded } = raw;
         let is_plain = range.is_none() && log_unit.is_none();
-        let refuse = |problem: &str| Err(format!("{entity} field \"{name}\" {problem}"));
+        let refuse = |problem: &str| Err(format!("{entity} field \"{name}\" {problem}").into());
         let (kind, size) = match (kind, size, mean, std) {
             (RawKind::One, Some(size), None, None) if is_plain => (FieldKind::One, size),
             (RawKind::Multi, Some(size), None, None) if is_plain => (FieldKind::Multi, size),
@@ -99,7 +101,7 @@ fn fields(entity: Entity, raw: Vec<RawField>) -> Result<Vec<Field>, String> {
         };
         Ok(Field { name, kind, size, embedded })
     };
-    raw.into_iter().map(field).collect()
+    memory::try_collected(raw.into_iter().map(field))
 }
 
 #[derive(Serialize)]
@@ -156,13 +158,13 @@ struct RawField {
 }
 
 impl RawConfig {
-    fn read(mut json: Object) -> Result<Self, String> {
+    fn read(mut json: Object) -> Result<Self, Problem> {
         let fields = |json: Json, name: &str| {
             let read = |(place, field): (usize, Json)| {
                 let field = field.object(name).and_then(RawField::read);
-                field.map_err(|problem| format!("{name}, number {place}: {problem}"))
+                field.map_err(|problem| problem.at(&format!("{name}, number {place}")))
             };
-            json.list(name)?.into_iter().enumerate().map(read).collect::<Result<_, _>>()
+            memory::try_collected(json.list(name)?.into_iter().enumerate().map(read))
         };
         let local = json.maybe("local", Json::object)?;
         let read = Self {
@@ -181,7 +183,7 @@ impl RawConfig {
 }
 
 impl RawRating {
-    fn read(json: &mut Object, local: Object) -> Result<Self, String> {
+    fn read(json: &mut Object, local: Object) -> Result<Self, Problem> {
         let (scale, offset) = (1.0, 0.0);
         Ok(Self {
             embedding_dim: json.need("embedding_dim")?.count("embedding_dim")?,
@@ -194,16 +196,16 @@ impl RawRating {
                 offset,
                 range: None,
             }),
-            local: RawLocal::read(local).map_err(|problem| format!("local: {problem}"))?,
+            local: RawLocal::read(local).map_err(|problem| problem.at("local"))?,
             medians: json.maybe("medians", |json, name| {
-                RawMedians::read(json, name).map_err(|problem| format!("{name}: {problem}"))
+                RawMedians::read(json, name).map_err(|problem| problem.at(name))
             })?,
         })
     }
 }
 
 impl RawField {
-    fn read(mut json: Object) -> Result<Self, String> {
+    fn read(mut json: Object) -> Result<Self, Problem> {
         let read = Self {
             name: json.need("name")?.text("name")?,
             kind: match json.need("kind")?.text("kind")?.as_str() {
@@ -211,7 +213,8 @@ impl RawField {
                 "multi" => RawKind::Multi,
                 "numeric" => RawKind::Numeric,
                 other => {
-                    return Err(format!("kind is \"{other}\"; one, multi or numeric is expected"));
+                    let problem = format!("kind is \"{other}\"; one, multi or numeric is expected");
+                    return Err(problem.into());
                 }
             },
             size: json.maybe("size", Json::count)?,
@@ -227,9 +230,9 @@ impl RawField {
 }
 
 /// A list of two numbers.
-fn pair(json: Json, name: &str) -> Result<[f32; 2], String> {
+fn pair(json: Json, name: &str) -> Result<[f32; 2], Problem> {
     let numbers = json.numbers(name)?;
-    numbers.try_into().map_err(|_| format!("{name} is not a list of two numbers"))
+    Ok(numbers.try_into().map_err(|_| format!("{name} is not a list of two numbers"))?)
 }
 
 impl From<&Output> for RawOutput {
@@ -239,7 +242,7 @@ impl From<&Output> for RawOutput {
 }
 
 impl RawOutput {
-    fn read(json: Json, name: &str) -> Result<Self, String> {
+    fn read(json: Json, name: &str) -> Result<Self, Problem> {
         let mut json = json.object(name)?;
         let scale = json.need("scale")?.number("output.scale")?;
         let offset = json.need("offset")?.number("output.offset")?;
@@ -250,7 +253,7 @@ impl RawOutput {
 }
 
 impl RawMedians {
-    fn read(json: Json, name: &str) -> Result<Self, String> {
+    fn read(json: Json, name: &str) -> Result<Self, Problem> {
         let mut json = json.object(name)?;
         let cuts = json.need("cuts")?.numbers("cuts")?;
         let values = json.need("values")?.numbers("values")?;
@@ -258,8 +261,9 @@ impl RawMedians {
         Ok(Self { cuts, values })
     }
 
-    fn into_medians(self) -> Result<Medians, String> {
-        Medians::new(self.cuts, self.values).map_err(|problem| format!("medians: {problem}"))
+    fn into_medians(self) -> Result<Medians, Problem> {
+        let medians = Medians::new(self.cuts, self.values);
+        Ok(medians.map_err(|problem| format!("medians: {problem}"))?)
     }
 }
 
@@ -360,13 +364,14 @@ fn as_object<S: Serializer>(pairs: &[(String, f32)], serializer: S) -> Result<S:
 }
 
 impl RawLocal {
-    fn read(mut json: Object) -> Result<Self, String> {
+    fn read(mut json: Object) -> Result<Self, Problem> {
         let read = Self {
             solver: match json.maybe("solver", Json::text)?.as_deref() {
                 None | Some("gradient") => SolverName::Gradient,
                 Some("ridge") => SolverName::Ridge,
                 Some(other) => {
-                    return Err(format!("solver is \"{other}\"; gradient or ridge is expected"));
+                    let problem = format!("solver is \"{other}\"; gradient or ridge is expected");
+                    return Err(problem.into());
                 }
             },
             steps: json.maybe("steps", Json::count)?,
@@ -380,7 +385,7 @@ impl RawLocal {
         Ok(read)
     }
 
-    fn into_local(self, head: &Network) -> Result<Local, String> {
+    fn into_local(self, head: &Network) -> Result<Local, Problem> {
         let Self { solver, steps, rate, pull, noise, item_variance, calibration } = self;
         let ridge = (noise, item_variance, calibration);
         match (solver, steps, rate, pull, ridge) {
@@ -435,13 +440,14 @@ impl RawLocal {
 }
 
 impl RawRate {
-    fn read(json: Json, name: &str) -> Result<Self, String> {
+    fn read(json: Json, name: &str) -> Result<Self, Problem> {
         let Json::Object(rates) = json else { return Ok(Self::One(json.number(name)?)) };
-        let rate = |(name, rate): (String, Json)| {
+        let mut per_tensor = Vec::new();
+        for (name, rate) in rates.into_pairs() {
             let rate = rate.number(&format!("local.rate of {name}"))?;
-            Ok((name, rate))
-        };
-        Ok(Self::PerTensor(rates.into_pairs().map(rate).collect::<Result<_, String>>()?))
+            memory::push(&mut per_tensor, (name, rate))?;
+        }
+        Ok(Self::PerTensor(per_tensor))
     }
 
     fn new(rates: &[f32], head: &Network) -> Self {
@@ -454,28 +460,29 @@ impl RawRate {
         }
     }
 
-    fn per_tensor(&self, head: &Network) -> Result<Vec<f32>, String> {
+    fn per_tensor(&self, head: &Network) -> Result<Vec<f32>, Problem> {
         match self {
-            Self::One(rate) => Ok(vec![*rate; head.tensors()]),
+            Self::One(rate) => Ok(memory::filled(*rate, head.tensors())?),
             Self::PerTensor(rates) => {
                 let place = |tensor| {
                     let name = head.tensor_name(tensor);
                     rates.binary_search_by(|(other, _)| other.cmp(&name)).ok()
                 };
-                let places: Vec<Option<usize>> = (0..head.tensors()).map(place).collect();
-                let mut is_known = vec![false; rates.len()];
+                let places = memory::collected((0..head.tensors()).map(place))?;
+                let mut is_known = memory::filled(false, rates.len())?;
                 places.iter().flatten().for_each(|place| is_known[*place] = true);
                 if let Some(place) = is_known.iter().position(|is_known| !is_known) {
                     let unknown = &rates[place].0;
                     return Err(format!(
                         "local.rate names \"{unknown}\", which is not a head tensor"
-                    ));
+                    )
+                    .into());
                 }
                 let rate = |(tensor, place): (usize, &Option<usize>)| {
                     let lacks = || format!("local.rate lacks \"{}\"", head.tensor_name(tensor));
-                    place.map(|place| rates[place].1).ok_or_else(lacks)
+                    Ok(place.map(|place| rates[place].1).ok_or_else(lacks)?)
                 };
-                places.iter().enumerate().map(rate).collect()
+                memory::try_collected(places.iter().enumerate().map(rate))
             }
         }
     }

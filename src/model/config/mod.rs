@@ -7,11 +7,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ChoiceHead;
+use crate::memory;
 use crate::model::loss::{Loss, Output};
 use crate::model::medians::Medians;
 use crate::model::network::Network;
 use crate::model::schema::{Entity, Field};
+use crate::model::{ChoiceHead, Problem};
 
 /// The most local steps: more are considered a mistake.
 const MAX_STEPS: usize = 1_000;
@@ -146,8 +147,9 @@ impl Config {
         choice: Option<ChoiceHead>,
         catalog: DataType,
     ) -> Self {
-        let unread = |fields: Vec<Field>| {
-            fields.into_iter().map(|field| Field { embedded: false, ..field }).collect()
+        let unread = |mut fields: Vec<Field>| {
+            fields.iter_mut().for_each(|field| field.embedded = false);
+            fields
         };
         Self {
             item_fields: unread(item_fields),
@@ -199,8 +201,8 @@ impl Config {
     /// The body's layers and the places of its tensors; `None` for a model without a body.
     ///
     /// # Errors
-    /// If it has no input, a width is 0, or the sizes overflow: in words.
-    pub fn body_network(&self) -> Result<Option<Network>, String> {
+    /// If it has no input, a width is 0, or the sizes overflow: in words; or without memory.
+    pub fn body_network(&self) -> Result<Option<Network>, Problem> {
         if self.body.is_empty() {
             return Ok(None);
         }
@@ -211,8 +213,8 @@ impl Config {
     /// The head's layers and the places of its tensors.
     ///
     /// # Errors
-    /// If it has no input, a width is 0, or the sizes overflow: in words.
-    pub fn head_network(&self) -> Result<Network, String> {
+    /// If it has no input, a width is 0, or the sizes overflow: in words; or without memory.
+    pub fn head_network(&self) -> Result<Network, Problem> {
         let (items, users) = self.feature_width().zip(self.user_width()).ok_or(TOO_WIDE)?;
         Network::head(items, users, &self.hidden)
     }
@@ -220,8 +222,8 @@ impl Config {
     /// Checks that all its numbers can be used.
     ///
     /// # Errors
-    /// Names the key and value that cannot be used, in words.
-    pub fn check(&self) -> Result<(), String> {
+    /// Names the key and value that cannot be used, in words; or that there is no memory.
+    pub fn check(&self) -> Result<(), Problem> {
         check_fields(Entity::Item, &self.item_fields)?;
         check_fields(Entity::User, &self.user_fields)?;
         if let Some(choice) = &self.choice {
@@ -235,16 +237,19 @@ impl Config {
         self.check_vectors()?;
         let Output { loss, scale, offset, range } = self.output;
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(format!("output.scale is {scale}; a number above 0 is expected"));
+            let problem = format!("output.scale is {scale}; a number above 0 is expected");
+            return Err(problem.into());
         }
         if !offset.is_finite() {
-            return Err(format!("output.offset is {offset}; a finite number is expected"));
+            let problem = format!("output.offset is {offset}; a finite number is expected");
+            return Err(problem.into());
         }
         if loss == Loss::Bce && ((scale, offset) != (1.0, 0.0) || range.is_some()) {
             return Err(format!(
                 "output is scale {scale}, offset {offset}; with the loss \"bce\", 1 and 0 are \
                  expected, and no range"
-            ));
+            )
+            .into());
         }
         if let Some([lowest, highest]) = range
             && !(lowest.is_finite() && highest.is_finite() && lowest < highest)
@@ -252,12 +257,14 @@ impl Config {
             return Err(format!(
                 "output.range is {lowest} to {highest}; finite numbers are expected, the smaller \
                  one first"
-            ));
+            )
+            .into());
         }
         match &self.local {
-            Local::Gradient(steps) => steps.check(&head),
-            Local::Ridge(ridge) => ridge.check(&head),
+            Local::Gradient(steps) => steps.check(&head)?,
+            Local::Ridge(ridge) => ridge.check(&head)?,
         }
+        Ok(())
     }
 
     /// Checks that head, body and fields fit a model with vectors, or one without.
@@ -289,17 +296,17 @@ impl Config {
 /// The message for widths whose sum overflows.
 const TOO_WIDE: &str = "embedding_dim, factors or body is too large";
 
-fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), String> {
-    let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+fn check_fields(entity: Entity, fields: &[Field]) -> Result<(), Problem> {
+    let mut names = memory::collected(fields.iter().map(|field| field.name.as_str()))?;
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1] && !pair[0].is_empty()) {
-        return Err(format!("{entity} field \"{}\" occurs twice", pair[0]));
+        return Err(format!("{entity} field \"{}\" occurs twice", pair[0]).into());
     }
     for (place, field) in fields.iter().enumerate() {
         let name = &field.name;
-        let refuse = |problem: String| Err(format!("{entity} field \"{name}\" {problem}"));
+        let refuse = |problem: String| Err(format!("{entity} field \"{name}\" {problem}").into());
         if name.is_empty() {
-            return Err(format!("{entity} field {place} has no name"));
+            return Err(format!("{entity} field {place} has no name").into());
         }
         if entity == Entity::Item && (name == "ids" || name == "titles") {
             return refuse("has a name that the catalogue keeps for itself".into());

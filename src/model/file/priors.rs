@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::read::floats;
 use super::{ChoicePriors, Contents, ItemPrior, RawFile, TensorData};
-use crate::Result;
+use crate::model::Problem;
 use crate::model::config::Config;
 use crate::model::json::Json;
 use crate::model::prior::{Input, Prior, Term};
 use crate::model::schema::{Entity, Field};
+use crate::{Result, memory};
 
 const KEY: &str = "melu.priors";
 
@@ -41,7 +42,7 @@ enum RawTerm {
 }
 
 impl RawPriors {
-    fn parse(json: &str) -> Result<Self, String> {
+    fn parse(json: &str) -> Result<Self, Problem> {
         let mut json = Json::parse(json)?.object("it")?;
         let item = json.maybe("item", RawItemPrior::read)?;
         let user = json.maybe("user", RawTerm::list)?;
@@ -53,7 +54,7 @@ impl RawPriors {
 }
 
 impl RawItemPrior {
-    fn read(json: Json, name: &str) -> Result<Self, String> {
+    fn read(json: Json, name: &str) -> Result<Self, Problem> {
         let mut json = json.object(name)?;
         let variance = json.need("variance")?.number("item.variance")?;
         let terms = RawTerm::list(json.need("terms")?, "item.terms")?;
@@ -63,22 +64,22 @@ impl RawItemPrior {
 }
 
 impl RawTerm {
-    fn list(json: Json, name: &str) -> Result<Vec<Self>, String> {
-        json.list(name)?.into_iter().map(|term| Self::read(term, name)).collect()
+    fn list(json: Json, name: &str) -> Result<Vec<Self>, Problem> {
+        memory::try_collected(json.list(name)?.into_iter().map(|term| Self::read(term, name)))
     }
 
     /// An object with one key, the kind of term.
-    fn read(json: Json, name: &str) -> Result<Self, String> {
+    fn read(json: Json, name: &str) -> Result<Self, Problem> {
         let mut pairs = json.object(name)?.into_pairs();
         let (Some((kind, value)), None) = (pairs.next(), pairs.next()) else {
-            return Err(format!("{name} has a term without exactly one key"));
+            return Err(format!("{name} has a term without exactly one key").into());
         };
         match kind.as_str() {
             "values" => Ok(Self::Values(value.text(&kind)?)),
             "shared" => Ok(Self::Shared(value.text(&kind)?)),
             "pair" => {
                 let fields = value.list(&kind)?.into_iter().map(|field| field.text(&kind));
-                let fields = fields.collect::<Result<Vec<_>, _>>()?;
+                let fields = memory::try_collected(fields)?;
                 let expected = |_| format!("a pair of {name} does not have two fields");
                 Ok(Self::Pair(fields.try_into().map_err(expected)?))
             }
@@ -92,7 +93,8 @@ impl RawTerm {
             }
             _ => Err(format!(
                 "{name} has a term \"{kind}\"; values, pair, number or shared is expected"
-            )),
+            )
+            .into()),
         }
     }
 
@@ -206,9 +208,9 @@ fn prior(
 ) -> Result<Prior> {
     let intercept = floats(file, &format!("prior.{of}.intercept"), &[width])?;
     // Sorted, as a file may have as many fields and terms as it likes.
-    let mut by_name: Vec<usize> = (0..fields.len()).collect();
+    let mut by_name = memory::collected(0..fields.len())?;
     by_name.sort_unstable_by(|a, b| fields[*a].name.cmp(&fields[*b].name));
-    let term = |(index, raw): (usize, RawTerm)| {
+    let term = |(index, raw): (usize, RawTerm)| -> Result<Term> {
         let place = |file: &RawFile, name: &str| {
             let found = by_name.binary_search_by(|place| fields[*place].name.as_str().cmp(name));
             let problem = || format!("{of} term {index} names \"{name}\", which is not a field");
@@ -232,6 +234,6 @@ fn prior(
         let weights = floats(file, &format!("prior.{of}.{index}.weight"), &[rows, width])?;
         Ok(Term { input, weights })
     };
-    let terms = terms.into_iter().enumerate().map(term).collect::<Result<_>>()?;
+    let terms = memory::try_collected(terms.into_iter().enumerate().map(term))?;
     Prior::new(fields, intercept, terms).map_err(|problem| file.refuse(KEY, problem))
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::tensor::Element;
+use crate::model::Problem;
 use crate::model::buffer::{Buffer, SharedBytes};
 use crate::model::json::{Json, Object};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// The longest header that safetensors' own readers take.
 const MAX_HEADER: usize = 100_000_000;
@@ -38,20 +39,20 @@ struct Tensor {
 
 impl Tensor {
     /// Data begins at `start`.
-    fn read(mut json: Object, start: usize) -> Result<Self, String> {
+    fn read(mut json: Object, start: usize) -> Result<Self, Problem> {
         let dtype = json.need("dtype")?.text("dtype")?;
         let shape = json.need("shape")?.counts("shape")?;
         let offsets = json.need("data_offsets")?.counts("data_offsets")?;
         json.finish()?;
         let [begin, end] = offsets[..] else {
-            return Err(format!("data_offsets are {offsets:?}; two are expected"));
+            return Err(format!("data_offsets are {offsets:?}; two are expected").into());
         };
         let place = |offset: usize| start.checked_add(offset);
         match (place(begin), place(end)) {
             (Some(begin), Some(end)) if begin <= end => {
                 Ok(Self { dtype, shape, range: begin..end })
             }
-            _ => Err(format!("data_offsets are {offsets:?}; a range is expected")),
+            _ => Err(format!("data_offsets are {offsets:?}; a range is expected").into()),
         }
     }
 }
@@ -62,14 +63,13 @@ impl<'a> RawFile<'a> {
     /// # Errors
     /// [`Error::WeightFile`] if this is not a whole safetensors file.
     pub fn new(bytes: SharedBytes, origin: &'a str) -> Result<Self> {
-        let (metadata, tensors) = parse((*bytes).as_ref()).map_err(|problem| {
-            refuse(origin, "header", format!("not a safetensors file: {problem}"))
-        })?;
+        let (metadata, tensors) = parse((*bytes).as_ref())
+            .map_err(|problem| refuse(origin, "header", problem.at("not a safetensors file")))?;
         Ok(Self { origin, bytes: FileBytes(bytes), metadata, tensors })
     }
 
     /// An error about one of this file's tensors or metadata keys.
-    pub fn refuse(&self, element: &str, problem: impl Into<String>) -> Error {
+    pub fn refuse(&self, element: &str, problem: impl Into<Problem>) -> Error {
         refuse(self.origin, element, problem)
     }
 
@@ -184,11 +184,12 @@ impl<'a> RawFile<'a> {
 type ParsedHeader = (Vec<(String, String)>, Vec<(String, Option<Tensor>)>);
 
 /// The header's metadata and tensors, all of which lie in the file, side by side.
-fn parse(bytes: &[u8]) -> Result<ParsedHeader, String> {
+fn parse(bytes: &[u8]) -> Result<ParsedHeader, Problem> {
     let (length, rest) = bytes.split_first_chunk().ok_or("it is shorter than 8 bytes")?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     if length > MAX_HEADER {
-        return Err(format!("the header's length is {length}; at most {MAX_HEADER} is expected"));
+        let problem = format!("the header's length is {length}; at most {MAX_HEADER} is expected");
+        return Err(problem.into());
     }
     let (header, data) = rest.split_at_checked(length).ok_or_else(|| {
         format!("the header's length is {length}, but only {} bytes follow", rest.len())
@@ -200,29 +201,34 @@ fn parse(bytes: &[u8]) -> Result<ParsedHeader, String> {
     if let Some(pairs) = header.take("__metadata__") {
         for (key, value) in pairs.object("__metadata__")?.into_pairs() {
             let value = value.text(&key)?;
-            metadata.push((key, value));
+            memory::push(&mut metadata, (key, value))?;
         }
     }
     let start = bytes.len() - data.len();
     let mut tensors = Vec::new();
     for (name, json) in header.into_pairs() {
         let tensor = json.object("it").and_then(|json| Tensor::read(json, start));
-        let tensor = tensor.map_err(|problem| format!("tensor \"{name}\": {problem}"))?;
-        tensors.push((name, Some(tensor)));
+        let tensor = tensor.map_err(|problem| problem.at(&format!("tensor \"{name}\"")))?;
+        memory::push(&mut tensors, (name, Some(tensor)))?;
     }
-    let mut ranges: Vec<_> =
-        tensors.iter().flat_map(|(_, tensor)| tensor).map(|tensor| tensor.range.clone()).collect();
+    let mut ranges = memory::reserved(tensors.len())?;
+    ranges.extend(tensors.iter().flat_map(|(_, tensor)| tensor).map(|tensor| tensor.range.clone()));
     ranges.sort_unstable_by_key(|range| (range.start, range.end));
     let end = ranges.iter().try_fold(start, |end, range| (range.start == end).then_some(range.end));
     match end {
         None => Err("its tensors overlap, or have gaps between them".into()),
         Some(end) if end != bytes.len() => {
-            Err(format!("its tensors end at byte {end}, but the file at {}", bytes.len()))
+            let len = bytes.len();
+            Err(format!("its tensors end at byte {end}, but the file at {len}").into())
         }
         Some(_) => Ok((metadata, tensors)),
     }
 }
 
-fn refuse(origin: &str, element: &str, problem: impl Into<String>) -> Error {
-    Error::WeightFile { origin: origin.into(), element: element.into(), problem: problem.into() }
+fn refuse(origin: &str, element: &str, problem: impl Into<Problem>) -> Error {
+    problem.into().error(|problem| Error::WeightFile {
+        origin: origin.into(),
+        element: element.into(),
+        problem,
+    })
 }

@@ -17,6 +17,9 @@ use crate::kernels::{
     sum_of_squares,
 };
 
+use crate::memory;
+use crate::model::Problem;
+
 pub(crate) use backward::Begin;
 pub use packed::PackedNetwork;
 pub use rows::LayerRows;
@@ -101,9 +104,9 @@ impl Network {
     ///
     /// # Errors
     /// If the input or a hidden layer has no width, or the sizes overflow.
-    pub fn head(item_width: usize, user_width: usize, hidden: &[usize]) -> Result<Self, String> {
+    pub fn head(item_width: usize, user_width: usize, hidden: &[usize]) -> Result<Self, Problem> {
         if hidden.contains(&0) {
-            return Err(format!("hidden is {hidden:?}; each width must be above 0"));
+            return Err(format!("hidden is {hidden:?}; each width must be above 0").into());
         }
         Self::new(LastLayer::Head, item_width, user_width, hidden.iter().chain([&1]))
     }
@@ -113,9 +116,9 @@ impl Network {
     ///
     /// # Errors
     /// If the input or a layer has no width, or the sizes overflow.
-    pub fn body(item_width: usize, widths: &[usize]) -> Result<Self, String> {
+    pub fn body(item_width: usize, widths: &[usize]) -> Result<Self, Problem> {
         if widths.contains(&0) {
-            return Err(format!("body is {widths:?}; each width must be above 0"));
+            return Err(format!("body is {widths:?}; each width must be above 0").into());
         }
         Self::new(LastLayer::Body, item_width, 0, widths.iter())
     }
@@ -125,7 +128,7 @@ impl Network {
         item_width: usize,
         user_width: usize,
         widths: impl Iterator<Item = &'a usize>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Problem> {
         let mut inputs = item_width.checked_add(user_width).ok_or("embedding_dim is too large")?;
         let mut layers = Vec::new();
         let mut end = 0usize;
@@ -134,7 +137,8 @@ impl Network {
             let middle = inputs.checked_mul(outputs).and_then(|size| size.checked_add(start));
             let middle = middle.ok_or("the layers' sizes are too large")?;
             end = middle.checked_add(outputs).ok_or("the layers' sizes are too large")?;
-            layers.push(Layer { inputs, outputs, weight: start..middle, bias: middle..end });
+            let layer = Layer { inputs, outputs, weight: start..middle, bias: middle..end };
+            memory::push(&mut layers, layer)?;
             inputs = outputs;
         }
         Ok(Self { kind, item_width, user_width, layers })
