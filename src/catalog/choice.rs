@@ -65,7 +65,7 @@ fn neighbours(
     for (item, place) in (0u32..).zip(known) {
         for (other, weight) in place.iter().flat_map(|place| own.neighbours_of(*place as u32)) {
             // A neighbour that the table lacks becomes the item itself, with no weight.
-            let other = here[other as usize];
+            let other = here.get(other as usize).copied().flatten();
             neighbours.push(other.unwrap_or(item));
             weights.push(if other.is_some() { weight } else { 0.0 });
         }

@@ -50,7 +50,8 @@ impl Level {
             (
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx2")
-                    && is_x86_feature_detected!("fma"),
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("popcnt"),
                 Instructions::Avx512,
             ),
             #[cfg(target_arch = "x86_64")]
@@ -108,7 +109,7 @@ impl Level {
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             // SAFETY: there is a value of this level only where `available` found the
-            // processor to have AVX-512F.
+            // processor to have AVX-512F, AVX2, FMA and POPCNT.
             #[cfg(all(target_arch = "x86_64", not(melu_small)))]
             Instructions::Avx512 => unsafe { avx512(kernel) },
             #[cfg(target_arch = "x86_64")]
@@ -135,7 +136,7 @@ fn portable<K: Kernel>(kernel: K) -> K::Output {
 }
 
 #[cfg(all(target_arch = "x86_64", not(melu_small)))]
-#[target_feature(enable = "avx512f,avx2,fma")]
+#[target_feature(enable = "avx512f,avx2,fma,popcnt")]
 pub(super) fn avx512<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: whoever calls this vouches for these very features.
     kernel.run(unsafe { Avx512::new() })

@@ -33,6 +33,7 @@ mod rounded;
 mod simd;
 mod substitution;
 mod symmetric;
+mod thresholds;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm32;
 #[cfg(target_arch = "x86_64")]
@@ -60,7 +61,7 @@ pub use peak::kernel_peak;
 pub use products::{products_of_listed, products_of_rows};
 pub use regression::{add_weighted_rows, padded, products_between, widen_scaled};
 pub use rounded::{
-    ROWS as ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, round_rows, rounded_bytes,
-    upper_bounds,
+    ROWS as ROUNDED_ROWS, RoundedVector, block_bytes, round_rows, rounded_bytes, upper_bounds,
 };
 pub use symmetric::{Factor, Symmetric};
+pub use thresholds::{GROUPS, places_not_below, raise_bounds, reached_by, rising};

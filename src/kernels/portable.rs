@@ -1,8 +1,8 @@
 //! The level that every processor has: plain arithmetic, four numbers at once.
 
 use super::half::widen_one;
-use super::rounded::is_not_below;
 use super::simd::Simd;
+use super::thresholds::is_not_below;
 
 /// Plain code for any processor.
 #[derive(Clone, Copy, Debug)]

@@ -273,57 +273,5 @@ impl<V: Copy> Bound<V> {
     }
 }
 
-/// Whether a number is not below another; NaN is not below any.
-#[inline(always)]
-pub fn is_not_below(number: f32, other: f32) -> bool {
-    number >= other || number.is_nan() || other.is_nan()
-}
-
-/// Writes the place of each number that is not below `threshold`, in order, and returns how many
-/// they are. NaN is not below. There is room for as many places as there are numbers.
-pub fn places_not_below(numbers: &[f32], threshold: f32, places: &mut [u32]) -> usize {
-    Level::current().run(PlacesNotBelow { numbers, threshold, places })
-}
-
-struct PlacesNotBelow<'a> {
-    numbers: &'a [f32],
-    threshold: f32,
-    places: &'a mut [u32],
-}
-
-impl Kernel for PlacesNotBelow<'_> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> usize {
-        let Self { numbers, threshold, places } = self;
-        let limit = simd.splat(threshold);
-        let mut found = 0;
-        let mut note = |place: usize| {
-            if let Some(to) = places.get_mut(found) {
-                *to = place as u32;
-                found += 1;
-            }
-        };
-        let mut chunks = numbers.chunks_exact(S::LANES);
-        let mut begin = 0;
-        for chunk in &mut chunks {
-            // SAFETY: the chunk has LANES numbers.
-            let mut bits = simd.not_below(unsafe { simd.load(chunk.as_ptr()) }, limit);
-            while bits != 0 {
-                note(begin + bits.trailing_zeros() as usize);
-                bits &= bits - 1;
-            }
-            begin += S::LANES;
-        }
-        for (place, number) in chunks.remainder().iter().enumerate() {
-            if is_not_below(*number, threshold) {
-                note(begin + place);
-            }
-        }
-        found
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -154,6 +154,22 @@ pub trait Simd: Copy {
     /// is not below.
     fn not_below(self, a: Self::Vector, b: Self::Vector) -> u32;
 
+    /// Writes the place of each bit that is set, from the lowest on, plus `begin`.
+    ///
+    /// # Safety
+    /// No bit is set from [`Simd::LANES`] on, and so many numbers can be written at `to`. Those
+    /// after the last place mean nothing.
+    #[inline(always)]
+    unsafe fn store_places(self, to: *mut u32, mut bits: u32, begin: u32) {
+        let mut found = 0;
+        while bits != 0 {
+            // SAFETY: there are no more bits than LANES.
+            unsafe { *to.add(found) = begin + bits.trailing_zeros() };
+            found += 1;
+            bits &= bits - 1;
+        }
+    }
+
     /// The sum of all lanes.
     fn sum(self, a: Self::Vector) -> f32;
 

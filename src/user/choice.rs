@@ -2,7 +2,7 @@
 
 use crate::catalog::blocks::{BLOCK, Rows};
 use crate::kernels::{
-    Matrix, are_finite, padded, products_of_listed, products_of_rows, widen_scaled,
+    Matrix, are_finite, padded, products_of_listed, products_of_rows, raise_bounds, widen_scaled,
 };
 use crate::memory;
 use crate::model::ChoiceHead;
@@ -285,8 +285,12 @@ impl<'a> ChoiceScoring<'a> {
     /// Raises upper bounds of items from `first` on by what neighbours add to these.
     pub fn raise_bounds(&self, first: usize, bounds: &mut [f32]) {
         // The sum is rounded to a float.
-        let add = |bound: f32, sum: f32| bound + (sum + ROUNDING * (bound.abs() + sum.abs()));
-        self.sums.add_to(first, bounds, add);
+        match self.sums {
+            Sums::Dense(sums) => raise_bounds(bounds, &sums[first..], ROUNDING),
+            sparse => sparse.add_to(first, bounds, |bound, sum| {
+                bound + (sum + ROUNDING * (bound.abs() + sum.abs()))
+            }),
+        }
     }
 
     /// The part of a score that comes from a predicted rating.

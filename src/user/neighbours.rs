@@ -83,7 +83,9 @@ impl NeighbourSums {
         self.dense.fill(0.0);
         for (item, strength) in answers {
             for (to, weight) in items.neighbours_of(item) {
-                self.dense[to as usize] += strength * weight;
+                if let Some(sum) = self.dense.get_mut(to as usize) {
+                    *sum += strength * weight;
+                }
             }
         }
         // Only a file's absurd numbers come so far, and no score must be one of these.
@@ -96,8 +98,10 @@ impl NeighbourSums {
         let Self { sparse, added, .. } = self;
         added.clear();
         sparse.clear();
+        let len = items.raters.len();
         for (item, strength) in answers {
-            added.extend(items.neighbours_of(item).map(|(to, weight)| {
+            let neighbours = items.neighbours_of(item).filter(|(to, _)| (*to as usize) < len);
+            added.extend(neighbours.map(|(to, weight)| {
                 u64::from(to) << 32 | u64::from((strength * weight).to_bits())
             }));
         }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::kernels::thresholds::is_not_below;
 
 /// Numbers that look drawn, of different sizes.
 fn number(place: usize, spread: i32) -> f32 {
@@ -108,26 +109,6 @@ fn rows_beyond_halves_are_never_left_out() {
                     let product: f32 = row.iter().zip(&weights).map(|(a, b)| a * b).sum();
                     assert!(*bound >= product && *bound <= product + 0.1 * product.abs() + 1e-5);
                 }
-            }
-        }
-    }
-}
-
-#[test]
-fn places_are_those_not_below() {
-    let mut numbers: Vec<f32> = (0..101).map(|place| number(place, 0)).collect();
-    numbers[40] = f32::NAN;
-    numbers[100] = f32::NAN;
-    for len in [0, 1, 15, 16, 17, 101] {
-        for threshold in [f32::NEG_INFINITY, -0.5, 0.9, f32::INFINITY] {
-            let expected: Vec<u32> = (0..len as u32)
-                .filter(|place| is_not_below(numbers[*place as usize], threshold))
-                .collect();
-            for level in Level::available() {
-                let mut places = vec![u32::MAX; len];
-                let (numbers, to) = (&numbers[..len], &mut places);
-                let found = level.run(PlacesNotBelow { numbers, threshold, places: to });
-                assert_eq!(places[..found], expected);
             }
         }
     }

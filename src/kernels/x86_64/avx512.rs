@@ -143,6 +143,19 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn store_places(self, to: *mut u32, bits: u32, begin: u32) {
+        // All lanes are written, at once: which bits are set, no branch could foretell.
+        // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches that
+        // so many numbers can be written.
+        unsafe {
+            let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let places = _mm512_add_epi32(lanes, _mm512_set1_epi32(begin as i32));
+            let places = _mm512_maskz_compress_epi32(bits as __mmask16, places);
+            _mm512_storeu_si512(to.cast(), places);
+        }
+    }
+
+    #[inline(always)]
     unsafe fn integers(self, from: *const i32) -> __m512 {
         // SAFETY: `self` is the proof that the processor has AVX-512F; the caller vouches that
         // so many numbers can be read.

@@ -215,18 +215,14 @@ impl ChoiceItems {
         self.neighbours.len() / self.raters.len().max(1)
     }
 
-    /// An item's neighbours and their weights; the item is below the length. An item that a
-    /// damaged file gives neighbours beyond the catalogue's end has none: itself, without weight.
+    /// An item's neighbours and their weights; the item is below the length. In a damaged file,
+    /// which is mapped and checked by nobody, neighbours may lie beyond the catalogue's end: who
+    /// uses them leaves those out.
     pub fn neighbours_of(&self, item: u32) -> impl Iterator<Item = (u32, f32)> {
         let each = self.neighbours_each();
         let row = item as usize * each..(item as usize + 1) * each;
         let (neighbours, weights) = (&self.neighbours[row.clone()], &self.weights[row]);
-        let items = self.raters.len() as u32;
-        // Asked for all at once, as a rule that holds for each makes a longer loop; and not by
-        // `all`, which looks at one after another.
-        let usable = neighbours.iter().fold(true, |usable, &to| usable & (to < items));
-        let count = if usable { each } else { 0 };
-        neighbours[..count].iter().copied().zip(weights[..count].iter().copied())
+        neighbours.iter().copied().zip(weights.iter().copied())
     }
 
     /// Whether nobody chose it in training.

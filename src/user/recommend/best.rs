@@ -61,6 +61,9 @@ impl<'a> Found<'a> {
         let (best, count) = all.finish();
         let (new, places) = new.finish();
         let best = &mut best[..count];
+        if places == 0 {
+            return count;
+        }
         let there = best.iter().filter(|found| is_new(found.item)).count();
         // New items that are in the list already are the best of all new ones.
         let (mut place, missing) = (count, places.saturating_sub(there));
@@ -130,11 +133,23 @@ fn heapify(best: &mut [Recommendation]) {
 
 /// Moves an element down to its place; both its children are heaps.
 fn sift_down(heap: &mut [Recommendation], mut parent: usize) {
-    while let Some(child) =
-        (2 * parent + 1..heap.len().min(2 * parent + 3)).max_by_key(|&child| heap[child])
-        && heap[child] > heap[parent]
-    {
-        heap.swap(child, parent);
+    let moved = heap[parent];
+    // Each place is computed once: they take more time than the moves.
+    let own = moved.place();
+    loop {
+        let first = 2 * parent + 1;
+        let Some(mut worst) = heap.get(first).map(Recommendation::place) else { break };
+        let mut child = first;
+        if let Some(second) = heap.get(first + 1).map(Recommendation::place)
+            && second > worst
+        {
+            (child, worst) = (first + 1, second);
+        }
+        if worst <= own {
+            break;
+        }
+        heap[parent] = heap[child];
         parent = child;
     }
+    heap[parent] = moved;
 }

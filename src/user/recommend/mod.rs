@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::catalog::blocks::{BLOCK, InputBuffers};
 use crate::catalog::item_set::ItemSet;
+use crate::kernels::rising;
 use crate::memory;
 use crate::model::network::LayerRows;
 use crate::user::ChoiceScoring;
@@ -52,18 +53,6 @@ impl Recommendation {
         let rising = rising(rank(self.score) + 0.0);
         (i64::from(!rising) << 32) | i64::from(self.item)
     }
-}
-
-/// A whole number that is greater for a greater float, in the order of [`f32::total_cmp`]: among
-/// negative floats, the bits of the greater are the lower.
-fn rising(float: f32) -> i32 {
-    let bits = float.to_bits() as i32;
-    bits ^ ((bits >> 31) as u32 >> 1) as i32
-}
-
-/// The float that [`rising`] turns into a whole number: it is its own inverse.
-fn from_rising(number: i32) -> f32 {
-    f32::from_bits(rising(f32::from_bits(number as u32)) as u32)
 }
 
 /// The score as it is compared: NaN ranks last.

@@ -5,10 +5,12 @@ use std::ops::Range;
 use std::sync::atomic::{self, AtomicUsize};
 
 use super::best::Found;
-use super::{Filter, Recommendation, from_rising, rank, rising};
+use super::{Filter, Recommendation, rank};
 use crate::catalog::blocks::{BLOCK, InputBuffers, Rows};
 use crate::catalog::item_set::ItemSet;
-use crate::kernels::{ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, upper_bounds};
+use crate::kernels::{
+    GROUPS, ROUNDED_ROWS, RoundedVector, block_bytes, places_not_below, reached_by, upper_bounds,
+};
 use crate::memory;
 use crate::model::network::LayerRows;
 use crate::user::choice::{ChoiceScoring, ROUNDING};
@@ -18,9 +20,6 @@ use crate::user::score::Scoring;
 /// rounded together: what a thread keeps of them, 32 KB, stays in the cache. The first of them
 /// show where the list may end.
 pub(super) const CHUNK: usize = 42 * BLOCK;
-
-/// The groups of a chunk's items, whose largest bounds show how high the best scores may be.
-const GROUPS: usize = 256;
 
 /// Memory for the bounds of a chunk.
 #[derive(Clone, Debug)]
@@ -136,7 +135,7 @@ impl Search<'_> {
         // looked at. One turn is enough, unless a filter refuses some of them.
         let mut count = found.places();
         while !found.is_full() && count <= GROUPS {
-            let threshold = Self::first_threshold(bounds, count);
+            let threshold = reached_by(bounds, count);
             let first = places_not_below(bounds, threshold, places);
             for &place in &places[..first] {
                 let bound = mem::replace(&mut bounds[place as usize], f32::NEG_INFINITY);
@@ -158,38 +157,6 @@ impl Search<'_> {
             }
         }
         take(None, found);
-    }
-
-    /// A number which at least `count` bounds reach, about as high as that can be told from the
-    /// largest bound of each of [`GROUPS`]; at least 1, and no more than there are groups.
-    fn first_threshold(bounds: &[f32], count: usize) -> f32 {
-        let mut largest = [f32::NEG_INFINITY; GROUPS];
-        // Groups of items that lie apart, as many vectors can be compared at once then; and not
-        // by `f32::max`, whose treatment of NaN is slower.
-        for bounds in bounds.chunks(GROUPS) {
-            for (largest, &bound) in largest.iter_mut().zip(bounds) {
-                *largest = if bound > *largest { bound } else { *largest };
-            }
-        }
-        // Halving the range of whole numbers that are ordered like the floats takes a sixth of
-        // the time of finding the `count` largest by comparing one with another.
-        let mut keys = [0; GROUPS];
-        keys.iter_mut().zip(&largest).for_each(|(key, bound)| *key = rising(*bound));
-        let (mut low, mut high) = (rising(f32::NEG_INFINITY), rising(f32::INFINITY) + 1);
-        while low + 1 < high {
-            let middle = low.midpoint(high);
-            let reach = keys.iter().map(|key| i32::from(*key >= middle)).sum::<i32>();
-            match (reach as usize).checked_sub(count) {
-                None => high = middle,
-                Some(more) => {
-                    low = middle;
-                    if more <= count / 4 {
-                        break;
-                    }
-                }
-            }
-        }
-        from_rising(low)
     }
 
     /// Whether an item is new, unless it must not be recommended; the caller's filter is asked
