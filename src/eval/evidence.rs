@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::baselines::Baselines;
 use super::interview::{Interview, InterviewFigures, Interviewed};
+use super::rankings::Candidates;
 use super::results::FEW_USERS;
 use super::scenarios::{check_inside, everybody};
 use super::sums::mean_and_error;
@@ -246,8 +247,8 @@ struct Interviews {
     can_choose: bool,
     feedback: Feedback,
     predicts: bool,
-    /// Items that can be listed, in random order.
-    candidates: Vec<u32>,
+    /// Items that can be listed, those of equal score in random order.
+    candidates: Candidates,
     /// Each list, best first.
     popular: Vec<u32>,
     paper: Vec<u32>,
@@ -282,7 +283,7 @@ impl Interviews {
             can_choose,
             feedback: dataset.feedback,
             predicts: model.has_ratings(),
-            candidates,
+            candidates: Candidates::new(&candidates, dataset.items.len()),
             popular,
             paper,
             greedy: list.iter().map(|question| question.item).collect(),

@@ -3,7 +3,7 @@
 use super::baselines::Baselines;
 use super::evidence::{Interviewees, QUESTIONS};
 use super::metrics::mean_absolute_error;
-use super::rankings::{ANSWERED, List, RELEVANT};
+use super::rankings::{ANSWERED, Candidates, List, RELEVANT};
 use crate::data::{Rated, Task};
 use crate::model::schema::Column;
 use crate::{Catalog, QuestionOptions, Questions, Result, Scratch, User};
@@ -34,7 +34,7 @@ pub struct Interviewed<'a> {
     pub user_columns: &'a [Column],
     pub baselines: &'a Baselines,
     /// Items that can be listed; of those with equal scores the first comes first.
-    pub candidates: &'a [u32],
+    pub candidates: &'a Candidates,
     /// Whether the user likes an item with this value.
     pub is_liked: &'a (dyn Fn(f32) -> bool + Sync),
 }

@@ -9,6 +9,7 @@ use super::content::{ContentRanker, Descriptions};
 use super::ease::{Ease, Gram, MAX_SIZE};
 use super::ials::{Fitting, Ials};
 use super::item_knn::{ItemKnnRanker, Similarity};
+use super::list::Candidates;
 use super::popular::Popular;
 use super::results::{Among, BaselineSettings, Ranker};
 use super::trial::{RankerTrial, Worth};
@@ -35,8 +36,9 @@ const FITTINGS: [Fitting; 6] = [
 ];
 const SWEEPS: usize = 8;
 
-/// Of more interactions than this iALS is fitted once, with the settings that are best on
-/// average over numbers of answers: a fit takes a second or two for each million.
+/// Of more interactions than this, what is counted is chosen first, with the first of the other
+/// settings, and these after it, which halves the trials; and iALS is fitted once, with the settings
+/// that are best on average over numbers of answers: a fit takes a second or two for each million.
 const MANY: usize = 3_000_000;
 
 /// Weights of popularity to choose from, for both of these.
@@ -121,11 +123,11 @@ impl FittedRanker {
 pub fn fit(
     dataset: &Dataset,
     training: &[UserRatings],
-    known: &[u32],
+    known: &Candidates,
     mut progress: impl FnMut(&'static str),
 ) -> (Vec<FittedRanker>, Vec<BaselineSettings>) {
     let kinds = Counted::kinds(dataset.feedback);
-    let trial = RankerTrial::new(dataset, training, known.to_vec());
+    let trial = RankerTrial::new(dataset, training, known.clone());
     let choices = Choices::new(training.iter(), dataset.feedback, dataset.items.len());
     let mut fitted = Vec::new();
     let mut settings = Vec::new();
@@ -138,7 +140,7 @@ pub fn fit(
             settings: format!(
                 "left out: it inverts a matrix of all items or of all users, at most {MAX_SIZE} \
                  of either; there are {} and {}",
-                known.len(),
+                known.len,
                 training.len()
             ),
         }),
@@ -153,29 +155,58 @@ pub fn fit(
     (fitted, settings)
 }
 
+/// The worth of settings, each of which is what is counted and others. Where time is `short`, what
+/// is counted is chosen with the first of the others, and these with the best of that.
+fn tried<K: Copy, S: Copy, T>(
+    kinds: &[K],
+    others: &[S],
+    short: bool,
+    worths: impl Fn((K, S)) -> Option<Vec<(T, Worth)>>,
+) -> Option<Vec<(T, Worth)>> {
+    if !short {
+        let found: Option<Vec<_>> =
+            pairs(kinds.iter().copied(), others).into_iter().map(worths).collect();
+        return Some(found?.into_iter().flatten().collect());
+    }
+    let (first, rest) = others.split_first()?;
+    let mut found = Vec::new();
+    let mut best = (f64::NEG_INFINITY, *kinds.first()?);
+    for &kind in kinds {
+        let some = worths((kind, *first))?;
+        let most =
+            some.iter().map(|(_, worth)| worth.iter().sum()).fold(f64::NEG_INFINITY, f64::max);
+        if most > best.0 {
+            best = (most, kind);
+        }
+        found.extend(some);
+    }
+    for &other in rest {
+        found.extend(worths((best.1, other))?);
+    }
+    Some(found)
+}
+
 /// Fits a recommender with each of some settings, and mixes it with each weight of
-/// popularity: `inside` fits it without the held-back users, `whole` to all users, with
-/// `one_fit` only once.
-fn fit_mixed<S: Copy + PartialEq, B: Mixed>(
+/// popularity: `inside` fits it without the held-back users, `whole` to all users; where time is
+/// `short`, only once.
+#[expect(clippy::too_many_arguments, reason = "they are what differs between recommenders")]
+fn fit_mixed<K: Copy + PartialEq, S: Copy + PartialEq, B: Mixed>(
     ranker: Ranker,
     trial: &RankerTrial,
-    settings: Vec<S>,
+    kinds: &[K],
+    others: &[S],
     weights: &[f32],
-    inside: impl Fn(S) -> Option<B>,
-    whole: impl Fn(S) -> Option<B>,
-    one_fit: bool,
+    inside: impl Fn((K, S)) -> Option<B>,
+    whole: impl Fn((K, S)) -> Option<B>,
+    short: bool,
 ) -> Option<FittedRanker> {
-    let mut found: Vec<((S, f32), Worth)> = Vec::new();
-    for setting in settings {
+    let found = tried(kinds, others, short, |setting| {
         let baseline = inside(setting)?;
-        found.extend(
-            weights
-                .iter()
-                .map(|&weight| ((setting, weight), trial.worth(&baseline.with_popularity(weight)))),
-        );
-    }
-    let chosen = if one_fit { choose_one(&found)? } else { choose(&found)? };
-    let mut fitted: Vec<(S, B)> = Vec::new();
+        let worth = |weight| trial.worth(&baseline.with_popularity(weight));
+        Some(weights.iter().map(|&weight| ((setting, weight), worth(weight))).collect())
+    })?;
+    let chosen = if short { choose_one(&found)? } else { choose(&found)? };
+    let mut fitted: Vec<((K, S), B)> = Vec::new();
     FittedRanker::new(ranker, chosen, |(setting, weight)| {
         if fitted.iter().all(|(other, _)| *other != setting) {
             fitted.push((setting, whole(setting)?));
@@ -194,7 +225,8 @@ fn fit_ease(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option
     fit_mixed(
         Ranker::Ease,
         trial,
-        pairs(0..kinds.len(), &PENALTIES),
+        &Vec::from_iter(0..kinds.len()),
+        &PENALTIES,
         &POPULARITIES,
         |(kind, penalty)| Ease::new(&inside[kind], penalty),
         |(kind, penalty)| Ease::new(&whole[kind], penalty),
@@ -206,11 +238,12 @@ fn fit_ials(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option
     fit_mixed(
         Ranker::Ials,
         trial,
-        pairs(kinds.iter().copied(), &FITTINGS),
+        kinds,
+        &FITTINGS,
         &POPULARITIES,
         |(counted, fitting)| Some(Ials::new(&trial.choices, counted, fitting, SWEEPS / 2)),
         |(counted, fitting)| Some(Ials::new(choices, counted, fitting, SWEEPS)),
-        choices.users.iter().map(Vec::len).sum::<usize>() > MANY,
+        are_many(choices),
     )
 }
 
@@ -224,10 +257,11 @@ fn fit_content(
     fit_mixed(
         Ranker::Content,
         trial,
-        kinds.to_vec(),
+        kinds,
+        &[()],
         &CONTENT_POPULARITIES,
-        |counted| Some(ContentRanker::new(&descriptions, &trial.choices, counted)),
-        |counted| Some(ContentRanker::new(&descriptions, choices, counted)),
+        |(counted, ())| Some(ContentRanker::new(&descriptions, &trial.choices, counted)),
+        |(counted, ())| Some(ContentRanker::new(&descriptions, choices, counted)),
         false,
     )
 }
@@ -237,15 +271,16 @@ fn fit_item_knn(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Op
         |(of_answer, of_scored)| Similarity { of_answer, of_scored, shrinkage: SHRINKAGE };
     let similarities: Vec<Similarity> =
         pairs(OF_ANSWERS, &OF_SCORED).into_iter().map(similarity).collect();
+    let counted = Vec::from_iter(0..kinds.len());
     let count = |choices: &Choices| -> Vec<Arc<CommonUsers>> {
         kinds.iter().map(|counted| Arc::new(CommonUsers::new(choices, *counted))).collect()
     };
     let found: Vec<_> = {
         let inside = count(&trial.choices);
-        let worth = |setting: (usize, Similarity)| {
-            (setting, trial.worth(&ItemKnnRanker::new(&inside[setting.0], setting.1)))
-        };
-        pairs(0..kinds.len(), &similarities).into_iter().map(worth).collect()
+        tried(&counted, &similarities, are_many(choices), |setting| {
+            let knn = ItemKnnRanker::new(&inside[setting.0], setting.1);
+            Some(vec![(setting, trial.worth(&knn))])
+        })?
     };
     let whole = count(choices);
     FittedRanker::new(Ranker::ItemKnn, choose(&found)?, |(kind, similarity)| {
@@ -259,6 +294,11 @@ fn fit_popular(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Opt
     FittedRanker::new(Ranker::Popular, choose(&found)?, |counted| {
         Some(Popular::new(choices, counted))
     })
+}
+
+/// Whether there are so many interactions that time is short.
+fn are_many(choices: &Choices) -> bool {
+    choices.users.iter().map(Vec::len).sum::<usize>() > MANY
 }
 
 /// All pairs of the first and the others.

@@ -51,7 +51,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use self::choices::{Choice, Choices, Counted};
 use self::fitted::{FittedRanker, fit};
-pub(super) use self::list::{ANSWERED, List, RELEVANT};
+pub(super) use self::list::{ANSWERED, Candidates, List, RELEVANT};
 pub use self::results::{Among, BaselineSettings, Ranker, Ranking, RankingEvaluation, RankingRow};
 use self::tasks::Plan;
 use self::totals::RankingTotals;
@@ -137,7 +137,7 @@ pub fn evaluate_rankings(
                 users: totals.users(),
                 few_users: totals.users() < FEW_USERS,
                 draws,
-                candidates: context.candidates(*among).at_random.len(),
+                candidates: context.candidates(*among).at_random.len,
                 rows: totals.rows(),
             });
         }
@@ -157,15 +157,15 @@ struct RankingContext<'a> {
     popularity: Vec<f64>,
     /// Candidates at random, as data folders may have popular items first: of equal
     /// scores the first comes first. For the baselines known ones by falling popularity.
-    known: Candidates,
-    new: Candidates,
-    all: Candidates,
+    known: Orders,
+    new: Orders,
+    all: Orders,
 }
 
 /// Items that can be listed, in the orders in which those of equal scores come.
-struct Candidates {
-    at_random: Vec<u32>,
-    by_popularity: Vec<u32>,
+struct Orders {
+    at_random: Candidates,
+    by_popularity: Candidates,
 }
 
 /// The memory in which one thread computes.
@@ -195,7 +195,9 @@ impl<'a> RankingContext<'a> {
             let at_random: Vec<u32> = rows.iter().copied().filter(is_one).collect();
             let mut by_popularity = at_random.clone();
             by_popularity.sort_by_key(|item| Reverse(counts[*item as usize]));
-            Candidates { at_random, by_popularity }
+            let [at_random, by_popularity] =
+                [at_random, by_popularity].map(|ordered| Candidates::new(&ordered, items));
+            Orders { at_random, by_popularity }
         };
         let is_known = |item: &u32| counts[*item as usize] > 0;
         let known = candidates(&is_known);
@@ -215,7 +217,7 @@ impl<'a> RankingContext<'a> {
         })
     }
 
-    fn candidates(&self, among: Among) -> &Candidates {
+    fn candidates(&self, among: Among) -> &Orders {
         match among {
             Among::Known => &self.known,
             Among::New => &self.new,
@@ -230,7 +232,7 @@ impl<'a> RankingContext<'a> {
     }
 
     fn totals(&self, among: Among) -> RankingTotals {
-        let candidates = self.candidates(among).at_random.len();
+        let candidates = self.candidates(among).at_random.len;
         RankingTotals::new(&self.rankers(among), candidates, self.dataset.items.len())
     }
 
@@ -281,8 +283,9 @@ impl<'a> RankingContext<'a> {
             for fitted in &self.baselines {
                 fitted.of(given).score(given.of(&answers), scores);
                 if !fitted.knows_new_items() {
-                    let new = &self.new.at_random;
-                    new.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
+                    for (score, is_new) in scores.iter_mut().zip(&self.dataset.new_items) {
+                        *score = if *is_new { f32::NEG_INFINITY } else { *score };
+                    }
                 }
                 for ((_, among), table) in plan.tables.iter().zip(&mut tables) {
                     let Some(table) = table.as_mut().filter(|_| fitted.ranks(*among)) else {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::baseline::Baseline;
 use super::choices::{Choice, Choices};
-use super::list::{ANSWERED, List, RELEVANT};
+use super::list::{ANSWERED, Candidates, List, RELEVANT};
 use crate::data::{Dataset, UserRatings, ranking_tasks};
 use crate::eval::Given;
 use crate::eval::measured::some_of;
@@ -32,13 +32,13 @@ pub struct RankerTrial {
     /// The choices of the users that are not held back.
     pub choices: Choices,
     /// Items by falling popularity.
-    candidates: Vec<u32>,
+    candidates: Candidates,
     tasks: Vec<(Vec<Choice>, Vec<u32>)>,
 }
 
 impl RankerTrial {
     /// Holds back users of the training part.
-    pub fn new(dataset: &Dataset, training: &[UserRatings], candidates: Vec<u32>) -> Self {
+    pub fn new(dataset: &Dataset, training: &[UserRatings], candidates: Candidates) -> Self {
         let count = ((training.len() as f64 * HELD_BACK) as usize).min(MAX_USERS);
         let mut rng = generator(0, Purpose::Validation, 1, 0);
         let mut is_held_back = vec![false; training.len()];
