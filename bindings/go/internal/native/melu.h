@@ -56,10 +56,12 @@
  * Memory.   Adapting, scoring, predicting and recommending allocate nothing once the
  *           catalogue has a scratch for each call that computes at the same time, unless
  *           a call takes threads, more ratings or more new items than any before.
- *           Functions return MELU_STATUS_OUT_OF_MEMORY if a large allocation fails: the
- *           copy of a file's bytes, a list of items or of values, a catalogue's rows, a
- *           user's ratings. If a small one fails, such as a message or a name, Rust
- *           aborts the process.
+ *           Where there is no memory for what grows with a file or an argument, or for
+ *           anything else of 1 KB or more, a function returns MELU_STATUS_OUT_OF_MEMORY,
+ *           and what it was given is as before. A thread without memory is done without.
+ *           What takes some hundred bytes, a message, and the buffer in which a text with
+ *           escapes in a file's header is read are the exceptions: without memory for
+ *           them, Rust aborts the process.
  * Panics.   An error of the library itself does not unwind into your program: it is
  *           MELU_STATUS_PANIC, and the handle refuses further use.
  *
@@ -536,8 +538,8 @@ melu_status melu_model_open(melu_str path,
 // `options` may be NULL: the bytes are copied, and may be freed after the call.
 // `*model` is written, NULL after a failure; the bytes stay the caller's then.
 //
-// Statuses: `INVALID_ARGUMENT`, `WEIGHT_FILE`, `OUT_OF_MEMORY` for the copy. Threads:
-// any. Cost: reads the bytes.
+// Statuses: `INVALID_ARGUMENT`, `WEIGHT_FILE`, `OUT_OF_MEMORY`. Threads: any. Cost: reads
+// the bytes.
 melu_status melu_model_open_bytes(const void *bytes,
                                   size_t bytes_len,
                                   const melu_open_options *options,
@@ -855,9 +857,9 @@ melu_status melu_user_vector(const melu_user *user,
 // `*bytes_len` is written: the number of bytes. With a capacity of 0, `bytes` may be
 // NULL, and the status is `CAPACITY`, with the required length in `*bytes_len`.
 //
-// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is saved. Threads: any number at
-// once, while nobody changes the user. Cost: the first call for a model reads all of
-// it, for the fingerprint.
+// Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `OUT_OF_MEMORY`: nothing is saved. Threads:
+// any number at once, while nobody changes the user. Cost: the first call for a model
+// reads all of it, for the fingerprint.
 melu_status melu_user_save(const melu_user *user,
                            uint8_t *bytes,
                            size_t bytes_capacity,
@@ -921,8 +923,8 @@ melu_status melu_user_ratings(const melu_user *user,
 // `values` holds up to `capacity` elements, whose texts live as long as the user's
 // handle. `*needed` is written unless it is NULL: the number of values.
 //
-// Statuses: `INVALID_ARGUMENT`, `CAPACITY`: nothing is written to the list. Threads: any
-// number at once, while nobody changes the user.
+// Statuses: `INVALID_ARGUMENT`, `CAPACITY`, `OUT_OF_MEMORY`: nothing is written to the
+// list. Threads: any number at once, while nobody changes the user.
 melu_status melu_user_unknown_profile(const melu_user *user,
                                       melu_value *values,
                                       size_t capacity,
@@ -959,8 +961,8 @@ melu_status melu_user_recommend(const melu_user *user,
 // `*questions` is written, NULL after a failure.
 //
 // Statuses: `INVALID_ARGUMENT`, `NOT_AVAILABLE` if the model orders by predicted rating
-// and gives no deviations (`deviations` of `melu_model_details`). Threads: any. Cost:
-// allocates all memory for choosing questions.
+// and gives no deviations (`deviations` of `melu_model_details`), `OUT_OF_MEMORY`.
+// Threads: any. Cost: allocates all memory for choosing questions.
 melu_status melu_questions_new(const melu_catalog *catalog,
                                melu_questions **questions,
                                melu_error *error);
@@ -974,9 +976,9 @@ void melu_questions_free(melu_questions *questions);
 // `options` may be NULL: nothing is known besides the ratings. `*question` is written.
 //
 // Statuses: `INVALID_ARGUMENT`, also for questions of another catalogue than the user's,
-// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`. Threads:
-// one at a time for the questions; nobody may change the user meanwhile. Cost: two
-// passes over the catalogue.
+// `ITEM_INDEX`, `NOT_FOUND` if no item is left to ask about, `OUT_OF_MEMORY`, `DIVERGED`.
+// Threads: one at a time for the questions; nobody may change the user meanwhile. Cost:
+// two passes over the catalogue.
 melu_status melu_user_next_question(const melu_user *user,
                                     melu_questions *questions,
                                     const melu_question_options *options,
