@@ -58,7 +58,8 @@ impl Level {
             (
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")
-                    && is_x86_feature_detected!("f16c"),
+                    && is_x86_feature_detected!("f16c")
+                    && is_x86_feature_detected!("popcnt"),
                 Instructions::Avx2,
             ),
             #[cfg(target_arch = "aarch64")]
@@ -114,7 +115,7 @@ impl Level {
             Instructions::Avx512 => unsafe { avx512(kernel) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: there is a value of this level only where `available` found the
-            // processor to have AVX2, FMA and F16C.
+            // processor to have AVX2, FMA, F16C and POPCNT.
             Instructions::Avx2 => unsafe { avx2(kernel) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: there is a value of this level only where `available` found the
@@ -143,7 +144,7 @@ pub(super) fn avx512<K: Kernel>(kernel: K) -> K::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
+#[target_feature(enable = "avx2,fma,f16c,popcnt")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: whoever calls this vouches for these very features.
     kernel.run(unsafe { Avx2::new() })

@@ -18,6 +18,23 @@ impl Avx2 {
     }
 }
 
+/// For each set of bits, the places of those that are set, a byte each from the lowest on.
+static PLACES: [i64; 256] = {
+    let (mut table, mut bits) = ([0; 256], 0);
+    while bits < 256 {
+        let (mut place, mut found) = (0, 0);
+        while place < 8 {
+            if bits >> place & 1 == 1 {
+                table[bits] |= place << (8 * found);
+                found += 1;
+            }
+            place += 1;
+        }
+        bits += 1;
+    }
+    table
+};
+
 impl Simd for Avx2 {
     type Vector = __m256;
     type Double = __m256d;
@@ -125,6 +142,19 @@ impl Simd for Avx2 {
     fn not_below(self, a: __m256, b: __m256) -> u32 {
         // SAFETY: `self` is the proof that the processor has AVX2, FMA and F16C.
         unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(a, b)) as u32 }
+    }
+
+    #[inline(always)]
+    unsafe fn store_places(self, to: *mut u32, bits: u32, begin: u32) {
+        // All lanes are written, at once: which bits are set, no branch could foretell.
+        // SAFETY: `self` is the proof that the processor has AVX2; the caller vouches that so
+        // many numbers can be written.
+        unsafe {
+            let places = _mm_cvtsi64_si128(PLACES[bits as usize & 0xff]);
+            let begin = _mm256_set1_epi32(begin as i32);
+            let places = _mm256_add_epi32(_mm256_cvtepu8_epi32(places), begin);
+            _mm256_storeu_si256(to.cast(), places);
+        }
     }
 
     #[inline(always)]
