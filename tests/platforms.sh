@@ -112,6 +112,9 @@ linux() {
     # shellcheck disable=SC2046
     "${compile[@]}" $(pkg-config --cflags melu) "$prefix/lib/libmelu.a" \
         $(pkg-config --static --libs-only-l melu | sed 's/-lmelu //') -lm -o "$work/static"
+    # The tables for unwinding, which the linker leaves out if an object's are wrong.
+    "$tools-readelf" --program-headers "$work/static" | grep -qE "GNU_EH_FRAME|EXIDX" ||
+        fail "with the archive, programs cannot catch exceptions"
     "$tools-strip" "$work/static"
     runner=("$emulator" -L "/usr/$tools")
     smoke "$work/shared" "$@"
