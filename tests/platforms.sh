@@ -5,8 +5,8 @@
 #
 # native       this machine, to compare with
 # arm64        64-bit Arm, Linux; under qemu
-# arm64-tests  Rust's tests of kernels, users, catalogues and weight files there; some minutes
-# musl         Linux on x86-64 with musl, one static program
+# arm64-tests  Rust's tests of kernels, users, questions and weight files there; some minutes
+# musl         Linux on x86-64 with musl: a static program, and the Go package's tests
 # windows      64-bit Windows by MinGW: a DLL, a static program, CMake and pkg-config; under wine
 # riscv64      64-bit RISC-V, Linux; under qemu
 # arm32        32-bit Arm with hardware floats, Linux; under qemu
@@ -16,8 +16,8 @@
 # all          all of these
 #
 # --install    installs what is missing, by apt-get and rustup
-# --write      puts what was found into the table of docs/platforms.md; without it that is
-#              compared: sizes may differ by a tenth
+# --write      puts what was found into the tables of docs/platforms.md and README.md; without
+#              it these are compared: sizes may differ by a tenth
 #
 # On each platform bindings/c/install.sh installs the library, and tests/platforms/smoke.c
 # compares the numbers of tests/golden/everywhere.json, by each level of kernels. What is
@@ -123,6 +123,11 @@ linux() {
         "$(bytes_of "$(readlink -f "$prefix/lib/libmelu.so")")"
 }
 
+# What this processor has, for those platforms that are of its kind.
+kernels=(portable)
+grep -qw f16c /proc/cpuinfo && grep -qw avx2 /proc/cpuinfo && kernels=(avx2 "${kernels[@]}")
+grep -qw avx512f /proc/cpuinfo && kernels=(avx512 "${kernels[@]}")
+
 levels() {
     local all
     printf -v all '%s, ' "$@"
@@ -131,15 +136,12 @@ levels() {
 
 platform_native() {
     need x86_64-unknown-linux-gnu gcc:gcc pkg-config:pkg-config
-    local kernels=(portable)
-    grep -qw f16c /proc/cpuinfo && grep -qw avx2 /proc/cpuinfo && kernels=(avx2 "${kernels[@]}")
-    grep -qw avx512f /proc/cpuinfo && kernels=(avx512 "${kernels[@]}")
     install_library native x86_64-unknown-linux-gnu ""
     # shellcheck disable=SC2046
     "${compile[@]}" $(pkg-config --cflags --libs melu) "-Wl,-rpath,$prefix/lib" -lm -o "$work/shared"
     runner=(env)
     smoke "$work/shared" "${kernels[@]}"
-    record native "$(levels "${kernels[@]}")" "whole suite" \
+    record native "$(levels "${kernels[@]}")" "whole suite, by \`cargo test\`" \
         "$(bytes_of "$(readlink -f "$prefix/lib/libmelu.so")")"
 }
 
@@ -153,7 +155,7 @@ platform_arm64() {
 
 platform_arm64-tests() {
     need aarch64-unknown-linux-gnu "${ARM64[@]}"
-    local tests=()
+    local name tests=()
     for name in "${ARM64_TESTS[@]}"; do tests+=(--test "$name"); done
     # MELU_EMULATOR is how tests start themselves again.
     MELU_EMULATOR=$(command -v qemu-aarch64-static) QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
@@ -162,24 +164,50 @@ platform_arm64-tests() {
         CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc MELU_REQUIRE_ALL=1 \
         cargo test --locked --target aarch64-unknown-linux-gnu --features train,capi \
         --config 'profile.dev.debug=0' --lib "${tests[@]}"
-    record arm64-tests "neon, portable" "the library's own, $(levels "${ARM64_TESTS[@]}")" ""
+    record arm64-tests "neon, portable" \
+        "Rust's tests of the kernels, and of what uses and opens models" ""
 }
-# Tests that start no compilers and read no data; those that train take too long.
-ARM64_TESTS=(autodiff catalog everywhere kernels prepared saved user weight_file)
+# Tests that start no compilers, read no data and do not train, which takes hours under qemu.
+ARM64_TESTS=(autodiff c_catalogues c_serving c_users catalog everywhere prepared questions rooms
+    saved serving user weight_file)
 
 platform_musl() {
-    need x86_64-unknown-linux-musl gcc:gcc
+    need x86_64-unknown-linux-musl gcc:gcc musl-gcc:musl-tools go:golang-go
     install_library musl x86_64-unknown-linux-musl ""
-    local rust
+    if nm --undefined-only "$prefix/lib/libmelu.a" "$vendored" | grep '[a-z]64$'; then
+        fail "the archive refers to names that musl has not had since 1.2.4"
+    fi
+    # musl 1.2.5 comes along with Rust; what it is called elsewhere is made of it.
+    local rust name
     rust=$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl/lib/self-contained
-    "${compile[@]}" -static -nostdlib "$rust"/crt{1,i}.o "-I$prefix/include" \
-        "$prefix/lib/libmelu.a" "-L$rust" -lunwind -lc -lgcc "$rust/crtn.o" -o "$work/static"
+    mkdir "$work/musl"
+    cp "$rust"/* "$work/musl"
+    for name in dl m pthread rt util; do ar rc "$work/musl/lib$name.a"; done
+    mv "$work/musl/libunwind.a" "$work/musl/libgcc_eh.a"
+    "${compile[@]}" -static -nostdlib "$work"/musl/crt{1,i}.o "-I$prefix/include" \
+        "$prefix/lib/libmelu.a" "-L$work/musl" -lgcc_eh -lc -lgcc "$work/musl/crtn.o" \
+        -o "$work/static"
     strip "$work/static"
-    local kernels=(portable)
-    grep -qw f16c /proc/cpuinfo && grep -qw avx2 /proc/cpuinfo && kernels=(avx2 "${kernels[@]}")
     runner=(env)
     smoke "$work/static" "${kernels[@]}"
-    record musl "$(levels "${kernels[@]}")" "C program, static" "$(bytes_of "$work/static")"
+    go_with_musl
+    record musl "$(levels "${kernels[@]}")" "C program and the Go package's tests, static" \
+        "$(bytes_of "$work/static")"
+}
+
+# The archive that the Go package has, for any libc.
+vendored=bindings/go/internal/native/libmelu_linux_amd64.a
+
+# The Go package's tests, as static programs: by the headers of the system's musl, and Rust's
+# newer library.
+go_with_musl() {
+    sed -e "s|/usr/lib/x86_64-linux-musl|$work/musl|g" \
+        -e "s|%:if-exists(libgcc_eh.a%s)|$work/musl/libgcc_eh.a|" \
+        /usr/lib/x86_64-linux-musl/musl-gcc.specs >"$work/specs"
+    printf '#!/bin/sh\nexec gcc -specs "%s" "$@"\n' "$work/specs" >"$work/gcc"
+    chmod +x "$work/gcc"
+    (cd bindings/go && CC=$work/gcc CGO_ENABLED=1 go test -tags melu_vendored \
+        -ldflags '-linkmode external -extldflags "-static"' .)
 }
 
 platform_windows() {
@@ -221,8 +249,6 @@ END
     for folder in shared static cmake; do cp "$work/bcryptprimitives.dll" "$work/$folder"; done
     export WINEPREFIX=$work/wine WINEDEBUG=-all
     runner=(/usr/lib/wine/wine64)
-    local kernels=(portable)
-    grep -qw f16c /proc/cpuinfo && grep -qw avx2 /proc/cpuinfo && kernels=(avx2 "${kernels[@]}")
     local program
     for program in shared/smoke static/smoke cmake/melu cmake/melu-static; do
         smoke "$work/$program.exe" "${kernels[@]}"
@@ -256,7 +282,7 @@ platform_compiled() {
         need $rust
         cargo rustc --quiet --locked --profile embedded --features capi --lib \
             --crate-type staticlib --target $rust
-        record $rust "neon, portable" "compiled" "$(bytes_of "$target/$rust/embedded/libmelu.a")"
+        record $rust "neon, portable" "compiled" ""
     done
 }
 

@@ -60,6 +60,12 @@ fn naive(a: &[f32], b: &[f32], (m, k, n): (usize, usize, usize)) -> Vec<(f64, f6
     (0..m * n).map(|place| element(place / n, place % n)).collect()
 }
 
+/// So many cases; fewer by an emulator, which takes some fifty times as long for each.
+fn cases(count: u32) -> ProptestConfig {
+    let emulated = std::env::var_os("MELU_EMULATOR").is_some();
+    ProptestConfig { cases: if emulated { count / 15 } else { count }, ..ProptestConfig::default() }
+}
+
 /// Sizes around those of tiles, vectors and panels.
 fn size() -> impl Strategy<Value = usize> {
     prop_oneof![
@@ -70,7 +76,7 @@ fn size() -> impl Strategy<Value = usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn every_level_agrees_with_three_loops(
@@ -208,7 +214,7 @@ fn by_ndarray(a: &Laid, b: &Laid) -> Array2<f32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(cases(500))]
 
     /// Larger ones than three loops have patience for.
     #[test]
