@@ -6,15 +6,20 @@
 FOLDER has a file for each platform that was run: its kernels, what was run and the library's
 size, a line each. Rows of others, and the first and the last column, stay as they are. Without
 `--write` the page must say the same; sizes may differ by a tenth.
+
+README.md has the same table in short, one line for all platforms where the same was run. That is
+made of the page, and compared with it, whatever was run.
 """
 
 import pathlib
 import re
 import sys
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "platforms.md"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "platforms.md"
+README = ROOT / "README.md"
 MARK = "<!-- platforms -->\n\n"
-KERNELS, RUN, SIZE = 1, 2, 3
+NAME, KERNELS, RUN, SIZE = range(4)
 
 
 def kilobytes(size):
@@ -29,34 +34,58 @@ def differs(cell, found, column):
     return abs(sizes[0] - sizes[1]) * 10 > max(sizes)
 
 
+class Table:
+    """A file's table behind the mark."""
+
+    def __init__(self, path):
+        self.path = path
+        self.text = path.read_text()
+        self.begin = self.text.index(MARK) + len(MARK)
+        self.end = self.text.index("\n\n", self.begin)
+        lines = self.text[self.begin : self.end].split("\n")
+        self.rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+    def write(self):
+        lines = [re.sub(r"\|  (?=\|)", "| ", "| " + " | ".join(cells) + " |") for cells in self.rows]
+        self.path.write_text(self.text[: self.begin] + "\n".join(lines) + self.text[self.end :])
+
+
+def short(rows):
+    """README's rows: what was run, and the platforms that it was run on."""
+    platforms = {}
+    for cells in rows[2:]:
+        # Without the name in the script.
+        platforms.setdefault(cells[RUN], []).append(cells[NAME].split(":")[0])
+    return [["what was run", "where"], ["---", "---"]] + [
+        [run, "; ".join(names)] for run, names in platforms.items()
+    ]
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    write = sys.argv[2:] == ["--write"]
-    text = PAGE.read_text()
-    begin = text.index(MARK) + len(MARK)
-    end = text.index("\n\n", begin)
+    page, readme = Table(PAGE), Table(README)
     found = {file.name: file.read_text().split("\n")[:3] for file in folder.iterdir()}
-    rows, differences = [], []
-    for row in text[begin:end].split("\n"):
-        cells = [cell.strip() for cell in row.strip("|").split("|")]
+    differences = []
+    for cells in page.rows:
         # A row is known by the name in the script, in code: `arm64`.
-        name = re.search(r"`([^`]+)`", cells[0])
+        name = re.search(r"`([^`]+)`", cells[NAME])
         values = found.pop(name[1], None) if name else None
         if values:
             values[2] = kilobytes(values[2])
-            for column, value in enumerate(values, 1):
+            for column, value in enumerate(values, KERNELS):
                 if differs(cells[column], value, column):
-                    differences.append(f"{name[1]}: \"{cells[column]}\" is \"{value}\" now")
-            cells[1:4] = values
-            row = "| " + " | ".join(cells) + " |"
-            row = row.replace("|  |", "| |").replace("|  |", "| |")
-        rows.append(row)
+                    differences.append(f'{name[1]}: "{cells[column]}" is "{value}" now')
+            cells[KERNELS : SIZE + 1] = values
     if found:
         sys.exit(f"table.py: {PAGE} has no row for {', '.join(found)}")
-    if write:
-        PAGE.write_text(text[:begin] + "\n".join(rows) + text[end:])
+    if readme.rows != short(page.rows):
+        differences.append("README.md: not what docs/platforms.md says in short")
+    readme.rows = short(page.rows)
+    if sys.argv[2:] == ["--write"]:
+        page.write()
+        readme.write()
     elif differences:
-        sys.exit("table.py: docs/platforms.md differs; --write renews it:\n" + "\n".join(differences))
+        sys.exit("table.py: the tables differ; --write renews them:\n" + "\n".join(differences))
 
 
 main()
