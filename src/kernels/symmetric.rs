@@ -74,7 +74,7 @@ pub struct Factor<'a> {
 
 impl<'a> Factor<'a> {
     /// The factor that [`Symmetric::factorise`] left in these numbers, in rows without gaps.
-    #[cfg(any(feature = "train", test))]
+    #[cfg(feature = "train")]
     pub fn left_in(numbers: &'a [f64], order: usize) -> Self {
         assert!(numbers.len() == order * order, "a factor must be square");
         Self { numbers, order, stride: order }
