@@ -133,11 +133,14 @@ make_one_object() {
     for name in $names; do
         roots="$roots --undefined=$name"
     done
-    # Without groups, for those that two archives share are kept once, by their names. And
-    # without --gc-sections: it spares 700 bytes, and by binutils 2.40 the tables for unwinding
-    # are wrong for RISC-V, so that no program with this archive could catch an exception.
-    # shellcheck disable=SC2086 # one argument a name
-    "$cross"ld --relocatable --force-group-allocation $roots \
+    # By binutils 2.40 the tables for unwinding are wrong for RISC-V if sections are collected, so
+    # that no program with this archive could catch an exception. Elsewhere that spares 700 bytes
+    # of the usual archive, and 147 KB of the small one.
+    collect=--gc-sections
+    case ${CARGO_BUILD_TARGET:-$(uname -m)} in riscv*) collect= ;; esac
+    # Without groups, for those that two archives share are kept once, by their names.
+    # shellcheck disable=SC2086 # one argument a name, and none
+    "$cross"ld --relocatable $collect --force-group-allocation $roots \
         -o "$work/melu.o" "$built/libmelu.a"
     # A section for each function has done its work: headers and names were a quarter of it.
     # Rust's own bitcode would make linkers take this for an object of LLVM's.
