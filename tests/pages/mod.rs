@@ -53,6 +53,18 @@ pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
     ("docs/python.md", "melu from Python", &["python"], Test("tests/python_installed.rs")),
     ("docs/python.md", "Train in a notebook", &["python"], Test("tests/python_installed.rs")),
     ("docs/python.md", "Many users at once", &["python"], Test("tests/python_installed.rs")),
+    (
+        "docs/python.md",
+        "A whole user base, by Spark or Ray",
+        &["py"],
+        Test("bindings/python/tests/test_engines.py"),
+    ),
+    (
+        "docs/python.md",
+        "A whole user base, by Spark or Ray",
+        &["sh"],
+        NotRun("takes a quarter of an hour"),
+    ),
     ("docs/python.md", "Vector indexes", &["python"], Test("tests/python_installed.rs")),
     ("docs/tutorial.md", "Look at the files", &["sh", "text"], Tutorial),
     ("docs/tutorial.md", "Describe them", &["sh", "text"], Tutorial),

@@ -98,7 +98,8 @@ def measured(what: str, users: int, name: str, work: Callable[[], None]) -> None
 def make(folder: pathlib.Path, users: int, items: int) -> None:
     """A model, and ratings of users whom it did not see, in files where no user's are together."""
     world = melu.Dataset.synthetic(6000, items, ratings_per_user=2 * ANSWERS)
-    melu.train(world, epochs=1, progress=False).save(folder / "world.melu")
+    if not (folder / "world.melu").exists():
+        melu.train(world, epochs=1, progress=False).save(folder / "world.melu")
     people, liked, values = world.interactions
     order = np.argsort(people, kind="stable")
     begins = np.searchsorted(people[order], np.arange(6000))
@@ -174,8 +175,8 @@ def by_spark(folder: pathlib.Path, users: int, workers: int) -> None:
     session = (
         SparkSession.builder.master(f"local-cluster[{workers},1,2048]")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.driver.host", "127.0.0.1")
-        .config("spark.executor.memory", "2g")
         .config("spark.sql.shuffle.partitions", str(parts(users, workers)))
         .config("spark.sql.parquet.compression.codec", "zstd")
         .getOrCreate()
@@ -256,7 +257,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or pathlib.Path(temporary)
         folder.mkdir(exist_ok=True)
-        if not (folder / "world.melu").exists():
+        if not (folder / "ratings").exists():
             make(folder, given.users, given.items)
         pyarrow.set_cpu_count(1)
         if given.only in (None, "calls"):

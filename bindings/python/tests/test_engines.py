@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 from melu import _engines  # noqa: E402
 
-K = 5
+K = 20
 USERS = 20_000
 
 # A worker's processes begin with this. It notes which of them make lists, and ends the first
@@ -47,11 +49,16 @@ engines.AT_ONCE = 256
 """
 
 
-def have(package: str) -> None:
+def have(package: str, program: str | None = None) -> None:
+    missing = None
     if importlib.util.find_spec(package) is None:
+        missing = f"{package} is missing: pip install -r tests/requirements.txt"
+    elif program is not None and shutil.which(program) is None:
+        missing = f"{package} needs {program}, which is missing"
+    if missing is not None:
         if os.environ.get("MELU_REQUIRE_ALL") == "1":
-            pytest.fail(f"{package} is missing: pip install -r tests/requirements.txt")
-        pytest.skip(f"{package} is not here")
+            pytest.fail(missing)
+        pytest.skip(missing)
 
 
 def people(items: int, users: int, seed: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -126,9 +133,22 @@ def folder(
     return folder
 
 
+def shown(engine: str) -> str:
+    """The code of the document that uses an engine."""
+    page = (pathlib.Path(__file__).parents[3] / "docs/python.md").read_text()
+    blocks = re.findall(r"^```py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in blocks if f"import melu.{engine}\n" in block]
+    return str(block)
+
+
 @pytest.fixture
-def notes(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """Where workers note what they do."""
+def notes(
+    path: pathlib.Path, folder: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> pathlib.Path:
+    """Where workers note what they do. The work is in the folder above, with what it needs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ratings").symlink_to(folder)
+    (tmp_path / "world.melu").symlink_to(path)
     notes, site = tmp_path / "notes", tmp_path / "site"
     notes.mkdir()
     site.mkdir()
@@ -284,7 +304,7 @@ def test_the_package_alone_imports_no_engine() -> None:
 
 @pytest.fixture
 def spark(notes: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    have("pyspark")
+    have("pyspark", "java")
     import pyspark
     from pyspark.sql import SparkSession
 
@@ -297,6 +317,7 @@ def spark(notes: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
     session = (
         SparkSession.builder.master("local-cluster[2,1,1024]")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
         .config("spark.executorEnv.MELU_TEST_NOTES", str(notes))
@@ -312,19 +333,17 @@ def spark(notes: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
 
 @pytest.mark.filterwarnings("default")
 def test_spark_loses_nothing_when_a_worker_is_killed(
-    spark: Any, notes: pathlib.Path, model: melu.Model, clicks: melu.Model, path: pathlib.Path,
-    folder: pathlib.Path, rows: dict[str, Any], tmp_path: pathlib.Path,
+    spark: Any, notes: pathlib.Path, model: melu.Model, clicks: melu.Model,
+    path: pathlib.Path, rows: dict[str, Any],
 ) -> None:  # fmt: skip
     import melu.spark
 
-    ratings = spark.read.parquet(str(folder))
-    lists = melu.spark.recommend(ratings, path, K)
-    lists.write.parquet(str(tmp_path / "lists"))
+    exec(shown("spark"), {"spark": spark})
     assert killed(notes)
-    check(model, rows, parquet.read_table(tmp_path / "lists"))
+    check(model, rows, parquet.read_table("lists"))
 
     # The file where it is, and another model after the first.
-    few = ratings.where("user < 1000100")
+    few = spark.read.parquet("ratings").where("user < 1000100")
     for ship, other in ((False, melu.open(path)), (True, clicks)):
         found = melu.spark.recommend(few, other, K, ship=ship, min_raters=2)
         same(found.toArrow(), lists_of(work(other, min_raters=2), other, few.toArrow()))
@@ -343,27 +362,29 @@ def ray(notes: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200_000_000
     )
     ray.data.DataContext.get_current().enable_progress_bars = False
+    ray.data.DataContext.get_current().default_hash_shuffle_parallelism = 4
     yield ray
     ray.shutdown()
 
 
 @pytest.mark.filterwarnings("default")
 def test_ray_loses_nothing_when_a_worker_is_killed(
-    ray: Any, notes: pathlib.Path, model: melu.Model, clicks: melu.Model, path: pathlib.Path,
-    folder: pathlib.Path, rows: dict[str, Any], tmp_path: pathlib.Path,
+    ray: Any, notes: pathlib.Path, model: melu.Model, clicks: melu.Model,
+    path: pathlib.Path, rows: dict[str, Any],
 ) -> None:  # fmt: skip
     import melu.ray
 
-    ratings = ray.data.read_parquet(str(folder))
-    lists = melu.ray.recommend(ratings, path, K, parts=4, ship=False)
-    lists.write_parquet(str(tmp_path / "lists"))
+    exec(shown("ray"), {"ray": ray})
     assert killed(notes)
-    check(model, rows, parquet.read_table(tmp_path / "lists"))
+    check(model, rows, parquet.read_table("lists"))
 
+    # The file where it is, and another model after the first.
     few = pyarrow.table(rows).slice(0, 500)
-    for other in (model, clicks):
-        found = melu.ray.recommend(ray.data.from_arrow(few), other, K, parts=2, min_raters=2)
-        found = pyarrow.concat_tables(ray.get(found.to_arrow_refs()))
+    for ship, other in ((False, melu.open(path)), (True, clicks)):
+        lists = melu.ray.recommend(
+            ray.data.from_arrow(few), other, K, parts=2, ship=ship, min_raters=2
+        )
+        found = pyarrow.concat_tables(ray.get(lists.to_arrow_refs()))
         same(found, lists_of(work(other, min_raters=2), other, few))
     with pytest.raises(melu.ArgumentError, match="it was not opened from a file"):
-        melu.ray.recommend(ratings, clicks, ship=False)
+        melu.ray.recommend(ray.data.from_arrow(few), clicks, ship=False)

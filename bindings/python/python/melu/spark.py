@@ -57,8 +57,9 @@ def recommend(
     into memory; with ``ship=False`` workers find the file at the same path. ``leave_out`` and ``among`` are ids of items; the other options are those of
     :meth:`melu.User.recommend`.
 
-    What a user gets depends on nothing but the model and the user's rows, to the bit, however
-    these are ordered and distributed, and how often a task is done again.
+    What a user gets depends on nothing but the model and the user's rows, however these are
+    ordered and distributed, and how often a task is done again: to the bit on processors of one
+    kind.
     """
     options: dict[str, Any] = {
         "keep_rated": keep_rated,
