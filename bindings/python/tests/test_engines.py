@@ -28,24 +28,34 @@ K = 20
 USERS = 20_000
 
 # A worker's processes begin with this. It notes which of them make lists, and ends the first
-# that makes its third batch, or what started that process: once, as a folder is made once.
+# that makes its third batch: once, as a folder is made once. Those that make none are left alone.
 SITE = """
-import os, signal, melu._engines as engines
-make, calls, notes = engines.recommend_batch, 0, os.environ["MELU_TEST_NOTES"]
-def counted(*arguments, **options):
-    global calls
-    calls += 1
-    open(f"{notes}/{os.getpid()}", "w").close()
-    if calls == 3:
-        try:
-            os.mkdir(f"{notes}/killed")
-        except FileExistsError:
-            pass
-        else:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return make(*arguments, **options)
-engines.recommend_batch = counted
-engines.AT_ONCE = 256
+import importlib.util, os, signal, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name != "melu._engines":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: (load(module), change(module))
+        return spec
+def change(engines):
+    make, calls, notes = engines.recommend_batch, 0, os.environ["MELU_TEST_NOTES"]
+    def counted(*arguments, **options):
+        nonlocal calls
+        calls += 1
+        open(f"{notes}/{os.getpid()}", "w").close()
+        if calls == 3:
+            try:
+                os.mkdir(f"{notes}/killed")
+            except FileExistsError:
+                pass
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return make(*arguments, **options)
+    engines.recommend_batch, engines.AT_ONCE = counted, 256
+sys.meta_path.insert(0, Watch())
 """
 
 
@@ -160,9 +170,9 @@ def notes(
 
 
 def killed(notes: pathlib.Path) -> bool:
-    """Whether one process was killed, and at least two others made lists."""
+    """Whether a process was killed, and another made lists too."""
     names = {note.name for note in notes.iterdir()}
-    return "killed" in names and len(names) >= 4
+    return "killed" in names and len(names - {"killed"}) >= 2
 
 
 def work(model: melu.Model, k: int = K, **options: Any) -> _engines.Work:
@@ -356,6 +366,7 @@ def ray(notes: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     have("ray")
     # On a busy machine it starts slowly.
     monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")
+    monkeypatch.setenv("RAY_agent_register_timeout_ms", "300000")
     import ray
 
     ray.init(
