@@ -324,6 +324,9 @@ def spark(notes: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
     for part in pathlib.Path(pyspark.__file__).parent.iterdir():
         (home / part.name).symlink_to(part)
     monkeypatch.setenv("SPARK_HOME", str(home))
+    # Where nobody knows the machine by its name.
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    monkeypatch.setenv("SPARK_LOCAL_HOSTNAME", "localhost")
     session = (
         SparkSession.builder.master("local-cluster[2,1,1024]")
         .config("spark.ui.enabled", "false")

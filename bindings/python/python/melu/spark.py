@@ -54,8 +54,8 @@ def recommend(
     fields of the model, and the same in all rows of a user.
 
     ``model`` is a path or a model. Spark ships its file to each worker, where processes map it
-    into memory; with ``ship=False`` workers find the file at the same path. ``leave_out`` and ``among`` are ids of items; the other options are those of
-    :meth:`melu.User.recommend`.
+    into memory; with ``ship=False`` workers find the file at the same path. ``leave_out`` and
+    ``among`` are ids of items; the other options are those of :meth:`melu.User.recommend`.
 
     What a user gets depends on nothing but the model and the user's rows, however these are
     ordered and distributed, and how often a task is done again: to the bit on processors of one
