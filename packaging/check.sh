@@ -203,12 +203,12 @@ step_crate() {
     cp "$CARGO_TARGET_DIR/package/melu-$version.crate" "$artefacts"
 }
 
-step_sbom() {
-    local features file
-    for features in "" cli; do
-        file=$artefacts/melu-$version${features:+-$features}.cdx.json
-        "$source/packaging/crates.py" sbom --features "$features" >"$file"
-        python3 - "$file" <<'PYTHON'
+# bill FILE ARGUMENT...: what packaging/crates.py prints, by the schema.
+bill() {
+    local file=$1
+    shift
+    "$source/packaging/crates.py" sbom "$@" >"$file"
+    python3 - "$file" <<'PYTHON'
 import json, sys
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -218,7 +218,11 @@ if error:
     sys.exit(f"{sys.argv[1]}: {error}")
 print(f"{len(json.loads(text)['components'])} crates in {sys.argv[1]}")
 PYTHON
-    done
+}
+
+step_sbom() {
+    bill "$artefacts/melu-$version.cdx.json"
+    bill "$artefacts/melu-$version-cli.cdx.json" --features cli
 }
 
 step_gnu() {
@@ -281,9 +285,11 @@ step_windows() {
 
 step_wheel() {
     local wheels=$home/work/wheels environment=$home/work/python
-    rm -rf "$wheels" "$environment"
+    rm -rf "$wheels" "$environment" "$home/work/unzipped"
+    bill "$home/work/melu-python.cdx.json" --package "$source/bindings/python"
     RUSTFLAGS=$remap maturin build --release --locked --quiet --zig --compatibility manylinux2014 \
-        --out "$wheels" --manifest-path "$source/bindings/python/Cargo.toml"
+        --sbom-include "$home/work/melu-python.cdx.json" --out "$wheels" \
+        --manifest-path "$source/bindings/python/Cargo.toml"
     auditwheel show "$wheels"/*.whl | grep -A3 'platform tag'
     [[ $(echo "$wheels"/*) == *"/melu_recsys-$version-cp310-abi3-"*"manylinux_2_17_"*.whl &&
         $(find "$wheels" -type f | wc -l) == 1 ]] ||

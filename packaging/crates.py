@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What crates are compiled into melu, by `cargo metadata` and Cargo.lock.
 
-    crates.py sbom [--features LIST] >FILE      as CycloneDX 1.5, in JSON
-    crates.py licences [--features LIST] >FILE  the texts of their licences
+    crates.py sbom [--package FOLDER] [--features LIST] >FILE      as CycloneDX 1.5, in JSON
+    crates.py licences [--package FOLDER] [--features LIST] >FILE  the texts of their licences
 
-LIST has cargo's features, separated by commas; without it, it is the library alone. Crates for
+FOLDER has another package's Cargo.toml and Cargo.lock, as bindings/python. LIST has cargo's features, separated by commas; without it, it is the library alone. Crates for
 all systems are listed. Those that run only while compiling have the scope "excluded" in the SBOM.
 The output depends on the sources and SOURCE_DATE_EPOCH alone.
 """
@@ -27,9 +27,9 @@ is licensed under MIT or Apache 2.0. Its texts are those of any crate above with
 """
 
 
-def metadata(features):
+def metadata(folder, features):
     command = ["cargo", "metadata", "--format-version=1", "--locked", f"--features={features}"]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    return json.loads(subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def is_macro(package):
@@ -88,9 +88,9 @@ def component(package, checksums, linked):
     return of
 
 
-def sbom(features):
-    root, reached = graph(metadata(features))
-    locked = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+def sbom(folder, features):
+    root, reached = graph(metadata(folder, features))
+    locked = tomllib.loads((folder / "Cargo.lock").read_text())["package"]
     checksums = {(of["name"], of["version"]): of.get("checksum") for of in locked}
     for package, _, _ in reached.values():
         known = checksums.get((package["name"], package["version"]))
@@ -127,8 +127,8 @@ def licence_files(package):
     return sorted(path for path in folder.iterdir() if path.is_file() and path.name.upper().startswith(names))
 
 
-def licences(features):
-    root, reached = graph(metadata(features))
+def licences(folder, features):
+    root, reached = graph(metadata(folder, features))
     texts = {}
     for package, _, linked in reached.values():
         if package["id"] == root or not linked:
@@ -149,12 +149,13 @@ def licences(features):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["sbom", "licences"])
+    parser.add_argument("--package", type=pathlib.Path, default=ROOT)
     parser.add_argument("--features", default="")
     given = parser.parse_args()
     if given.what == "licences":
-        licences(given.features)
+        licences(given.package, given.features)
     else:
-        json.dump(sbom(given.features), sys.stdout, indent=1, ensure_ascii=False)
+        json.dump(sbom(given.package, given.features), sys.stdout, indent=1, ensure_ascii=False)
         print()
 
 
