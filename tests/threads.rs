@@ -260,8 +260,8 @@ fn threads_share_no_user() {
         ok(|e| batch(null(), e));
     }
     // NULL is no user, wherever it stands.
-    (crowd.users[3], crowd.users[4]) = (null_mut(), null_mut());
     let last = std::mem::replace(&mut crowd.users[4], null_mut());
+    crowd.users[3] = null_mut();
     for threads in [1, 2, 7] {
         let (found, status, user) = crowd.batch(threads);
         assert_eq!((status, user), (InvalidArgument, 3));
