@@ -364,9 +364,9 @@ fn a_batch_is_each_user_by_themselves() {
             )
         }
     };
-    let (out, out_lens) = (best.as_mut_ptr(), lens.as_mut_ptr());
     for offsets in [offsets.as_ptr(), null()] {
         (best, lens) = ([none; 6], [99; 3]);
+        let (out, out_lens) = (best.as_mut_ptr(), lens.as_mut_ptr());
         ok(|e| batch(offsets, if offsets.is_null() { 0 } else { 3 }, out, out_lens, e));
         assert_eq!(lens, [1, 2, 2]);
         for (user, handles) in several.iter().enumerate() {
@@ -382,6 +382,8 @@ fn a_batch_is_each_user_by_themselves() {
         }
     }
 
+    // New pointers: the lists were read by their names since.
+    let (out, out_lens) = (best.as_mut_ptr(), lens.as_mut_ptr());
     let wrong = |offsets: &[usize], status, words: &str| {
         fails(status, words, |e| batch(offsets.as_ptr(), 3, out, out_lens, e));
     };

@@ -8,8 +8,8 @@
 #
 # address  AddressSanitizer and LeakSanitizer: the library's own tests and those named below
 # thread   ThreadSanitizer: those that start threads
-# miri     Miri: own tests of `ffi`, of the portable kernels and of what has unsafe code, and
-#          tests/miri.rs, which makes a round through the C ABI
+# miri     Miri: the library's own tests, or those that a name after -- chooses: it is some thousand
+#          times as slow
 #
 # TEST       one of the files of `tests`, or `lib`, instead of all
 # ARGUMENT   for the tests' own programs: a name, --test-threads
@@ -26,7 +26,7 @@ ADDRESS=(lib c_catalogues c_choice c_memory c_questions c_serving c_threads c_us
     data_types hostile_values lists out_of_memory saved serving swaps threads user
     weight_file weight_file_checksum)
 MIRI=(lib)
-THREAD=(lib c_threads saved serving swaps threads user)
+THREAD=(c_threads saved serving swaps threads user)
 
 fail() {
     echo "sanitizers.sh: $*" >&2
