@@ -18,6 +18,7 @@ class Graph(Protocol):
     def input(self, name, shape, integers=False): ...
     def gather(self, table, indices): ...
     def linear(self, rows, weight, bias, relu): ...  # rows weight^T + bias
+    def rounded_linear(self, rows, weight): ...  # the same, an array in 8 bits and no bias
     def times(self, left, right): ...
     def transposed_times(self, left, right): ...  # left^T right
     def masked(self, values, by): ...  # values where `by` is above 0, else 0
@@ -27,7 +28,7 @@ class Graph(Protocol):
     def divide(self, left, right): ...
     def sum_rows(self, values): ...  # [1, columns]
     def sum_columns(self, values): ...  # [rows, 1]
-    def best(self, scores, count): ...  # (indices, scores) of a column
+    def best(self, scores, count, axis=0): ...  # (indices, scores) of a column, or of a row
     def finish(self, outputs): ...  # the model's bytes
 
 

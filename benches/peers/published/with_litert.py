@@ -59,7 +59,8 @@ class LiteRtGraph:
         buffer = self.schema.BufferT()
         buffer.data = array.reshape(-1).view(np.uint8)
         self.buffers.append(buffer)
-        kind = self.schema.TensorType.INT32 if array.dtype == np.int32 else None
+        kinds = {np.dtype(np.int32): "INT32", np.dtype(np.int8): "INT8"}
+        kind = getattr(self.schema.TensorType, kinds.get(array.dtype, "FLOAT32"))
         return self._tensor(array.shape, kind, len(self.buffers) - 1)
 
     def input(self, name, shape, integers=False):
@@ -80,6 +81,17 @@ class LiteRtGraph:
             [output],
             fusedActivationFunction=activation.RELU if relu else activation.NONE,
         )
+
+    def rounded_linear(self, rows, weight):
+        scales = np.abs(weight).max(1) / 127
+        table = self.constant(np.round(weight / scales[:, None]).astype(np.int8))
+        quantization = self.schema.QuantizationParametersT()
+        quantization.scale, quantization.quantizedDimension = scales.astype(np.float32), 0
+        quantization.zeroPoint = np.zeros(len(scales), np.int64)
+        self.tensors[table].quantization = quantization
+        output = self._tensor((self.shapes[rows][0], len(weight)))
+        # Version 9 has a scale a row.
+        return self._operator("FULLY_CONNECTED", [rows, table, -1], [output], 9)
 
     def times(self, left, right):
         output = self._tensor((self.shapes[left][0], self.shapes[right][1]))
@@ -124,9 +136,9 @@ class LiteRtGraph:
     def sum_columns(self, values):
         return self._sum(values, 1, (self.shapes[values][0], 1))
 
-    def best(self, scores, count):
-        shape = self.constant(np.array([self.shapes[scores][0]], np.int32))
-        flat = self._tensor((self.shapes[scores][0],))
+    def best(self, scores, count, axis=0):
+        shape = self.constant(np.array([self.shapes[scores][axis]], np.int32))
+        flat = self._tensor((self.shapes[scores][axis],))
         self._operator("RESHAPE", [scores, shape], [flat])
         number = self.constant(np.array([count], np.int32).reshape(()))
         indices = self._tensor((count,), self.schema.TensorType.INT32)

@@ -38,6 +38,14 @@ class OnnxGraph:
         sums = self._node("Gemm", [rows, weight, bias], transB=1)
         return self._node("Relu", [sums]) if relu else sums
 
+    def rounded_linear(self, rows, weight):
+        scales = np.abs(weight).max(1) / 127
+        table = self.constant(np.round(weight / scales[:, None]).astype(np.int8).T)
+        rounded, scale, zero = self._node("DynamicQuantizeLinear", [rows], outputs=3)
+        sums = self._node("MatMulInteger", [rounded, table, zero])
+        sums = self._node("Cast", [sums], to=self.types.FLOAT)
+        return self.multiply(sums, self.multiply(scale, self.constant(scales.astype(np.float32))))
+
     def times(self, left, right):
         return self._node("MatMul", [left, right])
 
@@ -69,9 +77,9 @@ class OnnxGraph:
     def sum_columns(self, values):
         return self._sum(values, 1)
 
-    def best(self, scores, count):
+    def best(self, scores, count, axis=0):
         count = self.constant(np.array([count]))
-        scores, indices = self._node("TopK", [scores, count], outputs=2, axis=0)
+        scores, indices = self._node("TopK", [scores, count], outputs=2, axis=axis)
         return indices, scores
 
     def finish(self, outputs):
