@@ -8,24 +8,7 @@ cargo build --quiet --locked --release --features cli \
     --example peers_training --example peers_models
 make_models=$target/release/examples/peers_models
 
-environment=$target/$(basename "$here")/python
-python=$environment/bin/python
-if ! cmp -s "$here/requirements.txt" "$environment/installed"; then
-    python3 -m venv "$environment"
-    install=("$python" -m pip install --quiet --disable-pip-version-check)
-    if torch=$(grep '^torch==' "$here/requirements.txt"); then
-        # Without CUDA, where that can be had: then the next line finds it installed.
-        cpu=(--timeout 15 --retries 0 --index-url https://download.pytorch.org/whl/cpu)
-        "${install[@]}" "${cpu[@]}" "$torch" 2>/dev/null || true
-    fi
-    "${install[@]}" -r "$here/requirements.txt"
-    # What is compiled in a way that pip is giving up; where that fails, the suite says so and
-    # goes on.
-    if [[ -e $here/requirements-old.txt ]]; then
-        "${install[@]}" --no-use-pep517 --no-deps -r "$here/requirements-old.txt" || true
-    fi
-    cp "$here/requirements.txt" "$environment/installed"
-fi
+. benches/peers/python.sh
 
 # The models are made anew when the program that makes them is new.
 models=$target/peers/models
