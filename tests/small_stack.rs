@@ -31,8 +31,8 @@ struct Sent(*mut melu_catalog);
 // SAFETY: the thread that made it does nothing with it meanwhile.
 unsafe impl Send for Sent {}
 
-/// Serves a user on a small stack: a new one, their answers, scores, lists, questions, and
-/// what is saved of them.
+/// Serves a user on a small stack: a new one, their answers, scores, lists, a batch of them,
+/// questions, and what is saved of them.
 fn serve(contents: &Contents) {
     let bytes = bytes(contents);
     let open = move || {
@@ -79,6 +79,26 @@ fn serve(contents: &Contents) {
                     ];
                 let out = best.as_mut_ptr();
                 ok(|e| melu_user_recommend(user, null(), out, 20, &mut found, e));
+                let (users, mut lens) = ([user as *mut _; 9], [0; 9]);
+                let mut lists = vec![best[0]; 9 * 20];
+                let (out, lens) = (lists.as_mut_ptr(), lens.as_mut_ptr());
+                ok(|e| {
+                    let (none, options) = (null(), null());
+                    let users = users.as_ptr();
+                    melu_recommend_batch(
+                        users,
+                        9,
+                        none,
+                        null(),
+                        null(),
+                        0,
+                        options,
+                        out,
+                        20,
+                        lens,
+                        e,
+                    )
+                });
                 let mut question = melu_question { item: 0, known: 0.0, reduction: 0.0 };
                 if !questions.is_null() {
                     let status =
@@ -108,6 +128,8 @@ fn users_are_served_on_a_stack_of_32_kilobytes() {
     serve(&trained(false));
     serve(&trained(true));
     serve(&with_ratings(150));
+    // So large that a batch serves users side by side.
+    serve(&with_ratings(5_000));
     serve(&sample());
     serve(&sample_with_vectors());
 }

@@ -117,19 +117,25 @@ pub struct Borrowed<'a, T> {
     name: &'static str,
 }
 
-impl<T> Borrowed<'_, T> {
+impl<'a, T> Borrowed<'a, T> {
     /// Runs `work` on the thing. A panic poisons the handle, and a poisoned one is
     /// refused.
     pub fn with<R>(self, work: impl FnOnce(T) -> Result<R, Failure>) -> Result<R, Failure> {
+        let (inner, bomb) = self.hold()?;
+        let result = work(inner);
+        bomb.defuse();
+        result
+    }
+
+    /// The thing, for work on several at once. The handle is poisoned if the bomb is dropped;
+    /// a poisoned one is refused.
+    pub fn hold(self) -> Result<(T, Bomb<'a>), Failure> {
         let Self { inner, poisoned, name } = self;
         if poisoned.load(Ordering::Relaxed) {
             let problem = "the library panicked while it was used; it can only be freed";
             return Err(Failure::new(melu_status::Panic, format!("{name}: {problem}")));
         }
-        let bomb = Bomb(poisoned);
-        let result = work(inner);
-        std::mem::forget(bomb);
-        result
+        Ok((inner, Bomb(poisoned)))
     }
 }
 
@@ -161,7 +167,15 @@ fn null(name: &str) -> Failure {
 }
 
 /// Poisons a handle when it is dropped, which only a panic does.
-struct Bomb<'a>(&'a AtomicBool);
+#[derive(Debug)]
+pub struct Bomb<'a>(&'a AtomicBool);
+
+impl Bomb<'_> {
+    /// Leaves the handle as it is.
+    pub fn defuse(self) {
+        std::mem::forget(self);
+    }
+}
 
 impl Drop for Bomb<'_> {
     fn drop(&mut self) {

@@ -1,9 +1,11 @@
 //! A catalogue's scratches, lent to the calls that compute.
 
+use std::array;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use super::handle::boxed;
+use crate::user::recommend::TOGETHER;
 use crate::{Catalog, Scratch, memory};
 
 /// The number of calls that compute at once without an allocation; each further call
@@ -43,6 +45,20 @@ impl Pool {
         work: impl FnOnce(&mut Scratch) -> Result<R, E>,
     ) -> Result<R, E> {
         self.0.scratches.with(|| Scratch::new(self), work)
+    }
+
+    /// Runs `work` with up to so many scratches: as many as there is memory for. If it panics,
+    /// they are dropped.
+    pub fn with_several<R>(
+        &self,
+        count: usize,
+        work: impl FnOnce(&mut [Option<Box<Scratch>>; TOGETHER]) -> R,
+    ) -> R {
+        let take = || self.0.scratches.take().or_else(|| boxed(Scratch::new(self).ok()?).ok());
+        let mut scratches = array::from_fn(|place| if place < count { take() } else { None });
+        let result = work(&mut scratches);
+        scratches.into_iter().flatten().for_each(|scratch| self.0.scratches.put_back(scratch));
+        result
     }
 }
 

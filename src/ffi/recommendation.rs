@@ -164,7 +164,7 @@ pub unsafe extern "C" fn melu_user_recommend(
 #[derive(Clone, Copy)]
 pub(super) struct GivenOptions<'a> {
     /// All but the filter.
-    options: RecommendOptions<'a>,
+    pub options: RecommendOptions<'a>,
     filter: Option<CFilter>,
     /// The number of threads, at least 1.
     pub threads: usize,
@@ -247,6 +247,17 @@ pub(super) fn recommend(
     best: &mut [Recommendation],
     scratch: &mut Scratch,
 ) -> Result<usize, Failure> {
+    with_options(user, given, |options| {
+        Ok(user.recommend_by_threads(threads, options, best, scratch)?)
+    })
+}
+
+/// Runs `work` with the options, if they fit a user.
+pub(super) fn with_options<R>(
+    user: &User,
+    given: &GivenOptions,
+    work: impl FnOnce(&RecommendOptions) -> Result<R, Failure>,
+) -> Result<R, Failure> {
     let GivenOptions { options, filter, .. } = given;
     let lists = [("leave_out", options.leave_out), ("among", options.among.unwrap_or_default())];
     for (name, items) in lists {
@@ -257,8 +268,7 @@ pub(super) fn recommend(
     }
     let lets_pass = |item| filter.is_none_or(|filter| filter.lets_pass(item));
     let filter = filter.is_some().then_some(Filter(&lets_pass));
-    let options = RecommendOptions { filter, ..*options };
-    Ok(user.recommend_by_threads(threads, &options, best, scratch)?)
+    work(&RecommendOptions { filter, ..*options })
 }
 
 /// A list of recommendations to write, zeroed.

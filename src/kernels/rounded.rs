@@ -1,14 +1,15 @@
 //! Rows rounded to 8 bits, and upper bounds of their products with a vector.
 //!
 //! A search reads all rows in 8 bits, a quarter of the memory, and only the few whose upper
-//! bounds are high enough in f32. For a row `r`, its rounded form `s` and a vector `w`, the
-//! product `w.r` is at most `w.s + |w| |r - s|` (Cauchy and Schwarz), so that nothing is missed.
+//! bounds are high enough in f32. For a row `r`, its rounded form `s`, a vector `w` and its rounded
+//! form `v`, the product `w.r` is at most `v.s + |w| |r - s| + |w - v| |s|` (Cauchy and Schwarz), so
+//! that nothing is missed. One number `e`, at least `|r - s|` and `|s| / NORMS`, is kept for each
+//! row: the last two terms are at most `(|w| + NORMS |w - v|) e`.
 //!
 //! Rows lie in blocks of [`ROWS`], column by column, so that a block's sums fill vectors without
 //! horizontal sums. A block has, for each group of [`GROUP`] columns, the bytes of all rows,
-//! [ROWS, GROUP], and then four lists of halves, [ROWS] each: the scale of the row's bytes, the
-//! norm of what rounding changed, and the row's last [`LAST`] numbers. A byte `b` stands for
-//! `(b - 128) scale`.
+//! [ROWS, GROUP], and then four lists of halves, [ROWS] each: the scale of the row's bytes, its
+//! `e`, and the row's last [`LAST`] numbers. A byte `b` stands for `(b - 128) scale`.
 
 #[cfg(target_arch = "x86_64")]
 mod vnni;
@@ -31,10 +32,17 @@ const LAST: usize = 2;
 /// The lists of halves at the end of a block.
 const HALVES: usize = 2 + LAST;
 
-/// The largest factor in a [`RoundedVector`]: 127 times 128, so that its two parts fit a byte
-/// each. The sum of 1,024 products of it and a byte fits 32 bits once the bytes' zero, 128, is
-/// taken off, which is all that counts, as sums wrap around.
+/// The norm of a rounded row in units of the error that is kept for it is at most this: it is
+/// what most rows of 62 numbers have, so that their own error is kept.
+const NORMS: f64 = 150.0;
+
+/// The largest factor in a [`RoundedVector`]. The sum of 1,024 products of it and a byte fits 32
+/// bits once the bytes' zero, 128, is taken off, which is all that counts, as sums wrap around.
 const MAX_FACTOR: f32 = 16_256.0;
+
+/// The largest one where instructions multiply bytes by bytes.
+#[cfg(target_arch = "x86_64")]
+const MAX_BYTE: f32 = 127.0;
 
 /// The byte that stands for 0.
 const ZERO: i32 = 128;
@@ -99,17 +107,19 @@ fn round_row(row: &[f32], mut write: impl FnMut(usize, u8)) -> [u16; HALVES] {
         // Beyond halves: its bound is infinite, and the row is always looked at.
         return [0, INFINITE, 0, 0];
     };
-    let (step, mut changed) = (widen_one(scale), 0.0);
+    let (step, mut changed, mut squares) = (widen_one(scale), 0.0, 0.0);
     for (column, number) in vector.iter().enumerate() {
         let steps = if step > 0.0 { number / step } else { 0.0 };
         let code = (steps + 0.5_f32.copysign(steps)) as i32;
-        changed += (f64::from(*number) - f64::from(code) * f64::from(step)).powi(2);
+        let rounded = f64::from(code) * f64::from(step);
+        changed += (f64::from(*number) - rounded).powi(2);
+        squares += rounded.powi(2);
         write(column, (code + ZERO) as u8);
     }
     for (number, half) in last.iter().zip([first, second]) {
         changed += f64::from(number - widen_one(half)).powi(2);
     }
-    let error = changed.sqrt() + rounding(row.len()) * norm;
+    let error = changed.sqrt().max(squares.sqrt() / NORMS) + rounding(row.len()) * norm;
     [scale, narrow_up(error as f32), first, second]
 }
 
@@ -127,14 +137,12 @@ fn narrow_up(number: f32) -> u16 {
 pub struct RoundedVector {
     /// The vector in units of `scale`, in whole groups.
     factors: Vec<i16>,
-    /// The same in two bytes each: 128 times the first, plus the second.
-    high: Vec<i8>,
-    low: Vec<i8>,
+    /// The same, if each fits a byte.
+    bytes: Vec<i8>,
     scale: f32,
-    /// The most that rounding of the vector adds to a product, in units of the row's scale.
-    slack: f32,
-    /// The norm of the vector.
-    norm: f32,
+    /// The norm of the vector, and [`NORMS`] times that of what rounding changed: what a row's
+    /// error is multiplied by.
+    norms: f32,
     /// The last numbers.
     last: [f32; LAST],
     /// What the bytes' zero adds to a sum.
@@ -150,11 +158,9 @@ impl RoundedVector {
         let numbers = groups(width) * GROUP;
         Ok(Self {
             factors: memory::zeros(numbers)?,
-            high: memory::zeros(numbers)?,
-            low: memory::zeros(numbers)?,
+            bytes: memory::zeros(numbers)?,
             scale: 0.0,
-            slack: 0.0,
-            norm: 0.0,
+            norms: 0.0,
             last: [0.0; LAST],
             of_zero: 0,
         })
@@ -164,27 +170,32 @@ impl RoundedVector {
     pub fn set(&mut self, vector: &[f32]) {
         let (numbers, last) = vector.split_at(vector.len().saturating_sub(LAST));
         let largest = numbers.iter().fold(0.0f32, |most, number| most.max(number.abs()));
-        self.scale = largest / MAX_FACTOR;
+        self.scale = largest / max_factor();
         let (scale, mut changed, mut sum) = (f64::from(self.scale), 0.0, 0);
-        let parts = self.factors.iter_mut().zip(self.high.iter_mut().zip(&mut self.low));
-        for (number, (factor, (high, low))) in numbers.iter().zip(parts) {
+        let factors = self.factors.iter_mut().zip(&mut self.bytes);
+        for (number, (factor, byte)) in numbers.iter().zip(factors) {
             let number = f64::from(*number);
             // Rounding to the nearest by a conversion: `round` is a call.
             let steps = if scale > 0.0 { number / scale } else { 0.0 };
             *factor = (steps + 0.5_f64.copysign(steps)) as i16;
             changed += (number - f64::from(*factor) * scale).powi(2);
-            *high = ((i32::from(*factor) + 64) >> 7) as i8;
-            *low = (i32::from(*factor) - 128 * i32::from(*high)) as i8;
+            *byte = *factor as i8;
             sum += i32::from(*factor);
         }
         self.of_zero = ZERO.wrapping_mul(sum);
-        // No row of bytes is longer than this, in units of its scale.
-        let longest = 127.0 * (numbers.len() as f64).sqrt();
-        self.slack = (changed.sqrt() * longest) as f32;
-        self.norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt() as f32;
-        self.norm *= 1.0 + f32::EPSILON;
+        let norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        self.norms = (norm + NORMS * changed.sqrt()) as f32 * (1.0 + f32::EPSILON);
         self.last = [last.first(), last.get(1)].map(|number| *number.unwrap_or(&0.0));
     }
+}
+
+/// The largest factor for the instructions that this process uses.
+fn max_factor() -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if vnni::available().is_some() {
+        return MAX_BYTE;
+    }
+    MAX_FACTOR
 }
 
 /// Writes an upper bound of the product of each row with the vector: at least what the products
@@ -239,8 +250,7 @@ impl Kernel for UpperBounds<'_> {
 #[derive(Clone, Copy, Debug)]
 struct Bound<V> {
     scale: V,
-    slack: V,
-    norm: V,
+    norms: V,
     last: [V; LAST],
 }
 
@@ -249,8 +259,7 @@ impl<V: Copy> Bound<V> {
     fn new<S: Simd<Vector = V>>(simd: S, vector: &RoundedVector) -> Self {
         Self {
             scale: simd.splat(vector.scale),
-            slack: simd.splat(vector.slack),
-            norm: simd.splat(vector.norm),
+            norms: simd.splat(vector.norms),
             last: [simd.splat(vector.last[0]), simd.splat(vector.last[1])],
         }
     }
@@ -259,17 +268,16 @@ impl<V: Copy> Bound<V> {
     /// `halves` are those at the end of the block.
     #[inline(always)]
     fn of<S: Simd<Vector = V>>(self, simd: S, sums: V, halves: &[u8], place: usize) -> V {
-        let Self { scale, slack, norm, last: [first, second] } = self;
+        let Self { scale, norms, last: [first, second] } = self;
         assert!(halves.len() == END && place + S::LANES <= ROWS, "a block ends with its halves");
         // SAFETY: there are four lists of ROWS halves, as was asked above, which may begin
         // anywhere.
         let list = |list: usize| unsafe {
             simd.load_halves(halves.as_ptr().add((list * ROWS + place) * size_of::<u16>()).cast())
         };
-        let sum = simd.multiply_add(sums, scale, slack);
         let bound = simd.multiply_add(list(2), first, simd.multiply(list(3), second));
-        let bound = simd.multiply_add(list(1), norm, bound);
-        simd.multiply_add(list(0), sum, bound)
+        let bound = simd.multiply_add(list(1), norms, bound);
+        simd.multiply_add(list(0), simd.multiply(sums, scale), bound)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Many users in one call.
 
+use std::array;
+
+use super::recommend::{Request, Requests, make_room, recommend_together, side_by_side};
 use crate::memory;
 use crate::{Catalog, Error, RecommendOptions, Recommendation, Result, Scratch, User, threads};
 
@@ -14,8 +17,9 @@ pub struct Answers<'a> {
 
 /// Serves many users of one catalogue by several threads, for example a night's mailing.
 ///
-/// It owns a scratch for each thread. Results are the same for any number of threads, to the
-/// last bit, and the same as by one call a user.
+/// It owns a scratch for each thread, and eight in a catalogue of more than 4,000 items: a thread
+/// then makes eight users' lists side by side, which takes much less time. Results are the same
+/// for any number of threads, to the last bit, and the same as by one call a user.
 ///
 /// ```no_run
 /// use melu::{Answers, Batch, Model, RecommendOptions, User};
@@ -35,8 +39,8 @@ pub struct Answers<'a> {
 /// ```
 #[derive(Debug)]
 pub struct Batch {
-    /// One for each thread.
-    scratches: Vec<Scratch>,
+    /// Those of each thread: one for each user whom it serves at once.
+    scratches: Vec<Vec<Scratch>>,
 }
 
 impl Batch {
@@ -47,9 +51,9 @@ impl Batch {
     /// [`Error::OutOfMemory`].
     pub fn new(catalog: &Catalog, threads: usize) -> Result<Self> {
         let threads = threads.clamp(1, threads::MAX_THREADS);
-        let scratches = (0..threads).map(|_| Scratch::new(catalog));
-        let scratches = memory::try_collected(scratches)?;
-        Ok(Self { scratches })
+        let each = side_by_side(catalog, &RecommendOptions::default());
+        let of_thread = |_| memory::try_collected((0..each).map(|_| Scratch::new(catalog)));
+        Ok(Self { scratches: memory::try_collected((0..threads).map(of_thread))? })
     }
 
     /// Adapts each user to their answers, as [`User::adapt`] does.
@@ -65,9 +69,10 @@ impl Batch {
             return Err(Error::argument("answers", problem));
         }
         let work = users.iter_mut().zip(answers);
-        self.each(work, |(user, answers), scratch| {
-            user.adapt(answers.items, answers.ratings, scratch)
+        threads::in_turn(&mut self.scratches, work, |(user, answers), scratches| {
+            user.adapt(answers.items, answers.ratings, &mut scratches[0])
         })
+        .map_err(of_user)
     }
 
     /// The `k` best items for each user, as by [`User::recommend`] with the same options for
@@ -90,19 +95,45 @@ impl Batch {
         let reserved = memory::reserve(lists, users.len() - lists.len()).map_err(Error::from);
         let served = reserved.and_then(|()| {
             lists.resize_with(users.len(), Vec::new);
-            let work = users.iter().zip(lists.iter_mut());
-            self.each(work, |(user, list), scratch| user.recommend(k, options, list, scratch))
+            let most = users.first().map_or(1, |user| side_by_side(user.catalog(), options));
+            // Few users are shared among all threads.
+            let together = users.len().div_ceil(self.scratches.len()).clamp(1, most);
+            let work = users.chunks(together).zip(lists.chunks_mut(together));
+            threads::in_turn(&mut self.scratches, work, |(users, lists), scratches| {
+                recommend(users, k, options, lists, scratches)
+            })
+            .map_err(|(group, (place, error))| of_user((group * together + place, error)))
         });
         served.inspect_err(|_| lists.clear())
     }
+}
 
-    /// Does the work of each user, which threads take one after another.
-    fn each<T: Send>(
-        &mut self,
-        work: impl Iterator<Item = T> + Send,
-        serve: impl Fn(T, &mut Scratch) -> Result<()> + Sync,
-    ) -> Result<()> {
-        threads::in_turn(&mut self.scratches, work, serve)
-            .map_err(|(user, error)| Error::OfUser { user, error: Box::new(error) })
+/// The `k` best items for each of some users. Returns the first place that failed, with its
+/// error.
+fn recommend(
+    users: &[User],
+    k: usize,
+    options: &RecommendOptions,
+    lists: &mut [Vec<Recommendation>],
+    scratches: &mut [Scratch],
+) -> Result<(), (usize, Error)> {
+    if let ([user], [list], [scratch, ..]) = (users, &mut *lists, &mut *scratches) {
+        return user.recommend(k, options, list, scratch).map_err(|error| (0, error));
     }
+    for (place, (user, list)) in users.iter().zip(&mut *lists).enumerate() {
+        make_room(list, k.min(user.catalog().len())).map_err(|error| (place, error.into()))?;
+    }
+    let mut work = users.iter().zip(lists.iter_mut().zip(scratches));
+    let mut requests: Requests = array::from_fn(|_| {
+        let (user, (best, scratch)) = work.next()?;
+        Some(Request { user, best, scratch, found: 0 })
+    });
+    recommend_together(&mut requests, options)?;
+    let found = requests.map(|request| request.map_or(0, |request| request.found));
+    lists.iter_mut().zip(found).for_each(|(list, found)| list.truncate(found));
+    Ok(())
+}
+
+fn of_user((user, error): (usize, Error)) -> Error {
+    Error::OfUser { user, error: Box::new(error) }
 }

@@ -48,8 +48,8 @@ impl<'a> Found<'a> {
     }
 
     /// Adds the items that another thread found.
-    pub(super) fn take(&mut self, others: &Self) {
-        let Self { all, new } = others;
+    pub(super) fn take(&mut self, others: &Found) {
+        let Found { all, new } = others;
         all.heap[..all.found].iter().for_each(|found| self.all.offer(*found));
         new.heap[..new.found].iter().for_each(|found| self.new.offer(*found));
     }

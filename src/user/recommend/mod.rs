@@ -1,24 +1,25 @@
 //! The best items of a catalogue for a user.
 
 mod best;
+mod request;
 mod search;
+mod together;
 
+pub(crate) use request::Request;
 pub(crate) use search::Bounds;
+#[cfg(feature = "capi")]
+pub(crate) use together::TOGETHER;
+pub(crate) use together::{Requests, recommend_together, side_by_side};
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::atomic::AtomicUsize;
 
-use crate::catalog::blocks::{BLOCK, InputBuffers};
+use crate::catalog::blocks::BLOCK;
 use crate::catalog::item_set::ItemSet;
 use crate::kernels::rising;
 use crate::memory;
-use crate::model::network::LayerRows;
 use crate::user::ChoiceScoring;
-use crate::user::recommend::best::Found;
-use crate::user::recommend::search::{CHUNK, Search};
-use crate::user::score::{Scoring, not_finite};
-use crate::{Catalog, Error, Model, Result, Scratch, User, threads};
+use crate::{Error, Result, Scratch, User};
 
 /// An item with its score and its predicted rating.
 ///
@@ -213,9 +214,7 @@ impl User {
         best: &mut Vec<Recommendation>,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        best.clear();
-        memory::reserve(best, k.min(self.catalog.len()))?;
-        best.resize(k.min(self.catalog.len()), Recommendation::new(0, 0.0));
+        make_room(best, k.min(self.catalog.len()))?;
         let found = self.recommend_into(options, best, scratch).inspect_err(|_| best.clear())?;
         best.truncate(found);
         Ok(())
@@ -253,95 +252,12 @@ impl User {
         best: &mut [Recommendation],
         scratch: &mut Scratch,
     ) -> Result<usize> {
-        options.check(self)?;
-        scratch.check(&self.catalog)?;
-        let count = self.search(threads, options, best, scratch)?;
-        let best = &mut best[..count];
-        self.add_ratings(best, scratch);
-        let (ratings, deviations) = (self.model().has_ratings(), self.model().has_deviations());
-        for &mut Recommendation { item, score, rating, deviation } in best {
-            for (is_known, number) in [(true, score), (ratings, rating), (deviations, deviation)] {
-                if is_known && !number.is_finite() {
-                    return Err(not_finite(&self.catalog, item, number));
-                }
-            }
-        }
-        Ok(count)
-    }
-
-    /// Finds the best items, and returns how many; their ratings are not predicted yet.
-    fn search(
-        &self,
-        threads: usize,
-        options: &RecommendOptions,
-        best: &mut [Recommendation],
-        scratch: &mut Scratch,
-    ) -> Result<usize> {
-        let catalog = &self.catalog;
-        let items = catalog.len();
-        let most = best.len().min(items);
-        if most == 0 {
-            return Ok(0);
-        }
-        let Scratch {
-            inputs, workspace, packed, choice, left_out, new_items, rounded, bounds, ..
-        } = scratch;
-        let kept = options.new_items.min(most);
-        new_items.clear();
-        memory::reserve(new_items, kept)?;
-        new_items.resize(kept, Recommendation::new(0, 0.0));
-
-        let choice = self.choice_scoring(options.exposure, choice)?;
-        options.leave_out(&self.rated, choice, left_out);
-        let choice = choice.filter(|_| options.order == Order::Score);
-        if let Some(choice) = choice.filter(|_| options.among.is_none()) {
-            rounded.set(choice.vector);
-        }
-        let activations = &mut workspace.activations;
-        let sought = options.among.map_or(items, <[u32]>::len).div_ceil(BLOCK);
-        let threads = threads.clamp(1, threads::MAX_THREADS).min(sought).max(1);
-        let each = most + kept;
-        let heaps = (threads - 1).saturating_mul(each);
-        let heaps = memory::filled(Recommendation::new(0, 0.0), heaps);
-        // A thread without memory is done without.
-        let mut heaps = heaps.unwrap_or_default();
-        let search = Search {
-            scoring: Scoring { catalog, head: self.forward(packed), choice },
-            vector: rounded,
-            raters: raters(catalog, options.min_raters, kept),
-            min_raters: options.min_raters,
-            left_out,
-            filter: options.filter,
-            is_listed: options.among.is_some(),
-            // A thread alone loses nothing by large steps. All steps are whole blocks.
-            step: match threads {
-                1 => CHUNK,
-                _ => (items / (16 * threads)).next_multiple_of(BLOCK).clamp(BLOCK, 16 * BLOCK),
-            },
-            next: AtomicUsize::new(0),
-        };
-        let mut helpers = Vec::new();
-        for heap in heaps.chunks_exact_mut(each) {
-            let (best, new) = heap.split_at_mut(most);
-            let made = HelperBuffers::new(catalog.model())
-                .and_then(|buffers| memory::push(&mut helpers, (buffers, Found::new(best, new))));
-            if made.is_err() {
-                break;
-            }
-        }
-        let mut found = Found::new(&mut best[..most], new_items);
-        threads::share(
-            &mut helpers,
-            |(HelperBuffers { inputs, activations, bounds }, found)| {
-                search.run(inputs, activations, bounds, found);
-            },
-            || search.run(inputs, activations, bounds, &mut found),
-        );
-        for (_, others) in &helpers {
-            found.take(others);
-        }
-        let is_new = |item: u32| search.raters.is_some_and(|raters| raters[item as usize] == 0);
-        Ok(found.finish(is_new))
+        let mut request = Request { user: self, best, scratch, found: 0 };
+        let Some(mut prepared) = request.prepare(options)? else { return Ok(0) };
+        prepared.run(threads);
+        request.found = prepared.finish();
+        request.add_ratings()?;
+        Ok(request.found)
     }
 
     /// Predicts the ratings of recommended items.
@@ -365,24 +281,10 @@ impl User {
     }
 }
 
-/// What a thread beside the calling one searches with.
-struct HelperBuffers {
-    inputs: InputBuffers,
-    activations: LayerRows,
-    bounds: Bounds,
-}
-
-impl HelperBuffers {
-    fn new(model: &Model) -> memory::Result<Self> {
-        Ok(Self {
-            inputs: InputBuffers::new(model)?,
-            activations: LayerRows::new(model.user_head_network(), BLOCK)?,
-            bounds: Bounds::new()?,
-        })
-    }
-}
-
-/// Each item's number of raters, if it matters and is known.
-fn raters(catalog: &Catalog, min_raters: u32, new_items: usize) -> Option<&[u32]> {
-    if min_raters == 0 && new_items == 0 { None } else { catalog.all_raters() }
+/// Makes a list as long as this.
+pub(crate) fn make_room(best: &mut Vec<Recommendation>, len: usize) -> memory::Result<()> {
+    best.clear();
+    memory::reserve(best, len)?;
+    best.resize(len, Recommendation::new(0, 0.0));
+    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::kernels::{
 };
 use crate::memory;
 use crate::model::network::LayerRows;
-use crate::user::choice::{ChoiceScoring, ROUNDING};
+use crate::user::choice::ROUNDING;
 use crate::user::score::Scoring;
 
 /// The items whose scores are bounded together, a multiple of [`BLOCK`] and of the rows that are
@@ -45,8 +45,8 @@ pub(super) struct Search<'a> {
     pub vector: &'a RoundedVector,
     pub left_out: &'a ItemSet,
     pub filter: Option<Filter<'a>>,
-    /// Whether items are given as a list, so that few are not left out.
-    pub is_listed: bool,
+    /// The length of the list of items, if these are given: few are not left out then.
+    pub among: Option<usize>,
     /// Each item's number of raters, if it matters.
     pub raters: Option<&'a [u32]>,
     /// The smallest number of raters of an item that is found.
@@ -58,105 +58,11 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Takes steps until there are no more.
-    pub(super) fn run(
-        &self,
-        inputs: &mut InputBuffers,
-        activations: &mut LayerRows,
-        bounds: &mut Bounds,
-        found: &mut Found,
-    ) {
+    /// The rows of a step that no thread has taken.
+    fn take_step(&self) -> Option<Range<usize>> {
         let items = self.scoring.catalog.len();
-        let mut listed = Listed { items: [0; BLOCK], count: 0 };
-        let mut scores = [0.0; BLOCK];
-        let mut score = |rows: Rows, found: &mut Found| {
-            let scores = &mut scores[..rows.len()];
-            self.scoring.score_block(rows, inputs, activations, scores);
-            for (place, &score) in scores.iter().enumerate() {
-                if rank(score) >= found.bar() {
-                    self.offer(Recommendation::new(rows.row(place), score), found);
-                }
-            }
-        };
-        loop {
-            let step = self.next.fetch_add(1, atomic::Ordering::Relaxed).saturating_mul(self.step);
-            if step >= items {
-                break;
-            }
-            let rows = step..items.min(step + self.step);
-            if self.is_listed {
-                for item in self.left_out.missing(rows) {
-                    listed.push(item, |items| score(items, found));
-                }
-                continue;
-            }
-            match self.scoring.choice {
-                Some(choice) => self.bound(choice, rows, bounds, found, |item, found| match item {
-                    Some(item) => listed.push(item, |items| score(items, found)),
-                    None => listed.finish(|items| score(items, found)),
-                }),
-                None => {
-                    for start in rows.clone().step_by(BLOCK) {
-                        score(Rows::From(start, BLOCK.min(rows.end - start)), found);
-                    }
-                }
-            }
-        }
-        listed.finish(|items| score(items, found));
-    }
-
-    /// Calls `take` with each item that may be among the best by its bound, and with `None` when
-    /// those before should be scored. At most [`CHUNK`] rows.
-    fn bound(
-        &self,
-        choice: ChoiceScoring,
-        rows: Range<usize>,
-        buffers: &mut Bounds,
-        found: &mut Found,
-        mut take: impl FnMut(Option<u32>, &mut Found),
-    ) {
-        let Bounds { bounds, places } = buffers;
-        let blocks = rows.start / ROUNDED_ROWS..rows.end.div_ceil(ROUNDED_ROWS);
-        let bounds = &mut bounds[..blocks.len() * ROUNDED_ROWS];
-        let block = block_bytes(choice.vector.len());
-        let rounded =
-            &self.scoring.catalog.rounded_rows()[blocks.start * block..][..blocks.len() * block];
-        upper_bounds(rounded, self.vector, bounds);
-        let bounds = &mut bounds[..rows.len()];
-        choice.raise_bounds(rows.start, bounds);
-        // What the highest rating could add.
-        let most = choice.most_of_rating();
-        let item = |place: u32| rows.start as u32 + place;
-        // What must not be recommended would take the place of what may.
-        for item in self.left_out.present(rows.clone()) {
-            bounds[item as usize - rows.start] = f32::NEG_INFINITY;
-        }
-        // Until the list is full, the best by their bounds come first, so that few others need be
-        // looked at. One turn is enough, unless a filter refuses some of them.
-        let mut count = found.places();
-        while !found.is_full() && count <= GROUPS {
-            let threshold = reached_by(bounds, count);
-            let first = places_not_below(bounds, threshold, places);
-            for &place in &places[..first] {
-                let bound = mem::replace(&mut bounds[place as usize], f32::NEG_INFINITY);
-                if bound != f32::NEG_INFINITY && self.may_be(item(place), f32::INFINITY, found) {
-                    take(Some(item(place)), found);
-                }
-            }
-            take(None, found);
-            count = 4 * count.max(1);
-        }
-        let bar = found.bar();
-        let lowest = bar - most - ROUNDING * (bar.abs() + most.abs());
-        let rest = places_not_below(bounds, lowest, places);
-        for &place in &places[..rest] {
-            let bound = bounds[place as usize];
-            let upper = bound + most + ROUNDING * (bound.abs() + most.abs());
-            if bound != f32::NEG_INFINITY && self.may_be(item(place), upper, found) {
-                take(Some(item(place)), found);
-            }
-        }
-        take(None, found);
+        let begin = self.next.fetch_add(1, atomic::Ordering::Relaxed).saturating_mul(self.step);
+        (begin < items).then(|| begin..items.min(begin + self.step))
     }
 
     /// Whether an item is new, unless it must not be recommended; the caller's filter is asked
@@ -167,45 +73,156 @@ impl Search<'_> {
             !self.left_out.contains(item) && raters.is_none_or(|raters| raters >= self.min_raters);
         may_be.then_some(raters == Some(0))
     }
+}
 
-    /// Whether an item with this upper bound of its score may come into the list.
-    fn may_be(&self, item: u32, upper: f32, found: &Found) -> bool {
-        let is_new = self.is_new(item);
-        is_new.is_some_and(|is_new| upper.is_nan() || found.may_take(upper, is_new))
+/// A thread's part in a search.
+pub(super) struct Seeker<'a, 'f> {
+    bounds: &'a mut Bounds,
+    scorer: Scorer<'a, 'f>,
+}
+
+impl<'a, 'f> Seeker<'a, 'f> {
+    pub(super) fn new(
+        search: &'a Search<'a>,
+        (inputs, activations): (&'a mut InputBuffers, &'a mut LayerRows),
+        bounds: &'a mut Bounds,
+        found: &'a mut Found<'f>,
+    ) -> Self {
+        let listed = [0; BLOCK];
+        Self { bounds, scorer: Scorer { search, inputs, activations, found, listed, count: 0 } }
     }
 
-    /// Offers an item, unless it must not be recommended.
-    fn offer(&self, candidate: Recommendation, found: &mut Found) {
-        let Some(is_new) = self.is_new(candidate.item) else { return };
-        match self.filter {
-            // Asked last: it may be slow.
-            Some(Filter(may)) if !(found.would_take(candidate, is_new) && may(candidate.item)) => {}
-            _ => found.offer(candidate, is_new),
+    /// Takes steps until there are no more.
+    pub(super) fn run(mut self) {
+        let search = self.scorer.search;
+        while let Some(rows) = search.take_step() {
+            if search.among.is_some() {
+                search.left_out.missing(rows).for_each(|item| self.scorer.list(item));
+            } else if search.scoring.choice.is_some() {
+                self.bound(rows.clone(), rows.start);
+                self.choose(rows);
+            } else {
+                for start in rows.clone().step_by(BLOCK) {
+                    self.scorer.score(Rows::From(start, BLOCK.min(rows.end - start)));
+                }
+            }
         }
+        self.scorer.score_listed();
+    }
+
+    /// Bounds the scores by the head for choosing of rows of a step: of whole blocks of rounded
+    /// rows. The step begins with the row `first`, and has at most [`CHUNK`] rows.
+    pub(super) fn bound(&mut self, rows: Range<usize>, first: usize) {
+        let Search { scoring: Scoring { catalog, choice, .. }, vector, .. } = self.scorer.search;
+        let Some(choice) = choice else { return };
+        let bounds = &mut self.bounds.bounds[rows.start - first..];
+        let blocks = rows.start / ROUNDED_ROWS..rows.end.div_ceil(ROUNDED_ROWS);
+        let bytes = block_bytes(choice.vector.len());
+        let rounded = &catalog.rounded_rows()[blocks.start * bytes..][..blocks.len() * bytes];
+        upper_bounds(rounded, vector, &mut bounds[..blocks.len() * ROUNDED_ROWS]);
+    }
+
+    /// Scores those rows of a step that may be among the best by their bounds.
+    pub(super) fn choose(&mut self, rows: Range<usize>) {
+        let Self { bounds: Bounds { bounds, places }, scorer } = self;
+        let search = scorer.search;
+        let Some(choice) = &search.scoring.choice else { return };
+        let bounds = &mut bounds[..rows.len()];
+        choice.raise_bounds(rows.start, bounds);
+        // What the highest rating could add.
+        let most = choice.most_of_rating();
+        let item = |place: u32| rows.start as u32 + place;
+        // What must not be recommended would take the place of what may.
+        for item in search.left_out.present(rows.clone()) {
+            bounds[item as usize - rows.start] = f32::NEG_INFINITY;
+        }
+        // Until the list is full, the best by their bounds come first, so that few others need be
+        // looked at: with those that a somewhat higher rating would bring among them, a fifth fewer
+        // in all where ratings count much. One turn is enough, unless a filter refuses some.
+        let likely = most.abs() / 8.0;
+        let mut count = scorer.found.places();
+        while !scorer.found.is_full() && count <= GROUPS {
+            let threshold = reached_by(bounds, count) - likely;
+            let first = places_not_below(bounds, threshold, places);
+            for &place in &places[..first] {
+                let bound = mem::replace(&mut bounds[place as usize], f32::NEG_INFINITY);
+                if bound != f32::NEG_INFINITY && scorer.may_be(item(place), f32::INFINITY) {
+                    scorer.list(item(place));
+                }
+            }
+            scorer.score_listed();
+            count = 4 * count.max(1);
+        }
+        let bar = scorer.found.bar();
+        let lowest = bar - most - ROUNDING * (bar.abs() + most.abs());
+        let rest = places_not_below(bounds, lowest, places);
+        for &place in &places[..rest] {
+            let bound = bounds[place as usize];
+            let upper = bound + most + ROUNDING * (bound.abs() + most.abs());
+            if bound != f32::NEG_INFINITY && scorer.may_be(item(place), upper) {
+                scorer.list(item(place));
+            }
+        }
+        scorer.score_listed();
     }
 }
 
-/// Items that wait to be scored as a block.
-struct Listed {
-    items: [u32; BLOCK],
+/// Scores items block by block, and keeps the best.
+struct Scorer<'a, 'f> {
+    search: &'a Search<'a>,
+    inputs: &'a mut InputBuffers,
+    activations: &'a mut LayerRows,
+    found: &'a mut Found<'f>,
+    /// Items that wait to be scored as a block, and their number.
+    listed: [u32; BLOCK],
     count: usize,
 }
 
-impl Listed {
-    /// Adds an item; a full block is scored.
-    fn push(&mut self, item: u32, score: impl FnOnce(Rows)) {
-        self.items[self.count] = item;
+impl Scorer<'_, '_> {
+    /// Adds an item to those that wait; a full block is scored.
+    fn list(&mut self, item: u32) {
+        self.listed[self.count] = item;
         self.count += 1;
         if self.count == BLOCK {
-            self.finish(score);
+            self.score_listed();
         }
     }
 
-    /// Scores the last items.
-    fn finish(&mut self, score: impl FnOnce(Rows)) {
+    /// Scores the items that wait.
+    fn score_listed(&mut self) {
         if self.count > 0 {
-            score(Rows::Listed(&self.items[..self.count]));
+            let listed = self.listed;
+            self.score(Rows::Listed(&listed[..self.count]));
             self.count = 0;
         }
+    }
+
+    /// Scores a block of items, and offers them.
+    fn score(&mut self, rows: Rows) {
+        let mut scores = [0.0; BLOCK];
+        let scores = &mut scores[..rows.len()];
+        self.search.scoring.score_block(rows, self.inputs, self.activations, scores);
+        for (place, &score) in scores.iter().enumerate() {
+            if rank(score) >= self.found.bar() {
+                self.offer(Recommendation::new(rows.row(place), score));
+            }
+        }
+    }
+
+    /// Offers an item, unless it must not be recommended.
+    fn offer(&mut self, candidate: Recommendation) {
+        let Some(is_new) = self.search.is_new(candidate.item) else { return };
+        match self.search.filter {
+            // Asked last: it may be slow.
+            Some(Filter(may))
+                if !(self.found.would_take(candidate, is_new) && may(candidate.item)) => {}
+            _ => self.found.offer(candidate, is_new),
+        }
+    }
+
+    /// Whether an item with this upper bound of its score may come into the list.
+    fn may_be(&self, item: u32, upper: f32) -> bool {
+        let is_new = self.search.is_new(item);
+        is_new.is_some_and(|is_new| upper.is_nan() || self.found.may_take(upper, is_new))
     }
 }
