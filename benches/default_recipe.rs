@@ -68,8 +68,8 @@ fn main() {
         let mut lists = Vec::new();
         let answers = [Answers { items: &answers, ratings: &ratings }; 256];
         move || {
-            batch.adapt(&mut users, &answers).expect("the ratings fit");
-            batch.recommend(&users, 20, &options, &mut lists).expect("the options fit");
+            let served = batch.adapt_and_recommend(&mut users, &answers, 20, &options, &mut lists);
+            served.expect("the ratings and options fit");
         }
     });
     group.finish();

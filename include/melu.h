@@ -1006,8 +1006,8 @@ melu_status melu_user_next_question(const melu_user *user,
 // above 1, the threads take users in turn; users that are adapted must differ.
 // Threads beyond the number of users share the users' catalogues, like in
 // `melu_user_recommend`. Cost: that of the two functions.
-// In catalogues of more than 4,000 items, eight users' lists are made side by side, which
-// takes much less time.
+// In catalogues of more than 1,000 items, eight users' lists are made side by side, which
+// takes less time.
 melu_status melu_recommend_batch(melu_user *const *users,
                                  size_t users_len,
                                  const size_t *offsets,

@@ -59,13 +59,16 @@ proptest! {
                 answers.iter().map(|(items, ratings)| Answers { items, ratings }).collect();
             let mut users = vec![User::new(&catalog, &[]).unwrap(); answers.len()];
             let mut batch = Batch::new(&catalog, threads).unwrap();
-            batch.adapt(&mut users, &answers).unwrap();
             let (mut lists, mut alone) = (Vec::new(), Vec::new());
             let mut scratch = Scratch::new(&catalog).unwrap();
             let is_odd = |item: u32| item % 2 == 1;
             let all = options(Filter(&is_odd), &items);
-            for options in &all[..if ratings { 6 } else { 5 }] {
-                batch.recommend(&users, k, options, &mut lists).unwrap();
+            for (turn, options) in all[..if ratings { 6 } else { 5 }].iter().enumerate() {
+                match turn {
+                    0 => batch.adapt_and_recommend(&mut users, &answers, k, options, &mut lists),
+                    _ => batch.recommend(&users, k, options, &mut lists),
+                }
+                .unwrap();
                 prop_assert_eq!(lists.len(), users.len());
                 for (user, list) in users.iter().zip(&lists) {
                     user.recommend(k, options, &mut alone, &mut scratch).unwrap();

@@ -102,10 +102,12 @@ proptest! {
                 answers.iter().map(|(items, ratings)| Answers { items, ratings }).collect();
             let mut users = vec![User::new(&catalog, &[]).unwrap(); answers.len()];
             let mut batch = Batch::new(&catalog, threads).unwrap();
-            batch.adapt(&mut users, &answers).unwrap();
             let mut lists = vec![vec![Recommendation::new(7, 7.0); 3]; 2];
             let options = RecommendOptions { leave_out: &[4, 9], ..RecommendOptions::default() };
-            batch.recommend(&users, 10, &options, &mut lists).unwrap();
+            batch.adapt_and_recommend(&mut users, &answers, 10, &options, &mut lists).unwrap();
+            let mut again = Vec::new();
+            batch.recommend(&users, 10, &options, &mut again).unwrap();
+            prop_assert!(lists.iter().map(|list| exactly(list)).eq(again.iter().map(|list| exactly(list))));
             prop_assert_eq!(lists.len(), users.len());
             let mut scratch = Scratch::new(&catalog).unwrap();
             for (Answers { items, ratings }, (batched, list)) in
@@ -130,7 +132,9 @@ fn a_batch_names_the_first_user_that_fails() {
     let mut answers = vec![Answers { items: &[1], ratings: &[5.0] }; 9];
     answers[4].items = &[99];
     answers[7].ratings = &[f32::NAN];
-    let error = batch.adapt(&mut users, &answers).unwrap_err();
+    let (options, mut lists) = (RecommendOptions::default(), Vec::new());
+    let error =
+        batch.adapt_and_recommend(&mut users, &answers, 3, &options, &mut lists).unwrap_err();
     assert!(matches!(error, Error::OfUser { user: 4, .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
@@ -140,11 +144,11 @@ fn a_batch_names_the_first_user_that_fails() {
         assert_eq!(user.rated(), [1]);
     }
     assert!(users[4].rated().is_empty() && users[7].rated().is_empty());
-    let error = batch.adapt(&mut users, &answers[..8]).unwrap_err().to_string();
+    let error = batch.adapt_and_recommend(&mut users, &answers[..8], 3, &options, &mut lists);
+    let error = error.unwrap_err().to_string();
     assert_eq!(error, "answers: there are 8 for 9 users; one each is expected");
 
     let options = RecommendOptions { leave_out: &[30], ..RecommendOptions::default() };
-    let mut lists = Vec::new();
     let error = batch.recommend(&users, 3, &options, &mut lists).unwrap_err();
     assert!(matches!(error, Error::OfUser { user: 0, .. }), "{error:?}");
     assert!(lists.is_empty());

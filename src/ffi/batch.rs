@@ -12,7 +12,7 @@ use super::recommendation::{GivenOptions, read_options, recommend, recommendatio
 use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status};
 use crate::user::recommend::{Request, Requests, TOGETHER, recommend_together, side_by_side};
-use crate::{Recommendation, User, memory, threads};
+use crate::{Recommendation, Scratch, User, memory, threads};
 
 /// Adapts and recommends for many users in one call: for programs whose calls into C are
 /// expensive, and to let several threads work on one call.
@@ -35,8 +35,8 @@ use crate::{Recommendation, User, memory, threads};
 /// above 1, the threads take users in turn; users that are adapted must differ.
 /// Threads beyond the number of users share the users' catalogues, like in
 /// `melu_user_recommend`. Cost: that of the two functions.
-/// In catalogues of more than 4,000 items, eight users' lists are made side by side, which
-/// takes much less time.
+/// In catalogues of more than 1,000 items, eight users' lists are made side by side, which
+/// takes less time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn melu_recommend_batch(
     users: *const *mut melu_user,
@@ -142,15 +142,21 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// The first that failed; the ones before it are done.
     fn serve(&self, places: Range<usize>) -> Result<(), Failed> {
-        if places.len() == 1 || !self.are_distinct(&places) {
-            return in_order(places, |place| {
-                self.adapt(place)?;
-                self.recommend_alone(place)
+        if places.len() > 1 && self.are_distinct(&places) {
+            let mut served = None;
+            let outcome = catch(|| {
+                served = self.serve_together(places.clone())?;
+                Ok(())
             });
+            outcome.map_err(|failure| (places.start, failure))?;
+            if let Some(served) = served {
+                return served;
+            }
         }
-        let adapted = in_order(places.clone(), |place| self.adapt(place));
-        let end = adapted.as_ref().err().map_or(places.end, |(place, _)| *place);
-        self.recommend_together(places.start..end).and(adapted)
+        for place in places {
+            catch(|| self.serve_alone(place)).map_err(|failure| (place, failure))?;
+        }
+        Ok(())
     }
 
     /// Whether no user is there twice, so that all can be adapted before lists are made.
@@ -162,26 +168,26 @@ impl<'a> Batch<'a> {
     }
 
     /// Adapts a user, whom no other thread uses, if users are adapted.
-    fn adapt(&self, place: usize) -> Result<(), Failure> {
+    fn adapt(&self, place: usize, scratch: &mut Scratch) -> Result<(), Failure> {
         let Some((offsets, items, ratings)) = self.answers else { return Ok(()) };
         let answers = offsets[place]..offsets[place + 1];
         // SAFETY: the header asks for live handles in `users`, used by nobody else, or NULL.
         // `in_turn` gives each place to one thread, and if there are several,
         // `check_distinct` found each user in one place alone.
         let user = unsafe { melu_user::exclusive(self.users[place].get(), "user") }?;
-        user.with(|PooledUser { user, pool }| {
-            pool.with(|scratch| {
-                let adapted = user.adapt(&items[answers.clone()], &ratings[answers], scratch);
-                adapted.map_err(Failure::of("items"))
-            })
+        user.with(|PooledUser { user, .. }| {
+            let adapted = user.adapt(&items[answers.clone()], &ratings[answers], scratch);
+            adapted.map_err(Failure::of("items"))
         })
     }
 
-    /// Makes a user's list. If the user was adapted just before, the thread's scratch still holds
-    /// what was computed then.
-    fn recommend_alone(&self, place: usize) -> Result<(), Failure> {
-        self.user(place)?.with(|PooledUser { user, pool }| {
-            pool.with(|scratch| {
+    /// Adapts a user and makes the list with the same scratch, which still holds what was
+    /// computed of the user.
+    fn serve_alone(&self, place: usize) -> Result<(), Failure> {
+        let pool = self.user(place)?.with(|user| Ok(user.pool.clone()))?;
+        pool.with(|scratch| {
+            self.adapt(place, scratch)?;
+            self.user(place)?.with(|PooledUser { user, .. }| {
                 let best = self.list(place, user)?;
                 let found = recommend(user, &self.given, self.threads_of_each, best, scratch)?;
                 self.lens[place].store(found, Ordering::Relaxed);
@@ -190,54 +196,64 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Makes some users' lists, side by side if that can be.
-    ///
-    /// # Errors
-    /// As of [`Batch::serve`].
-    fn recommend_together(&self, places: Range<usize>) -> Result<(), Failed> {
-        let mut served = None;
-        let outcome = catch(|| {
-            let mut next = places.clone();
+    /// Adapts some users and makes their lists side by side, with a scratch for each; `None`,
+    /// before any is adapted, if that cannot be: a handle is none, they are of several
+    /// catalogues, or there is too little memory.
+    fn serve_together(&self, places: Range<usize>) -> Result<Option<Result<(), Failed>>, Failure> {
+        let pool = self.user(places.start)?.with(|user| Ok(user.pool.clone()))?;
+        let is_alike = |place: usize| {
+            let user = self.user(place).and_then(|user| user.with(|user| Ok(user.pool.is(&pool))));
+            user.unwrap_or(false)
+        };
+        if !places.clone().all(is_alike) {
+            return Ok(None);
+        }
+        pool.with_several(places.len(), |scratches| {
+            if scratches.iter().flatten().count() < places.len() {
+                return Ok(None);
+            }
+            let mut work = places.clone().zip(scratches.iter_mut().flatten());
+            let adapted = work.try_for_each(|(place, scratch)| {
+                catch(|| self.adapt(place, scratch)).map_err(|failure| (place, failure))
+            });
+            let end = adapted.as_ref().err().map_or(places.end, |(place, _)| *place);
+            let mut next = places.start..end;
             let held = array::from_fn(|_| self.user(next.next()?).ok()?.hold().ok());
-            let outcome = self.recommend_held(places.clone(), &held);
+            let served = self.recommend_together(places.start..end, &held, scratches);
             held.into_iter().flatten().for_each(|(_, bomb)| bomb.defuse());
-            served = outcome?;
-            Ok(())
-        });
-        outcome.map_err(|failure| (places.start, failure))?;
-        served.unwrap_or_else(|| in_order(places, |place| self.recommend_alone(place)))
+            Ok(Some(served.and(adapted)))
+        })
     }
 
-    /// Makes the lists of users who are held; `None` if they cannot be served side by side: one is
-    /// missing, they are of several catalogues, or there is too little memory.
-    fn recommend_held(
+    /// Makes the lists of users of one catalogue, with a scratch for each.
+    fn recommend_together(
         &self,
         places: Range<usize>,
         held: &[Option<(&PooledUser, Bomb)>; TOGETHER],
-    ) -> Result<Option<Result<(), Failed>>, Failure> {
-        let users = || held.iter().flatten().map(|(user, _)| user);
-        let Some(first) = users().next() else { return Ok(None) };
-        let alike = users().filter(|user| user.pool.is(&first.pool)).count();
-        with_options(&first.user, &self.given, |options| {
-            first.pool.with_several(places.len(), |scratches| {
-                let mut work = places.clone().zip(users().zip(scratches.iter_mut().flatten()));
-                let mut requests: Requests = array::from_fn(|_| {
-                    let (place, (PooledUser { user, .. }, scratch)) = work.next()?;
-                    Some(Request { user, best: self.list(place, user).ok()?, scratch, found: 0 })
-                });
-                if alike.min(requests.iter().flatten().count()) < places.len() {
-                    return Ok(None);
-                }
-                let outcome = recommend_together(&mut requests, options);
-                let end = outcome.as_ref().err().map_or(places.len(), |(place, _)| *place);
-                for (len, request) in
-                    self.lens[places.clone()][..end].iter().zip(requests.iter().flatten())
-                {
-                    len.store(request.found, Ordering::Relaxed);
-                }
-                Ok(Some(outcome.map_err(|(place, error)| (places.start + place, error.into()))))
-            })
-        })
+        scratches: &mut [Option<Box<Scratch>>; TOGETHER],
+    ) -> Result<(), Failed> {
+        let users = || held.iter().flatten().map(|(PooledUser { user, .. }, _)| user);
+        let Some(first) = users().next() else { return Ok(()) };
+        let failed = |failure| (places.start, failure);
+        let mut lists = [const { None }; TOGETHER];
+        for ((place, user), list) in places.clone().zip(users()).zip(&mut lists) {
+            *list = Some(self.list(place, user).map_err(|failure| (place, failure))?);
+        }
+        let mut work = users().zip(lists.iter_mut().flatten()).zip(scratches.iter_mut().flatten());
+        let mut requests: Requests = array::from_fn(|_| {
+            let ((user, best), scratch) = work.next()?;
+            Some(Request { user, best, scratch, found: 0 })
+        });
+        let served = with_options(first, &self.given, |options| {
+            Ok(recommend_together(&mut requests, options))
+        });
+        let served = served.map_err(failed)?;
+        let end = served.as_ref().err().map_or(places.len(), |(place, _)| *place);
+        for (len, request) in self.lens[places.clone()].iter().zip(requests[..end].iter().flatten())
+        {
+            len.store(request.found, Ordering::Relaxed);
+        }
+        served.map_err(|(place, error)| (places.start + place, error.into()))
     }
 
     /// A user whose list is made.
@@ -256,14 +272,6 @@ impl<'a> Batch<'a> {
         // gives each place to one thread alone, which asks once.
         unsafe { recommendations(best, capacity) }
     }
-}
-
-/// Serves places one after another. Returns the first that failed.
-fn in_order(
-    mut places: Range<usize>,
-    serve: impl Fn(usize) -> Result<(), Failure>,
-) -> Result<(), Failed> {
-    places.try_for_each(|place| catch(|| serve(place)).map_err(|failure| (place, failure)))
 }
 
 /// A pointer that several threads copy.

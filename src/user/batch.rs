@@ -17,8 +17,8 @@ pub struct Answers<'a> {
 
 /// Serves many users of one catalogue by several threads, for example a night's mailing.
 ///
-/// It owns a scratch for each thread, and eight in a catalogue of more than 4,000 items: a thread
-/// then makes eight users' lists side by side, which takes much less time. Results are the same
+/// It owns a scratch for each thread, and eight in a catalogue of more than 1,000 items: a thread
+/// then makes eight users' lists side by side, which takes less time. Results are the same
 /// for any number of threads, to the last bit, and the same as by one call a user.
 ///
 /// ```no_run
@@ -32,9 +32,8 @@ pub struct Answers<'a> {
 ///     Answers { items: &[8], ratings: &[4.0] },
 /// ];
 /// let mut batch = Batch::new(&catalog, 4)?;
-/// batch.adapt(&mut users, &answers)?;
-/// let mut lists = Vec::new();
-/// batch.recommend(&users, 20, &RecommendOptions::default(), &mut lists)?;
+/// let (options, mut lists) = (RecommendOptions::default(), Vec::new());
+/// batch.adapt_and_recommend(&mut users, &answers, 20, &options, &mut lists)?;
 /// # Ok::<(), melu::Error>(())
 /// ```
 #[derive(Debug)]
@@ -56,23 +55,40 @@ impl Batch {
         Ok(Self { scratches: memory::try_collected((0..threads).map(of_thread))? })
     }
 
-    /// Adapts each user to their answers, as [`User::adapt`] does.
+    /// Adapts each user to their answers, as [`User::adapt`] does, and finds their `k` best items,
+    /// as [`Batch::recommend`] does.
     ///
     /// # Errors
     /// [`Error::Argument`] if there are not as many answers as users. [`Error::OfUser`] with
-    /// the first user that failed, and the error of [`User::adapt`]: users before that one are
-    /// adapted, and so may be some after it.
-    pub fn adapt(&mut self, users: &mut [User], answers: &[Answers]) -> Result<()> {
+    /// the first user that failed, and the error of [`User::adapt`] or [`User::recommend`]: users
+    /// before that one are adapted, and so may be some after it. `lists` is then empty.
+    pub fn adapt_and_recommend(
+        &mut self,
+        users: &mut [User],
+        answers: &[Answers],
+        k: usize,
+        options: &RecommendOptions,
+        lists: &mut Vec<Vec<Recommendation>>,
+    ) -> Result<()> {
         if users.len() != answers.len() {
             let (users, answers) = (users.len(), answers.len());
             let problem = format!("there are {answers} for {users} users; one each is expected");
+            lists.clear();
             return Err(Error::argument("answers", problem));
         }
-        let work = users.iter_mut().zip(answers);
-        threads::in_turn(&mut self.scratches, work, |(user, answers), scratches| {
-            user.adapt(answers.items, answers.ratings, &mut scratches[0])
+        let together = self.together(users, options);
+        let count = users.len();
+        let groups = users.chunks_mut(together).zip(answers.chunks(together));
+        self.serve((count, together), groups, lists, |(users, answers), lists, scratches| {
+            let mut work = users.iter_mut().zip(answers).zip(&mut *scratches).enumerate();
+            // Each scratch still holds what was computed of its user when the list is made.
+            let adapted = work.try_for_each(|(place, ((user, answers), scratch))| {
+                let adapted = user.adapt(answers.items, answers.ratings, scratch);
+                adapted.map_err(|error| (place, error))
+            });
+            let end = adapted.as_ref().err().map_or(users.len(), |(place, _)| *place);
+            recommend(&users[..end], k, options, &mut lists[..end], scratches).and(adapted)
         })
-        .map_err(of_user)
     }
 
     /// The `k` best items for each user, as by [`User::recommend`] with the same options for
@@ -91,32 +107,58 @@ impl Batch {
         options: &RecommendOptions,
         lists: &mut Vec<Vec<Recommendation>>,
     ) -> Result<()> {
-        lists.truncate(users.len());
-        let reserved = memory::reserve(lists, users.len() - lists.len()).map_err(Error::from);
+        let together = self.together(users, options);
+        self.serve(
+            (users.len(), together),
+            users.chunks(together),
+            lists,
+            |users, lists, scratches| recommend(users, k, options, lists, scratches),
+        )
+    }
+
+    /// How many users a thread serves side by side.
+    fn together(&self, users: &[User], options: &RecommendOptions) -> usize {
+        let most = users.first().map_or(1, |user| side_by_side(user.catalog(), options));
+        // Few users are shared among all threads.
+        users.len().div_ceil(self.scratches.len()).clamp(1, most)
+    }
+
+    /// Serves groups of so many of the users, which threads take in turn, with a list for each user.
+    fn serve<T: Send>(
+        &mut self,
+        (users, together): (usize, usize),
+        groups: impl Iterator<Item = T> + Send,
+        lists: &mut Vec<Vec<Recommendation>>,
+        serve: impl Fn(T, &mut [Vec<Recommendation>], &mut [Scratch]) -> Served + Sync,
+    ) -> Result<()> {
+        lists.truncate(users);
+        let reserved = memory::reserve(lists, users - lists.len()).map_err(Error::from);
         let served = reserved.and_then(|()| {
-            lists.resize_with(users.len(), Vec::new);
-            let most = users.first().map_or(1, |user| side_by_side(user.catalog(), options));
-            // Few users are shared among all threads.
-            let together = users.len().div_ceil(self.scratches.len()).clamp(1, most);
-            let work = users.chunks(together).zip(lists.chunks_mut(together));
-            threads::in_turn(&mut self.scratches, work, |(users, lists), scratches| {
-                recommend(users, k, options, lists, scratches)
+            lists.resize_with(users, Vec::new);
+            let work = groups.zip(lists.chunks_mut(together));
+            threads::in_turn(&mut self.scratches, work, |(group, lists), scratches| {
+                serve(group, lists, scratches)
             })
-            .map_err(|(group, (place, error))| of_user((group * together + place, error)))
+            .map_err(|(group, (place, error))| {
+                let user = group * together + place;
+                Error::OfUser { user, error: Box::new(error) }
+            })
         });
         served.inspect_err(|_| lists.clear())
     }
 }
 
-/// The `k` best items for each of some users. Returns the first place that failed, with its
-/// error.
+/// What came of a group: the first place that failed, with its error.
+type Served = Result<(), (usize, Error)>;
+
+/// The `k` best items for each of some users, with a scratch each.
 fn recommend(
     users: &[User],
     k: usize,
     options: &RecommendOptions,
     lists: &mut [Vec<Recommendation>],
     scratches: &mut [Scratch],
-) -> Result<(), (usize, Error)> {
+) -> Served {
     if let ([user], [list], [scratch, ..]) = (users, &mut *lists, &mut *scratches) {
         return user.recommend(k, options, list, scratch).map_err(|error| (0, error));
     }
@@ -132,8 +174,4 @@ fn recommend(
     let found = requests.map(|request| request.map_or(0, |request| request.found));
     lists.iter_mut().zip(found).for_each(|(list, found)| list.truncate(found));
     Ok(())
-}
-
-fn of_user((user, error): (usize, Error)) -> Error {
-    Error::OfUser { user, error: Box::new(error) }
 }

@@ -468,8 +468,8 @@ pub const CASES: [(&str, Case); 35] = [
             let answers = [Answers { items: &items, ratings: &ratings }; 2];
             let mut lists = Vec::new();
             of_rust(Batch::new(&catalog, 2).and_then(|mut batch| {
-                batch.adapt(&mut users, &answers)?;
-                batch.recommend(&users, 100, &RecommendOptions::default(), &mut lists)
+                let options = RecommendOptions::default();
+                batch.adapt_and_recommend(&mut users, &answers, 100, &options, &mut lists)
             }))
         })
     }),

@@ -98,9 +98,8 @@ pub fn recommend_batch<'py>(
                 }
                 other => other,
             };
-            batch.adapt(&mut users, &answers).map_err(|error| raise(moved(error)))?;
             options.with(|options| {
-                let served = batch.recommend(&users, k, options, best);
+                let served = batch.adapt_and_recommend(&mut users, &answers, k, options, best);
                 served.map_err(|error| raise(moved(error)))
             })
         })?;

@@ -18,12 +18,15 @@ pub type Requests<'a> = [Option<Request<'a>>; TOGETHER];
 /// the first cache.
 const TILE: usize = 16 * ROUNDED_ROWS;
 
+/// The items of a catalogue whose rounded rows are more than a tile or two.
+const MANY: usize = 1_000;
+
 /// How many users of a catalogue are best served side by side: one, if its rounded rows stay in
-/// the second cache anyway, or if they are not what is read.
+/// the cache anyway, or if they are not what is read.
 pub fn side_by_side(catalog: &Catalog, options: &RecommendOptions) -> usize {
     let reads_rounded =
         catalog.choice().is_some() && options.order == Order::Score && options.among.is_none();
-    if reads_rounded && catalog.len() > CHUNK { TOGETHER } else { 1 }
+    if reads_rounded && catalog.len() > MANY { TOGETHER } else { 1 }
 }
 
 /// Finds the recommendations of users of one catalogue. Each request is served as by
