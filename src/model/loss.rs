@@ -149,6 +149,17 @@ impl Output {
         }
     }
 
+    /// Converts the head's outputs in place, as [`Output::score`] does: many at once, if the loss
+    /// is looked at before.
+    pub(crate) fn scores(&self, heads: &mut [f32]) {
+        match self.loss {
+            Loss::Mse | Loss::SmoothL1 => {
+                heads.iter_mut().for_each(|head| *head = self.offset + self.scale * *head);
+            }
+            Loss::Bce => heads.iter_mut().for_each(|head| *head = sigmoid(*head)),
+        }
+    }
+
     /// A predicted rating, clipped to the scale.
     pub fn clip(&self, rating: f32) -> f32 {
         match self.range {

@@ -254,14 +254,12 @@ impl Scoring<'_> {
             let offsets = self.catalog.offsets();
             for (rating, &item) in ratings.iter_mut().zip(items) {
                 *rating += offsets.get(item as usize).unwrap_or(&0.0);
-                *rating = output.score(*rating);
             }
-            return;
+            return output.scores(ratings);
         }
         let (inputs, _) = inputs.fill(self.catalog, rows);
         let heads = self.head.outputs(network, inputs, activations);
-        for (rating, head) in ratings.iter_mut().zip(heads) {
-            *rating = output.score(*head);
-        }
+        ratings.copy_from_slice(heads);
+        output.scores(ratings);
     }
 }

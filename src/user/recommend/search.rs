@@ -137,9 +137,9 @@ impl<'a, 'f> Seeker<'a, 'f> {
             bounds[item as usize - rows.start] = f32::NEG_INFINITY;
         }
         // Until the list is full, the best by their bounds come first, so that few others need be
-        // looked at: with those that a somewhat higher rating would bring among them, a fifth fewer
+        // looked at: with those that a slightly higher rating would bring among them, a tenth fewer
         // in all where ratings count much. One turn is enough, unless a filter refuses some.
-        let likely = most.abs() / 8.0;
+        let likely = most.abs() / 16.0;
         let mut count = scorer.found.places();
         while !scorer.found.is_full() && count <= GROUPS {
             let threshold = reached_by(bounds, count) - likely;
