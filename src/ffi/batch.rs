@@ -1,6 +1,5 @@
 //! Many users in one call.
 
-use std::array;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +7,7 @@ use super::arguments::{slice, slice_mut};
 use super::call::{call, catch};
 use super::error::Failure;
 use super::handle::{Bomb, Borrowed, Handle};
-use super::recommendation::{GivenOptions, read_options, recommend, recommendations, with_options};
+use super::recommendation::{GivenOptions, read_options, recommendations, with_options};
 use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_recommend_options, melu_recommendation, melu_status};
 use crate::user::recommend::{Request, Requests, TOGETHER, recommend_together, side_by_side};
@@ -141,30 +140,59 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// The first that failed; the ones before it are done.
-    fn serve(&self, places: Range<usize>) -> Result<(), Failed> {
-        if places.len() > 1 && self.are_distinct(&places) {
-            let mut served = None;
+    fn serve(&self, mut places: Range<usize>) -> Result<(), Failed> {
+        let together = self.are_alike(&places);
+        while !places.is_empty() {
+            let end = if together { places.end } else { places.start + 1 };
+            let mut served = Ok(places.end);
             let outcome = catch(|| {
-                served = self.serve_together(places.clone())?;
+                served = self.serve_group(places.start..end)?;
                 Ok(())
             });
             outcome.map_err(|failure| (places.start, failure))?;
-            if let Some(served) = served {
-                return served;
-            }
-        }
-        for place in places {
-            catch(|| self.serve_alone(place)).map_err(|failure| (place, failure))?;
+            places.start = served?;
         }
         Ok(())
     }
 
-    /// Whether no user is there twice, so that all can be adapted before lists are made.
-    fn are_distinct(&self, places: &Range<usize>) -> bool {
-        let users = &self.users[places.clone()];
-        let is_new =
-            |place: usize| users[..place].iter().all(|user| user.get() != users[place].get());
-        self.answers.is_none() || (1..users.len()).all(is_new)
+    /// Whether all users are there and of one catalogue, and none is there twice, so that all can
+    /// be adapted before lists are made.
+    fn are_alike(&self, places: &Range<usize>) -> bool {
+        let pointers = &self.users[places.clone()];
+        let is_new = |place: usize| {
+            let pointer = pointers[place].get();
+            pointers[..place].iter().all(|before| before.get() != pointer)
+        };
+        let pool = |place: usize| self.user(place)?.with(|user| Ok(&user.pool));
+        let Ok(first) = pool(places.start) else { return false };
+        let is_alike = |place: usize| pool(place).is_ok_and(|pool| pool.is(first));
+        (self.answers.is_none() || (1..pointers.len()).all(is_new)) && places.clone().all(is_alike)
+    }
+
+    /// Serves users that are alike, or only the first of them for which there is memory. Returns
+    /// where the rest begins.
+    fn serve_group(&self, places: Range<usize>) -> Result<Result<usize, Failed>, Failure> {
+        let pool = self.user(places.start)?.with(|user| Ok(user.pool.clone()))?;
+        let served = pool.with_several(places.len(), |scratches| {
+            let end = places.start + scratches.iter().flatten().count();
+            let mut work = (places.start..end).zip(scratches.iter_mut().flatten());
+            // Each scratch still holds what was computed of its user when the list is made.
+            let adapted = work.try_for_each(|(place, scratch)| {
+                self.adapt(place, scratch).map_err(|failure| (place, failure))
+            });
+            let adapted_end = adapted.as_ref().err().map_or(end, |(place, _)| *place);
+            let adapted_places = places.start..adapted_end;
+            let mut held = [const { None }; TOGETHER];
+            for (held, place) in held.iter_mut().zip(adapted_places.clone()) {
+                *held = self.user(place).ok().and_then(|user| user.hold().ok());
+            }
+            let served = self.recommend(adapted_places, &held, scratches);
+            for held in held.iter_mut().take(adapted_end - places.start) {
+                held.take().into_iter().for_each(|(_, bomb)| bomb.defuse());
+            }
+            served.and(adapted).map(|()| end)
+        });
+        Ok(served?)
     }
 
     /// Adapts a user, whom no other thread uses, if users are adapted.
@@ -181,52 +209,8 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Adapts a user and makes the list with the same scratch, which still holds what was
-    /// computed of the user.
-    fn serve_alone(&self, place: usize) -> Result<(), Failure> {
-        let pool = self.user(place)?.with(|user| Ok(user.pool.clone()))?;
-        pool.with(|scratch| {
-            self.adapt(place, scratch)?;
-            self.user(place)?.with(|PooledUser { user, .. }| {
-                let best = self.list(place, user)?;
-                let found = recommend(user, &self.given, self.threads_of_each, best, scratch)?;
-                self.lens[place].store(found, Ordering::Relaxed);
-                Ok(())
-            })
-        })
-    }
-
-    /// Adapts some users and makes their lists side by side, with a scratch for each; `None`,
-    /// before any is adapted, if that cannot be: a handle is none, they are of several
-    /// catalogues, or there is too little memory.
-    fn serve_together(&self, places: Range<usize>) -> Result<Option<Result<(), Failed>>, Failure> {
-        let pool = self.user(places.start)?.with(|user| Ok(user.pool.clone()))?;
-        let is_alike = |place: usize| {
-            let user = self.user(place).and_then(|user| user.with(|user| Ok(user.pool.is(&pool))));
-            user.unwrap_or(false)
-        };
-        if !places.clone().all(is_alike) {
-            return Ok(None);
-        }
-        pool.with_several(places.len(), |scratches| {
-            if scratches.iter().flatten().count() < places.len() {
-                return Ok(None);
-            }
-            let mut work = places.clone().zip(scratches.iter_mut().flatten());
-            let adapted = work.try_for_each(|(place, scratch)| {
-                catch(|| self.adapt(place, scratch)).map_err(|failure| (place, failure))
-            });
-            let end = adapted.as_ref().err().map_or(places.end, |(place, _)| *place);
-            let mut next = places.start..end;
-            let held = array::from_fn(|_| self.user(next.next()?).ok()?.hold().ok());
-            let served = self.recommend_together(places.start..end, &held, scratches);
-            held.into_iter().flatten().for_each(|(_, bomb)| bomb.defuse());
-            Ok(Some(served.and(adapted)))
-        })
-    }
-
     /// Makes the lists of users of one catalogue, with a scratch for each.
-    fn recommend_together(
+    fn recommend(
         &self,
         places: Range<usize>,
         held: &[Option<(&PooledUser, Bomb)>; TOGETHER],
@@ -235,17 +219,14 @@ impl<'a> Batch<'a> {
         let users = || held.iter().flatten().map(|(PooledUser { user, .. }, _)| user);
         let Some(first) = users().next() else { return Ok(()) };
         let failed = |failure| (places.start, failure);
-        let mut lists = [const { None }; TOGETHER];
-        for ((place, user), list) in places.clone().zip(users()).zip(&mut lists) {
-            *list = Some(self.list(place, user).map_err(|failure| (place, failure))?);
+        let mut requests: Requests = [const { None }; TOGETHER];
+        let work = places.clone().zip(users().zip(scratches.iter_mut().flatten()));
+        for (request, (place, (user, scratch))) in requests.iter_mut().zip(work) {
+            let best = self.list(place, user).map_err(|failure| (place, failure))?;
+            *request = Some(Request { user, best, scratch, found: 0 });
         }
-        let mut work = users().zip(lists.iter_mut().flatten()).zip(scratches.iter_mut().flatten());
-        let mut requests: Requests = array::from_fn(|_| {
-            let ((user, best), scratch) = work.next()?;
-            Some(Request { user, best, scratch, found: 0 })
-        });
         let served = with_options(first, &self.given, |options| {
-            Ok(recommend_together(&mut requests, options))
+            Ok(recommend_together(&mut requests[..places.len()], self.threads_of_each, options))
         });
         let served = served.map_err(failed)?;
         let end = served.as_ref().err().map_or(places.len(), |(place, _)| *place);

@@ -1,6 +1,5 @@
 //! A catalogue's scratches, lent to the calls that compute.
 
-use std::array;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
@@ -47,18 +46,32 @@ impl Pool {
         self.0.scratches.with(|| Scratch::new(self), work)
     }
 
-    /// Runs `work` with up to so many scratches: as many as there is memory for. If it panics,
-    /// they are dropped.
+    /// Runs `work` with up to so many scratches: at least one, and as many as there is memory for.
+    /// If it panics, they are dropped.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn with_several<R>(
         &self,
         count: usize,
         work: impl FnOnce(&mut [Option<Box<Scratch>>; TOGETHER]) -> R,
-    ) -> R {
-        let take = || self.0.scratches.take().or_else(|| boxed(Scratch::new(self).ok()?).ok());
-        let mut scratches = array::from_fn(|place| if place < count { take() } else { None });
+    ) -> crate::Result<R> {
+        let places = &self.0.scratches;
+        let take = || match places.take() {
+            Some(scratch) => Ok(scratch),
+            None => Ok(boxed(Scratch::new(self)?)?),
+        };
+        let mut scratches = [const { None }; TOGETHER];
+        for (place, scratch) in scratches.iter_mut().enumerate().take(count) {
+            match take() {
+                Ok(taken) => *scratch = Some(taken),
+                Err(error) if place == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
         let result = work(&mut scratches);
-        scratches.into_iter().flatten().for_each(|scratch| self.0.scratches.put_back(scratch));
-        result
+        places.put_all_back(&mut scratches);
+        Ok(result)
     }
 }
 
@@ -103,6 +116,11 @@ impl<T> Places<T> {
         if let Some(mut place) = { locked }.find(|place| place.is_none()) {
             *place = Some(thing);
         }
+    }
+
+    #[inline(never)]
+    fn put_all_back(&self, things: &mut [Option<Box<T>>]) {
+        things.iter_mut().filter_map(Option::take).for_each(|thing| self.put_back(thing));
     }
 
     /// All places, from this thread's on.

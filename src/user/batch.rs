@@ -159,9 +159,6 @@ fn recommend(
     lists: &mut [Vec<Recommendation>],
     scratches: &mut [Scratch],
 ) -> Served {
-    if let ([user], [list], [scratch, ..]) = (users, &mut *lists, &mut *scratches) {
-        return user.recommend(k, options, list, scratch).map_err(|error| (0, error));
-    }
     for (place, (user, list)) in users.iter().zip(&mut *lists).enumerate() {
         make_room(list, k.min(user.catalog().len())).map_err(|error| (place, error.into()))?;
     }
@@ -170,7 +167,7 @@ fn recommend(
         let (user, (best, scratch)) = work.next()?;
         Some(Request { user, best, scratch, found: 0 })
     });
-    recommend_together(&mut requests, options)?;
+    recommend_together(&mut requests[..users.len()], 1, options)?;
     let found = requests.map(|request| request.map_or(0, |request| request.found));
     lists.iter_mut().zip(found).for_each(|(list, found)| list.truncate(found));
     Ok(())

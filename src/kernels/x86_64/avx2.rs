@@ -18,12 +18,13 @@ impl Avx2 {
     }
 }
 
-/// For each set of bits, the places of those that are set, a byte each from the lowest on.
-static PLACES: [i64; 256] = {
-    let (mut table, mut bits) = ([0; 256], 0);
-    while bits < 256 {
+/// For each set of four bits, the places of those that are set, a byte each from the lowest on. A
+/// table for eight bits has 2 KB.
+static PLACES: [i32; 16] = {
+    let (mut table, mut bits) = ([0; 16], 0);
+    while bits < 16 {
         let (mut place, mut found) = (0, 0);
-        while place < 8 {
+        while place < 4 {
             if bits >> place & 1 == 1 {
                 table[bits] |= place << (8 * found);
                 found += 1;
@@ -146,14 +147,19 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn store_places(self, to: *mut u32, bits: u32, begin: u32) {
-        // All lanes are written, at once: which bits are set, no branch could foretell.
-        // SAFETY: `self` is the proof that the processor has AVX2; the caller vouches that so
-        // many numbers can be written.
-        unsafe {
-            let places = _mm_cvtsi64_si128(PLACES[bits as usize & 0xff]);
-            let begin = _mm256_set1_epi32(begin as i32);
-            let places = _mm256_add_epi32(_mm256_cvtepu8_epi32(places), begin);
-            _mm256_storeu_si256(to.cast(), places);
+        // Four lanes are written at once: which bits are set, no branch could foretell.
+        let (low, high) = (bits & 15, bits >> 4 & 15);
+        let halves =
+            [(to, low, begin), (to.wrapping_add(low.count_ones() as usize), high, begin + 4)];
+        for (to, bits, begin) in halves {
+            // SAFETY: `self` is the proof that the processor has AVX2. The caller vouches that
+            // eight numbers can be written, and the second four begin at most four behind the
+            // first.
+            unsafe {
+                let places = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(PLACES[bits as usize]));
+                let places = _mm_add_epi32(places, _mm_set1_epi32(begin as i32));
+                _mm_storeu_si128(to.cast(), places);
+            }
         }
     }
 

@@ -25,15 +25,21 @@ pub(super) const CHUNK: usize = 42 * BLOCK;
 #[derive(Clone, Debug)]
 pub struct Bounds {
     bounds: Vec<f32>,
+    /// Where bounds are high.
     places: Vec<u32>,
+    /// Items that wait to be scored as a block.
+    listed: Vec<u32>,
 }
 
 impl Bounds {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn new() -> memory::Result<Self> {
-        let (bounds, places) = (memory::zeros(CHUNK)?, memory::zeros(CHUNK)?);
-        Ok(Self { bounds, places })
+        Ok(Self {
+            bounds: memory::zeros(CHUNK)?,
+            places: memory::zeros(CHUNK)?,
+            listed: memory::zeros(BLOCK)?,
+        })
     }
 }
 
@@ -77,7 +83,8 @@ impl Search<'_> {
 
 /// A thread's part in a search.
 pub(super) struct Seeker<'a, 'f> {
-    bounds: &'a mut Bounds,
+    bounds: &'a mut [f32],
+    places: &'a mut [u32],
     scorer: Scorer<'a, 'f>,
 }
 
@@ -88,8 +95,9 @@ impl<'a, 'f> Seeker<'a, 'f> {
         bounds: &'a mut Bounds,
         found: &'a mut Found<'f>,
     ) -> Self {
-        let listed = [0; BLOCK];
-        Self { bounds, scorer: Scorer { search, inputs, activations, found, listed, count: 0 } }
+        let Bounds { bounds, places, listed } = bounds;
+        let scorer = Scorer { search, inputs, activations, found, listed, count: 0 };
+        Self { bounds, places, scorer }
     }
 
     /// Takes steps until there are no more.
@@ -115,7 +123,7 @@ impl<'a, 'f> Seeker<'a, 'f> {
     pub(super) fn bound(&mut self, rows: Range<usize>, first: usize) {
         let Search { scoring: Scoring { catalog, choice, .. }, vector, .. } = self.scorer.search;
         let Some(choice) = choice else { return };
-        let bounds = &mut self.bounds.bounds[rows.start - first..];
+        let bounds = &mut self.bounds[rows.start - first..];
         let blocks = rows.start / ROUNDED_ROWS..rows.end.div_ceil(ROUNDED_ROWS);
         let bytes = block_bytes(choice.vector.len());
         let rounded = &catalog.rounded_rows()[blocks.start * bytes..][..blocks.len() * bytes];
@@ -124,7 +132,7 @@ impl<'a, 'f> Seeker<'a, 'f> {
 
     /// Scores those rows of a step that may be among the best by their bounds.
     pub(super) fn choose(&mut self, rows: Range<usize>) {
-        let Self { bounds: Bounds { bounds, places }, scorer } = self;
+        let Self { bounds, places, scorer } = self;
         let search = scorer.search;
         let Some(choice) = &search.scoring.choice else { return };
         let bounds = &mut bounds[..rows.len()];
@@ -173,8 +181,8 @@ struct Scorer<'a, 'f> {
     inputs: &'a mut InputBuffers,
     activations: &'a mut LayerRows,
     found: &'a mut Found<'f>,
-    /// Items that wait to be scored as a block, and their number.
-    listed: [u32; BLOCK],
+    /// The items that wait to be scored as a block, and their number.
+    listed: &'a mut [u32],
     count: usize,
 }
 
@@ -191,9 +199,9 @@ impl Scorer<'_, '_> {
     /// Scores the items that wait.
     fn score_listed(&mut self) {
         if self.count > 0 {
-            let listed = self.listed;
+            let listed = mem::take(&mut self.listed);
             self.score(Rows::Listed(&listed[..self.count]));
-            self.count = 0;
+            (self.listed, self.count) = (listed, 0);
         }
     }
 

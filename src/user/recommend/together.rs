@@ -1,7 +1,5 @@
 //! Several users' searches of one catalogue side by side, so that its rows are read once for all.
 
-use std::array;
-
 use super::request::{Prepared, Request};
 use super::search::CHUNK;
 use super::{Order, RecommendOptions};
@@ -29,48 +27,61 @@ pub fn side_by_side(catalog: &Catalog, options: &RecommendOptions) -> usize {
     if reads_rounded && catalog.len() > MANY { TOGETHER } else { 1 }
 }
 
-/// Finds the recommendations of users of one catalogue. Each request is served as by
+/// Finds the recommendations of users of one catalogue: of one by several threads, or of several
+/// side by side, for options with which [`side_by_side`] allows it. Each request is served as by
 /// [`User::recommend_into`](crate::User::recommend_into), and has the number that was found.
 ///
 /// # Errors
 /// The place of the first request that failed, with its error; those before it are served.
+// Compiled once, for any number of requests: copies for eight of them are 3 KB, where all else is
+// optimised for size.
+#[inline(never)]
 pub fn recommend_together(
-    requests: &mut Requests,
+    requests: &mut [Option<Request>],
+    threads: usize,
     options: &RecommendOptions,
 ) -> Result<(), (usize, Error)> {
-    let mut failed = None;
-    let mut places = requests.iter_mut().flatten().enumerate();
-    let mut prepared: [Option<Prepared>; TOGETHER] = array::from_fn(|_| {
-        let (place, request) = if failed.is_none() { places.next()? } else { return None };
-        request.prepare(options).unwrap_or_else(|error| {
-            failed = Some((place, error));
-            None
-        })
-    });
-    search(&mut prepared);
-    let found = prepared.map(|prepared| prepared.map_or(0, Prepared::finish));
-    let served = failed.as_ref().map_or(requests.len(), |(place, _)| *place);
+    let count = requests.len();
+    let mut prepared: [Option<Prepared>; TOGETHER] = [const { None }; TOGETHER];
+    let mut failed = Ok(());
+    for (place, request) in requests.iter_mut().flatten().enumerate() {
+        match request.prepare(options) {
+            Ok(ready) => prepared[place] = ready,
+            Err(error) => {
+                failed = Err((place, error));
+                break;
+            }
+        }
+    }
+    let served = failed.as_ref().err().map_or(count, |(place, _)| *place);
+    match &mut prepared[..served] {
+        [Some(alone)] => alone.run(threads),
+        several => search(several),
+    }
+    let mut found = [0; TOGETHER];
+    for (found, prepared) in found.iter_mut().zip(&mut prepared[..served]) {
+        *found = prepared.take().map_or(0, Prepared::finish);
+    }
     for (place, request) in requests[..served].iter_mut().flatten().enumerate() {
         request.found = found[place];
         request.add_ratings().map_err(|error| (place, error))?;
     }
-    failed.map_or(Ok(()), Err)
+    failed
 }
 
 /// Runs searches of the whole of one catalogue to their end.
-fn search(prepared: &mut [Option<Prepared>; TOGETHER]) {
+fn search(prepared: &mut [Option<Prepared>]) {
     let items = prepared.iter().flatten().map(Prepared::items).max().unwrap_or(0);
-    let mut seekers = prepared.each_mut().map(|prepared| prepared.as_mut().map(Prepared::seeker));
     for start in (0..items).step_by(CHUNK) {
         let step = start..items.min(start + CHUNK);
         for tile in step.clone().step_by(TILE) {
             let rows = tile..step.end.min(tile + TILE);
-            for seeker in seekers.iter_mut().flatten() {
-                seeker.bound(rows.clone(), start);
+            for prepared in prepared.iter_mut().flatten() {
+                prepared.seeker().bound(rows.clone(), start);
             }
         }
-        for seeker in seekers.iter_mut().flatten() {
-            seeker.choose(step.clone());
+        for prepared in prepared.iter_mut().flatten() {
+            prepared.seeker().choose(step.clone());
         }
     }
 }
