@@ -11,6 +11,8 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod aligned;
+#[cfg(test)]
+mod cases;
 mod cholesky;
 #[cfg(feature = "train")]
 mod exponential;

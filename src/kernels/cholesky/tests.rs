@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::cases::LARGE;
 use super::super::symmetric::Symmetric;
 use super::*;
 
@@ -52,7 +53,7 @@ fn eliminate(matrix: &[f64], right: &[f64], n: usize) -> Vec<f64> {
 
 proptest! {
     #[test]
-    fn solves_what_elimination_solves(n in 0usize..=130, ridge in 0.5f64..4.0, seed: u32) {
+    fn solves_what_elimination_solves(n in 0usize..=LARGE, ridge in 0.5f64..4.0, seed: u32) {
         let matrix = definite(n, ridge, seed);
         let right = numbers(n, !seed);
         let expected = eliminate(&matrix, &right, n);
@@ -66,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn the_factor_and_the_inverse_multiply_back(n in 0usize..=130, seed: u32) {
+    fn the_factor_and_the_inverse_multiply_back(n in 0usize..=LARGE, seed: u32) {
         let matrix = definite(n, 1.0, seed);
         let mut factor = upper(&matrix, n);
         prop_assert!(factorise(&mut factor, n, n));
@@ -89,7 +90,7 @@ proptest! {
 
     #[test]
     fn squares_are_set_and_added_in_the_upper_triangle(
-        n in 1usize..=130, count in 0usize..=130, gap in 0usize..9, seed: u32,
+        n in 1usize..=LARGE, count in 0usize..=LARGE, gap in 0usize..9, seed: u32,
     ) {
         let stride = n + gap;
         let (first, second) = (numbers(count * stride, seed), numbers(3 * stride, !seed));
@@ -106,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_that_lie_apart_are_factorised_alike(n in 1usize..=130, gap in 0usize..9, seed: u32) {
+    fn rows_that_lie_apart_are_factorised_alike(n in 1usize..=LARGE, gap in 0usize..9, seed: u32) {
         let (matrix, stride) = (definite(n, 1.0, seed), n + gap);
         let mut dense = upper(&matrix, n);
         prop_assert!(factorise(&mut dense, n, n));

@@ -1,6 +1,7 @@
 use ndarray::{Array2, ArrayView2, ShapeBuilder};
 use proptest::prelude::*;
 
+use super::super::cases::{LARGE, cases};
 use super::*;
 
 /// Numbers in [-1, 1), by a linear congruential generator.
@@ -60,19 +61,14 @@ fn naive(a: &[f32], b: &[f32], (m, k, n): (usize, usize, usize)) -> Vec<(f64, f6
     (0..m * n).map(|place| element(place / n, place % n)).collect()
 }
 
-/// So many cases; fewer by an emulator, which takes some fifty times as long for each.
-fn cases(count: u32) -> ProptestConfig {
-    let emulated = std::env::var_os("MELU_EMULATOR").is_some();
-    ProptestConfig { cases: if emulated { count / 15 } else { count }, ..ProptestConfig::default() }
-}
+/// More than three loops have patience for.
+const LARGER: usize = if cfg!(miri) { LARGE } else { 400 };
 
-/// Sizes around those of tiles, vectors and panels.
+/// Sizes around those of tiles, vectors and panels; for Miri those around tiles and vectors.
 fn size() -> impl Strategy<Value = usize> {
-    prop_oneof![
-        0usize..20,
-        0usize..70,
-        prop::sample::select(vec![63, 64, 65, 96, 127, 128, 129, 200])
-    ]
+    let larger =
+        if cfg!(miri) { vec![31, 32, 33] } else { vec![63, 64, 65, 96, 127, 128, 129, 200] };
+    prop_oneof![0usize..20, 0..LARGE.min(70), prop::sample::select(larger)]
 }
 
 proptest! {
@@ -219,7 +215,7 @@ proptest! {
     /// Larger ones than three loops have patience for.
     #[test]
     fn every_level_agrees_with_matrixmultiply_and_ndarray(
-        (m, k, n) in (1usize..400, 1usize..400, 1usize..400),
+        (m, k, n) in (1..LARGER, 1..LARGER, 1..LARGER),
         gaps in prop::array::uniform2(0usize..9),
         offsets in prop::array::uniform2(0usize..17),
         transposed in prop::array::uniform2(any::<bool>()),

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::cases::LARGE;
 use super::super::cholesky::tests::numbers;
 use super::*;
 
@@ -21,7 +22,7 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
 proptest! {
     #[test]
     fn rows_are_widened_and_multiplied_by_the_start(
-        count in 0usize..20, width in 0usize..=130, wider in 0usize..9, seed: u32,
+        count in 0usize..20, width in 0usize..=LARGE, wider in 0usize..9, seed: u32,
     ) {
         let narrow = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect::<Vec<_>>();
         let rows = narrow(numbers(count * width, seed));
@@ -49,7 +50,7 @@ proptest! {
 
     #[test]
     fn rows_are_multiplied_with_each_other(
-        count in 0usize..=130, width in 1usize..=130, seed: u32,
+        count in 0usize..=LARGE, width in 1usize..=LARGE, seed: u32,
     ) {
         let (stride, columns) = (padded(width), padded(count));
         let rows = padded_rows(count, width, seed);
@@ -66,7 +67,7 @@ proptest! {
 
     #[test]
     fn rows_are_multiplied_with_others(
-        count in 0usize..30, others in 0usize..30, width in 1usize..=130, seed: u32,
+        count in 0usize..30, others in 0usize..30, width in 1usize..=LARGE, seed: u32,
     ) {
         let (stride, columns) = (padded(width), padded(others));
         let (left, right) = (padded_rows(count, width, seed), padded_rows(others, width, !seed));
@@ -81,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn weighted_rows_are_summed(count in 0usize..=130, width in 0usize..=130, seed: u32) {
+    fn weighted_rows_are_summed(count in 0usize..=LARGE, width in 0usize..=LARGE, seed: u32) {
         let (rows, weights) = (numbers(count * width, seed), numbers(count, !seed));
         let begun = numbers(width, seed ^ 1);
         let mut sum = begun.clone();

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::cases::LARGE;
 use super::super::cholesky::tests::numbers;
 use super::*;
 
@@ -18,7 +19,7 @@ fn factor(n: usize, stride: usize, seed: u32) -> Vec<f64> {
 
 proptest! {
     #[test]
-    fn what_is_solved_multiplies_back(n in 0usize..=130, gap in 0usize..9, seed: u32) {
+    fn what_is_solved_multiplies_back(n in 0usize..=LARGE, gap in 0usize..9, seed: u32) {
         let stride = n + gap;
         let factor = factor(n, stride, seed);
         let right = numbers(n, !seed);
@@ -34,7 +35,7 @@ proptest! {
 
     #[test]
     fn columns_are_solved_as_one_by_one(
-        n in 0usize..=130, vectors in 0usize..5, gap in 0usize..9, seed: u32,
+        n in 0usize..=LARGE, vectors in 0usize..5, gap in 0usize..9, seed: u32,
     ) {
         let (stride, columns) = (n + gap, 8 * vectors);
         let factor = factor(n, stride, seed);
