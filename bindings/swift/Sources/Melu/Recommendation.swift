@@ -12,11 +12,16 @@ public struct Recommendation: Hashable, Sendable {
   /// The standard deviation of that; not a number where the model knows none.
   public let deviation: Float
 
+  init(item: UInt32, score: Float, rating: Float, deviation: Float) {
+    self.item = item
+    self.score = score
+    self.rating = rating
+    self.deviation = deviation
+  }
+
   init(_ native: melu_recommendation) {
-    item = native.item
-    score = native.score
-    rating = native.rating
-    deviation = native.deviation
+    self.init(
+      item: native.item, score: native.score, rating: native.rating, deviation: native.deviation)
   }
 }
 

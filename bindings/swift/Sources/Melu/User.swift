@@ -33,6 +33,12 @@ public final class User {
 
   deinit { melu_user_free(pointer) }
 
+  /// For calls that take several users, which must outlive them.
+  static func native(_ users: [User]) -> [OpaquePointer?] { users.map(\.pointer) }
+
+  /// The most items that one of the users can be recommended.
+  static func most(_ users: [User]) -> Int { users.map(\.items).max() ?? 0 }
+
   private func call<T>(_ body: (OpaquePointer) throws -> T) rethrows -> T {
     try withExtendedLifetime(self) { try body(pointer) }
   }

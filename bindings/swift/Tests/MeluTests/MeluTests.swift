@@ -158,6 +158,56 @@ final class MeluTests: XCTestCase {
     XCTAssertTrue(try positive.recommend(5).allSatisfy { $0.rating.isNaN })
   }
 
+  func testBatches() throws {
+    let catalog = try catalog("choosing")
+    let items: [UInt32] = [3, 7, 12, 5, 9]
+    let ratings: [Float] = [5, 1, 4, 2, 5]
+    let offsets = [0, 3, 3, 5]
+    for threads: UInt32 in [1, 3] {
+      let users = try (0..<3).map { _ in try catalog.user() }
+      let options = RecommendOptions(threads: threads)
+      let found = try User.recommendBatch(
+        users, offsets: offsets, items: items, ratings: ratings, count: 6, options)
+      XCTAssertEqual([found.width, found.counts.count, found.items.count], [6, 3, 18])
+      for user in users.indices {
+        let alone = try catalog.user()
+        let own = offsets[user]..<offsets[user + 1]
+        try alone.adapt(items: Array(items[own]), ratings: Array(ratings[own]))
+        XCTAssertEqual(found[user], try alone.recommend(6))
+        XCTAssertEqual(try users[user].score(), try alone.score())
+        XCTAssertEqual(found.items[6 * user], found[user][0].item)
+      }
+      XCTAssertEqual(try User.recommendBatch(users, count: 6, options), found)
+    }
+
+    // Lists of different lengths, and a filter.
+    let users = try (0..<2).map { _ in try catalog.user() }
+    let few = RecommendOptions(among: [3, 7, 8], filter: { $0 != 8 })
+    let found = try User.recommendBatch(
+      users, offsets: [0, 1, 1], items: [3], ratings: [4], count: .max, few)
+    XCTAssertEqual(found.width, 40)
+    XCTAssertEqual(found.counts, [1, 2])
+    XCTAssertEqual(found.items[1], .max)
+    XCTAssertTrue(found.scores[1].isNaN && found.deviations[39].isNaN)
+    XCTAssertEqual(try User.recommendBatch([], count: 5).counts, [])
+    XCTAssertEqual(try User.recommendBatch(users, count: -1)[1], [])
+
+    func batch(_ users: [User], _ offsets: [Int], _ items: [UInt32], _ ratings: [Float]) throws {
+      _ = try User.recommendBatch(
+        users, offsets: offsets, items: items, ratings: ratings, count: 3)
+    }
+    expect(.invalidArgument) { try batch([users[0], users[0]], [0, 1, 2], [1, 2], [1, 2]) }
+    expect(.invalidArgument) { try batch(users, [0, 1], [1], [1]) }
+    expect(.invalidArgument) { try batch(users, [0, 1, 3], [1, 2], [1, 2]) }
+    expect(.invalidArgument) { try batch(users, [0, -1, 2], [1, 2], [1, 2]) }
+    expect(.invalidArgument) { try batch(users, [0, 1, 2], [1, 2], [1]) }
+    XCTAssertThrowsError(try batch(users, [0, 1, 2], [1, 40], [1, 2])) { error in
+      XCTAssertEqual((error as? MeluError)?.status, .itemIndex)
+      XCTAssertTrue("\(error)".hasPrefix("users[1]: "), "\(error)")
+    }
+    XCTAssertEqual(try users[0].ratings().map(\.item), [1])
+  }
+
   func testAsks() throws {
     let catalog = try catalog()
     let user = try catalog.user()
