@@ -72,7 +72,7 @@ fn build(prefix: &Path) -> PathBuf {
         assert_eq!(number(line, "Skipped:"), 0, "{text}");
         tests += number(line, "Tests run:");
     }
-    assert!(tests >= 34, "Maven ran {tests} tests");
+    assert!(tests >= 39, "Maven ran {tests} tests");
     target.join(format!("melu-{}.jar", env!("CARGO_PKG_VERSION")))
 }
 
@@ -131,6 +131,10 @@ fn the_tests_pass_and_the_documents_programs_work_with_the_jar() {
     let form = java(&[jar, &library, &compiled], "Form");
     assert!(form.starts_with("age: 18-24 25-34 "), "{form}");
     assert_eq!(form.lines().filter(|line| line.starts_with('i')).count(), 3, "{form}");
+    let batch = java(&[jar, &library, &compiled], "Batch");
+    let lines: Vec<&str> = batch.lines().collect();
+    assert_eq!(lines.len(), 11, "{batch}");
+    assert_eq!(lines[1].split_whitespace().next(), Some(lines[0]), "{batch}");
 
     // Java alone, with nothing but the jar and Kotlin's library.
     let program = folder.join("java");

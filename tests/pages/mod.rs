@@ -42,6 +42,7 @@ pub const WAYS: &[(&str, &str, &[&str], Way)] = &[
     ("docs/javascript.md", "melu from JavaScript", &["sh", "js"], Test("tests/js_installed.rs")),
     ("docs/kotlin.md", "melu from Kotlin and Java", &["sh", "xml", "kotlin", "java"], KOTLIN),
     ("docs/kotlin.md", "Sign-up forms and services in Kotlin", &["kotlin"], KOTLIN),
+    ("docs/kotlin.md", "Many users at once in Kotlin", &["kotlin"], KOTLIN),
     ("docs/kotlin.md", "Android", &["kotlin"], NotRun("takes an app, and a device or an emulator")),
     (
         "docs/swift.md",

@@ -130,59 +130,167 @@ static int32_t passes(uint32_t item, void *context) {
 /* What the bits of `flags` mean. */
 enum { ADD_NEIGHBOURS = 1, KEEP_RATED = 2 };
 
+/* What Kotlin wishes of a list, on its way to C. */
+struct wishes {
+  struct melu_jni_list left_out;
+  struct melu_jni_list candidates;
+  struct filter_call call;
+  melu_recommend_options options;
+};
+
+/* Takes them; whatever it returns, they are dropped. */
+static bool take_wishes(JNIEnv *env, struct wishes *to, jintArray leave_out, jintArray among,
+                        jint flags, jint order, jint new_items, jint min_raters,
+                        jfloat popularity_discount, jint threads, jobject filter) {
+  memset(to, 0, sizeof *to);
+  if (!melu_jni_ints(env, leave_out, &to->left_out)) return false;
+  if (!melu_jni_ints(env, among, &to->candidates)) return false;
+  melu_recommend_options *options = &to->options;
+  options->struct_size = sizeof *options;
+  options->leave_out = to->left_out.data;
+  options->leave_out_len = to->left_out.len;
+  options->among = to->candidates.data;
+  options->among_len = to->candidates.len;
+  options->new_items = (size_t)new_items;
+  options->add_neighbours = (flags & ADD_NEIGHBOURS) != 0;
+  options->keep_rated = (flags & KEEP_RATED) != 0;
+  options->order = (uint32_t)order;
+  options->min_raters = (uint32_t)min_raters;
+  options->popularity_discount = popularity_discount;
+  options->threads = (uint32_t)threads;
+  if (filter != NULL) {
+    to->call.env = env;
+    to->call.filter = filter;
+    options->filter = passes;
+    options->filter_context = &to->call;
+    /* Threads of melu's would have to be made known to Java first, which takes longer than
+     * they would save. */
+    options->threads = 1;
+  }
+  return true;
+}
+
+static void drop_wishes(struct wishes *wishes) {
+  melu_jni_drop(&wishes->left_out);
+  melu_jni_drop(&wishes->candidates);
+}
+
+/* Whether a call with them succeeded. What the filter threw is pending, and says more than what
+ * came of it. */
+static bool done(JNIEnv *env, const struct wishes *wishes, melu_status status,
+                 const melu_error *error) {
+  if (!wishes->call.failed && status != MELU_STATUS_OK) melu_jni_throw(env, error);
+  return !wishes->call.failed && status == MELU_STATUS_OK;
+}
+
+/* How many of Java's numbers a recommendation is. */
+#define NUMBERS (sizeof(melu_recommendation) / sizeof(jint))
+
 static jintArray recommend(JNIEnv *env, jclass class, jlong user, jint count,
                            jintArray leave_out, jintArray among, jint flags, jint order,
                            jint new_items, jint min_raters, jfloat popularity_discount,
                            jint threads, jobject filter) {
   (void)class;
-  struct melu_jni_list left_out;
-  struct melu_jni_list candidates;
-  if (!melu_jni_ints(env, leave_out, &left_out)) return NULL;
-  if (!melu_jni_ints(env, among, &candidates)) {
-    melu_jni_drop(&left_out);
-    return NULL;
-  }
+  struct wishes wishes;
+  bool taken = take_wishes(env, &wishes, leave_out, among, flags, order, new_items, min_raters,
+                           popularity_discount, threads, filter);
   melu_recommendation room[32];
   melu_recommendation *best = room;
-  if ((size_t)count > sizeof room / sizeof *room) {
+  if (taken && (size_t)count > sizeof room / sizeof *room) {
     best = melu_jni_alloc(env, (size_t)count, sizeof *best);
   }
   jintArray array = NULL;
-  if (best != NULL) {
-    struct filter_call call = {env, filter, false};
-    melu_recommend_options options = {0};
-    options.struct_size = sizeof options;
-    options.leave_out = left_out.data;
-    options.leave_out_len = left_out.len;
-    options.among = candidates.data;
-    options.among_len = candidates.len;
-    options.new_items = (size_t)new_items;
-    options.add_neighbours = (flags & ADD_NEIGHBOURS) != 0;
-    options.keep_rated = (flags & KEEP_RATED) != 0;
-    options.order = (uint32_t)order;
-    options.min_raters = (uint32_t)min_raters;
-    options.popularity_discount = popularity_discount;
-    options.threads = (uint32_t)threads;
-    if (filter != NULL) {
-      options.filter = passes;
-      options.filter_context = &call;
-      /* Threads of melu's would have to be made known to Java first, which takes longer than
-       * they would save. */
-      options.threads = 1;
-    }
+  if (taken && best != NULL) {
     size_t len;
     melu_error error;
-    melu_status status = melu_user_recommend(MELU_JNI_POINTER(melu_user, user), &options, best,
-                                             (size_t)count, &len, &error);
-    /* What the filter threw is pending, and says more than what came of it. */
-    if (!call.failed && status != MELU_STATUS_OK) melu_jni_throw(env, &error);
-    if (!call.failed && status == MELU_STATUS_OK) {
-      array = melu_jni_new_ints(env, best, len * (sizeof *best / sizeof(jint)));
+    melu_status status = melu_user_recommend(MELU_JNI_POINTER(melu_user, user), &wishes.options,
+                                             best, (size_t)count, &len, &error);
+    if (done(env, &wishes, status, &error)) {
+      array = melu_jni_new_ints(env, best, len * NUMBERS);
     }
-    if (best != room) free(best);
   }
-  melu_jni_drop(&left_out);
-  melu_jni_drop(&candidates);
+  if (best != room) free(best);
+  drop_wishes(&wishes);
+  return array;
+}
+
+/* What a batch is made of, as C takes it. */
+struct batch {
+  melu_user **users;
+  size_t *offsets; /* NULL: the users are not adapted */
+  size_t *lens;
+  melu_recommendation *best;
+};
+
+static bool take_batch(JNIEnv *env, struct batch *to, jlongArray users, jintArray offsets,
+                       size_t len, size_t width) {
+  memset(to, 0, sizeof *to);
+  to->users = melu_jni_alloc(env, len, sizeof *to->users);
+  if (to->users == NULL) return false;
+  jlong *handles = melu_jni_alloc(env, len, sizeof *handles);
+  if (handles == NULL) return false;
+  (*env)->GetLongArrayRegion(env, users, 0, (jsize)len, handles);
+  for (size_t i = 0; i < len; i++) to->users[i] = MELU_JNI_POINTER(melu_user, handles[i]);
+  free(handles);
+  if (offsets != NULL) {
+    struct melu_jni_list places;
+    if (!melu_jni_ints(env, offsets, &places)) return false;
+    to->offsets = melu_jni_alloc(env, places.len, sizeof *to->offsets);
+    /* A negative one is beyond the end as a size, and refused. */
+    for (size_t i = 0; to->offsets != NULL && i < places.len; i++) {
+      to->offsets[i] = (size_t)((jint *)places.data)[i];
+    }
+    melu_jni_drop(&places);
+    if (to->offsets == NULL) return false;
+  }
+  to->lens = melu_jni_alloc(env, len, sizeof *to->lens);
+  if (to->lens == NULL) return false;
+  /* A catalogue has so many items, of which each takes more than this. */
+  to->best = melu_jni_alloc(env, len, width * sizeof *to->best);
+  return to->best != NULL;
+}
+
+static void drop_batch(struct batch *batch) {
+  free(batch->users);
+  free(batch->offsets);
+  free(batch->lens);
+  free(batch->best);
+}
+
+/* Fills `counts`, one number a user, and returns all recommendations, so many places a user. */
+static jintArray recommend_batch(JNIEnv *env, jclass class, jlongArray users, jintArray offsets,
+                                 jintArray items, jfloatArray ratings, jint count,
+                                 jintArray counts, jintArray leave_out, jintArray among,
+                                 jint flags, jint order, jint new_items, jint min_raters,
+                                 jfloat popularity_discount, jint threads, jobject filter) {
+  (void)class;
+  size_t len = (size_t)(*env)->GetArrayLength(env, users);
+  size_t width = (size_t)count;
+  struct melu_jni_list answered = {0};
+  struct melu_jni_list given = {0};
+  struct batch batch = {0};
+  struct wishes wishes;
+  jintArray array = NULL;
+  if (take_wishes(env, &wishes, leave_out, among, flags, order, new_items, min_raters,
+                  popularity_discount, threads, filter) &&
+      melu_jni_ints(env, items, &answered) && melu_jni_floats(env, ratings, &given) &&
+      take_batch(env, &batch, users, offsets, len, width)) {
+    melu_error error;
+    melu_status status =
+        melu_recommend_batch(batch.users, len, batch.offsets, answered.data, given.data, given.len,
+                             &wishes.options, batch.best, width, batch.lens, &error);
+    if (done(env, &wishes, status, &error)) {
+      for (size_t i = 0; i < len; i++) {
+        jint found = (jint)batch.lens[i];
+        (*env)->SetIntArrayRegion(env, counts, (jsize)i, 1, &found);
+      }
+      array = melu_jni_new_ints(env, batch.best, len * width * NUMBERS);
+    }
+  }
+  drop_batch(&batch);
+  melu_jni_drop(&answered);
+  melu_jni_drop(&given);
+  drop_wishes(&wishes);
   return array;
 }
 
@@ -226,6 +334,8 @@ const JNINativeMethod melu_jni_answer_methods[] = {
                     "(J[IILjava/nio/FloatBuffer;ILjava/nio/FloatBuffer;I)V", predict_into),
     MELU_JNI_METHOD("userVector", "(J)[F", vector),
     MELU_JNI_METHOD("userRecommend", "(JI[I[IIIIIFILio/github/melurs/Filter;)[I", recommend),
+    MELU_JNI_METHOD("userRecommendBatch",
+                    "([J[I[I[FI[I[I[IIIIIFILio/github/melurs/Filter;)[I", recommend_batch),
     MELU_JNI_METHOD("userNextQuestion", "(JJ[I[I[I)[I", next_question),
 };
 const jint melu_jni_answer_methods_len = MELU_JNI_LEN(melu_jni_answer_methods);

@@ -3,6 +3,7 @@ package io.github.melurs
 import java.lang.ref.PhantomReference
 import java.lang.ref.ReferenceQueue
 import java.util.Collections
+import java.util.IdentityHashMap
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.locks.ReentrantLock
 import kotlin.concurrent.withLock
@@ -26,6 +27,9 @@ internal class Handle(
     private var readers = 0
     private var writing = false
     private var closed = false
+
+    /** The thread of a call for several handles that runs alone. */
+    private var batch: Thread? = null
 
     init {
         open.add(this)
@@ -54,6 +58,8 @@ internal class Handle(
 
     @PublishedApi
     internal fun enterShared() = lock.withLock {
+        // It would wait for the very call that the filter is for.
+        check(batch !== Thread.currentThread()) { "a filter must not use the $kind of a batch that adapts" }
         // Readers do not wait for writers that wait: else a filter that reads would wait for a
         // writer, which waits for the call that the filter is for.
         while (writing && !closed) idle.awaitUninterruptibly()
@@ -77,10 +83,24 @@ internal class Handle(
     internal fun leave() {
         val last = lock.withLock {
             if (writing) writing = false else readers--
+            batch = null
             idle.signalAll()
             closed && readers == 0
         }
         if (last) release()
+    }
+
+    /** Enters alone if nobody is in; else waits until nobody is, and returns false. */
+    private fun enterOrWait(): Boolean = lock.withLock {
+        checkOpen()
+        val free = !writing && readers == 0
+        if (free) {
+            writing = true
+            batch = Thread.currentThread()
+        } else {
+            while ((writing || readers > 0) && !closed) idle.awaitUninterruptibly()
+        }
+        free
     }
 
     /** Calls that are under way go on, and the last of them frees. */
@@ -116,6 +136,43 @@ internal class Handle(
         /** Closes those whose owners are garbage. */
         fun collect() {
             while (true) (garbage.poll() as Handle? ?: return).close()
+        }
+
+        /** A call that may run beside others of its kind, for several handles. */
+        fun <T> shared(handles: List<Handle>, call: () -> T): T {
+            var entered = 0
+            try {
+                for (handle in handles) {
+                    handle.enterShared()
+                    entered++
+                }
+                return call()
+            } finally {
+                for (place in 0 until entered) handles[place].leave()
+            }
+        }
+
+        /**
+         * A call that runs alone, for several handles. It holds none while it waits for another:
+         * two such calls could wait for each other, or one for a filter that waits for it.
+         */
+        fun <T> exclusive(handles: List<Handle>, call: () -> T): T {
+            check(filtering.get() != true) { "a filter must not change users or ask questions" }
+            val different = IdentityHashMap<Handle, Boolean>()
+            for (handle in handles) require(different.put(handle, true) == null) { "a ${handle.kind} is there twice" }
+            var entered = 0
+            try {
+                while (entered < handles.size) {
+                    if (handles[entered].enterOrWait()) {
+                        entered++
+                    } else {
+                        while (entered > 0) handles[--entered].leave()
+                    }
+                }
+                return call()
+            } finally {
+                for (place in 0 until entered) handles[place].leave()
+            }
         }
 
         /** A call that runs a filter on this thread. */

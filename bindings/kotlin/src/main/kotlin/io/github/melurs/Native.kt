@@ -87,6 +87,23 @@ internal object Native {
         threads: Int,
         filter: Filter?,
     ): IntArray
+    @JvmStatic external fun userRecommendBatch(
+        users: LongArray,
+        offsets: IntArray?,
+        items: IntArray,
+        ratings: FloatArray,
+        count: Int,
+        counts: IntArray,
+        leaveOut: IntArray?,
+        among: IntArray?,
+        flags: Int,
+        order: Int,
+        newItems: Int,
+        minRaters: Int,
+        popularityDiscount: Float,
+        threads: Int,
+        filter: Filter?,
+    ): IntArray
     @JvmStatic external fun userNextQuestion(
         user: Long,
         questions: Long,

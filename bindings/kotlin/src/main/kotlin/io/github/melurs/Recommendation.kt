@@ -67,4 +67,53 @@ public class RecommendOptions @JvmOverloads constructor(
     public var newItems: Int = 0,
     public var filter: Filter? = null,
     public var threads: Int = 1,
-)
+) {
+    internal fun check() {
+        requireCount(newItems)
+        requireCount(minRaters)
+        requireCount(threads)
+    }
+
+    /** As the native library takes them. */
+    internal fun flags(): Int = (if (addNeighbours) 1 else 0) or (if (keepRated) 2 else 0)
+}
+
+/**
+ * The lists of many users: one row of [width] places a user, the best first. The numbers at place
+ * `width * user + rank` of the arrays are those of a [Recommendation]. After the end of a shorter
+ * list, items are -1, and other numbers are not numbers.
+ *
+ * @property width how many places each user has
+ * @property counts how many items each user was recommended
+ * @property items the items' indices in their users' catalogues
+ * @property scores what they were ordered by
+ * @property ratings the predicted ratings
+ * @property deviations their standard deviations
+ */
+public class BatchRecommendations private constructor(
+    public val width: Int,
+    public val counts: IntArray,
+    public val items: IntArray,
+    public val scores: FloatArray,
+    public val ratings: FloatArray,
+    public val deviations: FloatArray,
+) {
+    /** The list of one user, best first. */
+    public operator fun get(user: Int): List<Recommendation> = List(counts[user]) { rank ->
+        val place = width * user + rank
+        Recommendation(items[place], scores[place], ratings[place], deviations[place])
+    }
+
+    internal companion object {
+        /** Out of the numbers in the order of C's struct. */
+        fun of(width: Int, counts: IntArray, numbers: IntArray): BatchRecommendations {
+            val places = numbers.size / 4
+            fun isThere(place: Int) = place % width < counts[place / width]
+            fun floats(member: Int) = FloatArray(places) {
+                if (isThere(it)) Float.fromBits(numbers[4 * it + member]) else Float.NaN
+            }
+            val items = IntArray(places) { if (isThere(it)) numbers[4 * it] else -1 }
+            return BatchRecommendations(width, counts, items, floats(1), floats(2), floats(3))
+        }
+    }
+}

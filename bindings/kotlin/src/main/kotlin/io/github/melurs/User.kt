@@ -169,9 +169,7 @@ public class User internal constructor(
     @JvmOverloads
     public fun recommend(count: Int, options: RecommendOptions = RecommendOptions()): List<Recommendation> {
         requireCount(count)
-        requireCount(options.newItems)
-        requireCount(options.minRaters)
-        requireCount(options.threads)
+        options.check()
         val filter = options.filter
         val numbers = handle.shared {
             if (filter == null) call(it, count, options, null) else Handle.filtering { call(it, count, options, filter) }
@@ -193,7 +191,7 @@ public class User internal constructor(
             minOf(count, items),
             options.leaveOut,
             options.among,
-            (if (options.addNeighbours) ADD_NEIGHBOURS else 0) or (if (options.keepRated) KEEP_RATED else 0),
+            options.flags(),
             options.order.ordinal,
             options.newItems,
             options.minRaters,
@@ -225,9 +223,92 @@ public class User internal constructor(
      */
     public fun save(): ByteArray = handle.shared(Native::userSave)
 
-    private companion object {
-        const val ADD_NEIGHBOURS = 1
-        const val KEEP_RATED = 2
+    public companion object {
+        /**
+         * Adapts many users, and finds the [count] best items for each, by one call.
+         *
+         * The users' answers lie one after another, as in a sparse matrix by rows: user `u` is
+         * adapted to the items from `offsets[u]` to `offsets[u + 1]` and their ratings, as by
+         * [adapt]. Options are the same for all; their threads take users in turn. The
+         * lists are those of [recommend], for any number of threads. The call waits until no other
+         * uses one of the users, and others wait for it; a filter may not use them.
+         *
+         * @param offsets one for each user and one more, which rise from 0 to the number of items
+         * @throws MeluException what [adapt] and [recommend] throw. The message names the first
+         *   user with whom something is wrong, as `users[3]`; those before are adapted, and some
+         *   of those after it may be
+         * @throws IllegalArgumentException for lists of wrong lengths, and for a user who is there
+         *   twice
+         */
+        @JvmStatic
+        @JvmOverloads
+        public fun recommendBatch(
+            users: List<User>,
+            offsets: IntArray,
+            items: IntArray,
+            ratings: FloatArray,
+            count: Int,
+            options: RecommendOptions = RecommendOptions(),
+        ): BatchRecommendations {
+            require(items.size == ratings.size) { "${items.size} items have ${ratings.size} ratings" }
+            require(offsets.size == users.size + 1) {
+                "${users.size} users have ${offsets.size} offsets; one more is expected"
+            }
+            val handles = users.map { it.handle }
+            return Handle.exclusive(handles) { batch(users, offsets, items, ratings, count, options) }
+        }
+
+        /**
+         * Finds the [count] best items for each of many users, as they are, by one call.
+         *
+         * @throws MeluException what [recommend] throws
+         */
+        @JvmStatic
+        @JvmOverloads
+        public fun recommendBatch(
+            users: List<User>,
+            count: Int,
+            options: RecommendOptions = RecommendOptions(),
+        ): BatchRecommendations = Handle.shared(users.map { it.handle }) {
+            batch(users, null, IntArray(0), FloatArray(0), count, options)
+        }
+
+        /** The call of users whose handles are in use. */
+        private fun batch(
+            users: List<User>,
+            offsets: IntArray?,
+            items: IntArray,
+            ratings: FloatArray,
+            count: Int,
+            options: RecommendOptions,
+        ): BatchRecommendations {
+            requireCount(count)
+            options.check()
+            val width = minOf(count, users.maxOfOrNull { it.items } ?: 0)
+            val pointers = LongArray(users.size) { users[it].handle.pointer }
+            val counts = IntArray(users.size)
+            val call = {
+                Native.userRecommendBatch(
+                    pointers,
+                    offsets,
+                    items,
+                    ratings,
+                    width,
+                    counts,
+                    options.leaveOut,
+                    options.among,
+                    options.flags(),
+                    options.order.ordinal,
+                    options.newItems,
+                    options.minRaters,
+                    options.popularityDiscount,
+                    options.threads,
+                    options.filter,
+                )
+            }
+            val numbers = if (options.filter == null) call() else Handle.filtering(call)
+            return BatchRecommendations.of(width, counts, numbers)
+        }
     }
 }
 

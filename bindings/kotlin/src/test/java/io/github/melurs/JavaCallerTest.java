@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.File;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -39,6 +40,15 @@ class JavaCallerTest {
             for (Recommendation found : user.recommend(5, options)) {
                 assertEquals(0, found.getItem() % 2);
                 assertTrue(catalog.raters(found.getItem()) > 0);
+            }
+            try (User other = catalog.user(); User third = catalog.user()) {
+                List<User> both = Arrays.asList(user, other);
+                BatchRecommendations lists = User.recommendBatch(both, 5);
+                assertEquals(user.recommend(5), lists.get(0));
+                int[] offsets = {0, 0, 1};
+                lists = User.recommendBatch(Arrays.asList(other, third), offsets, new int[] {3}, new float[] {5}, 5);
+                assertEquals(10, lists.getItems().length);
+                assertEquals(5, lists.getCounts()[1]);
             }
             assertNull(catalog.find("nothing"));
             assertEquals(Integer.valueOf(0), catalog.find(catalog.id(0)));
