@@ -127,6 +127,9 @@ pub enum Error {
         #[source]
         error: Box<Error>,
     },
+    /// The caller's progress broke off.
+    #[error("it was stopped by its caller")]
+    Stopped,
     /// Numbers grew beyond what a float can hold.
     #[error("{work} diverged: {problem}")]
     Diverged {

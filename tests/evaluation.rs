@@ -49,7 +49,7 @@ fn train(dataset: &Dataset, options: &TrainOptions) -> Model {
 
 fn measure(model: &Model, dataset: &Dataset, draws: usize, threads: usize) -> Evaluation {
     let options = EvalOptions { draws, seed: 3, threads, ..Default::default() };
-    evaluate(model, dataset, &options, |_, _| ()).unwrap()
+    evaluate(model, dataset, &options, |_, _| ControlFlow::Continue(())).unwrap()
 }
 
 fn json(evaluation: &Evaluation) -> String {
@@ -254,7 +254,8 @@ fn known_ratings_beyond_the_scale_are_no_answers() {
     ratings.for_each(|rating| rating.value = 50.0);
     let evaluation = measure(&model, &dataset, 1, 1);
     let rankings = RankingOptions { draws: 1, ..RankingOptions::default() };
-    let lists = evaluate_rankings(&model, &dataset, &rankings, |_, _, _| ()).unwrap();
+    let lists = evaluate_rankings(&model, &dataset, &rankings, |_, _, _| ControlFlow::Continue(()))
+        .unwrap();
     assert!(!lists.rankings.is_empty());
     // Their query set is beyond it, too, and predictions are not.
     let errors = row(&evaluation, 1, Predictor::Melu, Given::All);
@@ -266,7 +267,9 @@ fn models_are_measured_where_they_were_trained() {
     let whole = small_world();
     let inside = whole.inside(0);
     let refused = |model: &Model, dataset: &Dataset, problem: &str| {
-        let error = evaluate(model, dataset, &EvalOptions::default(), |_, _| ()).unwrap_err();
+        let error =
+            evaluate(model, dataset, &EvalOptions::default(), |_, _| ControlFlow::Continue(()))
+                .unwrap_err();
         assert!(error.to_string().contains(problem), "{error}");
     };
     let model = train(&inside, &options());
@@ -403,9 +406,14 @@ fn figures_can_be_computed_from_the_predictions() {
     let options = EvalOptions { draws: 2, seed: 3, ..Default::default() };
     let mut table = Vec::new();
     let mut writer = PredictionsWriter::new(&mut table, &dataset).unwrap();
-    let evaluation =
-        evaluate_and_record(&model, &dataset, &options, |_, _| (), |task| writer.write(task))
-            .unwrap();
+    let evaluation = evaluate_and_record(
+        &model,
+        &dataset,
+        &options,
+        |_, _| ControlFlow::Continue(()),
+        |task| writer.write(task),
+    )
+    .unwrap();
     writer.finish().unwrap();
     assert_eq!(json(&evaluation), json(&measure(&model, &dataset, 2, 1)));
 

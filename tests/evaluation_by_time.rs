@@ -104,7 +104,7 @@ fn predictions_are_of_what_came_later() {
         &model,
         &dataset,
         &options,
-        |_, _| (),
+        |_, _| ControlFlow::Continue(()),
         |task| {
             assert_eq!(task.draw, 0);
             tasks.push((task.scenario, task.task.clone()));
@@ -125,7 +125,7 @@ fn predictions_are_of_what_came_later() {
     assert!(users[0] >= 30 && users[1] == 20 && users[2] > 10, "{users:?}");
     // Another seed draws nothing else.
     let again = EvalOptions { seed: 6, ..options.clone() };
-    let again = evaluate(&model, &dataset, &again, |_, _| ()).unwrap();
+    let again = evaluate(&model, &dataset, &again, |_, _| ControlFlow::Continue(())).unwrap();
     let json = |evaluation| serde_json::to_string(evaluation).unwrap();
     assert_eq!(json(&again), json(&evaluation));
 
@@ -144,7 +144,9 @@ fn lists_should_find_what_came_later() {
         assert_eq!(dataset.feedback == Feedback::PositiveOnly, !rated);
         let model = Model::from_bytes(train(&dataset)).unwrap();
         let options = RankingOptions { draws: 3, seed: 1, threads: 1 };
-        let found = evaluate_rankings(&model, &dataset, &options, |_, _, _| ()).unwrap();
+        let found =
+            evaluate_rankings(&model, &dataset, &options, |_, _, _| ControlFlow::Continue(()))
+                .unwrap();
         let tables: Vec<_> =
             found.rankings.iter().map(|table| (table.scenario, table.among)).collect();
         let both = Scenario::NewUsersNewItems;
@@ -174,7 +176,8 @@ fn lists_should_find_what_came_later() {
         }
         assert!(found.rankings[0].users > 10 && found.rankings[1].users > 5);
         let options = EvidenceOptions { draws: 3, seed: 1, threads: 1 };
-        let asked = evaluate_evidence(&model, &dataset, &options, |_, _| ()).unwrap();
+        let asked = evaluate_evidence(&model, &dataset, &options, |_, _| ControlFlow::Continue(()))
+            .unwrap();
         let users = dataset.ranking_tasks_by_time(true).unwrap().len();
         assert!(asked.worlds.iter().all(|world| (world.users, world.draws) == (users, 1)));
     }
@@ -185,7 +188,8 @@ fn a_model_that_saw_the_future_is_refused() {
     let log = log(|value| value);
     let measure = |model: &Model, dataset: &Dataset| {
         let options = EvalOptions { draws: 1, ..Default::default() };
-        evaluate(model, dataset, &options, |_, _| ()).map_err(|error| error.to_string())
+        evaluate(model, dataset, &options, |_, _| ControlFlow::Continue(()))
+            .map_err(|error| error.to_string())
     };
     let model = |split: &str| Model::from_bytes(train(&open(&log, split, true))).unwrap();
     let dataset = open(&log, &split(), true);

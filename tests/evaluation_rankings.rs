@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 
 use melu::data::{Dataset, Feedback, Scenario, SynthOptions, Task, World, ranking_tasks};
 use melu::eval::{
-    Among, EvalOptions, Given, Ranker, Ranking, RankingEvaluation, RankingOptions, Report,
-    evaluate, evaluate_rankings,
+    Among, EvalOptions, EvidenceOptions, Given, Ranker, Ranking, RankingEvaluation, RankingOptions,
+    Report, evaluate, evaluate_evidence, evaluate_rankings,
 };
 use melu::model::schema::Entity;
 use melu::train::{TrainOptions, Trainer};
-use melu::{Model, Scratch, User};
+use melu::{Error, Model, Result, Scratch, User};
 
 fn world() -> Dataset {
     let options = SynthOptions {
@@ -41,7 +41,7 @@ fn train(dataset: &Dataset) -> Model {
 
 fn measure(model: &Model, dataset: &Dataset, threads: usize) -> RankingEvaluation {
     let options = RankingOptions { draws: 2, seed: 3, threads };
-    evaluate_rankings(model, dataset, &options, |_, _, _| ()).unwrap()
+    evaluate_rankings(model, dataset, &options, |_, _, _| ControlFlow::Continue(())).unwrap()
 }
 
 fn table(evaluation: &RankingEvaluation, scenario: Scenario, among: Among) -> &Ranking {
@@ -303,7 +303,8 @@ fn positive_only_data_have_lists_alone() {
     dataset.feedback = Feedback::PositiveOnly;
     let model = train(&dataset);
     let options = EvalOptions::default();
-    let evaluation = evaluate(&model, &dataset, &options, |_, _| ()).unwrap();
+    let evaluation =
+        evaluate(&model, &dataset, &options, |_, _| ControlFlow::Continue(())).unwrap();
     assert!(evaluation.scenarios.is_empty());
     let rankings = measure(&model, &dataset, 0);
     let ranking = table(&rankings, Scenario::NewUsers, Among::Known);
@@ -327,7 +328,9 @@ fn what_cannot_be_measured_is_refused() {
     let model = train(&dataset);
     let refused = |dataset: &Dataset, draws, problem: &str| {
         let options = RankingOptions { draws, ..Default::default() };
-        let error = evaluate_rankings(&model, dataset, &options, |_, _, _| ()).unwrap_err();
+        let error =
+            evaluate_rankings(&model, dataset, &options, |_, _, _| ControlFlow::Continue(()))
+                .unwrap_err();
         assert!(error.to_string().contains(problem), "{error}");
     };
     refused(&dataset, 0, "draws");
@@ -347,4 +350,38 @@ fn tables_without_users_are_named() {
         }
     }
     assert!(table(&rankings, Scenario::NewUsers, Among::Known).users > 0);
+}
+
+#[test]
+fn evaluations_end_where_their_progress_breaks_off() {
+    let dataset = &world();
+    let model = &train(dataset);
+    // Breaks off when it is called for the `stop`th time.
+    let count = |stop: usize, calls: &mut usize| {
+        *calls += 1;
+        if *calls == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let lists = |stop: usize, calls: &mut usize| {
+        let options = RankingOptions { draws: 1, seed: 0, threads: 1 };
+        evaluate_rankings(model, dataset, &options, |_, _, _| count(stop, calls)).map(drop)
+    };
+    let ratings = |stop: usize, calls: &mut usize| {
+        let options = EvalOptions { draws: 1, threads: 1, ..EvalOptions::default() };
+        evaluate(model, dataset, &options, |_, _| count(stop, calls)).map(drop)
+    };
+    let questions = |stop: usize, calls: &mut usize| {
+        let options = EvidenceOptions { draws: 2, seed: 0, threads: 1 };
+        evaluate_evidence(model, dataset, &options, |_, _| count(stop, calls)).map(drop)
+    };
+    type Work<'a> = &'a dyn Fn(usize, &mut usize) -> Result<()>;
+    for work in [&lists as Work, &ratings, &questions] {
+        let mut all = 0;
+        work(usize::MAX, &mut all).unwrap();
+        assert!(all > 1);
+        for stop in [1, all / 2, all] {
+            let mut calls = 0;
+            assert!(matches!(work(stop, &mut calls), Err(Error::Stopped)));
+            assert_eq!(calls, stop);
+        }
+    }
 }

@@ -37,7 +37,7 @@ fn world() -> (Dataset, Model) {
 
 fn measure(model: &Model, dataset: &Dataset, draws: usize, threads: usize) -> EvidenceEvaluation {
     let options = EvidenceOptions { draws, seed: 3, threads };
-    evaluate_evidence(model, dataset, &options, |_, _| ()).unwrap()
+    evaluate_evidence(model, dataset, &options, |_, _| ControlFlow::Continue(())).unwrap()
 }
 
 /// Who is asked, and what is measured by.
@@ -255,5 +255,7 @@ fn any_number_of_threads_finds_the_same() {
     let json = |threads| serde_json::to_string(&measure(&model, &dataset, 1, threads)).unwrap();
     assert_eq!(json(1), json(3));
     let options = EvidenceOptions { draws: 0, ..Default::default() };
-    assert!(evaluate_evidence(&model, &dataset, &options, |_, _| ()).is_err());
+    assert!(
+        evaluate_evidence(&model, &dataset, &options, |_, _| ControlFlow::Continue(())).is_err()
+    );
 }

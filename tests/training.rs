@@ -153,7 +153,7 @@ fn errors(dataset: &Dataset, options: &TrainOptions) -> [f64; 5] {
     trainer.run(|_| ControlFlow::Continue(())).unwrap();
     let model = Model::from_contents(trainer.finish().unwrap()).unwrap();
     let options = EvalOptions { draws: 1, ..EvalOptions::default() };
-    let evaluation = evaluate(&model, dataset, &options, |_, _| ()).unwrap();
+    let evaluation = evaluate(&model, dataset, &options, |_, _| ControlFlow::Continue(())).unwrap();
     let rows = &evaluation.scenarios[1].rows;
     let mae = |predictor, given| {
         rows.iter().find(|row| (row.predictor, row.given) == (predictor, given)).unwrap().mae

@@ -7,6 +7,7 @@
 //! them. Answered items are no longer candidates.
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use rand::seq::SliceRandom;
 use rayon::ThreadPoolBuilder;
@@ -17,7 +18,7 @@ use super::baselines::Baselines;
 use super::interview::{Interview, InterviewFigures, Interviewed};
 use super::rankings::Candidates;
 use super::results::FEW_USERS;
-use super::scenarios::{check_inside, everybody};
+use super::scenarios::{check_inside, everybody, unless_stopped};
 use super::sums::mean_and_error;
 use crate::data::{Dataset, Feedback, Scenario, Task, ranking_tasks};
 use crate::model::schema::Column;
@@ -171,7 +172,7 @@ pub struct EvidenceError {
 }
 
 /// Interviews the new users of a data folder, and measures lists and the error on held-out
-/// items. `progress` gets the number of interviews that are done, and of all.
+/// items. `progress` gets the number of interviews that are done, and of all, and may break off.
 ///
 /// A model that [cannot choose questions](Model::has_questions) has no greedy list and no
 /// next question, and one without evidence candidates has no list by the paper's score. These
@@ -183,7 +184,7 @@ pub fn evaluate_evidence(
     model: &Model,
     dataset: &Dataset,
     options: &EvidenceOptions,
-    mut progress: impl FnMut(usize, usize),
+    mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<EvidenceEvaluation> {
     if options.draws == 0 {
         return Err(Error::argument("draws", "it is 0; at least 1 is expected"));
@@ -215,7 +216,7 @@ pub fn evaluate_evidence(
                     sums.iter_mut().zip(results).for_each(|(sum, result)| sum.add(result));
                 }
                 done += some.len();
-                progress(done, all);
+                unless_stopped(progress(done, all))?;
             }
         }
         let rows = interviews.summarise(&figures, draws.len());

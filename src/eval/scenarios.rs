@@ -1,5 +1,7 @@
 //! The four scenarios: existing and new users, existing and new items.
 
+use std::ops::ControlFlow;
+
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -43,7 +45,8 @@ impl Default for EvalOptions {
 
 /// Evaluates a model on a data folder, by the same calls as any program that uses it.
 /// `progress` gets the number of users whose tasks are done, and of all; while none is done,
-/// the baselines are fitted. Of data that are split by time, nothing is drawn at random: the
+/// the baselines are fitted. It may break off: it is called between the baselines, and after each
+/// 256 users. Of data that are split by time, nothing is drawn at random: the
 /// tasks are those of [`Dataset::tasks_by_time`], and there is one draw. Positive-only data have
 /// no ratings to predict, so there are no scenarios; see
 /// [`evaluate_rankings`](super::evaluate_rankings).
@@ -53,12 +56,12 @@ impl Default for EvalOptions {
 /// data folder is not that part, or vice versa, or if it was trained without the data folder's
 /// split by time or by a later one: the model would have seen the ratings to predict.
 /// [`Error::UnknownField`] and others if the data folder lacks a field of the model;
-/// [`Error::Diverged`] if a local update diverges.
+/// [`Error::Diverged`] if a local update diverges; [`Error::Stopped`] if `progress` breaks off.
 pub fn evaluate(
     model: &Model,
     dataset: &Dataset,
     options: &EvalOptions,
-    progress: impl FnMut(usize, usize),
+    progress: impl FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Evaluation> {
     evaluate_each(model, dataset, options, progress, None)
 }
@@ -73,7 +76,7 @@ pub fn evaluate_and_record(
     model: &Model,
     dataset: &Dataset,
     options: &EvalOptions,
-    progress: impl FnMut(usize, usize),
+    progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     mut record: impl FnMut(&PredictedTask) -> Result<()>,
 ) -> Result<Evaluation> {
     evaluate_each(model, dataset, options, progress, Some(&mut record))
@@ -86,7 +89,7 @@ fn evaluate_each(
     model: &Model,
     dataset: &Dataset,
     options: &EvalOptions,
-    mut progress: impl FnMut(usize, usize),
+    mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     mut record: Option<&mut Record>,
 ) -> Result<Evaluation> {
     if options.draws == 0 {
@@ -107,8 +110,8 @@ fn evaluate_each(
         .map(|&scenario| Plan::new(dataset, scenario, options, seed))
         .collect();
     let all = plans.iter().map(|plan| plan.draws * plan.users).sum();
-    progress(0, all);
-    let context = ScenarioContext::new(model, dataset, &pool, options.threads)?;
+    let fitting = || unless_stopped(progress(0, all));
+    let context = ScenarioContext::new(model, dataset, &pool, options.threads, fitting)?;
     let mut done = 0;
     let mut scenarios = Vec::new();
     for plan in plans {
@@ -130,7 +133,7 @@ fn evaluate_each(
                         record(&PredictedTask { scenario, draw, task, predictions })?;
                     }
                 }
-                progress(done, all);
+                unless_stopped(progress(done, all))?;
             }
         }
         scenarios.push(ScenarioResult {
@@ -249,6 +252,14 @@ pub(super) fn everybody(model: &Model, dataset: &Dataset) -> Result<(Catalog, Ve
     Ok((Catalog::from_table(model, table)?, users.columns))
 }
 
+/// An error where a caller's progress breaks off.
+pub(super) fn unless_stopped(progress: ControlFlow<()>) -> Result<()> {
+    match progress {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Stopped),
+    }
+}
+
 /// Known ratings as answers to a model. It refuses those that lie beyond its scale, so a service
 /// would go on without them, and so does the evaluation.
 pub(super) fn accepted_answers(model: &Model, known: &[Rated]) -> (Vec<u32>, Vec<f32>) {
@@ -277,14 +288,24 @@ struct ScenarioContext {
 }
 
 impl ScenarioContext {
-    fn new(model: &Model, dataset: &Dataset, pool: &ThreadPool, threads: usize) -> Result<Self> {
+    fn new(
+        model: &Model,
+        dataset: &Dataset,
+        pool: &ThreadPool,
+        threads: usize,
+        mut fitting: impl FnMut() -> Result<()>,
+    ) -> Result<Self> {
+        fitting()?;
         let contents = model.contents();
         let (catalog, user_columns) = everybody(model, dataset)?;
         let baselines = Baselines::new(dataset);
+        fitting()?;
+        let item_knn = pool.install(|| ItemKnn::new(dataset, &baselines));
+        fitting()?;
         Ok(Self {
             catalog,
             user_columns,
-            item_knn: pool.install(|| ItemKnn::new(dataset, &baselines)),
+            item_knn,
             factors: Factors::fit(dataset, &FactorOptions::default(), threads)?,
             baselines,
             deviations: model.has_deviations() && contents.config.output.loss != Loss::Bce,

@@ -103,7 +103,8 @@ impl From<&Error> for melu_status {
             Error::FieldValue { .. } => Self::FieldValue,
             Error::ItemIndex { .. } => Self::ItemIndex,
             Error::Rating { .. } => Self::Rating,
-            Error::Argument { .. } => Self::InvalidArgument,
+            // Nothing of C's gets a progress to break off.
+            Error::Argument { .. } | Error::Stopped => Self::InvalidArgument,
             Error::SavedUser { .. } => Self::SavedUser,
             Error::OutOfMemory { .. } => Self::OutOfMemory,
             Error::MemoryLimit { .. } => Self::MemoryLimit,

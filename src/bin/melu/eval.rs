@@ -2,6 +2,7 @@
 
 mod rankings;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -206,6 +207,7 @@ fn predict(
     let mut bar = terminal::ProgressBar::new("evaluating");
     let progress = |done, of| {
         bar.set(done, of, if done == 0 { "fitting the baselines" } else { "tasks" });
+        ControlFlow::Continue(())
     };
     let Some(path) = &arguments.predictions else {
         return Ok(evaluate(model, dataset, options, progress)?);
@@ -235,7 +237,11 @@ fn rank(arguments: &Arguments, model: &Model, dataset: &Dataset) -> Result<Ranki
     let &Arguments { list_draws: draws, seed, threads, .. } = arguments;
     let options = RankingOptions { draws, seed, threads };
     let mut bar = terminal::ProgressBar::new("ranking");
-    Ok(evaluate_rankings(model, dataset, &options, |what, done, of| bar.set(done, of, what))?)
+    let progress = |what, done, of| {
+        bar.set(done, of, what);
+        ControlFlow::Continue(())
+    };
+    Ok(evaluate_rankings(model, dataset, &options, progress)?)
 }
 
 fn interview(
@@ -246,7 +252,11 @@ fn interview(
     let &Arguments { draws, seed, threads, .. } = arguments;
     let options = EvidenceOptions { draws, seed, threads };
     let mut bar = terminal::ProgressBar::new("asking");
-    Ok(evaluate_evidence(model, dataset, &options, |done, of| bar.set(done, of, "users"))?)
+    let progress = |done, of| {
+        bar.set(done, of, "users");
+        ControlFlow::Continue(())
+    };
+    Ok(evaluate_evidence(model, dataset, &options, progress)?)
 }
 
 fn print_evidence(evaluation: &EvidenceEvaluation) -> Result<()> {

@@ -13,6 +13,7 @@ use super::list::Candidates;
 use super::popular::Popular;
 use super::results::{Among, BaselineSettings, Ranker};
 use super::trial::{RankerTrial, Worth};
+use crate::Result;
 use crate::data::{Dataset, Table, UserRatings};
 use crate::eval::Given;
 
@@ -77,19 +78,20 @@ impl FittedRanker {
     fn new<S: Copy + PartialEq, B: Baseline + 'static>(
         ranker: Ranker,
         chosen: [S; Given::ALL.len()],
-        mut fit: impl FnMut(S) -> Option<B>,
-    ) -> Option<Self> {
+        mut fit: impl FnMut(S) -> Result<Option<B>>,
+    ) -> Result<Option<Self>> {
         let mut fitted: Vec<(S, Arc<dyn Baseline>)> = Vec::new();
         for setting in chosen {
             if fitted.iter().all(|(other, _)| *other != setting) {
-                fitted.push((setting, Arc::new(fit(setting)?)));
+                let Some(baseline) = fit(setting)? else { return Ok(None) };
+                fitted.push((setting, Arc::new(baseline)));
             }
         }
         let of = |setting: S| {
             let found = fitted.iter().find(|(other, _)| *other == setting);
             found.unwrap_or(&fitted[0]).1.clone()
         };
-        Some(Self { ranker, by_given: chosen.map(of) })
+        Ok(Some(Self { ranker, by_given: chosen.map(of) }))
     }
 
     /// Its settings, each with the numbers of answers that it is for.
@@ -116,24 +118,27 @@ impl FittedRanker {
     }
 }
 
+/// What is called before each fit.
+type Look<'a> = &'a mut dyn FnMut() -> Result<()>;
+
 /// All recommenders, in the order of [`Ranker::ALL`], and their settings.
 ///
 /// Fits on the threads of the current pool; `known` are the items that somebody in training
-/// chose, by falling popularity. `progress` gets the current work.
+/// chose, by falling popularity. `progress` gets the current work, before each fit, and may end it
+/// with an error.
 pub fn fit(
     dataset: &Dataset,
     training: &[UserRatings],
     known: &Candidates,
-    mut progress: impl FnMut(&'static str),
-) -> (Vec<FittedRanker>, Vec<BaselineSettings>) {
+    mut progress: impl FnMut(&'static str) -> Result<()>,
+) -> Result<(Vec<FittedRanker>, Vec<BaselineSettings>)> {
     let kinds = Counted::kinds(dataset.feedback);
     let trial = RankerTrial::new(dataset, training, known.clone());
     let choices = Choices::new(training.iter(), dataset.feedback, dataset.items.len());
     let mut fitted = Vec::new();
     let mut settings = Vec::new();
 
-    progress("fitting EASE");
-    match fit_ease(&trial, &choices, kinds) {
+    match fit_ease(&trial, &choices, kinds, &mut || progress("fitting EASE"))? {
         Some(ease) => fitted.push(ease),
         None => settings.push(BaselineSettings {
             predictor: Ranker::Ease,
@@ -145,14 +150,13 @@ pub fn fit(
             ),
         }),
     }
-    progress("fitting iALS");
-    fitted.extend(fit_ials(&trial, &choices, kinds));
-    progress("fitting item-kNN");
-    fitted.extend(fit_item_knn(&trial, &choices, kinds));
-    fitted.extend(fit_content(&trial, &choices, kinds, &dataset.items));
-    fitted.extend(fit_popular(&trial, &choices, kinds));
+    fitted.extend(fit_ials(&trial, &choices, kinds, &mut || progress("fitting iALS"))?);
+    let look: Look = &mut || progress("fitting item-kNN");
+    fitted.extend(fit_item_knn(&trial, &choices, kinds, look)?);
+    fitted.extend(fit_content(&trial, &choices, kinds, &dataset.items, look)?);
+    fitted.extend(fit_popular(&trial, &choices, kinds, look)?);
     settings.extend(fitted.iter().map(FittedRanker::settings));
-    (fitted, settings)
+    Ok((fitted, settings))
 }
 
 /// The worth of settings, each of which is what is counted and others. Where time is `short`, what
@@ -161,18 +165,22 @@ fn tried<K: Copy, S: Copy, T>(
     kinds: &[K],
     others: &[S],
     short: bool,
-    worths: impl Fn((K, S)) -> Option<Vec<(T, Worth)>>,
-) -> Option<Vec<(T, Worth)>> {
-    if !short {
-        let found: Option<Vec<_>> =
-            pairs(kinds.iter().copied(), others).into_iter().map(worths).collect();
-        return Some(found?.into_iter().flatten().collect());
-    }
-    let (first, rest) = others.split_first()?;
+    mut worths: impl FnMut((K, S)) -> Result<Option<Vec<(T, Worth)>>>,
+) -> Result<Option<Vec<(T, Worth)>>> {
     let mut found = Vec::new();
-    let mut best = (f64::NEG_INFINITY, *kinds.first()?);
+    if !short {
+        for setting in pairs(kinds.iter().copied(), others) {
+            let Some(some) = worths(setting)? else { return Ok(None) };
+            found.extend(some);
+        }
+        return Ok(Some(found));
+    }
+    let (Some((first, rest)), Some(kind)) = (others.split_first(), kinds.first()) else {
+        return Ok(None);
+    };
+    let mut best = (f64::NEG_INFINITY, *kind);
     for &kind in kinds {
-        let some = worths((kind, *first))?;
+        let Some(some) = worths((kind, *first))? else { return Ok(None) };
         let most =
             some.iter().map(|(_, worth)| worth.iter().sum()).fold(f64::NEG_INFINITY, f64::max);
         if most > best.0 {
@@ -181,9 +189,10 @@ fn tried<K: Copy, S: Copy, T>(
         found.extend(some);
     }
     for &other in rest {
-        found.extend(worths((best.1, other))?);
+        let Some(some) = worths((best.1, other))? else { return Ok(None) };
+        found.extend(some);
     }
-    Some(found)
+    Ok(Some(found))
 }
 
 /// Fits a recommender with each of some settings, and mixes it with each weight of
@@ -199,29 +208,45 @@ fn fit_mixed<K: Copy + PartialEq, S: Copy + PartialEq, B: Mixed>(
     inside: impl Fn((K, S)) -> Option<B>,
     whole: impl Fn((K, S)) -> Option<B>,
     short: bool,
-) -> Option<FittedRanker> {
+    look: Look,
+) -> Result<Option<FittedRanker>> {
     let found = tried(kinds, others, short, |setting| {
-        let baseline = inside(setting)?;
-        let worth = |weight| trial.worth(&baseline.with_popularity(weight));
-        Some(weights.iter().map(|&weight| ((setting, weight), worth(weight))).collect())
+        look()?;
+        let Some(baseline) = inside(setting) else { return Ok(None) };
+        let worths = weights.iter().map(|&weight| {
+            look()?;
+            Ok(((setting, weight), trial.worth(&baseline.with_popularity(weight))))
+        });
+        worths.collect::<Result<_>>().map(Some)
     })?;
-    let chosen = if short { choose_one(&found)? } else { choose(&found)? };
+    let choose = if short { choose_one } else { choose };
+    let Some(chosen) = found.and_then(|found| choose(&found)) else { return Ok(None) };
     let mut fitted: Vec<((K, S), B)> = Vec::new();
     FittedRanker::new(ranker, chosen, |(setting, weight)| {
         if fitted.iter().all(|(other, _)| *other != setting) {
-            fitted.push((setting, whole(setting)?));
+            look()?;
+            let Some(baseline) = whole(setting) else { return Ok(None) };
+            fitted.push((setting, baseline));
         }
-        let (_, baseline) = fitted.iter().find(|(other, _)| *other == setting)?;
-        Some(baseline.with_popularity(weight))
+        let found = fitted.iter().find(|(other, _)| *other == setting);
+        Ok(found.map(|(_, baseline)| baseline.with_popularity(weight)))
     })
 }
 
 /// EASE, if the matrix to invert is not too large.
-fn fit_ease(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
-    let grams = |choices: &Choices| -> Option<Vec<Gram>> {
-        kinds.iter().map(|counted| Gram::new(choices, *counted)).collect()
+fn fit_ease(
+    trial: &RankerTrial,
+    choices: &Choices,
+    kinds: &[Counted],
+    look: Look,
+) -> Result<Option<FittedRanker>> {
+    let mut grams = |choices: &Choices| -> Result<Option<Vec<Gram>>> {
+        look()?;
+        Ok(kinds.iter().map(|counted| Gram::new(choices, *counted)).collect())
     };
-    let (inside, whole) = (grams(&trial.choices)?, grams(choices)?);
+    let (Some(inside), Some(whole)) = (grams(&trial.choices)?, grams(choices)?) else {
+        return Ok(None);
+    };
     fit_mixed(
         Ranker::Ease,
         trial,
@@ -231,10 +256,16 @@ fn fit_ease(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option
         |(kind, penalty)| Ease::new(&inside[kind], penalty),
         |(kind, penalty)| Ease::new(&whole[kind], penalty),
         false,
+        look,
     )
 }
 
-fn fit_ials(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
+fn fit_ials(
+    trial: &RankerTrial,
+    choices: &Choices,
+    kinds: &[Counted],
+    look: Look,
+) -> Result<Option<FittedRanker>> {
     fit_mixed(
         Ranker::Ials,
         trial,
@@ -244,6 +275,7 @@ fn fit_ials(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option
         |(counted, fitting)| Some(Ials::new(&trial.choices, counted, fitting, SWEEPS / 2)),
         |(counted, fitting)| Some(Ials::new(choices, counted, fitting, SWEEPS)),
         are_many(choices),
+        look,
     )
 }
 
@@ -252,8 +284,10 @@ fn fit_content(
     choices: &Choices,
     kinds: &[Counted],
     items: &Table,
-) -> Option<FittedRanker> {
-    let descriptions = Arc::new(Descriptions::new(items)?);
+    look: Look,
+) -> Result<Option<FittedRanker>> {
+    let Some(descriptions) = Descriptions::new(items) else { return Ok(None) };
+    let descriptions = Arc::new(descriptions);
     fit_mixed(
         Ranker::Content,
         trial,
@@ -263,36 +297,53 @@ fn fit_content(
         |(counted, ())| Some(ContentRanker::new(&descriptions, &trial.choices, counted)),
         |(counted, ())| Some(ContentRanker::new(&descriptions, choices, counted)),
         false,
+        look,
     )
 }
 
-fn fit_item_knn(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
+fn fit_item_knn(
+    trial: &RankerTrial,
+    choices: &Choices,
+    kinds: &[Counted],
+    look: Look,
+) -> Result<Option<FittedRanker>> {
     let similarity =
         |(of_answer, of_scored)| Similarity { of_answer, of_scored, shrinkage: SHRINKAGE };
     let similarities: Vec<Similarity> =
         pairs(OF_ANSWERS, &OF_SCORED).into_iter().map(similarity).collect();
     let counted = Vec::from_iter(0..kinds.len());
-    let count = |choices: &Choices| -> Vec<Arc<CommonUsers>> {
-        kinds.iter().map(|counted| Arc::new(CommonUsers::new(choices, *counted))).collect()
+    let count = |choices: &Choices, look: Look| -> Result<Vec<Arc<CommonUsers>>> {
+        look()?;
+        Ok(kinds.iter().map(|counted| Arc::new(CommonUsers::new(choices, *counted))).collect())
     };
-    let found: Vec<_> = {
-        let inside = count(&trial.choices);
+    let found = {
+        let inside = count(&trial.choices, look)?;
         tried(&counted, &similarities, are_many(choices), |setting| {
+            look()?;
             let knn = ItemKnnRanker::new(&inside[setting.0], setting.1);
-            Some(vec![(setting, trial.worth(&knn))])
+            Ok(Some(vec![(setting, trial.worth(&knn))]))
         })?
     };
-    let whole = count(choices);
-    FittedRanker::new(Ranker::ItemKnn, choose(&found)?, |(kind, similarity)| {
-        Some(ItemKnnRanker::new(&whole[kind], similarity))
+    let Some(chosen) = found.and_then(|found| choose(&found)) else { return Ok(None) };
+    let whole = count(choices, look)?;
+    FittedRanker::new(Ranker::ItemKnn, chosen, |(kind, similarity)| {
+        look()?;
+        Ok(Some(ItemKnnRanker::new(&whole[kind], similarity)))
     })
 }
 
-fn fit_popular(trial: &RankerTrial, choices: &Choices, kinds: &[Counted]) -> Option<FittedRanker> {
+fn fit_popular(
+    trial: &RankerTrial,
+    choices: &Choices,
+    kinds: &[Counted],
+    look: Look,
+) -> Result<Option<FittedRanker>> {
     let worth = |&counted: &Counted| (counted, trial.worth(&Popular::new(&trial.choices, counted)));
     let found: Vec<_> = kinds.iter().map(worth).collect();
-    FittedRanker::new(Ranker::Popular, choose(&found)?, |counted| {
-        Some(Popular::new(choices, counted))
+    let Some(chosen) = choose(&found) else { return Ok(None) };
+    FittedRanker::new(Ranker::Popular, chosen, |counted| {
+        look()?;
+        Ok(Some(Popular::new(choices, counted)))
     })
 }
 

@@ -44,6 +44,7 @@ mod totals;
 mod trial;
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -56,7 +57,7 @@ pub use self::results::{Among, BaselineSettings, Ranker, Ranking, RankingEvaluat
 use self::tasks::Plan;
 use self::totals::RankingTotals;
 use super::results::{FEW_USERS, Given};
-use super::scenarios::{accepted_answers, check_inside, everybody};
+use super::scenarios::{accepted_answers, check_inside, everybody, unless_stopped};
 use crate::data::{Dataset, Scenario, Task};
 use crate::model::schema::Column;
 use crate::random::{Purpose, generator};
@@ -82,7 +83,8 @@ impl Default for RankingOptions {
 
 /// Evaluates a model's lists on a data folder, by the same calls as any program that uses it.
 /// `progress` gets the current work, the number of users whose lists are done, and the number
-/// of all; while none is done, the baselines are fitted.
+/// of all; while none is done, the baselines are fitted. It may break off: it is called before
+/// each fit of a baseline, and after each 128 users.
 ///
 /// # Errors
 /// Those of [`evaluate`](super::evaluate).
@@ -90,7 +92,7 @@ pub fn evaluate_rankings(
     model: &Model,
     dataset: &Dataset,
     options: &RankingOptions,
-    mut progress: impl FnMut(&'static str, usize, usize) + Send,
+    mut progress: impl FnMut(&'static str, usize, usize) -> ControlFlow<()> + Send,
 ) -> Result<RankingEvaluation> {
     let &RankingOptions { draws, seed, threads } = options;
     if draws == 0 {
@@ -101,7 +103,9 @@ pub fn evaluate_rankings(
     let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
     let plans = [Plan::new_users(dataset, seed), Plan::existing_users(dataset, seed)];
     let all: usize = plans.iter().map(|plan| plan.draws(draws) * plan.tasks(seed, 0).len()).sum();
-    let context = RankingContext::new(model, dataset, seed, &pool, |what| progress(what, 0, all))?;
+    let context = RankingContext::new(model, dataset, seed, &pool, |what| {
+        unless_stopped(progress(what, 0, all))
+    })?;
     let mut done = 0;
     let mut rankings = Vec::new();
     let workspace = context.workspace()?;
@@ -127,7 +131,7 @@ pub fn evaluate_rankings(
                     }
                 }
                 done += some.len();
-                progress("lists", done, all);
+                unless_stopped(progress("lists", done, all))?;
             }
         }
         for ((scenario, among), totals) in plan.tables.iter().zip(totals) {
@@ -182,7 +186,7 @@ impl<'a> RankingContext<'a> {
         dataset: &'a Dataset,
         seed: u64,
         pool: &ThreadPool,
-        progress: impl FnMut(&'static str) + Send,
+        progress: impl FnMut(&'static str) -> Result<()> + Send,
     ) -> Result<Self> {
         let (catalog, user_columns) = everybody(model, dataset)?;
         let training = dataset.scenario(Scenario::ExistingUsersExistingItems);
@@ -202,7 +206,7 @@ impl<'a> RankingContext<'a> {
         let is_known = |item: &u32| counts[*item as usize] > 0;
         let known = candidates(&is_known);
         let (baselines, settings) =
-            pool.install(|| fit(dataset, &training, &known.by_popularity, progress));
+            pool.install(|| fit(dataset, &training, &known.by_popularity, progress))?;
         let share = |count: &u32| f64::from(*count) / training.len().max(1) as f64;
         Ok(Self {
             dataset,
