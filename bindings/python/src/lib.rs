@@ -16,6 +16,7 @@ mod evaluation;
 mod model;
 mod profile;
 mod recommend;
+mod signals;
 mod training;
 mod user;
 

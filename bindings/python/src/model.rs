@@ -1,9 +1,12 @@
 //! Models.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use melu::OpenOptions;
 use melu::model::schema::{Entity, Field, FieldKind, Vocabulary};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::catalog::Catalog;
@@ -15,26 +18,44 @@ pub struct Model {
     pub model: melu::Model,
     /// The file that it was opened from.
     path: Option<PathBuf>,
+    /// How it was opened.
+    options: OpenOptions,
 }
 
 impl Model {
     pub fn new(model: melu::Model) -> Self {
-        Self { model, path: None }
+        Self { model, path: None, options: OpenOptions::default() }
     }
 }
 
 #[pymethods]
 impl Model {
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let model = py.detach(|| melu::Model::open(&path)).map_err(raise)?;
+    #[pyo3(signature = (path, max_memory = None, copy = false))]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        max_memory: Option<usize>,
+        copy: bool,
+    ) -> PyResult<Self> {
+        let options = options(max_memory, copy);
+        let model = py.detach(|| melu::Model::open_with(&path, &options)).map_err(raise)?;
         let path = std::path::absolute(&path).unwrap_or(path);
-        Ok(Self { model, path: Some(path) })
+        Ok(Self { model, path: Some(path), options })
     }
 
+    /// `bytes` never change, and are used in place.
     #[staticmethod]
-    fn from_bytes(py: Python<'_>, data: Vec<u8>) -> PyResult<Self> {
-        py.detach(|| melu::Model::from_bytes(data)).map_err(raise).map(Self::new)
+    #[pyo3(signature = (data, max_memory = None))]
+    fn from_bytes(
+        py: Python<'_>,
+        data: PyBackedBytes,
+        max_memory: Option<usize>,
+    ) -> PyResult<Self> {
+        let options = options(max_memory, false);
+        let open = || melu::Model::from_shared_with(Arc::new(data), &options);
+        let model = py.detach(open).map_err(raise)?;
+        Ok(Self { model, path: None, options })
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -106,11 +127,20 @@ impl Model {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let class = py.get_type::<Self>();
-        let (how, what) = match &slf.get().path {
-            Some(path) => ("open", path.as_os_str().into_pyobject(py)?.into_any()),
-            None => ("from_bytes", slf.get().to_bytes(py)?.into_any()),
+        let Self { path, options, .. } = slf.get();
+        let limit = options.max_memory.into_pyobject(py)?.into_any();
+        let (how, with) = match path {
+            Some(path) => {
+                let path = path.as_os_str().into_pyobject(py)?.into_any();
+                let copy = options.copy.into_pyobject(py)?.to_owned().into_any();
+                ("open", PyTuple::new(py, [path, limit, copy])?)
+            }
+            None => {
+                let bytes = slf.get().to_bytes(py)?.into_any();
+                ("from_bytes", PyTuple::new(py, [bytes, limit])?)
+            }
         };
-        PyTuple::new(py, [class.getattr(how)?, PyTuple::new(py, [what])?.into_any()])
+        PyTuple::new(py, [class.getattr(how)?, with.into_any()])
     }
 
     fn __repr__(&self) -> String {
@@ -132,6 +162,11 @@ impl Model {
             names(&config.item_fields)
         )
     }
+}
+
+fn options(max_memory: Option<usize>, copy: bool) -> OpenOptions {
+    let usual = OpenOptions::default();
+    OpenOptions { copy, max_memory: max_memory.unwrap_or(usual.max_memory) }
 }
 
 impl Model {

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
 
 use melu::train::choice::Stage;
 use melu::train::{Outcome, Progress, TrainOptions, Trainer};
@@ -14,9 +13,7 @@ use serde_json::Value as Json;
 use crate::dataset::Dataset;
 use crate::errors::{raise, refuse};
 use crate::model::Model;
-
-/// The time between two looks at signals.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+use crate::signals::BETWEEN_LOOKS;
 
 /// Trains a model. `options` is a JSON object of those that differ from the recipe's.
 ///

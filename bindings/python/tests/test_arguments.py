@@ -169,6 +169,33 @@ def test_errors_have_their_statuses(tmp_path: pathlib.Path, catalog: melu.Catalo
         melu.Dataset.open(tmp_path) if (tmp_path / "dataset.toml").write_text("") == 0 else None
 
 
+def test_a_limit_of_memory(model: melu.Model, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "model.melu"
+    model.save(path)
+    more = [{"id": f"new {place}"} for place in range(1000)]
+    for source in [path, str(path), path.read_bytes(), bytearray(path.read_bytes())]:
+        limited = melu.open(source, max_memory=100_000)
+        # The file's own items take none of it, but those of another catalogue do.
+        catalog = limited.catalog()
+        with pytest.raises(melu.MemoryLimitError, match="max_memory, 100000: open the model with") as limit:
+            catalog.extend(more)
+        assert limit.value.status == 16 and isinstance(limit.value, MemoryError)
+        again = pickle.loads(pickle.dumps(limited))
+        with pytest.raises(melu.MemoryLimitError):
+            again.catalog().extend(more)
+        assert len(melu.open(source, max_memory=1 << 30).catalog().extend(more)) == 1120
+        with pytest.raises(OverflowError):
+            melu.open(source, max_memory=-1)
+        with pytest.raises(TypeError):
+            melu.open(source, max_memory="1 GiB")  # type: ignore[arg-type]
+    recommender = melu.Recommender.load(path, max_memory=100_000, copy=True)
+    with pytest.raises(melu.MemoryLimitError):
+        recommender.catalog_.extend(more)
+    path.unlink()
+    with pytest.raises(melu.FileError):
+        melu.open(path, copy=True)
+
+
 def test_reprs_help(model: melu.Model, catalog: melu.Catalog, world: melu.Dataset) -> None:
     assert repr(model) == (
         "<melu.Model: lists and ratings, 120 items, user fields (age, occupation, region), "

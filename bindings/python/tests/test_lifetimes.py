@@ -38,6 +38,38 @@ def test_a_file_may_be_deleted_while_it_is_used(model: melu.Model, tmp_path: os.
     assert user.recommend(5).items.size == 5
 
 
+def test_a_copied_file_may_change(model: melu.Model, tmp_path: os.PathLike[str]) -> None:
+    path = os.path.join(tmp_path, "model.melu")
+    model.save(path)
+    user = melu.User(melu.open(path, copy=True).catalog(), None, [1], [5.0])
+    expected = user.score()
+    with open(path, "r+b") as file:
+        file.truncate(100)
+    assert np.array_equal(user.score(), expected)
+    assert melu.User(melu.open(model.to_bytes()).catalog(), None, [1], [5.0]).score().tobytes() == (
+        expected.tobytes()
+    )
+
+
+def test_bytes_are_used_in_place_and_kept(model: melu.Model) -> None:
+    data = model.to_bytes()
+    before = sys.getrefcount(data)
+    opened = melu.open(data)
+    # The model holds the object itself.
+    assert sys.getrefcount(data) == before + 1
+    catalog = opened.catalog()
+    del opened
+    assert sys.getrefcount(data) > before
+    changing = bytearray(data)
+    copied = melu.open(changing)
+    changing[:] = bytes(len(changing))
+    assert copied.to_bytes() == data
+    assert melu.User(catalog).recommend(3).items.size == 3
+    del catalog
+    gc.collect()
+    assert sys.getrefcount(data) == before
+
+
 def test_users_keep_alive_what_they_were_made_from(model: melu.Model) -> None:
     user = melu.User(melu.open(model.to_bytes()).catalog(), None, [1], [5.0])
     gc.collect()

@@ -243,6 +243,42 @@ def test_ctrl_c_leaves_the_best_so_far(stage: str, left: str) -> None:
     assert found.stdout.strip() == left, found.stderr
 
 
+# Two signals, in each of the two parts: as soon as it runs, and later, from another thread.
+EVALUATION = """
+import os, signal, sys, threading, time
+import melu
+world = melu.Dataset.synthetic(400, 300, ratings_per_user=40)
+recommender = melu.Recommender(epochs=1, progress=False).fit(world)
+lists = sys.argv[1] == "lists"
+many = {"draws": 1, "list_draws": 100_000} if lists else {"draws": 100_000, "list_draws": 0}
+for delay in [0, 2]:
+    sent = []
+    def interrupt():
+        time.sleep(delay)
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+    thread = threading.Thread(target=interrupt)
+    try:
+        thread.start()
+        recommender.evaluate(**many)
+    except KeyboardInterrupt:
+        assert time.monotonic() - sent[0] < 30
+        thread.join()
+        print("interrupted")
+assert threading.active_count() == 1
+print(len(recommender.evaluate(draws=1, list_draws=0)) > 0)
+"""
+
+
+@pytest.mark.parametrize("part", ["lists", "ratings"])
+def test_ctrl_c_ends_an_evaluation(part: str) -> None:
+    # To the end it would take days.
+    found = subprocess.run(
+        [sys.executable, "-c", EVALUATION, part], capture_output=True, text=True, timeout=300
+    )
+    assert found.stdout.split() == ["interrupted", "interrupted", "True"], found.stderr
+
+
 def test_other_threads_run_while_one_trains(world: melu.Dataset) -> None:
     thread = threading.Thread(target=lambda: melu.train(world, epochs=3, progress=False))
     thread.start()

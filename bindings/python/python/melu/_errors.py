@@ -103,7 +103,7 @@ class OutOfMemoryError(Error, MemoryError):
 
 
 class MemoryLimitError(Error, MemoryError):
-    """It would take more memory than a model from this file may take."""
+    """It would take more memory than ``max_memory`` of :func:`melu.open` allows."""
 
     status = Status.MEMORY_LIMIT
 

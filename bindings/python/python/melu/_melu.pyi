@@ -21,13 +21,15 @@ class _Field(TypedDict):
 class Model:
     """A trained model. It never changes, and may be used from any number of threads at once.
 
-    Pickled, it is its path if it was opened from one, else its bytes.
+    Pickled, it is its path if it was opened from one, else its bytes; and the options.
     """
 
     @staticmethod
-    def open(path: str | os.PathLike[str]) -> Model: ...
+    def open(
+        path: str | os.PathLike[str], max_memory: int | None = None, copy: bool = False
+    ) -> Model: ...
     @staticmethod
-    def from_bytes(data: bytes) -> Model: ...
+    def from_bytes(data: bytes, max_memory: int | None = None) -> Model: ...
     def to_bytes(self) -> bytes:
         """The weight file's bytes."""
 

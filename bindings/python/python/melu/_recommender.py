@@ -252,7 +252,7 @@ class Recommender:
 
     def evaluate(self, **options: Any) -> Any:
         """Measures lists and predicted ratings of the users and items that were kept from
-        training, as a frame: see :func:`melu.evaluate`."""
+        training, as a frame: see :func:`melu.evaluate`. Ctrl-C raises ``KeyboardInterrupt``."""
         self._check()
         if self.dataset_ is None:
             raise NotAvailableError("a loaded model does not have its data: use melu.evaluate")
@@ -282,11 +282,12 @@ class Recommender:
         self.model_.save(path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Recommender:
-        """A recommender of a weight file, without the training data."""
+    def load(cls, path: str | os.PathLike[str], **options: Any) -> Recommender:
+        """A recommender of a weight file, without the training data. ``options`` are those of
+        :func:`melu.open`."""
         loaded = cls()
         loaded.dataset_ = None
-        loaded._use(open_model(path))
+        loaded._use(open_model(path, **options))
         return loaded
 
     def _check(self) -> None:

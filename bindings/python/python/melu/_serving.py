@@ -13,15 +13,26 @@ from ._melu import Catalog, Model
 from ._types import BatchRecommendations
 
 
-def open(path: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Model:  # noqa: A001
-    """Opens a weight file: a path, which is mapped into memory, or the file's bytes.
+def open(  # noqa: A001
+    path: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    *,
+    max_memory: int | None = None,
+    copy: bool = False,
+) -> Model:
+    """Opens a weight file: a path, which is mapped into memory, or the file's bytes. ``bytes``
+    are used in place; what may change, as a ``bytearray``, is copied.
 
-    While the model lives, the file may be deleted, or replaced by renaming another over it,
-    but must not be changed in place.
+    While the model lives, a mapped file may be deleted, or replaced by renaming another over it,
+    but must not be changed in place. With ``copy`` the file is read into memory instead, and may be.
+
+    ``max_memory`` is how many bytes a catalogue of the model may compute, and what a call may
+    compute in: a small file can describe items by very many numbers. What would take more raises
+    :class:`melu.MemoryLimitError`. A catalogue that the file has computed already, as melu's own
+    files do, takes none. 1 GiB unless it is given.
     """
     if isinstance(path, (bytes, bytearray, memoryview)):
-        return Model.from_bytes(bytes(path))
-    return Model.open(path)
+        return Model.from_bytes(bytes(path), max_memory=max_memory)
+    return Model.open(path, max_memory=max_memory, copy=copy)
 
 
 def recommend_batch(

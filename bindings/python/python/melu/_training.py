@@ -177,6 +177,8 @@ def evaluate(
 
     A frame of pandas if that is there, else a list of dictionaries: one row for each table,
     scenario, predictor and number of answers given. ``list_draws`` 0 leaves lists out.
+
+    Ctrl-C raises ``KeyboardInterrupt``, after the fit of a simple predictor that is under way.
     """
     found = json.loads(
         _melu.evaluate(model, data, draws=draws, list_draws=list_draws, seed=seed, threads=threads)
