@@ -10,7 +10,9 @@
 # musl     the C library for Linux on x86-64 with musl
 # arm64    the C library for Linux on 64-bit Arm with glibc; only with --all or by its name
 # windows  the C library for 64-bit Windows; only with --all or by its name
-# wheel    the wheel for Python
+# wheel    the wheel for Python on Linux on x86-64 with glibc
+# wheel-musl   that with musl; only with --all or by its name
+# wheel-arm64  that on 64-bit Arm with glibc; only with --all or by its name
 # debian   the packages for Debian
 # conan    the recipe for Conan
 # vcpkg    the port for vcpkg
@@ -25,7 +27,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 STEPS=(source crate sbom gnu musl wheel debian conan vcpkg)
-MORE=(arm64 windows)
+MORE=(arm64 windows wheel-musl wheel-arm64)
 # Debian 11's; older systems have no support any more.
 GLIBC=2.31
 
@@ -283,25 +285,73 @@ step_windows() {
     echo "linked; tests/platforms.sh windows runs such programs under wine"
 }
 
-step_wheel() {
-    local wheels=$home/work/wheels environment=$home/work/python
-    rm -rf "$wheels" "$environment" "$home/work/unzipped"
-    bill "$home/work/melu-python.cdx.json" --package "$source/bindings/python"
-    RUSTFLAGS=$remap maturin build --release --locked --quiet --zig --compatibility manylinux2014 \
-        --sbom-include "$home/work/melu-python.cdx.json" --out "$wheels" \
-        --manifest-path "$source/bindings/python/Cargo.toml"
+# wheel RUST_TARGET COMPATIBILITY PLATFORM: makes it, and unpacks it into $home/work/unzipped-PLATFORM.
+wheel() {
+    local unzipped=$home/work/unzipped-$3 bill=$home/work/melu-python.cdx.json wheels=$home/work/wheels-$3
+    need_rust "$1"
+    rm -rf "$wheels" "$unzipped"
+    bill "$bill" --package "$source/bindings/python"
+    RUSTFLAGS=$remap maturin build --release --locked --quiet --zig --target "$1" --compatibility "$2" \
+        --sbom-include "$bill" --out "$wheels" --manifest-path "$source/bindings/python/Cargo.toml"
     auditwheel show "$wheels"/*.whl | grep -A3 'platform tag'
-    [[ $(echo "$wheels"/*) == *"/melu_recsys-$version-cp310-abi3-"*"manylinux_2_17_"*.whl &&
+    [[ $(echo "$wheels"/*) == *"/melu_recsys-$version-cp310-abi3-"*"$3.whl" &&
         $(find "$wheels" -type f | wc -l) == 1 ]] ||
-        fail "not one wheel for CPython 3.10 and glibc 2.17, but: $(echo "$wheels"/*)"
+        fail "not one wheel for CPython 3.10 and $3, but: $(echo "$wheels"/*)"
+    made=$(echo "$wheels"/*)
+    mkdir -p "$unzipped"
+    python3 -m zipfile -e "$made" "$unzipped"
+    check_paths "$unzipped"
+}
+
+step_wheel() {
+    local environment=$home/work/python made
+    wheel x86_64-unknown-linux-gnu manylinux2014 manylinux_2_17_x86_64.manylinux2014_x86_64
+    rm -rf "$environment"
     python3 -m venv "$environment"
-    "$environment/bin/pip" install -q --disable-pip-version-check "$wheels"/*.whl
-    mkdir -p "$home/work/unzipped"
-    python3 -m zipfile -e "$wheels"/*.whl "$home/work/unzipped"
-    check_paths "$home/work/unzipped"
+    "$environment/bin/pip" install -q --disable-pip-version-check "$made"
     # With numpy and nothing else, away from the sources.
     (cd "$home/work" && "$environment/bin/python" -W error "$source/packaging/smoke/wheel.py" "$version")
-    cp "$wheels"/*.whl "$artefacts"
+    cp "$made" "$artefacts"
+}
+
+step_wheel-musl() {
+    need readelf:binutils
+    local made needed
+    wheel x86_64-unknown-linux-musl musllinux_1_2 musllinux_1_2_x86_64
+    needed=$(readelf -d "$home"/work/unzipped-musllinux_1_2_x86_64/melu/*.so | grep NEEDED)
+    [[ $(grep -c . <<<"$needed") == 1 && $needed == *"[libc.so]"* ]] || fail "it needs $needed"
+    echo "linked; there is no Python with musl to run it by"
+    cp "$made" "$artefacts"
+}
+
+# arm64_python: Debian's Python for 64-bit Arm in $home/work/arm64, as $python, run by qemu. The
+# packages are got and unpacked, not installed.
+arm64_python() {
+    local root=$home/work/arm64 packages=$home/work/arm64-packages deb apt
+    rm -rf "$root" "$packages"
+    mkdir -p "$root" "$packages"/{lists,archives,cache}
+    touch "$packages/status"
+    apt=(apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User=
+        -o Debug::NoLocking=1 -o Dir::State::status="$packages/status"
+        -o Dir::State::lists="$packages/lists" -o Dir::Cache="$packages/cache"
+        -o Dir::Cache::archives="$packages/archives")
+    "${apt[@]}" update >/dev/null
+    "${apt[@]}" install -y --download-only --no-install-recommends python3 >/dev/null
+    for deb in "$packages"/archives/*.deb; do dpkg-deb -x "$deb" "$root"; done
+    python=(qemu-aarch64-static -L "$root" -E "PYTHONHOME=$root/usr" "$root"/usr/bin/python3.[0-9]*)
+}
+
+step_wheel-arm64() {
+    need qemu-aarch64-static:qemu-user-static apt-get:apt dpkg-deb:dpkg
+    local made python packages=$home/work/python-arm64
+    wheel aarch64-unknown-linux-gnu manylinux2014 manylinux_2_17_aarch64.manylinux2014_aarch64
+    arm64_python
+    rm -rf "$packages"
+    pip install -q --disable-pip-version-check --target "$packages" --only-binary=:all: \
+        --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 \
+        --python-version "$("${python[@]}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" "$made"
+    (cd "$home/work" && PYTHONPATH=$packages "${python[@]}" -W error "$source/packaging/smoke/wheel.py" "$version")
+    cp "$made" "$artefacts"
 }
 
 step_debian() {
