@@ -6,6 +6,7 @@
 # native       this machine, to compare with
 # arm64        64-bit Arm, Linux; under qemu
 # arm64-tests  Rust's tests of kernels, users, questions and weight files there; some minutes
+# arm64-go     the Go package's tests there, with glibc and with musl; under qemu
 # musl         Linux on x86-64 with musl: a static program, and the Go package's tests
 # windows      64-bit Windows by MinGW: a DLL, a static program, CMake and pkg-config; under wine
 # riscv64      64-bit RISC-V, Linux; under qemu
@@ -15,7 +16,7 @@
 # big-endian   that the crate refuses such processors, and says so
 # all          all of these
 #
-# --install    installs what is missing, by apt-get and rustup
+# --install    installs what is missing, by apt-get and rustup, and zig by pip
 # --write      puts what was found into the tables of docs/platforms.md and README.md; without
 #              it these are compared: sizes may differ by a tenth
 #
@@ -25,7 +26,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PLATFORMS=(native arm64 arm64-tests musl windows riscv64 arm32 i686 compiled big-endian)
+PLATFORMS=(native arm64 arm64-tests arm64-go musl windows riscv64 arm32 i686 compiled big-endian)
 
 fail() {
     echo "platforms.sh: $*" >&2
@@ -171,6 +172,43 @@ platform_arm64-tests() {
 # as long to compile as all the rest.
 ARM64_TESTS=(c_catalogues c_serving c_users catalog everywhere prepared questions rooms
     saved serving user weight_file)
+
+# The module's own archive, linked and run as programs have it; there is no row of the table for it.
+platform_arm64-go() {
+    need aarch64-unknown-linux-gnu "${ARM64[@]}" go:golang-go python3:python3-venv
+    local zig=$home/zig/bin/python
+    if [[ $install && ! -x $zig ]]; then
+        python3 -m venv "$home/zig"
+        "$zig" -m pip install -q --disable-pip-version-check \
+            "$(grep '^ziglang==' packaging/requirements.txt)"
+    fi
+    if ! "$zig" -c 'import ziglang' 2>/dev/null; then
+        echo "platforms.sh: not here: zig, for musl; --install installs it into $home/zig" >&2
+        exit 69
+    fi
+    local work=$home/arm64-go archive=$PWD/bindings/go/internal/native/libmelu_linux_arm64.a
+    rm -rf "$work"
+    mkdir -p "$work"
+    if aarch64-linux-gnu-nm --undefined-only "$archive" | grep '[a-z]64$'; then
+        fail "the archive refers to names that musl has not had since 1.2.4"
+    fi
+    printf '#!/bin/sh\nexec "%s" -m ziglang cc -target aarch64-linux-musl "$@"\n' "$zig" >"$work/musl-gcc"
+    chmod +x "$work/musl-gcc"
+    export GOARCH=arm64 CGO_ENABLED=1
+    local libc compiler flags
+    for libc in glibc musl; do
+        compiler=aarch64-linux-gnu-gcc flags=
+        [[ $libc == glibc ]] ||
+            compiler=$work/musl-gcc flags='-linkmode external -extldflags "-static -lunwind"'
+        (
+            cd bindings/go
+            export CC=$compiler
+            go vet -tags melu_vendored .
+            go test -c -tags melu_vendored -o "$work/$libc" -ldflags "$flags" .
+            qemu-aarch64-static -L /usr/aarch64-linux-gnu "$work/$libc"
+        )
+    done
+}
 
 platform_musl() {
     need x86_64-unknown-linux-musl gcc:gcc musl-gcc:musl-tools go:golang-go

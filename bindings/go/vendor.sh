@@ -5,6 +5,10 @@
 #
 #     vendor.sh [--prefix=DIR]
 #
+# GOARCH=arm64 on another processor makes the library for 64-bit Arm, by gcc-aarch64-linux-gnu and
+# its binutils. Other platforms' are made by CARGO_BUILD_TARGET and CROSS_COMPILE of install.sh,
+# beside GOOS and GOARCH.
+#
 # The same Rust and binutils make the same bytes, wherever the repository and cargo's
 # folder are.
 set -eu
@@ -31,6 +35,14 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+if [ -z "$prefix" ] && [ -z "${CARGO_BUILD_TARGET:-}" ] &&
+    [ "$(go env GOOS)/$(go env GOARCH)" != "$(go env GOHOSTOS)/$(go env GOHOSTARCH)" ]; then
+    case $(go env GOOS)/$(go env GOARCH) in
+    linux/arm64) export CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu CROSS_COMPILE=aarch64-linux-gnu- ;;
+    *) fail "$(go env GOOS)/$(go env GOARCH) is not this machine: set CARGO_BUILD_TARGET and" \
+        "CROSS_COMPILE, as bindings/c/install.sh has them" ;;
+    esac
+fi
 if [ -z "$prefix" ]; then
     prefix=$work
     # The small one has no messages of panics that say where sources lie.
