@@ -294,7 +294,7 @@ wheel() {
     RUSTFLAGS=$remap maturin build --release --locked --quiet --zig --target "$1" --compatibility "$2" \
         --sbom-include "$bill" --out "$wheels" --manifest-path "$source/bindings/python/Cargo.toml"
     auditwheel show "$wheels"/*.whl | grep -A3 'platform tag'
-    [[ $(echo "$wheels"/*) == *"/melu_recsys-$version-cp310-abi3-"*"$3.whl" &&
+    [[ $(echo "$wheels"/*) == *"/melu_recsys-$version-cp310-abi3-"*"$3"*.whl &&
         $(find "$wheels" -type f | wc -l) == 1 ]] ||
         fail "not one wheel for CPython 3.10 and $3, but: $(echo "$wheels"/*)"
     made=$(echo "$wheels"/*)
@@ -305,7 +305,7 @@ wheel() {
 
 step_wheel() {
     local environment=$home/work/python made
-    wheel x86_64-unknown-linux-gnu manylinux2014 manylinux_2_17_x86_64.manylinux2014_x86_64
+    wheel x86_64-unknown-linux-gnu manylinux2014 manylinux_2_17_x86_64
     rm -rf "$environment"
     python3 -m venv "$environment"
     "$environment/bin/pip" install -q --disable-pip-version-check "$made"
@@ -336,7 +336,7 @@ arm64_python() {
         -o Dir::State::lists="$packages/lists" -o Dir::Cache="$packages/cache"
         -o Dir::Cache::archives="$packages/archives")
     "${apt[@]}" update >/dev/null
-    "${apt[@]}" install -y --download-only --no-install-recommends python3 >/dev/null
+    "${apt[@]}" install -y --download-only --no-install-recommends python3 libstdc++6 >/dev/null
     for deb in "$packages"/archives/*.deb; do dpkg-deb -x "$deb" "$root"; done
     python=(qemu-aarch64-static -L "$root" -E "PYTHONHOME=$root/usr" "$root"/usr/bin/python3.[0-9]*)
 }
@@ -344,7 +344,7 @@ arm64_python() {
 step_wheel-arm64() {
     need qemu-aarch64-static:qemu-user-static apt-get:apt dpkg-deb:dpkg
     local made python packages=$home/work/python-arm64
-    wheel aarch64-unknown-linux-gnu manylinux2014 manylinux_2_17_aarch64.manylinux2014_aarch64
+    wheel aarch64-unknown-linux-gnu manylinux2014 manylinux_2_17_aarch64
     arm64_python
     rm -rf "$packages"
     pip install -q --disable-pip-version-check --target "$packages" --only-binary=:all: \
