@@ -251,6 +251,9 @@ impl Case {
         let ListGradient { loss, by } = self.library_gradient();
         let expected: f64 = self.users.iter().map(|user| self.loss_of(user)).sum();
         prop_assert!((loss - expected).abs() <= 1e-5 * (1.0 + expected), "{loss} {expected}");
+        // A probability near 1 is 2^-24 from it or more, however near; times what a user's vector
+        // holds, that is the least error of each user's part.
+        let least = 1e-6 * self.users.len() as f64;
         let kinds: [(&str, Pick, &[f32]); 4] = [
             ("vectors", |case| &mut case.vectors, &by.vectors),
             ("start", |case| &mut case.start, &by.start),
@@ -270,13 +273,13 @@ impl Case {
             let error: f64 =
                 found.iter().zip(&expected).map(|(found, [by, _])| (found - by).powi(2)).sum();
             prop_assert!(
-                error.sqrt() <= 1e-4 * norm + 1e-6,
+                error.sqrt() <= 1e-4 * norm + least,
                 "{what}: {found:?} instead of {expected:?}"
             );
             if what == "scalars" || what == "targets" {
                 for (found, [by, size]) in found.iter().zip(&expected) {
                     let error = (found - by).abs();
-                    prop_assert!(error <= 1e-4 * size + 1e-6, "{what}: {found} instead of {by}");
+                    prop_assert!(error <= 1e-4 * size + least, "{what}: {found} instead of {by}");
                 }
             }
         }
@@ -314,6 +317,12 @@ proptest! {
     fn gradients_agree(shape in shapes(), seed: u64) {
         Case::new(shape, seed).check(usize::MAX)?;
     }
+}
+
+#[test]
+fn the_gradient_of_what_is_nearly_certain_is_nearly_nothing() {
+    let shape = Shape { width: 5, items: 2, users: 6, knots: 5, profile_rows: 1, off_knots: 0 };
+    Case::new(shape, 8641728295579891155).check(usize::MAX).unwrap();
 }
 
 #[test]
