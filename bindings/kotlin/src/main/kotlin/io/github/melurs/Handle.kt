@@ -90,17 +90,20 @@ internal class Handle(
         if (last) release()
     }
 
-    /** Enters alone if nobody is in; else waits until nobody is, and returns false. */
-    private fun enterOrWait(): Boolean = lock.withLock {
+    /** Enters alone if nobody is in. */
+    private fun tryEnter(): Boolean = lock.withLock {
         checkOpen()
         val free = !writing && readers == 0
         if (free) {
             writing = true
             batch = Thread.currentThread()
-        } else {
-            while ((writing || readers > 0) && !closed) idle.awaitUninterruptibly()
         }
         free
+    }
+
+    /** Waits until nobody is in, or it is closed. */
+    private fun awaitIdle() = lock.withLock {
+        while ((writing || readers > 0) && !closed) idle.awaitUninterruptibly()
     }
 
     /** Calls that are under way go on, and the last of them frees. */
@@ -163,10 +166,12 @@ internal class Handle(
             var entered = 0
             try {
                 while (entered < handles.size) {
-                    if (handles[entered].enterOrWait()) {
+                    val handle = handles[entered]
+                    if (handle.tryEnter()) {
                         entered++
                     } else {
                         while (entered > 0) handles[--entered].leave()
+                        handle.awaitIdle()
                     }
                 }
                 return call()
