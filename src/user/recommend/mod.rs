@@ -122,8 +122,8 @@ impl fmt::Debug for Filter<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct RecommendOptions<'a> {
     /// The only items to recommend, in any order, such as the results of a search or of an
-    /// index of [`Catalog::item_vectors`]; `None` for the whole catalogue. An item that is
-    /// listed twice counts once.
+    /// index of [`Catalog::item_vectors`](crate::Catalog::item_vectors); `None` for the whole
+    /// catalogue. An item that is listed twice counts once.
     pub among: Option<&'a [u32]>,
     /// Adds the neighbours of the user's answers to `among`: an index of vectors does not
     /// find them all. With them, the best of enough candidates are the best of the whole
