@@ -92,15 +92,8 @@ class Melu:
         return self.column[found]
 
 
-class ImplicitPeer:
-    """What implicit's models have in common."""
-
-    packages = ["implicit"]
-
-    def __init__(self, training, counts, **settings):
-        self.training, self.counts = training, counts
-        self.model = self.make(settings)
-        self.model.fit(training.matrix(counts), show_progress=False)
+class FitsCounts:
+    """What libraries that fit a matrix of counts, and take a new user's row of it, share."""
 
     @classmethod
     def fits(cls, training, settings, seed):
@@ -111,6 +104,20 @@ class ImplicitPeer:
         items, values = self.training.row(answered, ratings, self.counts)
         if not len(items):
             return most_popular(self.training, answered)
+        return self.listed(task, answered, items, values)
+
+
+class ImplicitPeer(FitsCounts):
+    """What implicit's models have in common."""
+
+    packages = ["implicit"]
+
+    def __init__(self, training, counts, **settings):
+        self.training, self.counts = training, counts
+        self.model = self.make(settings)
+        self.model.fit(training.matrix(counts), show_progress=False)
+
+    def listed(self, task, answered, items, values):
         row = csr_matrix((values, items, [0, len(items)]), (1, self.training.shape[1]))
         recommend = self.model.recommend
         # Answers that do not count are left out of the list, too.
@@ -152,7 +159,7 @@ class ItemKnn(ImplicitPeer):
         return kind(num_threads=1, **settings)
 
 
-class CmfPeer:
+class CmfPeer(FitsCounts):
     """What cmfrec's models have in common."""
 
     packages = ["cmfrec"]
@@ -164,15 +171,7 @@ class CmfPeer:
         self.model = self.make(**options, **settings)
         self.model.fit(training.matrix(counts).tocoo(), **more)
 
-    @classmethod
-    def fits(cls, training, settings, seed):
-        yield settings, cls(training, seed=seed, **settings)
-
-    def request(self, task, given):
-        answered, ratings = task.first(given)
-        items, values = self.training.row(answered, ratings, self.counts)
-        if not len(items):
-            return most_popular(self.training, answered)
+    def listed(self, task, answered, items, values):
         given = {"X_col": items.astype(np.int64), "X_val": values}
         if self.with_profile:
             given["U"] = self.training.profile([task.user])[0]
