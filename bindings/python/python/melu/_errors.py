@@ -27,7 +27,7 @@ class Status(IntEnum):
 
 
 class Error(Exception):
-    """Any error of melu. ``status`` says which."""
+    """The base of melu's errors. ``status`` says which error it is."""
 
     status: ClassVar[Status] = Status.INVALID_ARGUMENT
 
@@ -103,13 +103,13 @@ class OutOfMemoryError(Error, MemoryError):
 
 
 class MemoryLimitError(Error, MemoryError):
-    """It would take more memory than ``max_memory`` of :func:`melu.open` allows."""
+    """A catalogue or call would take more memory than ``max_memory`` of :func:`melu.open` allows."""
 
     status = Status.MEMORY_LIMIT
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended a training. ``model`` is the best until then; ``None`` if there is none."""
+    """Ctrl-C ended a training. ``model`` is the best so far; ``None`` if there is none."""
 
     def __init__(self, message: str, model: Model | None = None) -> None:
         super().__init__(message)

@@ -21,7 +21,8 @@ class _Field(TypedDict):
 class Model:
     """A trained model. It never changes, and may be used from any number of threads at once.
 
-    Pickled, it is its path if it was opened from one, else its bytes; and the options.
+    It is pickled as its path, if it was opened from one, or else as its bytes, together with the
+    options that it was opened with.
     """
 
     @staticmethod
@@ -41,7 +42,8 @@ class Model:
         """The file that it was opened from."""
 
     def catalog(self) -> Catalog:
-        """The model's own items. Keep it: what calls compute in belongs to it."""
+        """A catalogue of the model's own items. Make it once and keep it: the memory that calls
+        compute in belongs to it."""
 
     @property
     def has_ratings(self) -> bool:
@@ -95,7 +97,7 @@ class Catalog:
     def item_vectors(self) -> npt.NDArray[np.float32]:
         """The items as vectors, ``[items, width]``: a view that cannot be written to, and that
         keeps the catalogue alive. Their product with :meth:`User.vector` is the score without
-        the parts of neighbours and predicted ratings."""
+        what neighbours and predicted ratings add to it."""
 
     def first_questions(self, count: int = 10) -> npt.NDArray[np.uint32]:
         """The items most worth asking an unknown user about."""
@@ -116,7 +118,7 @@ class User:
     ) -> User: ...
     @staticmethod
     def from_bytes(catalog: Catalog, data: bytes) -> User:
-        """The user of :meth:`to_bytes`, in any catalogue."""
+        """The user that :meth:`to_bytes` wrote, in any catalogue."""
 
     def to_bytes(self) -> bytes:
         """Profile, answers by item id, and what was learned from them."""
@@ -144,13 +146,13 @@ class User:
         """Their ratings."""
 
     def adapt(self, items: npt.ArrayLike, ratings: npt.ArrayLike | None = None) -> None:
-        """Replaces all answers by these. Without ratings in the training data, items suffice."""
+        """Replaces all answers by these. If the training data had no ratings, items suffice."""
 
     def rate(self, item: int, rating: float | None = None) -> None:
-        """Adds an answer, or changes the one of this item."""
+        """Adds an answer, or changes the earlier answer about this item."""
 
     def withdraw(self, item: int) -> bool:
-        """Takes an answer back; whether there was one."""
+        """Takes an answer back. Returns whether there was one."""
 
     def reset(self) -> None:
         """Forgets all answers."""
@@ -165,7 +167,7 @@ class User:
     def predict_with_deviations(
         self, items: npt.ArrayLike
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """The same, with their standard deviations."""
+        """The ratings that the user would give, and their standard deviations."""
 
     def recommend(
         self,
@@ -184,11 +186,14 @@ class User:
     ) -> Recommendations:
         """The best ``k`` items, without those that the user answered.
 
-        ``among`` are the only items to recommend, to which ``add_neighbours`` adds those of the
-        answers' neighbours. ``filter`` is a function of an item's index, called for a few
-        hundred items, or one truth value for each item. ``exposure`` is how much an item's
-        popularity counts, 1 as trained. ``min_raters`` leaves out items with fewer raters, and
-        ``new_items`` reserves places for items that nobody chose yet.
+        Items are given by index. ``among`` are the only items to recommend, to which
+        ``add_neighbours`` adds the neighbours of the answered items; ``leave_out`` are items to
+        leave out, and ``keep_rated`` keeps those that the user answered. ``filter`` is a function
+        of an item's index, called for a few hundred items, or one truth value for each item.
+        ``order`` is by score, or by predicted rating. ``exposure`` is how much an item's popularity
+        counts, 1 as trained. ``min_raters`` leaves out items with fewer raters, and ``new_items``
+        reserves places for items that nobody chose yet. The result is the same for any number of
+        ``threads``.
         """
 
     def next_question(

@@ -25,8 +25,8 @@ class Recommender:
     """Trains a model on tables, and recommends by ids.
 
     The arguments are those of :func:`melu.train`. After :meth:`fit` there are ``model_``,
-    ``catalog_``, ``dataset_`` and ``curve_``, the training curve as a frame. Ids are texts;
-    integers are taken for their digits.
+    ``catalog_``, ``dataset_`` and ``curve_``, the training curve as a frame. Ids are texts; an
+    integer stands for the text of its digits.
     """
 
     model_: Model
@@ -63,7 +63,7 @@ class Recommender:
         """Trains on tables or a :class:`melu.Dataset`; further keywords are those of
         :func:`melu.dataset`.
 
-        Ctrl-C raises ``KeyboardInterrupt``; the best model until then stays, if there is one.
+        Ctrl-C raises ``KeyboardInterrupt``; the best model so far is kept, if there is one.
         """
         if not isinstance(interactions, Dataset):
             interactions = dataset(interactions, items, users, **data)

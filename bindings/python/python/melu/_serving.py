@@ -19,16 +19,17 @@ def open(  # noqa: A001
     max_memory: int | None = None,
     copy: bool = False,
 ) -> Model:
-    """Opens a weight file: a path, which is mapped into memory, or the file's bytes. ``bytes``
-    are used in place; what may change, as a ``bytearray``, is copied.
+    """Opens a weight file, given as a path, which is mapped into memory, or as the file's bytes.
+    ``bytes`` are used in place; bytes that may change, such as a ``bytearray``, are copied.
 
     While the model lives, a mapped file may be deleted, or replaced by renaming another over it,
-    but must not be changed in place. With ``copy`` the file is read into memory instead, and may be.
+    but must not be changed in place. With ``copy`` the file is read into memory instead, and may then
+    be changed.
 
-    ``max_memory`` is how many bytes a catalogue of the model may compute, and what a call may
-    compute in: a small file can describe items by very many numbers. What would take more raises
-    :class:`melu.MemoryLimitError`. A catalogue that the file has computed already, as melu's own
-    files do, takes none. 1 GiB unless it is given.
+    ``max_memory`` is how many bytes a catalogue of the model may compute, and how many a call may
+    compute in: a small file can describe items by very many numbers. A catalogue or call that would
+    take more raises :class:`melu.MemoryLimitError`. A catalogue that the file has computed already,
+    as melu's own files do, takes none. The default is 1 GiB.
     """
     if isinstance(path, (bytes, bytearray, memoryview)):
         return Model.from_bytes(bytes(path), max_memory=max_memory)
@@ -48,9 +49,9 @@ def recommend_batch(
 ) -> BatchRecommendations:
     """The best ``k`` items for each of many users.
 
-    The users' answers lie one after another, as in a sparse matrix by rows: those of user
-    ``u`` are ``items[offsets[u]:offsets[u + 1]]``, with their ``ratings``; without ratings in
-    the training data, these may be left out. ``threads`` is 0 for as many as there are
+    The users' answers lie one after another, like the rows of a sparse matrix: those of user
+    ``u`` are ``items[offsets[u]:offsets[u + 1]]``, with their ``ratings``; for a model
+    that was trained without ratings, these may be left out. ``threads`` is 0 for as many as there are
     processors; the result is the same for any number. ``options`` are those of
     :meth:`User.recommend`.
     """

@@ -42,7 +42,7 @@ def dataset(
     missing: Sequence[str] | None = None,
     skip_bad_rows: int | None = None,
 ) -> Dataset:
-    """A data set of tables in memory.
+    """Makes a data set from tables in memory.
 
     A table is a data frame of pandas or polars, a table of pyarrow or anything else with the
     Arrow C stream interface, a dictionary of columns, a list of dictionaries, or an array
@@ -51,10 +51,10 @@ def dataset(
     ``user``, ``item``, ``value`` and ``time`` name columns; where they are not given, columns
     with usual names are found. With a column of values these are ratings on a scale, unless
     ``positive_only`` says that they are strengths, such as numbers of plays. ``items`` and
-    ``users`` describe all items and users: the id by the name that it has in ``interactions``
-    or ``"id"``, and fields. Of the fields, lists are of kind ``multi``, numbers ``numeric``
-    and others ``one``, unless ``item_fields`` and ``user_fields`` say otherwise: the names of
-    those to use, or a dictionary of names and kinds.
+    ``users`` describe all items and users by a column of ids, which has the same name as in
+    ``interactions`` or is called ``"id"``, and by fields. Fields of lists are of kind ``multi``,
+    those of numbers ``numeric``, and others ``one``, unless ``item_fields`` and ``user_fields`` say
+    otherwise: they are the names of the fields to use, or a dictionary of names and kinds.
 
     New users and items are kept from training, to measure on: a share of all, drawn by
     ``split_seed``, or a list of ids. ``after`` splits by time instead: at a date or number, or
@@ -120,16 +120,16 @@ def train(
     """Trains a model on tables in memory or a :class:`Dataset`.
 
     ``interactions``, ``items``, ``users`` and further keywords are those of :func:`dataset`.
-    ``recipe`` is ``"default"`` or ``"paper"``; with ``start_from`` an earlier model is carried
-    on, in a fraction of the time. ``options`` change single settings of the recipe, such as
-    ``{"loss": "mse", "catalog": "f16"}``. The same data, options and seed give the same
-    model, for any number of ``threads``; 0 is as many as there are processors.
+    ``recipe`` is ``"default"`` or ``"paper"``; with ``start_from``, training starts from an earlier
+    model, and takes a fraction of the time. ``options`` change single settings of the recipe, such
+    as ``{"loss": "mse", "catalog": "f16"}``. The same data, options and seed give the same model,
+    for any number of ``threads``; 0 is as many as there are processors.
 
     ``progress`` shows a bar if tqdm is there, or is a function that is called with each event.
     ``curve`` is a list to which a dictionary is added for each epoch.
 
-    Ctrl-C raises :class:`Interrupted`, a ``KeyboardInterrupt`` whose ``model`` is the best
-    until then.
+    Ctrl-C raises :class:`Interrupted`, a ``KeyboardInterrupt`` whose ``model`` is the best so far,
+    or ``None``.
     """
     if isinstance(interactions, Dataset):
         if items is not None or users is not None or data:
@@ -175,10 +175,10 @@ def evaluate(
 ) -> Any:
     """Measures lists and predicted ratings of new users and items, beside simple predictors.
 
-    A frame of pandas if that is there, else a list of dictionaries: one row for each table,
-    scenario, predictor and number of answers given. ``list_draws`` 0 leaves lists out.
+    Returns a data frame if pandas is there, or else a list of dictionaries, with one row for each
+    table, scenario, predictor and number of answers given. ``list_draws`` 0 leaves lists out.
 
-    Ctrl-C raises ``KeyboardInterrupt``, after the fit of a simple predictor that is under way.
+    Ctrl-C raises ``KeyboardInterrupt``, once the simple predictor that is being fitted is done.
     """
     found = json.loads(
         _melu.evaluate(model, data, draws=draws, list_draws=list_draws, seed=seed, threads=threads)

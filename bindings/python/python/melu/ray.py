@@ -39,9 +39,9 @@ def recommend(
 ) -> Dataset:
     """The best ``k`` items for each user of a dataset, without those that they rated.
 
-    Arguments and result are those of :func:`melu.spark.recommend`, but for these. Users are
-    divided into so many ``parts``, by default as many as Ray's context says; a part's ratings
-    and lists are in a worker's memory at once. Ray keeps the model in its object store, from
+    Arguments and result are those of :func:`melu.spark.recommend`, with these differences. Users
+    are divided into ``parts``, by default as many as Ray's context says; all ratings and lists of a
+    part are in a worker's memory at once. Ray keeps the model in its object store, from
     which each worker process takes a copy; with ``ship=False`` workers find the file at the
     same path, and map it into memory.
     """

@@ -42,24 +42,25 @@ def recommend(
 ) -> DataFrame:
     """The best ``k`` items for each user of a frame, without those that they rated.
 
-    ``ratings`` has one row a rating, with the columns that ``user``, ``item`` and ``rating``
-    name; ids are those of the training data. The result has one row an item of a list, with
+    ``ratings`` has one row for each rating, with the columns that ``user``, ``item`` and ``rating``
+    name; ids are those of the training data. The result has one row for each item of a list, with
     the columns ``user``, ``rank`` from 1, ``item`` as a text, ``score``, ``rating`` as
     predicted, and ``unknown``: how many of the user's ratings are of items that the model does
-    not know, and were left out. A user without any other gets the list of somebody new. Columns
-    of users, items and ratings keep their names. A model without ratings needs and gives none.
+    not know, and were left out. A user without any other ratings gets the list of somebody new.
+    Columns of users, items and ratings keep their names. A model that was trained without ratings
+    needs no column of them, and the result has none.
 
-    A row without an item is no rating, so that a frame can have users who rated nothing. Of a
-    user's several ratings of an item, the greatest counts. ``profile`` names columns that are
+    A row without an item is no rating, so that a frame can have users who rated nothing. If a user
+    rated an item several times, the greatest rating counts. ``profile`` names columns that are
     fields of the model, and the same in all rows of a user.
 
     ``model`` is a path or a model. Spark ships its file to each worker, where processes map it
     into memory; with ``ship=False`` workers find the file at the same path. ``leave_out`` and
     ``among`` are ids of items; the other options are those of :meth:`melu.User.recommend`.
 
-    What a user gets depends on nothing but the model and the user's rows, however these are
-    ordered and distributed, and how often a task is done again: to the bit on processors of one
-    kind.
+    A user's list depends on nothing but the model and the user's rows, however these are ordered
+    and distributed, and however often a task is repeated. On processors of one kind it is the same
+    to the bit.
     """
     options: dict[str, Any] = {
         "keep_rated": keep_rated,
