@@ -13,6 +13,7 @@
 //! | open a weight file | [`Model`] |
 //! | have items to score: the file's own, or new ones by their field values | [`Catalog`] |
 //! | adapt to somebody's answers, score, predict and recommend | [`User`], [`RecommendOptions`] |
+//! | keep users between requests | [`User::save`], [`User::load`] |
 //! | serve many users at once | [`Batch`] |
 //! | have vectors for a vector index | [`Catalog::item_vectors`], [`User::vector`] |
 //! | know what to ask a new user about | [`greedy_evidence`]; the paper's: [`Model::evidence`], [`EvidenceRanking`] |

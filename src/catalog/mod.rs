@@ -102,8 +102,9 @@ impl Catalog {
     /// [`Config::catalog`](crate::model::config::Config::catalog).
     ///
     /// # Errors
-    /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::Argument`] for an
-    /// id that occurs twice, or an item that f16 cannot describe.
+    /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::Argument`] for an id that
+    /// occurs twice, or an item that f16 cannot describe; [`Error::MemoryLimit`] and
+    /// [`Error::OutOfMemory`].
     pub fn new(model: &Model, items: &[NewItem]) -> Result<Self> {
         let (table, unknown_values) = read(model, items)?;
         Self::build(model, table, model.config().catalog, unknown_values)
@@ -114,8 +115,8 @@ impl Catalog {
     /// [`Config::catalog`](crate::model::config::Config::catalog).
     ///
     /// # Errors
-    /// [`Error::Argument`] if the columns do not fit the model's fields, an id
-    /// occurs twice, or f16 cannot describe an item.
+    /// [`Error::Argument`] if the columns do not fit the model's fields, an id occurs twice, or f16
+    /// cannot describe an item; [`Error::MemoryLimit`] and [`Error::OutOfMemory`].
     pub fn from_table(model: &Model, table: CatalogTable) -> Result<Self> {
         Self::build(model, table, model.config().catalog, 0)
     }
@@ -126,7 +127,8 @@ impl Catalog {
     /// This catalogue stays as it is. All items are embedded anew.
     ///
     /// # Errors
-    /// [`Error::Argument`] if f16 cannot describe an item.
+    /// [`Error::Argument`] if f16 cannot describe an item; [`Error::MemoryLimit`] and
+    /// [`Error::OutOfMemory`].
     pub fn convert(&self, data_type: DataType) -> Result<Self> {
         if self.data_type() == data_type {
             return Ok(self.clone());
@@ -181,7 +183,8 @@ impl Catalog {
     /// stay are embedded anew.
     ///
     /// # Errors
-    /// [`Error::ItemIndex`] if an item is not in the catalogue; [`Error::OutOfMemory`].
+    /// [`Error::ItemIndex`] if an item is not in the catalogue; [`Error::MemoryLimit`] and
+    /// [`Error::OutOfMemory`].
     pub fn remove(&self, items: &[u32]) -> Result<Self> {
         self.check(items)?;
         let mut removed = ItemSet::new(self.len())?;
@@ -301,11 +304,11 @@ impl Catalog {
     /// The items as vectors: their rows, one after another, and the width of a row; `None`
     /// for a model that orders by predicted rating.
     ///
-    /// The inner product of a row and [`User::vector`](crate::User::vector) is the item's
-    /// score, but for the parts from neighbours of the user's answers and from the predicted
+    /// The inner product of a row and [`User::vector`](crate::User::vector) is the item's score,
+    /// except for the parts that come from neighbours of the user's answers and from the predicted
     /// rating. So an index of these rows finds candidates by inner product, and
-    /// [`User::score`](crate::User::score) computes their scores. A row is the item's vector,
-    /// its bias, and 1 if nobody chose it in training.
+    /// [`User::score`](crate::User::score) computes their scores. A row is the item's vector, its
+    /// bias, and 1 if nobody chose it in training.
     pub fn item_vectors(&self) -> Option<(&[f32], usize)> {
         let width = self.model().choice()?.row_width();
         Some((&self.choice()?.rows, width))

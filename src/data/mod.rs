@@ -1,10 +1,10 @@
 //! Data folders and data in memory: reading, importing, generating, and splitting into tasks.
 //!
-//! A data folder is a `dataset.toml` beside the CSV files that it names: ratings or
-//! positive-only interactions and, optionally, descriptions of users and items.
-//! `docs/data.md` describes it. [`Dataset::open`] reads one, [`Dataset::from_columns`] takes the same from memory, [`init_folder`] guesses the
-//! `dataset.toml` of CSV files, [`import_movielens`] and others make one from files in other
-//! formats, and [`World`] generates one.
+//! A data folder is a `dataset.toml` beside the CSV files that it names: ratings or positive-only
+//! interactions and, optionally, descriptions of users and items. `docs/data.md` describes it.
+//! [`Dataset::open`] reads a data folder, [`Dataset::from_columns`] takes the same tables from
+//! memory, [`init_folder`] guesses the `dataset.toml` of CSV files, [`import_movielens`] and others
+//! make a data folder from files in other formats, and [`World`] generates one.
 
 mod by_time;
 mod columns;

@@ -52,10 +52,11 @@ pub struct OpenOptions {
     /// Reads the file into memory instead of mapping it. Then it may be truncated or changed in
     /// place, and processes share none of it.
     pub copy: bool,
-    /// The most bytes that a catalogue of the model computes, and the most of a
-    /// [`Scratch`](crate::Scratch): a small file can describe items by very many numbers. What
-    /// would take more is refused with [`Error::MemoryLimit`]. A catalogue that the file has
-    /// computed already, as melu's own files do, takes none. 1 GiB unless it is set.
+    /// The most bytes that a catalogue of the model may compute, and the most that a
+    /// [`Scratch`](crate::Scratch) may take: a small file can describe items by very many numbers.
+    /// A catalogue or scratch that would take more is refused with [`Error::MemoryLimit`]. A
+    /// catalogue that the file has computed already, as melu's own files do, takes none. 1 GiB
+    /// unless it is set.
     pub max_memory: usize,
 }
 
@@ -127,7 +128,7 @@ impl Model {
         Self::from_shared_with(bytes, &OpenOptions::default())
     }
 
-    /// [`Model::from_shared`] with options, of which [`OpenOptions::copy`] means nothing here.
+    /// [`Model::from_shared`] with options; [`OpenOptions::copy`] has no effect here.
     ///
     /// # Errors
     /// [`Error::WeightFile`] if they break the format.
@@ -263,8 +264,7 @@ impl Model {
         self.0.prepared.as_ref()
     }
 
-    /// A number that tells this model from others: a hash of everything that scores depend
-    /// on.
+    /// A number that identifies this model: a hash of everything that scores depend on.
     ///
     /// The first call reads the whole model.
     pub fn fingerprint(&self) -> u64 {

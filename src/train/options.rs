@@ -55,15 +55,15 @@ pub struct TrainOptions {
     /// The loss of a prediction; `None` for [`Loss::Bce`] where all ratings are 0
     /// or 1, and [`Loss::SmoothL1`] elsewhere.
     pub loss: Option<Loss>,
-    /// Whether the head works in standard deviations from the mean rating,
-    /// instead of ratings as they are. With clicks it makes no difference.
+    /// Whether the head works in standard deviations from the mean rating instead of ratings as
+    /// they are. With clicks this makes no difference.
     pub normalise: bool,
     /// How the head adapts.
     pub solver: Solver,
     /// Steps of the local update, by gradient.
     pub local_steps: usize,
-    /// The local learning rate to begin with, in the head's units; `None` for 0.1 with
-    /// squared error, which grows steeper without an end, and 0.7 with the other losses.
+    /// The local learning rate to begin with, in the head's units; `None` for 0.1 with squared
+    /// error, which grows steeper without limit, and 0.7 with the other losses.
     pub local_rate: Option<f32>,
     /// The pull back to the start to begin with, in ratings; at 0 there is none,
     /// and none is learned.
@@ -79,7 +79,7 @@ pub struct TrainOptions {
     /// The share of tasks in which every item is described as if nobody had
     /// rated it; for items with vectors.
     pub cold_tasks: f64,
-    /// The share of items that are described so in the other tasks.
+    /// The share of items that are described in this way in the other tasks.
     pub cold_items: f64,
     /// At most this many passes over the tasks.
     pub epochs: usize,
@@ -93,10 +93,11 @@ pub struct TrainOptions {
     /// embeddings that it sees, is shortened to it: local updates that overshoot
     /// would otherwise drown the others. `None` leaves all as they are.
     pub longest_gradient: Option<f32>,
-    /// Share of the training users held back, on whom each epoch is measured; a tenth of the
-    /// items is held back with them, where items have vectors. The best epoch's weights are
-    /// kept, of equal ones (within .2 %) the latest's, and the network only if it errs less
-    /// than the factor model alone. At 0 all are trained on, and the last epoch's are kept.
+    /// Share of the training users held back, on whom each epoch is measured; a tenth of the items
+    /// is held back with them, where items have vectors. The best epoch's weights are kept, or the
+    /// latest's of several that are equal (within .2 %); the network is kept only if it errs less
+    /// than the factor model alone. At 0, all users are trained on, and the last epoch's weights
+    /// are kept.
     pub validation: f32,
     /// The data type that the model's catalogues are kept in; validation measures them so.
     pub catalog: DataType,

@@ -92,17 +92,18 @@ impl Trainer {
         Self::of(dataset, options, threads, None)
     }
 
-    /// A training that starts from an earlier model of fewer or other interactions: with its
-    /// settings for lists and its way to predict ratings, instead of choosing them anew, and
-    /// from its vectors and weights. Items, fields and values are known again by their ids and
-    /// names; what is new begins as it would otherwise. [`TrainOptions::warm`] has the options.
+    /// A training that starts from an earlier model of fewer or other interactions. It takes over
+    /// that model's settings for lists and its way to predict ratings, instead of choosing them
+    /// anew, and begins with its vectors and weights. Items, fields and values are recognised by
+    /// their ids and names; new ones begin as they would otherwise. [`TrainOptions::warm`] returns
+    /// the options.
     ///
     /// The same earlier model, data and seed give the same model, for any number of threads.
     ///
     /// # Errors
-    /// As [`Trainer::new`]; [`Error::Argument`] if the model's options, fields or kind of
-    /// interactions are others, or it has learned from what the data leave out as new: the
-    /// message says what differs.
+    /// Those of [`Trainer::new`]; [`Error::Argument`] if the model's options, fields or kind of
+    /// interactions differ, or if it has learned from what the data leave out as new: the message
+    /// says what differs.
     pub fn warm(
         dataset: &Dataset,
         options: &TrainOptions,
@@ -141,8 +142,8 @@ impl Trainer {
         Ok(Self { options: options.clone(), pool, choice, fit: None, ratings, record })
     }
 
-    /// Goes on where [`Trainer::save`] left the same training, to the same bytes as if it had
-    /// never stopped.
+    /// Continues where [`Trainer::save`] left the same training, with the same bytes in the end as
+    /// if it had never stopped.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::WeightFile`] if `checkpoint` cannot be read or is of other
@@ -213,12 +214,11 @@ impl Trainer {
         }
     }
 
-    /// The model: the best epoch's weights, the head for choosing, and the evidence
-    /// candidates. Of a training that was stopped after [`Progress::Chosen`] it is the best until
-    /// then.
+    /// The model: the best epoch's weights, the head for choosing, and the evidence candidates. If
+    /// the training was stopped after [`Progress::Chosen`], this is the best model up to then.
     ///
     /// # Errors
-    /// [`Error::Argument`] if [`Trainer::run`] did not come as far as that.
+    /// [`Error::Argument`] if [`Trainer::run`] did not come that far.
     pub fn finish(self) -> Result<Contents> {
         let Self { options, pool, choice, fit, ratings, record } = self;
         let mut contents = match ratings {

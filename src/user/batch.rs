@@ -17,9 +17,9 @@ pub struct Answers<'a> {
 
 /// Serves many users of one catalogue by several threads, for example a night's mailing.
 ///
-/// It owns a scratch for each thread, and eight in a catalogue of more than 1,000 items: a thread
-/// then makes eight users' lists side by side, which takes less time. Results are the same
-/// for any number of threads, to the last bit, and the same as by one call a user.
+/// It owns a scratch for each thread, or eight for each in a catalogue of more than 1,000 items: a
+/// thread then makes eight users' lists side by side, which takes less time. Results are the same
+/// for any number of threads, to the last bit, and the same as by one call for each user.
 ///
 /// ```no_run
 /// use melu::{Answers, Batch, Model, RecommendOptions, User};

@@ -194,8 +194,9 @@ impl User {
 
     /// Adapts the head to these ratings, from its start; they replace all ratings before.
     ///
-    /// Ratings are in the training data's unit; with clicks, 0 or 1. An item
-    /// that is listed twice counts twice.
+    /// Ratings are in the training data's unit; with clicks, 0 or 1. For a model of positive-only
+    /// data, every listed item was chosen, and its rating is the strength of that choice, or 1. An
+    /// item that is listed twice counts twice.
     ///
     /// # Errors
     /// [`Error::Argument`] if the slices differ in length, or for a scratch of another
@@ -235,7 +236,7 @@ impl User {
         })
     }
 
-    /// Takes back what the user said of an item, and adapts the head to the other ratings;
+    /// Takes back the user's rating of an item, and adapts the head to the other ratings. Returns
     /// whether there was such a rating.
     ///
     /// # Errors
@@ -360,8 +361,8 @@ impl User {
         }
     }
 
-    /// The user's vector, by which the rows of [`Catalog::item_vectors`] are multiplied and
-    /// which is as long; `None` for a model that orders by predicted rating.
+    /// The user's vector, for inner products with the rows of [`Catalog::item_vectors`], which are
+    /// as long; `None` for a model that orders by predicted rating.
     pub fn vector(&self) -> Option<&[f32]> {
         self.choice.as_ref().map(ChoiceUser::vector)
     }

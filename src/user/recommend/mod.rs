@@ -93,9 +93,9 @@ pub enum Order {
 
 /// Decides which items may be recommended.
 ///
-/// It is called for items that would come into the list otherwise, some hundred times for a
-/// list of 20, by all threads that make it; so it may look into a database or a list of what is
-/// in stock.
+/// It is called only for items that would otherwise come into the list, some hundred times for a
+/// list of 20, by all threads that make the list; so it can afford to look into a database or a
+/// table of what is in stock.
 ///
 /// ```
 /// use melu::{Filter, RecommendOptions};
@@ -125,9 +125,8 @@ pub struct RecommendOptions<'a> {
     /// index of [`Catalog::item_vectors`](crate::Catalog::item_vectors); `None` for the whole
     /// catalogue. An item that is listed twice counts once.
     pub among: Option<&'a [u32]>,
-    /// Adds the neighbours of the user's answers to `among`: an index of vectors does not
-    /// find them all. With them, the best of enough candidates are the best of the whole
-    /// catalogue.
+    /// Adds the neighbours of the user's answers to `among`, since an index of vectors does not
+    /// find them all. With them, the best of enough candidates are the best of the whole catalogue.
     pub add_neighbours: bool,
     /// Items to leave out, in any order.
     pub leave_out: &'a [u32],
@@ -141,8 +140,8 @@ pub struct RecommendOptions<'a> {
     /// 0 for none. A lower weight brings up less popular items. It changes the order by
     /// score alone.
     pub exposure: f32,
-    /// Leaves out items with fewer raters in training; none, if the model does not know its
-    /// items' raters.
+    /// Leaves out items with fewer raters in training than this; has no effect if the model does
+    /// not know its items' raters.
     pub min_raters: u32,
     /// The least number of places for items that nobody chose in training, if there are as
     /// many: the best of them replace the last of the others.
@@ -220,8 +219,8 @@ impl User {
         Ok(())
     }
 
-    /// [`User::recommend`] into a slice, at most as many as it holds. Returns how many it
-    /// found; elements after them are not touched.
+    /// Like [`User::recommend`], but writes into a slice, at most as many items as it holds.
+    /// Returns how many it found; elements after them are not touched.
     ///
     /// # Errors
     /// Those of [`User::recommend`].
