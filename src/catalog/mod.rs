@@ -48,8 +48,8 @@ pub struct NewItem<'a> {
     pub id: &'a str,
     /// What people call it; `None` if it has no title.
     pub title: Option<&'a str>,
-    /// Its values by field name; a multi-valued field's name is repeated, and unknown fields
-    /// are left out.
+    /// Its values by field name; a multi-valued field's name is repeated. Leave out fields whose
+    /// value is not known; a field that the model does not have is an error.
     pub values: &'a [(&'a str, Value<'a>)],
 }
 

@@ -65,8 +65,8 @@ fn new_state() -> u64 {
 }
 
 impl User {
-    /// A user with a profile: values by field name, in any order; unknown fields are
-    /// left out.
+    /// A user with a profile: values by field name, in any order. Leave out fields whose value is
+    /// not known; a field that the model does not have is an error.
     ///
     /// # Errors
     /// [`Error::UnknownField`], [`Error::FieldValue`], and [`Error::OutOfMemory`].
