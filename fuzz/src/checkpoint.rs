@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use melu::data::Dataset;
 use melu::train::{TrainOptions, Trainer};
@@ -10,8 +10,10 @@ use melu::train::{TrainOptions, Trainer};
 use super::{Numbers, edits};
 
 struct World {
-    dataset: Dataset,
-    options: TrainOptions,
+    /// One for all inputs, as a checkpoint replaces whatever a trainer had. One for each took
+    /// most of the time, and its thread could still be starting when the input was done: what
+    /// the sanitizer allocates for a thread was then reported as a leak.
+    trainer: Mutex<Trainer>,
     checkpoint: Vec<u8>,
 }
 
@@ -53,14 +55,14 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let path = folder.path().join("checkpoint");
     trainer.save(&path).expect("it can be written");
     let checkpoint = fs::read(path).expect("it was written");
-    World { dataset, options, checkpoint }
+    World { trainer: Mutex::new(trainer), checkpoint }
 });
 
 pub fn run(data: &[u8]) {
-    let World { dataset, options, checkpoint } = &*WORLD;
+    let World { trainer, checkpoint } = &*WORLD;
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let path = folder.path().join("checkpoint");
     fs::write(&path, edits::edit(checkpoint, &mut Numbers(data))).expect("it can be written");
-    let mut trainer = Trainer::new(dataset, options, 1).expect("it can be trained");
+    let mut trainer = trainer.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = trainer.resume(&path);
 }
