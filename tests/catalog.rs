@@ -5,6 +5,7 @@ mod common;
 use std::sync::{Arc, RwLock};
 use std::thread;
 
+use common::choosing::{positive_only, with_ratings};
 use common::estimator::Case;
 use common::files::{sample, sample_with_vectors};
 use melu::model::schema::{FieldKind, Value};
@@ -68,6 +69,43 @@ fn an_extended_catalogue_is_the_one_made_at_once() {
         };
         assert_eq!(bits(&mut user(&extended)), bits(&mut user(&whole)));
         assert_eq!(bits(&mut user(&part)), bits(&mut user(&whole))[..70]);
+    }
+}
+
+/// The file's own items have their neighbours, in whatever order they come, and come back.
+#[test]
+fn the_files_items_find_their_neighbours_again() {
+    for contents in [with_ratings(150), positive_only(150)] {
+        let model = Model::from_contents(contents).unwrap();
+        let whole = model.catalog().unwrap().unwrap();
+        let genres = &whole.table().columns[0];
+        let values: Vec<Vec<(&str, Value)>> = (0..whole.len())
+            .map(|item| genres.row(item).iter().map(|&g| ("genres", Value::Index(g))).collect())
+            .collect();
+        let items: Vec<NewItem> = (0..)
+            .zip(&values)
+            .map(|(item, values)| NewItem { id: whole.id(item).unwrap(), title: None, values })
+            .collect();
+        let [given, liked] = [[7usize, 60, 90], [3, 5, 4]];
+        let ratings = liked.map(|rating| if model.has_ratings() { rating as f32 } else { 1.0 });
+        // By the ids of the whole catalogue.
+        let scores = |catalog: &Catalog| {
+            let mut user = User::new(catalog, &[]).unwrap();
+            let place = |item: usize| catalog.find(items[item].id).unwrap();
+            let given = given.map(place);
+            user.adapt(&given, &ratings, &mut common::scratch(&user)).unwrap();
+            let bits = bits(&mut user);
+            (0..items.len()).map(|item| bits[place(item) as usize]).collect::<Vec<_>>()
+        };
+        let expected = scores(&whole);
+        assert_eq!(scores(&Catalog::new(&model, &items).unwrap()), expected);
+        let part = Catalog::new(&model, &items[..70]).unwrap();
+        assert_eq!(scores(&part.extend(&items[70..]).unwrap()), expected);
+        let fewer = whole.remove(&[3, 60]).unwrap();
+        let again = fewer.extend(&[items[60], items[3]]).unwrap();
+        assert_eq!(scores(&again), expected);
+        let new = NewItem { id: "brand new", title: None, values: &[] };
+        assert_eq!(scores(&again.extend(&[new]).unwrap()), expected);
     }
 }
 

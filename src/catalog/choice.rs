@@ -46,6 +46,28 @@ pub fn items(model: &Model, table: &CatalogTable) -> memory::Result<Option<Choic
     Ok(Some(ChoiceItems { rows, raters, neighbours, weights }))
 }
 
+/// Finds the neighbours of a joined table's items anew if one from `first` on is the weight
+/// file's: it may be a neighbour of items before it, and they of it.
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub fn join_neighbours(
+    model: &Model,
+    table: &mut CatalogTable,
+    first: usize,
+) -> memory::Result<()> {
+    let own = model.contents().catalog.as_ref();
+    let own = own.and_then(|own| Some((own.choice.as_ref()?, &own.ids)));
+    if let (Some(choice), Some((own, ids))) = (&mut table.choice, own) {
+        let place = places(ids)?;
+        if table.ids.iter().skip(first).any(|id| place(id).is_some()) {
+            let known: Vec<Option<usize>> = memory::collected(table.ids.iter().map(place))?;
+            (choice.neighbours, choice.weights) = neighbours(own, &known)?;
+        }
+    }
+    Ok(())
+}
+
 /// The neighbours of items, as indices into the table; `known` has each item's index in the
 /// weight file.
 fn neighbours(

@@ -159,7 +159,8 @@ impl Catalog {
         let size = items.len().saturating_mul(old.model.config().feature_width().unwrap_or(0));
         let rows = RowsBuilder::copy_of(&old.prepared.rows, size)?;
         let Added { table, by_id, rows } = Added::new(&old.model, table, rows)?;
-        let table = old.table.join(&table)?;
+        let mut table = old.table.join(&table)?;
+        choice::join_neighbours(&old.model, &mut table, self.len())?;
         let prepared = Prepared {
             by_id: merge(&table.ids, &old.prepared.by_id, &by_id, start)?.into(),
             rows,

@@ -244,7 +244,7 @@ impl ChoiceItems {
         }
     }
 
-    /// These items, followed by others, none of which is a neighbour of these.
+    /// These items, followed by others; the neighbours of each are those of its part.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
