@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::choosing::{positive_only, with_ratings};
 use common::estimator::Case;
 use common::files::{sample, sample_with_vectors};
 use melu::model::schema::Value;
@@ -138,6 +139,38 @@ fn ratings_of_items_that_are_missing_are_counted_and_kept() {
     let mut reset = loaded.user.clone();
     reset.reset();
     assert!(load(&whole, &reset.save().unwrap()).unwrap().user.rated().is_empty());
+}
+
+/// A user who was adapted without an item of theirs is adapted with all of them again where the
+/// catalogue has it.
+#[test]
+fn a_rating_in_a_catalogue_that_lacks_items_forgets_none() {
+    for contents in [sample(), sample_with_vectors(), with_ratings(150), positive_only(150)] {
+        let model = Model::from_contents(contents).unwrap();
+        let whole = model.catalog().unwrap().unwrap();
+        let most = model.config().output.range.map_or(1.0, |[_, most]| most);
+        let ratings = |count: usize| vec![most; count];
+        let mut user = User::new(&whole, &[]).unwrap();
+        user.adapt(&[0, 2], &ratings(2), &mut common::scratch(&user)).unwrap();
+        let smaller = whole.remove(&[2]).unwrap();
+        let mut loaded = load(&smaller, &user.save().unwrap()).unwrap().user;
+        loaded.rate(1, most, &mut common::scratch(&loaded)).unwrap();
+        let Loaded { user: mut back, adapted_anew, missing_items } =
+            load(&whole, &loaded.save().unwrap()).unwrap();
+        assert_eq!((adapted_anew, missing_items), (true, 0));
+        assert_eq!(back.rated(), [0, 1, 2]);
+        user.adapt(&[0, 1, 2], &ratings(3), &mut common::scratch(&user)).unwrap();
+        assert_eq!(scores(&mut back), scores(&mut user));
+        assert_eq!(bits(&back.head().unwrap()), bits(&user.head().unwrap()));
+
+        // Loaded where the item is still missing, and rated again.
+        let mut again = load(&smaller, &loaded.save().unwrap()).unwrap().user;
+        assert_eq!(scores(&mut again), scores(&mut loaded));
+        again.withdraw(1, &mut common::scratch(&again)).unwrap();
+        let mut back = load(&whole, &again.save().unwrap()).unwrap().user;
+        user.adapt(&[0, 2], &ratings(2), &mut common::scratch(&user)).unwrap();
+        assert_eq!(scores(&mut back), scores(&mut user));
+    }
 }
 
 #[test]

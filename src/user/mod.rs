@@ -50,6 +50,8 @@ pub struct User {
     ratings: Vec<f32>,
     /// Ratings of items that the catalogue lacks, from when the user was loaded.
     absent: Vec<(Box<str>, f32)>,
+    /// Whether the head was adapted without those.
+    lacks_absent: bool,
     own_head: OwnHead,
     /// The vector for choosing, where the model has a head for it.
     choice: Option<ChoiceUser>,
@@ -122,6 +124,7 @@ impl User {
             rated: memory::reserved(FIRST_RATINGS)?,
             ratings: memory::reserved(FIRST_RATINGS)?,
             absent: Vec::new(),
+            lacks_absent: false,
             own_head: OwnHead::new(start, packed, sums, bias_speed)?,
             choice: ChoiceUser::new(catalog, columns, row)?,
             embedding,
@@ -263,7 +266,7 @@ impl User {
         scratch: &mut Scratch,
         change: impl FnOnce(&mut Vec<u32>, &mut Vec<f32>),
     ) -> Result<()> {
-        let (mut items, mut ratings, absent) = (
+        let (mut items, mut ratings, mut absent) = (
             std::mem::take(&mut self.rated),
             std::mem::take(&mut self.ratings),
             std::mem::take(&mut self.absent),
@@ -274,7 +277,9 @@ impl User {
         if adapted.is_err() {
             items.clear();
             ratings.clear();
+            absent.clear();
         }
+        self.lacks_absent = !absent.is_empty();
         (self.rated, self.ratings, self.absent) = (items, ratings, absent);
         adapted
     }
@@ -376,6 +381,7 @@ impl User {
         self.rated.clear();
         self.ratings.clear();
         self.absent.clear();
+        self.lacks_absent = false;
         self.state = new_state();
     }
 

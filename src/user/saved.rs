@@ -10,7 +10,7 @@
 //! | fingerprint | `u64`, of the model and the data type of the user's catalogue: see [`Model::fingerprint`] |
 //! | profile | `u32` count, and for each value: the field, a string; a byte 0, 1 or 2; and a name (string), an index (`u32`) or a number (`f32`) |
 //! | ratings | `u32` count, and for each: the item's id, a string; the rating, `f32` |
-//! | head | `u32` count, and its numbers, `f32`: the model's tensors in their order, without the first layer's weights of the user's inputs, whose updates are in its bias |
+//! | head | `u32` count, and its numbers, `f32`: the model's tensors in their order, without the first layer's weights of the user's inputs, whose updates are in its bias. None if the head was adapted without some of these ratings, as its catalogue lacked the items: it is adapted anew then |
 //! | checksum | `u64`, XXH64 with the seed 0 of all bytes before it |
 
 use xxhash_rust::xxh64::xxh64;
@@ -29,7 +29,7 @@ pub struct Loaded {
     /// The user.
     pub user: User,
     /// Whether the head was adapted anew from the ratings, as the user was saved with another
-    /// model or a catalogue in another data type.
+    /// model or a catalogue in another data type, or adapted in a catalogue that lacked items.
     pub adapted_anew: bool,
     /// The number of ratings of items that the catalogue lacks.
     pub missing_items: usize,
@@ -83,17 +83,18 @@ impl User {
             put_string(to, id);
             put_number(to, rating.to_bits());
         }
-        let head = self.own_head.numbers();
+        let head = if self.lacks_absent { &[] } else { self.own_head.numbers() };
         put_number(to, head.len() as u32);
         head.iter().for_each(|number| put_number(to, number.to_bits()));
     }
 
     /// A user from the bytes of [`User::save`], into any catalogue.
     ///
-    /// With the same model and a catalogue in the same data type, the user's scores are
-    /// the same bits as before. Otherwise the head is adapted anew, and profile values that
-    /// the model cannot use count as unknown. Ratings of items that the catalogue lacks are
-    /// kept and saved again, until the user is adapted or reset.
+    /// With the same model and a catalogue in the same data type that has all rated items, the
+    /// user's scores are the same bits as before. Otherwise the head is adapted anew, and profile
+    /// values that the model cannot use count as unknown. Ratings of items that the catalogue
+    /// lacks are kept and saved again, until the user is adapted or reset: of the same model's
+    /// they still count in predicted ratings until another rating changes, but not in scores.
     ///
     /// # Errors
     /// [`Error::SavedUser`] if the bytes are not a complete saved user;
@@ -111,9 +112,11 @@ impl User {
         let mut user = Self::new(catalog, &profile)?;
         user.unknown_values += saved.profile.len() - profile.len();
         user.profile = Profile::new(&saved.profile)?;
-        let adapted_anew = saved.fingerprint != catalog.fingerprint();
-        if !adapted_anew && saved.head.len() != user.own_head.numbers().len() {
-            let (found, expected) = (saved.head.len(), user.own_head.numbers().len());
+        let expected = user.own_head.numbers().len();
+        let lacks_head = saved.head.is_empty() && expected > 0;
+        let adapted_anew = lacks_head || saved.fingerprint != catalog.fingerprint();
+        if !adapted_anew && saved.head.len() != expected {
+            let found = saved.head.len();
             return Err(refuse(format!("its head has {found} numbers instead of {expected}")));
         }
         let count = saved.ratings.len();
@@ -136,6 +139,7 @@ impl User {
             user.state = new_state();
         }
         let missing_items = absent.len();
+        user.lacks_absent = adapted_anew && missing_items > 0;
         user.absent = absent;
         Ok(Loaded { user, adapted_anew, missing_items })
     }
