@@ -9,7 +9,8 @@ use melu::model::config::DataType;
 use melu::model::file::Contents;
 use melu::model::schema::Value;
 use melu::{
-    Catalog, Error, Filter, Model, NewItem, Order, RecommendOptions, Recommendation, Scratch, User,
+    Catalog, Error, Filter, Model, NewItem, Order, Question, QuestionOptions, Questions,
+    RecommendOptions, Recommendation, Scratch, User,
 };
 use proptest::prelude::*;
 use safetensors::SafeTensors;
@@ -176,6 +177,13 @@ fn use_all(catalog: &Catalog) -> Result<(), Error> {
         if user.predict(&items, ratings, &mut scratch).is_ok() {
             assert!(ratings.iter().all(|rating| rating.is_finite()));
         }
+        if adapted.is_ok() {
+            let mut questions = Questions::new(catalog)?;
+            let question = user.next_question(&mut questions, QuestionOptions::default());
+            if let Ok(Some(Question { known, reduction, .. })) = question {
+                assert!(known.is_finite() && reduction.is_finite());
+            }
+        }
         adapted?;
     }
     for item in 0..catalog.len() as u32 {
@@ -229,6 +237,24 @@ fn a_damaged_file_is_refused_or_gives_finite_scores() {
                 let _ = use_all(&catalog);
             }
         }
+    }
+}
+
+/// Otherwise an interview would end without a word.
+#[test]
+fn a_question_from_no_number_is_an_error() {
+    for pattern in [f32::NAN, f32::INFINITY] {
+        let mut file = saved(&with_ratings(300));
+        damage(&mut file, "catalog.choice.rows", |place, number| {
+            if place == 7 * 150 {
+                number.copy_from_slice(&pattern.to_le_bytes());
+            }
+        });
+        let catalog = catalog(file);
+        let mut questions = Questions::new(&catalog).unwrap();
+        let user = User::new(&catalog, &[]).unwrap();
+        let error = user.next_question(&mut questions, QuestionOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::Diverged { .. }), "{error}");
     }
 }
 

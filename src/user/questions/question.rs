@@ -138,6 +138,14 @@ impl User {
             None => self.catalog.popularity(known),
         }
         information.update(self, known, scratch)?;
+        if !information.uncertainty.is_finite() {
+            let problem = format!(
+                "the variance of the scores is {}; the weight file may be damaged: `melu verify` \
+                 tells",
+                information.uncertainty
+            );
+            return Err(Error::Diverged { work: "choosing a question", problem });
+        }
         if let Some(items) = options.known {
             known.fill(0.0);
             items.iter().for_each(|&item| known[item as usize] = 1.0);
