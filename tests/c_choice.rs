@@ -227,6 +227,11 @@ fn wrong_options_are_refused() {
             InvalidArgument,
             "popularity_discount is -inf",
         ),
+        (
+            melu_recommend_options { popularity_discount: -3e38, ..plain },
+            InvalidArgument,
+            "popularity_discount is -3",
+        ),
         (melu_recommend_options { among_len: 1, ..plain }, InvalidArgument, "among is NULL"),
         (
             melu_recommend_options { among: [1, 150].as_ptr(), among_len: 2, ..plain },

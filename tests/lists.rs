@@ -262,6 +262,10 @@ fn a_list_may_ask_for_less_exposure_more_raters_and_new_items() {
                 assert!(best.is_sorted());
             }
         }
+        for exposure in [-1e6, 1e6] {
+            let all = list(&mut user, &RecommendOptions { exposure, ..Default::default() });
+            assert_eq!(all.len(), 20, "{exposure}");
+        }
         let wrong = RecommendOptions { exposure: f32::NAN, ..Default::default() };
         let error =
             user.recommend(3, &wrong, &mut Vec::new(), &mut common::scratch(&user)).unwrap_err();

@@ -10,6 +10,7 @@ use super::handle::Handle;
 use super::model::unavailable;
 use super::user::{PooledUser, melu_user};
 use super::{melu_error, melu_status};
+use crate::user::recommend::{EXPECTED_EXPOSURE, is_exposure};
 use crate::{Filter, Order, RecommendOptions, Recommendation, Scratch, User, threads};
 
 /// An item with its score and its predicted rating.
@@ -71,7 +72,8 @@ pub struct melu_recommend_options {
     pub min_raters: u32,
     /// How much less an item's popularity counts than in training: 0, as trained; 1, not
     /// at all; below 0, more. It changes scores, and has no effect in the order of
-    /// predicted ratings or without a head for choosing.
+    /// predicted ratings or without a head for choosing. At most some million, positive or
+    /// negative.
     pub popularity_discount: f32,
     /// The number of threads, with the calling one; 0 means 1, and no call has more than
     /// 256, nor more than one for each 96 items of each user's catalogue or of `among`.
@@ -119,8 +121,8 @@ impl arguments::SizedStruct for melu_recommend_options {
 /// written: the number of elements written to `best`, less than its capacity only if
 /// there are no more items; 0 after a failure.
 ///
-/// Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount that is not
-/// finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
+/// Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount beyond its
+/// range, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
 /// predicts none, `DIVERGED` for a score that is not finite, as with a damaged weight
 /// file, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the user.
 /// With `options->threads` above 1, others work beside the calling one, and end with the
@@ -216,8 +218,9 @@ pub(super) unsafe fn read_options<'a>(
         }
     };
     let discount = given.popularity_discount;
-    if !discount.is_finite() {
-        let problem = format!("popularity_discount is {discount}; a finite number is expected");
+    let exposure = 1.0 - discount;
+    if !is_exposure(exposure) {
+        let problem = format!("popularity_discount is {discount}; {EXPECTED_EXPOSURE} is expected");
         return Err(refuse(problem));
     }
     let options = RecommendOptions {
@@ -227,7 +230,7 @@ pub(super) unsafe fn read_options<'a>(
         filter: None,
         keep_rated: given.keep_rated != 0,
         order,
-        exposure: 1.0 - discount,
+        exposure,
         min_raters: given.min_raters,
         new_items: given.new_items,
     };

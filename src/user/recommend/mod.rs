@@ -81,6 +81,14 @@ impl PartialEq for Recommendation {
 
 impl Eq for Recommendation {}
 
+/// What [`is_exposure`] expects, in words.
+pub(crate) const EXPECTED_EXPOSURE: &str = "a number from -1000000 to 1000000";
+
+/// Whether a number can weigh items' exposure: beyond, scores could exceed the range of floats.
+pub(crate) fn is_exposure(number: f32) -> bool {
+    number.abs() <= 1e6
+}
+
 /// The order of recommendations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
@@ -138,7 +146,7 @@ pub struct RecommendOptions<'a> {
     pub order: Order,
     /// The weight of an item's exposure, that is, of how often it was chosen: 1 as trained,
     /// 0 for none. A lower weight brings up less popular items. It changes the order by
-    /// score alone.
+    /// score alone. At most a million, positive or negative.
     pub exposure: f32,
     /// Leaves out items with fewer raters in training than this; has no effect if the model does
     /// not know its items' raters.
@@ -166,8 +174,8 @@ impl Default for RecommendOptions<'_> {
 
 impl RecommendOptions<'_> {
     fn check(&self, user: &User) -> Result<()> {
-        if !self.exposure.is_finite() {
-            let problem = format!("it is {}; a finite number is expected", self.exposure);
+        if !is_exposure(self.exposure) {
+            let problem = format!("it is {}; {EXPECTED_EXPOSURE} is expected", self.exposure);
             return Err(Error::argument("exposure", problem));
         }
         if self.order == Order::Rating && !user.model().has_ratings() {
@@ -203,7 +211,7 @@ impl User {
     ///
     /// # Errors
     /// [`Error::ItemIndex`] if a listed item is not in the catalogue; [`Error::Argument`] for
-    /// an exposure that is not finite, an order by ratings with a model that was trained
+    /// an exposure beyond its range, an order by ratings with a model that was trained
     /// without them, or a scratch of another catalogue; [`Error::Diverged`] if a score is not
     /// finite, as with a damaged weight file; [`Error::OutOfMemory`].
     pub fn recommend(
