@@ -12,7 +12,7 @@ use std::process::Command;
 
 use common::allocations::{Watching, most_bytes_of};
 use common::{add_test, this_test};
-use melu::{Error, Model, OpenOptions, Scratch};
+use melu::{Error, Model, OpenOptions, RecommendOptions, Scratch, User};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -289,6 +289,32 @@ fn wide_catalogues_and_scratches_are_refused() {
     write(&path, &config(&[outputs], one, json!({})), None, &tensors);
     let catalog = Model::open(&path).unwrap().catalog().unwrap().unwrap();
     refused(Scratch::new(&catalog).map(drop), 1 << 30);
+}
+
+/// What a call computes in grows with a user's ratings, and is limited too: by gradient steps all
+/// of them are rows at once, and in a large catalogue each has neighbours to be added up.
+#[test]
+fn scratches_for_many_ratings_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let limit = 16 << 20;
+    for contents in [common::files::sample(), common::choosing::positive_only(70_000)] {
+        fs::write(&path, common::files::bytes(&contents)).unwrap();
+        let options = OpenOptions { max_memory: limit, ..OpenOptions::default() };
+        let catalog = Model::open_with(&path, &options).unwrap().catalog().unwrap().unwrap();
+        let mut scratch = Scratch::new(&catalog).unwrap();
+        let mut user = User::new(&catalog, &[]).unwrap();
+        user.adapt(&[0; 1000], &[1.0; 1000], &mut scratch).unwrap();
+        let many = 1_000_000;
+        let (items, ratings) = (vec![1; many], vec![1.0; many]);
+        let (adapted, most) = most_bytes_of(|| user.adapt(&items, &ratings, &mut scratch));
+        let error = adapted.unwrap_err();
+        assert!(matches!(error, Error::MemoryLimit { .. }), "{error}");
+        assert!(most < limit as isize, "{most}");
+        assert_eq!(user.rated(), [0; 1000]);
+        let mut best = Vec::new();
+        user.recommend(3, &RecommendOptions::default(), &mut best, &mut scratch).unwrap();
+    }
 }
 
 #[cfg(unix)]

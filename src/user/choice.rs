@@ -10,7 +10,7 @@ use crate::model::file::ChoiceItems;
 use crate::model::schema::Column;
 use crate::user::adapt::RidgeSolver;
 use crate::user::neighbours::{NeighbourSums, Sums};
-use crate::{Catalog, User};
+use crate::{Catalog, Result, User};
 
 /// More than the share of a sum of two floats that rounding takes from it.
 pub(super) const ROUNDING: f32 = 2.0 * f32::EPSILON;
@@ -208,18 +208,21 @@ impl User {
     /// trained. `None` if items are ordered by predicted rating.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) and
+    /// [`Error::MemoryLimit`](crate::Error::MemoryLimit).
     pub(super) fn choice_scoring<'a>(
         &'a self,
         exposure: f32,
         scratch: &'a mut Option<ChoiceScratch>,
-    ) -> memory::Result<Option<ChoiceScoring<'a>>> {
+    ) -> Result<Option<ChoiceScoring<'a>>> {
         let (Some(choice), Some(scratch), Some(head), Some(items)) =
             (&self.choice, scratch, self.catalog.model().choice(), self.catalog.choice())
         else {
             return Ok(None);
         };
         let ChoiceScratch { neighbours, exposed, .. } = scratch;
+        let bytes = NeighbourSums::bytes(items, self.rated.len());
+        self.catalog.model().check_memory("a scratch", Some(bytes))?;
         let sums = neighbours.add_up(head, items, self.answers(), self.state)?;
         exposed.copy_from_slice(&choice.vector);
         exposed[head.width()] -= (1.0 - exposure) * head.exposure;

@@ -45,8 +45,20 @@ impl NeighbourSums {
         }
         let size = answers.saturating_mul(items.neighbours_each());
         let Self { sparse, added, .. } = self;
-        memory::reserve(sparse, size.saturating_sub(sparse.len()))?;
+        let items = size.min(items.raters.len());
+        memory::reserve(sparse, items.saturating_sub(sparse.len()))?;
         memory::reserve(added, size.saturating_sub(added.len()))
+    }
+
+    /// How many bytes [`NeighbourSums::reserve`] asks for.
+    pub fn bytes(items: &ChoiceItems, answers: usize) -> usize {
+        let count = items.raters.len();
+        if count <= MAX_DENSE {
+            return count * size_of::<f32>();
+        }
+        let size = answers.saturating_mul(items.neighbours_each());
+        let sparse = size.min(count) * size_of::<(u32, f32)>();
+        size.saturating_mul(size_of::<u64>()).saturating_add(sparse)
     }
 
     /// Computes the sums for a user in this state, unless they are there already. What is

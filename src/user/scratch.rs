@@ -5,8 +5,10 @@ use crate::catalog::item_set::ItemSet;
 use crate::kernels::RoundedVector;
 use crate::model::ChoiceHead;
 use crate::model::config::Local;
+use crate::model::network::Layer;
 use crate::user::adapt::{GradientSolver, OwnHead, PackedHead, Posterior, Set, Workspace};
 use crate::user::choice::ChoiceScratch;
+use crate::user::neighbours::NeighbourSums;
 use crate::user::recommend::Bounds;
 use crate::{Catalog, Error, Recommendation, Result, memory};
 
@@ -58,13 +60,7 @@ impl Scratch {
     /// [`Error::OutOfMemory`]; [`Error::MemoryLimit`] for heads so wide that it would take more
     /// than [`OpenOptions::max_memory`](crate::OpenOptions::max_memory).
     pub fn new(catalog: &Catalog) -> Result<Self> {
-        let (model, network) = (catalog.model(), catalog.model().user_head_network());
-        // Two matrices a layer, the inputs, and the packed head.
-        let outputs = network.layers().iter().map(|layer| layer.outputs).sum::<usize>();
-        let width = network.item_width().saturating_add(outputs.saturating_mul(2));
-        let numbers = width.saturating_mul(BLOCK).checked_add(network.parameters());
-        let bytes = numbers.and_then(|numbers| numbers.checked_mul(size_of::<f32>()));
-        model.check_memory("a scratch", bytes)?;
+        check_memory(catalog, BLOCK)?;
         Ok(Self::allocate(catalog)?)
     }
 
@@ -95,17 +91,24 @@ impl Scratch {
     }
 
     /// Reserves all memory that adapting to so many ratings needs.
-    pub(super) fn reserve(&mut self, ratings: usize) -> memory::Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] and [`Error::MemoryLimit`].
+    pub(super) fn reserve(&mut self, ratings: usize) -> Result<()> {
+        if ratings <= BLOCK {
+            return Ok(());
+        }
+        check_memory(&self.catalog, ratings)?;
         let model = self.catalog.model();
         if let (Some(choice), Some(items)) = (&mut self.choice, self.catalog.choice()) {
             choice.neighbours.reserve(ratings, items)?;
         }
         match &mut self.local {
-            LocalSolver::Gradient(solver) if ratings > BLOCK && model.has_ratings() => {
+            LocalSolver::Gradient(solver) if model.has_ratings() => {
                 let network = model.user_head_network();
                 let has_vectors = model.config().factors > 0;
                 solver.support.reserve(ratings, network.item_width(), has_vectors)?;
-                self.workspace.reserve(network, ratings)
+                Ok(self.workspace.reserve(network, ratings)?)
             }
             _ => Ok(()),
         }
@@ -119,6 +122,25 @@ impl Scratch {
         let problem = "it was made for another catalogue than the user's";
         Err(Error::argument("scratch", problem))
     }
+}
+
+/// Refuses a scratch for so many ratings if it takes more memory than the model's options allow.
+fn check_memory(catalog: &Catalog, ratings: usize) -> Result<()> {
+    let (model, network) = (catalog.model(), catalog.model().user_head_network());
+    let outputs = |layer: &Layer| layer.outputs;
+    let all = network.layers().iter().map(outputs).sum::<usize>();
+    let first = network.layers().first().map_or(0, outputs);
+    // Two matrices a layer, two more of the first, and the inputs. By gradient steps there is a
+    // row for each rating at once.
+    let rows = match model.config().local {
+        Local::Gradient(_) => ratings.max(BLOCK),
+        Local::Ridge(_) => BLOCK,
+    };
+    let width = all.saturating_add(first).saturating_mul(2).saturating_add(network.item_width());
+    let numbers = width.saturating_mul(rows).checked_add(network.parameters());
+    let bytes = numbers.and_then(|numbers| numbers.checked_mul(size_of::<f32>()));
+    let sums = catalog.choice().map_or(0, |items| NeighbourSums::bytes(items, ratings));
+    model.check_memory("a scratch", bytes.and_then(|bytes| bytes.checked_add(sums)))
 }
 
 /// At most [`BLOCK`] items with a rating each, as inputs of a user's own head; the ratings

@@ -84,13 +84,8 @@ impl Information {
     /// with the chance in `known`.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
-    pub fn update(
-        &mut self,
-        user: &User,
-        known: &[f32],
-        scratch: &mut Scratch,
-    ) -> memory::Result<()> {
+    /// [`Error::OutOfMemory`] and [`Error::MemoryLimit`].
+    pub fn update(&mut self, user: &User, known: &[f32], scratch: &mut Scratch) -> Result<()> {
         let Self { width, weights, covariance, work, rows, noises, moment, .. } = self;
         let width = *width;
         if !user.write_chances(weights, scratch)? {
@@ -183,8 +178,8 @@ impl User {
     /// a model without a head for choosing.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
-    fn write_chances(&self, chances: &mut [f32], scratch: &mut Scratch) -> memory::Result<bool> {
+    /// [`Error::OutOfMemory`] and [`Error::MemoryLimit`].
+    fn write_chances(&self, chances: &mut [f32], scratch: &mut Scratch) -> Result<bool> {
         let Some(scoring) = self.choice_scoring(1.0, &mut scratch.choice)? else {
             return Ok(false);
         };
