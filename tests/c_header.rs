@@ -33,6 +33,25 @@ fn lines_are_not_longer_than_readers_like() {
     }
 }
 
+/// What the header shows first can be copied.
+#[test]
+fn its_example_compiles() {
+    if !have("cc") {
+        return;
+    }
+    let header = fs::read_to_string(project("include/melu.h")).unwrap();
+    let before = header.split(" * The rules").next().unwrap();
+    let lines = before.lines().filter_map(|line| line.strip_prefix(" *     "));
+    let begin = String::from("#include <melu.h>\nint main(void) {\n");
+    let example = lines.fold(begin, |text, line| text + line + "\n");
+    assert!(example.contains("melu_user_recommend"), "{example}");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("example.c"), example + "return 0;\n}\n").unwrap();
+    let mut compile = Command::new("cc");
+    compile.current_dir(&folder).args(STRICT).args(["-std=c99", "-c", "example.c", "-I"]);
+    run(compile.arg(project("include")));
+}
+
 /// Alone, twice in one file, and in two files of one program, with every warning.
 #[test]
 fn every_compiler_takes_it_alone_and_twice() {

@@ -282,8 +282,7 @@ pub unsafe extern "C" fn melu_catalog_id(
     })
 }
 
-/// The title of the item at an index; empty if it has none, like items that were given by
-/// their field values.
+/// The title of the item at an index; empty if it has none.
 ///
 /// `*title` is written; it lives as long as the catalogue's handle.
 ///

@@ -67,8 +67,8 @@ pub struct melu_recommend_options {
     pub keep_rated: u32,
     /// `MELU_ORDER_SCORE`, which is 0, or `MELU_ORDER_RATING`.
     pub order: u32,
-    /// Leaves out items with fewer raters in training; none, if the model does not know
-    /// its items' raters.
+    /// Leaves out items with fewer raters in training. It has no effect if the model does
+    /// not know its items' raters.
     pub min_raters: u32,
     /// How much less an item's popularity counts than in training: 0, as trained; 1, not
     /// at all; below 0, more. It changes scores, and has no effect in the order of

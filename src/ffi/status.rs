@@ -17,7 +17,7 @@ pub enum melu_status {
     InvalidUtf8 = 2,
     /// The capacity of an output is too small; the required length was written.
     Capacity = 3,
-    /// The operating system refused to open or read a file.
+    /// The operating system refused to open or read a file, or it is not a regular file.
     Io = 4,
     /// The weight file breaks the format.
     WeightFile = 5,
@@ -27,7 +27,8 @@ pub enum melu_status {
     FieldValue = 7,
     /// An item's index is beyond the end of the catalogue.
     ItemIndex = 8,
-    /// A rating is invalid: it is not finite, or for a model of clicks neither 0 nor 1.
+    /// A rating is invalid: it is not finite; more than a tenth of the scale's width beyond
+    /// the scale of the training data; or for a model of clicks neither 0 nor 1.
     Rating = 9,
     /// A result is not a finite number: ratings are too large to adapt to, and the user is
     /// reset; or a score is not, as with a damaged weight file.
@@ -44,7 +45,8 @@ pub enum melu_status {
     /// further use with this status, and can only be freed. Please report it.
     Panic = 15,
     /// It would take more memory than `max_memory` of `melu_open_options` allows; nothing
-    /// was changed.
+    /// was changed. Functions that make catalogues, adapt, score, recommend or ask return it
+    /// as they return `OUT_OF_MEMORY`.
     MemoryLimit = 16,
 }
 

@@ -41,8 +41,8 @@ pub struct PooledUser {
 pub struct melu_load_report {
     /// `sizeof(melu_load_report)`, set by the caller.
     pub struct_size: usize,
-    /// Not 0: the user was saved by another model, or in a catalogue of another
-    /// data type, and was adapted anew.
+    /// Not 0: the user was saved by another model, in a catalogue of another data type,
+    /// or adapted in one that lacked items of theirs, and was adapted anew.
     pub adapted_anew: u32,
     /// The number of the user's ratings of items that the catalogue lacks. They are kept,
     /// and saved again, until the user is adapted or reset.
@@ -55,11 +55,12 @@ impl arguments::SizedStruct for melu_load_report {
     const NAME: &'static str = "melu_load_report";
 }
 
-/// Makes a user with a profile: values by field, in any order; unknown fields are left
-/// out.
+/// Makes a user with a profile: values by field, in any order. Leave out fields whose
+/// value is not known.
 ///
 /// `*user` is written, NULL after a failure. `*unknown_values` is written unless it is
-/// NULL: the number of names that the model's vocabularies lack; they are left out.
+/// NULL: the number of names that the model's vocabularies lack, which are left out, and
+/// of numbers far beyond the training data's, which count as the nearest one there.
 ///
 /// Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
 /// `OUT_OF_MEMORY`. Threads: any. Cost: allocates the user's memory for up to 64 ratings.
@@ -398,8 +399,10 @@ pub unsafe extern "C" fn melu_user_save(
 
 /// Loads a user into a catalogue of the model that saved them, or of another.
 ///
-/// With the same model and data type, the user's scores are the same bits as before.
-/// Otherwise the user is adapted anew from the ratings. `*user` is written, NULL after a
+/// With the same model and data type, and all rated items in the catalogue, the user's
+/// scores are the same bits as before. Otherwise the user is adapted anew from the
+/// ratings. Ratings of missing items still count in predicted ratings of the same model
+/// until another rating changes, but not in scores. `*user` is written, NULL after a
 /// failure. `report` may be NULL; otherwise its `struct_size` is set by the caller, and
 /// the other members are written.
 ///

@@ -17,7 +17,8 @@ pub const MELU_VALUE_NUMBER: u32 = 2;
 
 /// One value of one field of a user or an item.
 ///
-/// A field with several values is given once for each. An unknown field is left out.
+/// A field with several values is given once for each. Leave out fields whose value is
+/// not known: a field that the model lacks is an error, `UNKNOWN_FIELD`.
 /// Owner: the caller; it is read during the call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
