@@ -101,16 +101,19 @@ fn cpp_17_by_gcc_and_cycles_take_no_memory() {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn cpp_20_by_gcc() {
     check("g++", "20", None);
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn cpp_23_by_gcc() {
     check("g++", "23", None);
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn cpp_17_by_clang() {
     check("clang++", "17", None);
 }
@@ -121,16 +124,19 @@ fn cpp_20_by_clang() {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn cpp_23_by_clang() {
     check("clang++", "23", None);
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn addresses_and_undefined_behaviour() {
     check("g++", "17", Some("address,undefined"));
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn threads() {
     check("g++", "20", Some("thread"));
 }

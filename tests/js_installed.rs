@@ -39,6 +39,7 @@ fn npm(script: &str) -> String {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn the_package_and_the_page_pass_their_tests() {
     if !ready("wasm32-unknown-unknown") {
         return;
@@ -95,6 +96,7 @@ fn the_documented_program_recommends() {
 
 /// The kernels with the vectors of WebAssembly, and the numbers that are the same everywhere.
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn the_kernels_pass_their_tests_in_webassembly() {
     let target = "wasm32-wasip1";
     if !ready(target) {

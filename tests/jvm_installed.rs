@@ -95,6 +95,7 @@ fn class_path(parts: &[&Path]) -> String {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn the_tests_pass_and_the_documents_programs_work_with_the_jar() {
     let Some(jar) = built() else { return };
     let folder = folder();
@@ -176,6 +177,7 @@ fn stand_in(path: &Path, options: &[&str]) {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn an_aar_has_what_android_needs_and_refuses_what_devices_refuse() {
     // The classes are compiled, and Maven has what it needs.
     if built().is_none() {
@@ -240,6 +242,7 @@ fn an_aar_has_what_android_needs_and_refuses_what_devices_refuse() {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn the_library_compiles_for_android() {
     let target = "aarch64-linux-android";
     let sysroot = run(Command::new("rustc").args(["--print", "sysroot"]));

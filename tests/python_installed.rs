@@ -128,6 +128,7 @@ fn index(json: &Json) -> u32 {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn the_wheel_passes_its_tests_in_a_clean_environment() {
     let Some(python) = python() else { return };
     let below = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");

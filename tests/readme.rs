@@ -59,6 +59,7 @@ fn recommended(said: &str, count: usize) -> Vec<(String, f64)> {
 }
 
 #[test]
+#[ignore = "takes minutes: see CONTRIBUTING.md"]
 fn the_lines_work_as_they_stand() {
     if !["bash", "c++", "cmake", "git"].into_iter().all(have) || !have_go() {
         return;
