@@ -65,8 +65,13 @@ pub enum Error {
         problem: String,
     },
     /// An index beyond the end of the catalogue.
-    #[error("item index {index} at position {position} is not below the catalogue's length {len}")]
+    #[error(
+        "{list}: item index {index} at position {position} is not below the catalogue's length \
+         {len}"
+    )]
     ItemIndex {
+        /// The argument whose index it is.
+        list: &'static str,
         /// Its position in the caller's list, counted from 0.
         position: usize,
         /// The index.

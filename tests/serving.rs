@@ -138,7 +138,7 @@ fn a_batch_names_the_first_user_that_fails() {
     assert!(matches!(error, Error::OfUser { user: 4, .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "users[4]: item index 99 at position 0 is not below the catalogue's length 30"
+        "users[4]: items: item index 99 at position 0 is not below the catalogue's length 30"
     );
     for user in &users[..4] {
         assert_eq!(user.rated(), [1]);

@@ -308,7 +308,10 @@ fn wrong_calls_are_refused_and_leave_the_user_as_before() {
         assert!(matches!(error, Error::Rating { position: 1, .. }), "{error}");
     }
     let error = user.adapt(&[1, 150], &[3.0, 3.0], &mut common::scratch(&user)).unwrap_err();
-    assert!(matches!(error, Error::ItemIndex { position: 1, index: 150, len: 150 }), "{error}");
+    assert!(
+        matches!(error, Error::ItemIndex { list: "items", position: 1, index: 150, len: 150 }),
+        "{error}"
+    );
     assert!(matches!(
         user.adapt(&[1, 2], &[3.0], &mut common::scratch(&user)),
         Err(Error::Argument { argument: "ratings", .. })

@@ -18,13 +18,25 @@ pub enum Rows<'a> {
     Listed(&'a [u32]),
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
     /// The number of rows.
     pub fn len(&self) -> usize {
         match self {
             Self::From(_, count) => *count,
             Self::Listed(rows) => rows.len(),
         }
+    }
+
+    /// The selection in parts of at most [`BLOCK`] rows, in order.
+    pub fn blocks(self) -> impl Iterator<Item = Self> {
+        let len = self.len();
+        (0..len).step_by(BLOCK).map(move |start| {
+            let end = len.min(start + BLOCK);
+            match self {
+                Self::From(first, _) => Self::From(first + start, end - start),
+                Self::Listed(rows) => Rows::Listed::<'a>(&rows[start..end]),
+            }
+        })
     }
 
     /// The catalogue's row at a place in the selection.

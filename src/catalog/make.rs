@@ -104,7 +104,7 @@ impl Catalog {
     /// [`Error::ItemIndex`] if an item is not in the catalogue; [`Error::MemoryLimit`] and
     /// [`Error::OutOfMemory`].
     pub fn remove(&self, items: &[u32]) -> Result<Self> {
-        self.check(items)?;
+        self.check("items", items)?;
         let mut removed = ItemSet::new(self.len())?;
         items.iter().for_each(|&item| removed.insert(item));
         let kept = || removed.missing(0..self.len()).map(|item| item as usize);

@@ -228,11 +228,11 @@ impl Catalog {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Refuses items that are not in the catalogue.
-    pub(crate) fn check(&self, items: &[u32]) -> Result<()> {
+    /// Refuses items of a list, an argument, that are not in the catalogue.
+    pub(crate) fn check(&self, list: &'static str, items: &[u32]) -> Result<()> {
         let len = self.len();
         match items.iter().position(|&item| item as usize >= len) {
-            Some(position) => Err(Error::ItemIndex { position, index: items[position], len }),
+            Some(position) => Err(Error::ItemIndex { list, position, index: items[position], len }),
             None => Ok(()),
         }
     }

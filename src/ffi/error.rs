@@ -60,6 +60,8 @@ impl Failure {
             };
             let message = match &error {
                 Error::Argument { problem, .. } => format!("{argument}: {problem}"),
+                // It names its list itself.
+                Error::ItemIndex { .. } => error.to_string(),
                 error => format!("{argument}: {error}"),
             };
             Self::new(melu_status::from(&error), message)

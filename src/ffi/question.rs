@@ -131,14 +131,6 @@ pub unsafe extern "C" fn melu_user_next_question(
         // SAFETY: the header asks for a live handle at `user`, unchanged meanwhile, or NULL.
         let user = unsafe { melu_user::shared(user, "user") }?;
         user.with(|PooledUser { user, .. }| {
-            let lists = [
-                ("unknown", options.unknown),
-                ("leave_out", options.leave_out),
-                ("known", options.known.unwrap_or_default()),
-            ];
-            for (name, items) in lists {
-                user.catalog().check(items).map_err(Failure::of(name))?;
-            }
             // SAFETY: the header asks for a live handle at `questions`, used by nobody else, or
             // NULL.
             let questions = unsafe { melu_questions::exclusive(questions, "questions") }?;

@@ -262,10 +262,6 @@ pub(super) fn with_options<R>(
     work: impl FnOnce(&RecommendOptions) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
     let GivenOptions { options, filter, .. } = given;
-    let lists = [("leave_out", options.leave_out), ("among", options.among.unwrap_or_default())];
-    for (name, items) in lists {
-        user.catalog().check(items).map_err(Failure::of(name))?;
-    }
     if options.order == Order::Rating && !user.model().has_ratings() {
         return Err(unavailable("it predicts no ratings to order by"));
     }

@@ -9,7 +9,7 @@ use super::model::unavailable;
 use super::pool::Pool;
 use super::value::values;
 use super::{melu_error, melu_status, melu_value};
-use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::Rows;
 use crate::{Loaded, Scratch, User};
 
 /// In the place of a count of items: all items of the catalogue, in their order.
@@ -196,16 +196,12 @@ pub unsafe extern "C" fn melu_user_score(
         user.with(|PooledUser { user, pool }| {
             // SAFETY: the header asks for `items_len` elements at `items`, or NULL, unless that
             // is `MELU_ALL_ITEMS`.
-            let items = unsafe { Items::read(user, items, items_len, needed) }?;
-            check_capacity("scores", capacity, items.len)?;
+            let rows = unsafe { rows(user, items, items_len, needed) }?;
+            check_capacity("scores", capacity, rows.len())?;
             // SAFETY: the header asks for `capacity` elements to write at `scores`, or NULL;
-            // `items.len` is no more, as was checked.
-            let scores = unsafe { slice_mut(scores, items.len, "scores") }?;
-            let score = |scratch: &mut Scratch| match items.listed {
-                Some(items) => user.score(items, scores, scratch),
-                None => user.score_all(scores, scratch),
-            };
-            pool.with(score).map_err(Failure::of("items"))
+            // the number of rows is no more, as was checked.
+            let scores = unsafe { slice_mut(scores, rows.len(), "scores") }?;
+            Ok(pool.with(|scratch| user.score_rows(rows, scores, scratch))?)
         })
     })
 }
@@ -245,31 +241,24 @@ pub unsafe extern "C" fn melu_user_predict(
         user.with(|PooledUser { user, pool }| {
             // SAFETY: the header asks for `items_len` elements at `items`, or NULL, unless that
             // is `MELU_ALL_ITEMS`.
-            let items = unsafe { Items::read(user, items, items_len, needed) }?;
+            let rows = unsafe { rows(user, items, items_len, needed) }?;
             if !user.model().has_ratings() {
                 return Err(unavailable("it was trained without ratings, and predicts none"));
             }
             if !deviations.is_null() && !user.model().has_deviations() {
                 return Err(unavailable("it knows no deviations; pass NULL for them"));
             }
-            check_capacity("ratings", capacity, items.len)?;
+            check_capacity("ratings", capacity, rows.len())?;
             // SAFETY: the header asks for `capacity` elements to write at `ratings`, or NULL;
-            // `items.len` is no more, as was checked.
-            let ratings = unsafe { slice_mut(ratings, items.len, "ratings") }?;
-            let with_deviations = !deviations.is_null();
-            let len = if with_deviations { items.len } else { 0 };
-            // SAFETY: the header asks for `capacity` elements to write at `deviations`, or NULL;
-            // `len` is no more, as `items.len` is not.
-            let deviations = unsafe { slice_mut(deviations, len, "deviations") }?;
-            let mut of_blocks = deviations.chunks_mut(BLOCK);
-            pool.with(|scratch| {
-                items.in_blocks(ratings, |items, ratings| match of_blocks.next() {
-                    Some(deviations) => {
-                        user.predict_with_deviations(items, ratings, deviations, scratch)
-                    }
-                    None => user.predict(items, ratings, scratch),
-                })
-            })
+            // the number of rows is no more, as was checked.
+            let ratings = unsafe { slice_mut(ratings, rows.len(), "ratings") }?;
+            let deviations = match deviations.is_null() {
+                true => None,
+                // SAFETY: the header asks for `capacity` elements to write at `deviations`, or
+                // NULL; the number of rows is no more, as was checked.
+                false => Some(unsafe { slice_mut(deviations, rows.len(), "deviations") }?),
+            };
+            Ok(pool.with(|scratch| user.predict_rows(rows, ratings, deviations, scratch))?)
         })
     })
 }
@@ -312,52 +301,29 @@ pub unsafe extern "C" fn melu_user_vector(
     })
 }
 
-/// The items that a call is about.
-struct Items<'a> {
-    /// `None` for all of the catalogue.
-    listed: Option<&'a [u32]>,
+/// Items of a user's catalogue, or all of it; their number is written to `needed`.
+///
+/// # Safety
+/// Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len` elements, which
+/// are not changed during `'a`.
+unsafe fn rows<'a>(
+    user: &User,
+    items: *const u32,
     len: usize,
-}
-
-impl<'a> Items<'a> {
-    /// Items of a user's catalogue; their number is written to `needed`.
-    ///
-    /// # Safety
-    /// Unless `len` is [`MELU_ALL_ITEMS`], `items` is NULL or points to `len` elements, which
-    /// are not changed during `'a`.
-    unsafe fn read(
-        user: &User,
-        items: *const u32,
-        len: usize,
-        needed: Option<&mut usize>,
-    ) -> Result<Self, Failure> {
-        let all = len == MELU_ALL_ITEMS;
-        let len = if all { user.catalog().len() } else { len };
-        if let Some(needed) = needed {
-            *needed = len;
-        }
+    needed: Option<&mut usize>,
+) -> Result<Rows<'a>, Failure> {
+    let rows = match len {
+        MELU_ALL_ITEMS => Rows::From(0, user.catalog().len()),
         // SAFETY: the caller promises `len` elements where not all items are meant.
-        let items = if all { &[] } else { unsafe { slice(items, len, "items") }? };
-        user.catalog().check(items).map_err(Failure::of("items"))?;
-        Ok(Self { listed: (!all).then_some(items), len })
+        _ => Rows::Listed(unsafe { slice(items, len, "items") }?),
+    };
+    if let Some(needed) = needed {
+        *needed = rows.len();
     }
-
-    /// Calls `work` with each block of items and of the numbers that belong to them.
-    fn in_blocks(
-        &self,
-        numbers: &mut [f32],
-        mut work: impl FnMut(&[u32], &mut [f32]) -> crate::Result<()>,
-    ) -> Result<(), Failure> {
-        for (numbers, start) in numbers.chunks_mut(BLOCK).zip((0..).step_by(BLOCK)) {
-            let places: [u32; BLOCK] = std::array::from_fn(|place| (start + place) as u32);
-            let block = match self.listed {
-                Some(listed) => &listed[start..start + numbers.len()],
-                None => &places[..numbers.len()],
-            };
-            work(block, numbers).map_err(Failure::of("items"))?;
-        }
-        Ok(())
+    if let Rows::Listed(items) = rows {
+        user.catalog().check("items", items)?;
     }
+    Ok(rows)
 }
 
 /// Saves a user: profile, ratings by item id, and the adapted head, versioned and

@@ -207,7 +207,7 @@ impl User {
     /// user is unchanged. [`Error::Diverged`] if the learning rate is too large for these
     /// ratings: the user is reset.
     pub fn adapt(&mut self, items: &[u32], ratings: &[f32], scratch: &mut Scratch) -> Result<()> {
-        self.check(items, ratings)?;
+        self.check("items", items, ratings)?;
         scratch.check(&self.catalog)?;
         scratch.reserve(items.len())?;
         self.reserve(items.len().saturating_sub(self.rated.len()))?;
@@ -224,7 +224,7 @@ impl User {
     /// # Errors
     /// Those of [`User::adapt`].
     pub fn rate(&mut self, item: u32, rating: f32, scratch: &mut Scratch) -> Result<()> {
-        self.check(&[item], &[rating])?;
+        self.check("item", &[item], &[rating])?;
         scratch.check(&self.catalog)?;
         scratch.reserve(self.rated.len() + 1)?;
         self.reserve(1)?;
@@ -245,7 +245,7 @@ impl User {
     /// # Errors
     /// Those of [`User::adapt`].
     pub fn withdraw(&mut self, item: u32, scratch: &mut Scratch) -> Result<bool> {
-        self.catalog.check(&[item])?;
+        self.catalog.check("item", &[item])?;
         scratch.check(&self.catalog)?;
         scratch.reserve(self.rated.len())?;
         if !self.rated.contains(&item) {
@@ -385,12 +385,13 @@ impl User {
         self.state = new_state();
     }
 
-    pub(crate) fn check(&self, items: &[u32], ratings: &[f32]) -> Result<()> {
+    /// Refuses items of a list, an argument, with ratings that the user cannot have.
+    pub(crate) fn check(&self, list: &'static str, items: &[u32], ratings: &[f32]) -> Result<()> {
         if items.len() != ratings.len() {
             let problem = format!("there are {} for {} items", ratings.len(), items.len());
             return Err(Error::argument("ratings", problem));
         }
-        self.catalog.check(items)?;
+        self.catalog.check(list, items)?;
         let output = &self.model().config().output;
         for (position, &value) in ratings.iter().enumerate() {
             output.check(value).map_err(|problem| Error::Rating { position, value, problem })?;

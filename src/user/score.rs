@@ -18,10 +18,8 @@ impl User {
     /// scratch of another catalogue; [`Error::Diverged`] if a score is not finite, as with a
     /// damaged weight file; and [`Error::OutOfMemory`].
     pub fn score(&self, items: &[u32], scores: &mut [f32], scratch: &mut Scratch) -> Result<()> {
-        self.catalog.check(items)?;
-        check_length("scores", items.len(), scores.len())?;
-        let blocks = items.chunks(BLOCK).map(Rows::Listed);
-        self.score_blocks(blocks, scores, scratch)
+        self.catalog.check("items", items)?;
+        self.score_rows(Rows::Listed(items), scores, scratch)
     }
 
     /// Scores the whole catalogue: `scores[i]` is the score of item `i`; see [`User::score`].
@@ -30,11 +28,26 @@ impl User {
     /// [`Error::Argument`] if there is not one score for each item, or for a scratch of another
     /// catalogue; [`Error::Diverged`] and [`Error::OutOfMemory`] like [`User::score`].
     pub fn score_all(&self, scores: &mut [f32], scratch: &mut Scratch) -> Result<()> {
-        let len = self.catalog.len();
-        check_length("scores", len, scores.len())?;
-        let starts = (0..len).step_by(BLOCK);
-        let blocks = starts.map(|start| Rows::From(start, BLOCK.min(len - start)));
-        self.score_blocks(blocks, scores, scratch)
+        self.score_rows(Rows::From(0, self.catalog.len()), scores, scratch)
+    }
+
+    /// [`User::score`] for rows of the catalogue.
+    pub(crate) fn score_rows(
+        &self,
+        rows: Rows,
+        scores: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        check_length("scores", rows.len(), scores.len())?;
+        scratch.check(&self.catalog)?;
+        let Scratch { inputs, workspace, packed, choice, .. } = scratch;
+        let choice = self.choice_scoring(1.0, choice)?;
+        let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice };
+        for (rows, scores) in rows.blocks().zip(scores.chunks_mut(BLOCK)) {
+            scoring.score_block(rows, inputs, &mut workspace.activations, scores);
+            self.check_finite(rows, scores)?;
+        }
+        Ok(())
     }
 
     /// Predicts ratings: `ratings[i]` is what the user would rate `items[i]` if they tried
@@ -46,18 +59,37 @@ impl User {
     /// length, the model was trained without ratings, or the scratch is of another catalogue;
     /// [`Error::Diverged`] if a rating is not a number, as with a damaged weight file.
     pub fn predict(&self, items: &[u32], ratings: &mut [f32], scratch: &mut Scratch) -> Result<()> {
-        self.catalog.check(items)?;
-        check_length("ratings", items.len(), ratings.len())?;
+        self.catalog.check("items", items)?;
+        self.predict_rows(Rows::Listed(items), ratings, None, scratch)
+    }
+
+    /// [`User::predict`], or with deviations [`User::predict_with_deviations`], for rows of the
+    /// catalogue.
+    pub(crate) fn predict_rows(
+        &self,
+        rows: Rows,
+        ratings: &mut [f32],
+        deviations: Option<&mut [f32]>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        check_length("ratings", rows.len(), ratings.len())?;
         scratch.check(&self.catalog)?;
         if !self.model().has_ratings() {
             let problem = "it was trained without ratings, and predicts none";
             return Err(Error::argument("model", problem));
         }
-        self.predict_listed(items, ratings, scratch);
-        match ratings.iter().position(|rating| !rating.is_finite()) {
-            Some(place) => Err(not_finite(&self.catalog, items[place], ratings[place])),
-            None => Ok(()),
+        if let Some(deviations) = &deviations {
+            check_length("deviations", rows.len(), deviations.len())?;
+            if !self.model().has_deviations() {
+                let problem = "the model adapts by gradient steps, and does not know them";
+                return Err(Error::argument("deviations", problem));
+            }
         }
+        self.write_ratings(rows, ratings, scratch);
+        self.check_finite(rows, ratings)?;
+        let Some(deviations) = deviations else { return Ok(()) };
+        self.write_deviations(rows, ratings, deviations, scratch);
+        self.check_finite(rows, deviations)
     }
 
     /// Predicts the medians of the ratings that the user might give: they minimise the mean
@@ -98,24 +130,15 @@ impl User {
         deviations: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        check_length("deviations", items.len(), deviations.len())?;
-        self.predict(items, ratings, scratch)?;
-        if !self.model().has_deviations() {
-            let problem = "the model adapts by gradient steps, and does not know them";
-            return Err(Error::argument("deviations", problem));
-        }
-        self.deviate_listed(items, ratings, deviations, scratch);
-        match deviations.iter().position(|deviation| !deviation.is_finite()) {
-            Some(place) => Err(not_finite(&self.catalog, items[place], deviations[place])),
-            None => Ok(()),
-        }
+        self.catalog.check("items", items)?;
+        self.predict_rows(Rows::Listed(items), ratings, Some(deviations), scratch)
     }
 
-    /// Writes the deviations of predicted ratings of items in the catalogue; NaN for a model
+    /// Writes the deviations of predicted ratings of rows of the catalogue; NaN for a model
     /// that knows none.
-    pub(super) fn deviate_listed(
+    pub(super) fn write_deviations(
         &self,
-        items: &[u32],
+        rows: Rows,
         ratings: &[f32],
         deviations: &mut [f32],
         scratch: &mut Scratch,
@@ -126,11 +149,11 @@ impl User {
         };
         let (model, ridge) = (self.catalog.model(), *posterior.settings());
         let output = &model.config().output;
-        let blocks = items.chunks(BLOCK).zip(ratings.chunks(BLOCK));
-        for ((items, ratings), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
-            let (inputs, item_variances) = inputs.fill(&self.catalog, Rows::Listed(items));
+        let blocks = rows.blocks().zip(ratings.chunks(BLOCK));
+        for ((rows, ratings), deviations) in blocks.zip(deviations.chunks_mut(BLOCK)) {
+            let (inputs, item_variances) = inputs.fill(&self.catalog, rows);
             let mut variances = [0.0; BLOCK];
-            let variances = &mut variances[..items.len()];
+            let variances = &mut variances[..ratings.len()];
             posterior.variances(inputs.items, variances);
             let outputs = deviations.iter_mut().zip(ratings).zip(&*variances);
             for (row, ((deviation, rating), variance)) in outputs.enumerate() {
@@ -141,36 +164,23 @@ impl User {
         }
     }
 
-    /// Predicts ratings of items in the catalogue, clipped to the model's scale.
-    pub(super) fn predict_listed(&self, items: &[u32], ratings: &mut [f32], scratch: &mut Scratch) {
+    /// Predicts ratings of rows of the catalogue, clipped to the model's scale.
+    pub(super) fn write_ratings(&self, rows: Rows, ratings: &mut [f32], scratch: &mut Scratch) {
         let Scratch { inputs, workspace, packed, .. } = scratch;
         let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice: None };
-        for (items, ratings) in items.chunks(BLOCK).zip(ratings.chunks_mut(BLOCK)) {
-            let rows = Rows::Listed(items);
+        for (rows, ratings) in rows.blocks().zip(ratings.chunks_mut(BLOCK)) {
             scoring.predict_block(rows, inputs, &mut workspace.activations, ratings);
         }
         let output = &self.model().config().output;
         ratings.iter_mut().for_each(|rating| *rating = output.clip(*rating));
     }
 
-    /// Scores blocks of items in the catalogue.
-    fn score_blocks<'a>(
-        &self,
-        blocks: impl Iterator<Item = Rows<'a>>,
-        scores: &mut [f32],
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        scratch.check(&self.catalog)?;
-        let Scratch { inputs, workspace, packed, choice, .. } = scratch;
-        let choice = self.choice_scoring(1.0, choice)?;
-        let scoring = Scoring { catalog: &self.catalog, head: self.forward(packed), choice };
-        for (rows, scores) in blocks.zip(scores.chunks_mut(BLOCK)) {
-            scoring.score_block(rows, inputs, &mut workspace.activations, scores);
-            if let Some(place) = scores.iter().position(|score| !score.is_finite()) {
-                return Err(not_finite(&self.catalog, rows.row(place), scores[place]));
-            }
+    /// Refuses numbers of rows that are not finite.
+    fn check_finite(&self, rows: Rows, numbers: &[f32]) -> Result<()> {
+        match numbers.iter().position(|number| !number.is_finite()) {
+            Some(place) => Err(not_finite(&self.catalog, rows.row(place), numbers[place])),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The head for ratings, ready for the forward pass.

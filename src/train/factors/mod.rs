@@ -130,7 +130,7 @@ impl Factors {
         for rated in groups.iter().flat_map(|group| &group.ratings).enumerate() {
             let (position, index) = (rated.0, rated.1.item);
             if index as usize >= items.rows {
-                return Err(Error::ItemIndex { position, index, len: items.rows });
+                return Err(Error::ItemIndex { list: "items", position, index, len: items.rows });
             }
         }
         if let Some(group) = groups.iter().find(|group| group.user as usize >= users.rows) {

@@ -76,7 +76,7 @@ impl Factors {
         let item = index as usize;
         let len = self.biases.len();
         if item >= len {
-            return Err(Error::ItemIndex { position, index, len });
+            return Err(Error::ItemIndex { list: "items", position, index, len });
         }
         let vector = &self.vectors[item * self.width..][..self.width];
         let vector = vector.iter().map(|&x| f64::from(x)).collect();

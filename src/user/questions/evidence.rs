@@ -28,7 +28,7 @@ impl User {
         norms: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        self.check(items, ratings)?;
+        self.check("items", items, ratings)?;
         scratch.check(&self.catalog)?;
         check_length("norms", items.len(), norms.len())?;
         let Self { catalog, embedding, own_head, .. } = self;

@@ -127,9 +127,9 @@ impl User {
         if scratch.check(&self.catalog).is_err() {
             return Err(Error::argument("questions", "they are of another catalogue"));
         }
-        for items in [options.unknown, options.leave_out, options.known.unwrap_or_default()] {
-            self.catalog.check(items)?;
-        }
+        self.catalog.check("unknown", options.unknown)?;
+        self.catalog.check("leave_out", options.leave_out)?;
+        self.catalog.check("known", options.known.unwrap_or_default())?;
         match self.catalog.familiarity() {
             Some(familiarity) => {
                 familiarity.kinds_given(&self.rated, options.unknown, kinds);

@@ -14,7 +14,7 @@ pub(crate) use together::{Requests, recommend_together, side_by_side};
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::catalog::blocks::BLOCK;
+use crate::catalog::blocks::{BLOCK, Rows};
 use crate::catalog::item_set::ItemSet;
 use crate::kernels::rising;
 use crate::memory;
@@ -182,8 +182,8 @@ impl RecommendOptions<'_> {
             let problem = "it is by rating; the model was trained without ratings";
             return Err(Error::argument("order", problem));
         }
-        user.catalog.check(self.among.unwrap_or_default())?;
-        user.catalog.check(self.leave_out)
+        user.catalog.check("among", self.among.unwrap_or_default())?;
+        user.catalog.check("leave_out", self.leave_out)
     }
 
     /// Collects all items that must not be recommended to a user.
@@ -278,8 +278,8 @@ impl User {
             let count = best.len();
             items.iter_mut().zip(&*best).for_each(|(item, found)| *item = found.item);
             let (items, ratings) = (&items[..count], &mut ratings[..count]);
-            self.predict_listed(items, ratings, scratch);
-            self.deviate_listed(items, ratings, &mut deviations[..count], scratch);
+            self.write_ratings(Rows::Listed(items), ratings, scratch);
+            self.write_deviations(Rows::Listed(items), ratings, &mut deviations[..count], scratch);
             for (found, (rating, deviation)) in best.iter_mut().zip(ratings.iter().zip(&deviations))
             {
                 (found.rating, found.deviation) = (*rating, *deviation);
