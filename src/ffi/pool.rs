@@ -43,7 +43,7 @@ impl Pool {
         &self,
         work: impl FnOnce(&mut Scratch) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.0.scratches.with(|| Scratch::new(self), work)
+        self.0.scratches.with(|| self.scratch(), work)
     }
 
     /// Runs `work` with up to so many scratches: at least one, and as many as there is memory for.
@@ -57,13 +57,9 @@ impl Pool {
         work: impl FnOnce(&mut [Option<Box<Scratch>>; TOGETHER]) -> R,
     ) -> crate::Result<R> {
         let places = &self.0.scratches;
-        let take = || match places.take() {
-            Some(scratch) => Ok(scratch),
-            None => Ok(boxed(Scratch::new(self)?)?),
-        };
         let mut scratches = [const { None }; TOGETHER];
         for (place, scratch) in scratches.iter_mut().enumerate().take(count) {
-            match take() {
+            match places.take(|| self.scratch()) {
                 Ok(taken) => *scratch = Some(taken),
                 Err(error) if place == 0 => return Err(error),
                 Err(_) => break,
@@ -72,6 +68,12 @@ impl Pool {
         let result = work(&mut scratches);
         places.put_all_back(&mut scratches);
         Ok(result)
+    }
+
+    // Compiled once, and not for each work.
+    #[inline(never)]
+    fn scratch(&self) -> crate::Result<Box<Scratch>> {
+        Ok(boxed(Scratch::new(self)?)?)
     }
 }
 
@@ -92,22 +94,20 @@ impl<T> Places<T> {
 
     fn with<R, E: From<crate::Error>>(
         &self,
-        make: impl FnOnce() -> crate::Result<T>,
+        make: impl FnOnce() -> crate::Result<Box<T>>,
         work: impl FnOnce(&mut T) -> Result<R, E>,
     ) -> Result<R, E> {
-        let mut thing = match self.take() {
-            Some(thing) => thing,
-            None => boxed(make()?).map_err(crate::Error::from)?,
-        };
+        let mut thing = self.take(make)?;
         let result = work(&mut thing);
         self.put_back(thing);
         result
     }
 
-    // Compiled once, and not for each work.
+    /// One that is there, or a new one. Compiled once, and not for each work.
     #[inline(never)]
-    fn take(&self) -> Option<Box<T>> {
-        self.places().find_map(|place| place.try_lock().ok()?.take())
+    fn take(&self, make: impl FnOnce() -> crate::Result<Box<T>>) -> crate::Result<Box<T>> {
+        let there = self.places().find_map(|place| place.try_lock().ok()?.take());
+        there.map_or_else(make, Ok)
     }
 
     #[inline(never)]
@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn with<R>(places: &Places<u64>, work: impl FnOnce(&mut u64) -> R) -> R {
-        let result: crate::Result<R> = places.with(|| Ok(7), |thing| Ok(work(thing)));
+        let result: crate::Result<R> = places.with(|| Ok(Box::new(7)), |thing| Ok(work(thing)));
         result.unwrap()
     }
 
