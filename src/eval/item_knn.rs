@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::baselines::Baselines;
 use super::heavy_users::bounded;
+use super::nearest::nearest;
 use crate::data::{Dataset, Rated, Scenario, UserRatings};
 
 /// The number of common raters by which a similarity is shrunk.
@@ -79,12 +80,7 @@ impl ItemKnn {
                 let similarity = std::mem::take(&mut sums[other as usize]).similarity() as f32;
                 (similarity > 0.0 && other as usize != item).then_some((other, similarity))
             });
-            let mut similar: Vec<(u32, f32)> = similar.collect();
-            similar.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            similar.truncate(REMEMBERED);
-            similar.sort_unstable_by_key(|&(other, _)| other);
-            similar.shrink_to_fit();
-            similar
+            nearest(similar.collect(), REMEMBERED, |&(_, similarity)| similarity.into())
         };
         let nothing = || (vec![Common::default(); raters.len()], Vec::new());
         let items = (0..raters.len()).into_par_iter();

@@ -7,6 +7,7 @@ mod interview;
 mod item_knn;
 mod measured;
 mod metrics;
+mod nearest;
 mod predictions;
 mod rankings;
 mod report;

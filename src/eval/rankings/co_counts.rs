@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::choices::{Choices, Counted};
 use crate::eval::heavy_users::bounded;
+use crate::eval::nearest::nearest;
 
 /// The number of pairs of items that are stored, in 256 MB: all pairs of up to 5,656 items,
 /// or each item's most similar ones if there are more.
@@ -59,10 +60,7 @@ impl CommonUsers {
                     let product = f64::from(counts[item]) * f64::from(counts[other as usize]);
                     f64::from(both) / (product.sqrt() + SHRINKAGE)
                 };
-                row.sort_by(|a, b| similarity(b).total_cmp(&similarity(a)));
-                row.truncate(most);
-                row.sort_unstable_by_key(|&(other, _)| other);
-                row.shrink_to_fit();
+                row = nearest(row, most, similarity);
             }
             row
         };

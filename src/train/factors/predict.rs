@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2};
 
 use super::Factors;
 use crate::data::Rated;
-use crate::train::dense::Cholesky;
+use crate::train::dense::{Cholesky, add_squares, add_weighted_rows};
 use crate::{Error, Result};
 
 impl Factors {
@@ -39,7 +39,9 @@ impl Factors {
         let weights = self.learned(&start, support)? + start;
         for (position, (&item, out)) in items.iter().zip(out).enumerate() {
             let (vector, bias, _) = self.item(position, item)?;
-            let score = self.mean + self.scale * (bias + vector.dot(&weights)) as f32;
+            let numbers = vector.iter().zip(&weights);
+            let product: f64 = numbers.map(|(number, weight)| f64::from(*number) * weight).sum();
+            let score = self.mean + self.scale * (bias + product) as f32;
             *out = score.max(self.range.0).min(self.range.1);
         }
         Ok(())
@@ -47,8 +49,8 @@ impl Factors {
 
     /// How far the user's ratings move the weights from the start.
     fn learned(&self, start: &Array1<f64>, support: &[Rated]) -> Result<Array1<f64>> {
-        let mut precision = Array2::eye(self.width);
-        let mut moment = Array1::zeros(self.width);
+        let mut rows = Array2::zeros((support.len(), self.width));
+        let mut residuals = Array1::zeros(support.len());
         for (position, rated) in support.iter().enumerate() {
             let (vector, bias, uncertainty) = self.item(position, rated.item)?;
             if !rated.value.is_finite() {
@@ -56,13 +58,21 @@ impl Factors {
                 return Err(Error::Rating { position, value, problem });
             }
             let rating = f64::from(rated.value - self.mean) / f64::from(self.scale);
-            let certainty = 1.0 / (f64::from(self.noise) + uncertainty);
-            let left = rating - bias - vector.dot(start);
-            moment.scaled_add(certainty * left, &vector);
-            for (mut row, element) in precision.rows_mut().into_iter().zip(&vector) {
-                row.scaled_add(certainty * element, &vector);
+            // In units of the rating's own standard deviation.
+            let share = (f64::from(self.noise) + uncertainty).sqrt().recip();
+            let mut left = rating - bias;
+            for ((element, number), start) in
+                rows.row_mut(position).iter_mut().zip(vector).zip(start)
+            {
+                left -= f64::from(*number) * start;
+                *element = share * f64::from(*number);
             }
+            residuals[position] = share * left;
         }
+        let mut precision = Array2::eye(self.width);
+        let mut moment = Array1::zeros(self.width);
+        add_squares(&mut precision, rows.view());
+        add_weighted_rows(&mut moment, residuals.view(), rows.view());
         let Some(factor) = Cholesky::new(precision) else {
             let problem = "the ratings are too many or too large for these factors".into();
             return Err(Error::Diverged { work: "the factor model", problem });
@@ -72,14 +82,13 @@ impl Factors {
     }
 
     /// An item's vector, bias and uncertainty.
-    fn item(&self, position: usize, index: u32) -> Result<(Array1<f64>, f64, f64)> {
+    fn item(&self, position: usize, index: u32) -> Result<(&[f32], f64, f64)> {
         let item = index as usize;
         let len = self.biases.len();
         if item >= len {
             return Err(Error::ItemIndex { list: "items", position, index, len });
         }
         let vector = &self.vectors[item * self.width..][..self.width];
-        let vector = vector.iter().map(|&x| f64::from(x)).collect();
         Ok((vector, self.biases[item].into(), self.uncertainties[item].into()))
     }
 }
