@@ -164,10 +164,12 @@ impl RatingTrainer {
         };
         contents.training = Some(json!(training).to_string());
         let catalog = catalog(contents.clone())?;
-        let TrainingSet { user_columns, fixed_tasks, raters, validation, .. } = &self.set;
-        let evidence = self.pool.install(|| rank(&catalog, user_columns, fixed_tasks, raters))?;
+        let TrainingSet { user_columns, raters, validation, .. } = &self.set;
+        // Made for the moment: of 10 million ratings they take 100 MB.
+        let fixed_tasks = self.set.fixed_tasks(&self.options);
+        let evidence = self.pool.install(|| rank(&catalog, user_columns, &fixed_tasks, raters))?;
         if let Local::Ridge(ridge) = &mut contents.config.local {
-            let tasks = if validation.is_empty() { fixed_tasks } else { validation };
+            let tasks = if validation.is_empty() { &fixed_tasks } else { validation };
             ridge.calibration = self.pool.install(|| calibration(&catalog, user_columns, tasks))?;
         }
         contents.config.medians = self.medians(&contents)?;

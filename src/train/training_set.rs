@@ -58,8 +58,6 @@ pub struct TrainingSet {
     pub cold_validation: Vec<Task>,
     /// Which items are in no task that is trained on.
     held_back_items: Vec<bool>,
-    /// One task a training user as the published recipe has them.
-    pub fixed_tasks: Vec<Task>,
     /// How many of the existing users rated each item.
     pub raters: Vec<u32>,
     rules: TaskRules,
@@ -181,7 +179,6 @@ impl TrainingSet {
             TaskSource::Fixed => tasks(&held_back, &rules, options.seed, 0),
             TaskSource::DrawnAnew => draw_anew(&held_back, &rules, options.seed, 0),
         };
-        let fixed_tasks = tasks(&users_to_train, &rules, options.seed, 0);
         let held_back_items = match vectors.is_some() && !validation.is_empty() {
             true => hold_items_back(&raters, options),
             false => vec![false; raters.len()],
@@ -204,7 +201,6 @@ impl TrainingSet {
             held_back_users: held_back,
             users: users_to_train,
             validation,
-            fixed_tasks,
             raters,
             rules,
         };
@@ -251,16 +247,20 @@ impl TrainingSet {
             validation: Vec::new(),
             cold_validation: Vec::new(),
             held_back_items: Vec::new(),
-            fixed_tasks: Vec::new(),
             raters: Vec::new(),
             rules: TaskRules { min_ratings: 1, max_ratings: usize::MAX, query: 1 },
         }
     }
 
+    /// One task a training user as the published recipe has them.
+    pub fn fixed_tasks(&self, options: &TrainOptions) -> Vec<Task> {
+        tasks(&self.users, &self.rules, options.seed, 0)
+    }
+
     /// The tasks of one epoch, in the order in which training sees them.
     pub fn tasks(&self, options: &TrainOptions, epoch: u64) -> Vec<(Task, TaskRows)> {
         let mut tasks = match options.tasks {
-            TaskSource::Fixed => self.fixed_tasks.clone(),
+            TaskSource::Fixed => self.fixed_tasks(options),
             TaskSource::DrawnAnew => {
                 // Draw 0 is the one that evaluation and validation use.
                 draw_anew(&self.users, &self.rules, options.seed, epoch + 1)
