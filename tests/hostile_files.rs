@@ -206,6 +206,57 @@ fn memory_is_a_small_multiple_of_the_file() {
     }
 }
 
+/// Sizes that no tensor has to match, in files of a few hundred bytes.
+#[test]
+fn no_size_in_the_configuration_alone_takes_memory() {
+    let choice = json!({
+        "precision": [1], "precision_per_answer": [0], "scale": 1, "popularity": 1,
+        "new_items": 0, "starts_by_vector": true, "neighbours": 0, "targets": [[0, 1]],
+        "strengths": [[0, 1]], "exposure": 0,
+    });
+    let priors = json!({ "choice_item": [], "choice_user": [] });
+    let with_vectors =
+        json!({ "choice_item": [], "choice_user": [], "item": { "variance": 0, "terms": [] } });
+    let tensor = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+    let few = [("item", 2), ("user", 1)]
+        .map(|(of, width)| tensor(&format!("prior.choice_{of}.intercept"), &[width]));
+    let more = [tensor("head.0.weight", &[1, 1]), tensor("head.0.bias", &[1])];
+    let more = [&few[..], &more, &[tensor("prior.item.intercept", &[2])]].concat();
+    let unread = json!([{ "name": "g", "kind": "multi", "size": u32::MAX, "embedded": false }]);
+    let ridge = json!({ "solver": "ridge", "noise": 1 });
+    let gradient = json!({ "steps": 1, "rate": 0.1 });
+    let (none, large) = (json!([]), 1_u64 << 40);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for (hidden, fields, keys, outcome) in [
+        // 36 MB for the head, and as much for its scale.
+        (&[3_000, 3_000][..], &none, json!({ "local": gradient }), "no input"),
+        (&[3_000, 3_000], &unread, json!({ "local": ridge }), "no input"),
+        (&[], &none, json!({ "local": gradient }), "no input"),
+        (&[], &unread, json!({ "local": ridge, "embedding_dim": large }), "no input"),
+        (&[], &none, json!({ "local": ridge, "body": [large] }), "no input"),
+        (&[], &none, json!({ "local": gradient, "factors": large }), "missing"),
+        (&[], &none, json!({ "local": gradient, "factors": 1, "body": [large] }), "missing"),
+        (
+            &[],
+            &unread,
+            json!({ "local": gradient, "factors": 1, "embedding_dim": large }),
+            "opened",
+        ),
+    ] {
+        let (priors, tensors) = match outcome {
+            "opened" => (&with_vectors, &more[..]),
+            _ => (&priors, &few[..]),
+        };
+        let mut others = keys;
+        others["choice"] = choice.clone();
+        write(&path, &config(hidden, fields.clone(), others), Some(priors.clone()), tensors);
+        let said = c::run(this_test("open_a_file").env("MELU_TEST_FILE", &path));
+        let bytes = number_after(&said, "bytes").unwrap();
+        assert!(bytes < 1 << 20 && said.contains(outcome), "{outcome}: {said}");
+    }
+}
+
 #[test]
 fn time_grows_with_the_file() {
     if !c::have("valgrind") {

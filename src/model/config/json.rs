@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::choice::RawChoice;
-use super::{Config, DataType, GradientSteps, Local, Ridge};
+use super::{Config, DataType, GradientSteps, Local, NO_INPUT, Ridge};
 use crate::memory;
 use crate::model::json::{Json, Object};
 use crate::model::loss::{Loss, Output};
@@ -49,6 +49,9 @@ impl Config {
             catalog: raw.catalog,
             choice: raw.choice,
         };
+        if !config.has_ratings() {
+            return Err(NO_INPUT.into());
+        }
         let local = raw_rating.local.into_local(&config.head_network()?)?;
         let config = Self { local, ..config };
         config.check()?;

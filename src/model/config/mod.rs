@@ -213,7 +213,8 @@ impl Config {
     /// The head's layers and the places of its tensors.
     ///
     /// # Errors
-    /// If it has no input, a width is 0, or the sizes overflow: in words; or without memory.
+    /// If hidden layers have no input, a width is 0, or the sizes overflow: in words; or without
+    /// memory.
     pub fn head_network(&self) -> Result<Network, Problem> {
         let (items, users) = self.feature_width().zip(self.user_width()).ok_or(TOO_WIDE)?;
         Network::head(items, users, &self.hidden)
@@ -230,8 +231,10 @@ impl Config {
             choice.check().map_err(|problem| format!("choice: {problem}"))?;
         }
         let head = self.head_network()?;
-        if head.item_width() + head.user_width() == 0 && self.choice.is_none() {
-            return Err("embedding_dim or the number of fields is 0; the head has no input".into());
+        // A model without ratings has a head that nothing reads: see `Config::without_ratings`.
+        let is_unused = self.choice.is_some() && matches!(self.local, Local::Ridge(_));
+        if !self.has_ratings() && !is_unused {
+            return Err(NO_INPUT.into());
         }
         self.body_network()?;
         self.check_vectors()?;
@@ -292,6 +295,9 @@ impl Config {
         Ok(())
     }
 }
+
+/// The message for a head for ratings that has nothing to predict them from.
+const NO_INPUT: &str = "embedding_dim or the number of fields is 0; the head has no input";
 
 /// The message for widths whose sum overflows.
 const TOO_WIDE: &str = "embedding_dim, factors or body is too large";

@@ -100,13 +100,18 @@ impl<'a> Inputs<'a> {
 }
 
 impl Network {
-    /// A head: hidden layers of these widths, and one output.
+    /// A head: hidden layers of these widths, and one output. Without an input it is a bias
+    /// alone, the head of a model without ratings.
     ///
     /// # Errors
-    /// If the input or a hidden layer has no width, or the sizes overflow.
+    /// If a hidden layer or its input has no width, or the sizes overflow.
     pub fn head(item_width: usize, user_width: usize, hidden: &[usize]) -> Result<Self, Problem> {
         if hidden.contains(&0) {
             return Err(format!("hidden is {hidden:?}; each width must be above 0").into());
+        }
+        // No tensor would have to be as large as such a network.
+        if !hidden.is_empty() && item_width == 0 && user_width == 0 {
+            return Err("hidden layers are given; the head has no input".into());
         }
         Self::new(LastLayer::Head, item_width, user_width, hidden.iter().chain([&1]))
     }
@@ -117,8 +122,11 @@ impl Network {
     /// # Errors
     /// If the input or a layer has no width, or the sizes overflow.
     pub fn body(item_width: usize, widths: &[usize]) -> Result<Self, Problem> {
-        if widths.contains(&0) {
-            return Err(format!("body is {widths:?}; each width must be above 0").into());
+        if item_width == 0 || widths.contains(&0) {
+            return Err(format!(
+                "body is {widths:?} for {item_width} inputs; each width must be above 0"
+            )
+            .into());
         }
         Self::new(LastLayer::Body, item_width, 0, widths.iter())
     }
