@@ -6,8 +6,10 @@
 mod common;
 
 use common::choosing::{positive_only, with_ratings};
-use common::files::{bytes, sample, sample_with_vectors};
+use common::files::{bytes, sample, sample_with_vectors, with_header};
+use melu::model::medians::Medians;
 use melu::{Error, Model, QuestionOptions, Questions, RecommendOptions, Scratch, User};
+use serde_json::Value as Json;
 use xxhash_rust::xxh64::xxh64;
 
 const EXTREMES: [f32; 7] = [f32::MAX, f32::MIN, 1e30, -1e30, 1e19, f32::MIN_POSITIVE, 0.0];
@@ -134,6 +136,76 @@ fn no_weight_leads_to_a_number_that_is_none() {
         }
     }
     assert!(calls > 10_000, "{calls}");
+}
+
+/// All numbers in JSON, by their places.
+fn numbers(json: &Json, place: String, to: &mut Vec<String>) {
+    match json {
+        Json::Number(_) => to.push(place),
+        Json::Array(list) => {
+            let children = list.iter().enumerate();
+            children.for_each(|(child, json)| numbers(json, format!("{place}/{child}"), to));
+        }
+        Json::Object(object) => {
+            let children = object.iter();
+            children.for_each(|(child, json)| numbers(json, format!("{place}/{child}"), to));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_opens_can_be_saved_and_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.melu");
+    let beyond = [1e39, -1e39, 1e-46, 1e300].into_iter();
+    let numbers_to_try: Vec<f64> = EXTREMES.into_iter().map(f64::from).chain(beyond).collect();
+    let (mut saved, mut refused) = (0, 0);
+    for contents in [sample(), sample_with_vectors(), with_ratings(40), positive_only(40)] {
+        let mut contents = contents;
+        if contents.config.has_ratings() {
+            contents.config.medians = Some(Medians::new(vec![2.5], vec![2.0, 3.0]).unwrap());
+            contents.config.output.range = Some([1.0, 5.0]);
+        }
+        let file = bytes(&contents);
+        for key in ["melu.config", "melu.priors"] {
+            let mut json = Json::Null;
+            with_header(&file, |header| {
+                let text = header["__metadata__"][key].as_str();
+                json = text.map_or(Json::Null, |text| serde_json::from_str(text).unwrap());
+            });
+            let mut places = Vec::new();
+            numbers(&json, String::new(), &mut places);
+            for (place, number) in
+                places.iter().flat_map(|place| numbers_to_try.iter().map(move |n| (place, *n)))
+            {
+                let mut changed = json.clone();
+                *changed.pointer_mut(place).unwrap() = number.into();
+                let file = with_header(&file, |header| {
+                    header["__metadata__"][key] = changed.to_string().into();
+                });
+                let what = format!("{key}{place}: {number:e}");
+                let Ok(model) = Model::from_bytes(file) else {
+                    refused += 1;
+                    continue;
+                };
+                assert!(number.abs() <= f64::from(f32::MAX), "{what} is beyond f32");
+                match model.save(&path) {
+                    Ok(()) => {}
+                    // Its catalogue cannot be computed.
+                    Err(error) => {
+                        assert!(model.catalog().is_err(), "{what}: {error}");
+                        continue;
+                    }
+                }
+                let again = Model::open(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(again.config(), model.config(), "{what}");
+                assert_eq!(again.fingerprint(), model.fingerprint(), "{what}");
+                saved += 1;
+            }
+        }
+    }
+    assert!(saved > 200 && refused > 200, "{saved} and {refused}");
 }
 
 #[test]

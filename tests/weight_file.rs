@@ -282,7 +282,7 @@ fn metadata_of_vectors_priors_and_body_is_checked() {
         ("[\"studio\",\"label\"]", "[\"studio\",\"genres\"]", "genres"),
         ("[\"studio\",\"label\"]", "[\"studio\"]", "melu.priors"),
         ("\"lowest\":-2.0", "\"lowest\":2.0", "year"),
-        ("\"lowest\":-2.0", "\"lowest\":-1e300", "year"),
+        ("\"lowest\":-2.0", "\"lowest\":-1e300", "lowest"),
         ("\"lowest\":-2.0", "\"least\":-2.0", "least"),
         ("\"highest\":1.5", "\"highest\":1.5,\"step\":1", "step"),
         ("\"field\":\"year\"", "\"field\":\"label\"", "label"),

@@ -180,7 +180,15 @@ impl ChoiceHead {
             number(key, value, value.is_finite(), "a finite number")?;
         }
         let [lowest, highest] = self.rating_range;
-        number("rating_range", highest, highest - lowest >= 0.0, "a number of at least the first")?;
+        if !(lowest.is_finite() && highest.is_finite() && lowest <= highest) {
+            return Err(format!(
+                "rating_range is {lowest} to {highest}; finite numbers are expected, the smaller \
+                 one first"
+            ));
+        }
+        if self.rating != 0.0 && self.rating_range == [0.0, 0.0] {
+            return Err("rating is given; a rating_range is expected".into());
+        }
         self.targets.check("targets")?;
         self.strengths.check("strengths")
     }
@@ -218,9 +226,8 @@ impl ChoiceHead {
 mod tests {
     use super::*;
 
-    #[test]
-    fn start_and_popularity_fade_as_answers_come() {
-        let head = |starts_by_vector, half_start| ChoiceHead {
+    fn head(starts_by_vector: bool, half_start: f32) -> ChoiceHead {
+        ChoiceHead {
             precision: vec![1.0; 2],
             precision_per_answer: vec![0.0; 2],
             half_start,
@@ -234,7 +241,31 @@ mod tests {
             exposure: 0.0,
             rating: 0.0,
             rating_range: [0.0, 0.0],
-        };
+        }
+    }
+
+    #[test]
+    fn the_range_of_ratings_is_finite_and_there_where_they_count() {
+        let check =
+            |rating, rating_range| ChoiceHead { rating, rating_range, ..head(false, 1.0) }.check();
+        let (infinity, most) = (f32::INFINITY, f32::MAX);
+        for (rating, range) in [(0.0, [0.0, 0.0]), (0.5, [1.0, 5.0]), (0.5, [-most, most])] {
+            assert!(check(rating, range).is_ok(), "{range:?}");
+        }
+        for (rating, range) in [
+            (0.5, [-infinity, infinity]),
+            (0.0, [1.0, infinity]),
+            (0.0, [-infinity, 1.0]),
+            (0.0, [f32::NAN, 1.0]),
+            (0.5, [5.0, 1.0]),
+            (0.5, [0.0, 0.0]),
+        ] {
+            assert!(check(rating, range).unwrap_err().contains("rating_range"), "{range:?}");
+        }
+    }
+
+    #[test]
+    fn start_and_popularity_fade_as_answers_come() {
         for (starts_by_vector, half_start, answers, expected) in [
             (false, 2.0, 0, [0.0, 0.0, 1.0, 0.0]),
             (true, 2.0, 0, [3.0, -6.0, 0.5, -0.25]),

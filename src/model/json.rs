@@ -96,12 +96,16 @@ impl Json {
         }
     }
 
-    /// A number, rounded to f32.
+    /// A number, rounded to f32. One beyond f32 is refused: infinity cannot be written again.
     pub fn number(self, name: &str) -> Result<f32, Problem> {
-        match self {
-            Self::Count(number) => Ok(number as f32),
-            Self::Number(number) => Ok(number as f32),
-            other => Err(other.unexpected(name, "a number").into()),
+        let number = match self {
+            Self::Count(number) => number as f32,
+            Self::Number(number) => number as f32,
+            _ => f32::NAN,
+        };
+        match number.is_finite() {
+            true => Ok(number),
+            false => Err(self.unexpected(name, "a number within f32").into()),
         }
     }
 
@@ -129,7 +133,10 @@ impl Json {
             Self::Null => "null",
             Self::Flag(_) => "true or false",
             Self::Count(number) => return format!("{name} is {number}; {expected} is expected"),
-            Self::Number(number) => return format!("{name} is {number}; {expected} is expected"),
+            Self::Number(number) => {
+                let number = *number as f32;
+                return format!("{name} is {number}; {expected} is expected");
+            }
             Self::Text(text) => return format!("{name} is \"{text}\"; {expected} is expected"),
             Self::List(_) => "a list",
             Self::Object(_) => "an object",

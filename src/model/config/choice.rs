@@ -54,7 +54,7 @@ impl RawChoice {
         let [scale, popularity, new_items] =
             [number("scale")?, number("popularity")?, number("new_items")?];
         let [neighbours, exposure] = [number("neighbours")?, number("exposure")?];
-        let head = ChoiceHead {
+        Ok(ChoiceHead {
             precision: json.need("precision")?.numbers("precision")?,
             precision_per_answer: json
                 .need("precision_per_answer")?
@@ -70,17 +70,12 @@ impl RawChoice {
             exposure,
             rating: json.maybe("rating", Json::number)?.unwrap_or(0.0),
             rating_range: json.maybe("rating_range", range)?.unwrap_or([0.0, 0.0]),
-        };
-        match head.rating != 0.0 && head.rating_range == [0.0, 0.0] {
-            true => Err("rating is given; a rating_range is expected".into()),
-            false => Ok(head),
-        }
+        })
     }
 }
 
 impl From<&ChoiceHead> for RawChoice {
     fn from(head: &ChoiceHead) -> Self {
-        let has_ratings = head.rating != 0.0;
         Self {
             precision: head.precision.clone(),
             precision_per_answer: head.precision_per_answer.clone(),
@@ -93,8 +88,8 @@ impl From<&ChoiceHead> for RawChoice {
             targets: head.targets.0.clone(),
             strengths: head.strengths.0.clone(),
             exposure: head.exposure,
-            rating: has_ratings.then_some(head.rating),
-            rating_range: has_ratings.then_some(head.rating_range),
+            rating: (head.rating != 0.0).then_some(head.rating),
+            rating_range: (head.rating_range != [0.0, 0.0]).then_some(head.rating_range),
         }
     }
 }

@@ -142,7 +142,11 @@ fn number(text: &str) -> Option<f32> {
         whole => whole,
     };
     let decimals = if decimals.is_empty() { "0" } else { decimals };
-    Json::parse(&format!("{sign}{whole}.{decimals}{exponent}")).ok()?.number("it").ok()
+    match Json::parse(&format!("{sign}{whole}.{decimals}{exponent}")) {
+        // It has decimals, and is no count. Beyond f32 it is infinite, as Rust reads it.
+        Ok(Json::Number(number)) => Some(number as f32),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
