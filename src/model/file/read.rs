@@ -9,7 +9,7 @@ use crate::model::buffer::{Buffer, SharedBytes};
 use crate::model::config::{Config, DataType, Local};
 use crate::model::familiarity::Familiarity;
 use crate::model::network::Network;
-use crate::model::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary};
+use crate::model::schema::{Column, Entity, Field, FieldKind, Strings, Vocabulary, check_count};
 use crate::{Error, Result, memory};
 
 /// Reads a weight file's bytes. `origin` is what messages call the file.
@@ -169,6 +169,7 @@ fn catalog(
     config: &Config,
 ) -> Result<(Option<CatalogTable>, Option<Prepared>)> {
     let Some(ids) = strings(file, "catalog.ids")? else { return Ok((None, None)) };
+    check_count(ids.len()).map_err(|problem| file.refuse("catalog.ids", problem))?;
     let prepared = prepared(file, config, ids.len())?;
     let is_prepared = prepared.is_some();
     if !is_prepared {

@@ -13,4 +13,5 @@ pub use encode::encode_row;
 pub use field::{Entity, Field, FieldKind, Value};
 pub use numbers::NumberScale;
 pub use strings::Strings;
+pub(crate) use strings::check_count;
 pub use vocabulary::Vocabulary;

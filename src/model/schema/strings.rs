@@ -72,9 +72,7 @@ impl Strings {
     /// [`Error::OutOfMemory`].
     pub(crate) fn sorted(&self) -> Result<Vec<u32>> {
         let refuse = |problem| Err(Error::argument("items", problem));
-        if u32::try_from(self.len()).is_err() {
-            return refuse(format!("{} items are more than an index can count", self.len()));
-        }
+        check_count(self.len()).map_err(|problem| Error::argument("items", problem))?;
         let (sorted, piece) = (self.in_order()?, self.pieces());
         match sorted.windows(2).find(|pair| piece(pair[0]) == piece(pair[1])) {
             Some(pair) => {
@@ -203,6 +201,14 @@ fn sort(list: &mut [u32], work: &mut [u32], precedes: impl Fn(u32, u32) -> bool)
     }
 }
 
+/// Refuses more items than an index of 32 bits can count.
+pub(crate) fn check_count(items: usize) -> Result<(), String> {
+    match u32::try_from(items) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("{items} items are more than an index can count")),
+    }
+}
+
 /// Whether `offsets` cut `len` elements into consecutive pieces.
 pub(super) fn check_offsets(offsets: &[u64], len: usize) -> Result<(), String> {
     let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else {
@@ -246,6 +252,15 @@ mod tests {
         assert!(Strings::from_iter::<[&str; 0]>([]).sorted().unwrap().is_empty());
         let twice = Strings::from_iter(["ä", "b", "", "ä"]).sorted().unwrap_err();
         assert_eq!(twice.to_string(), "items: the id \"ä\" occurs twice");
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn an_index_counts_so_many_items_and_no_more() {
+        let most = u32::MAX as usize;
+        assert!(check_count(0).is_ok() && check_count(most).is_ok());
+        let problem = check_count(most + 1).unwrap_err();
+        assert_eq!(problem, "4294967296 items are more than an index can count");
     }
 
     #[test]
