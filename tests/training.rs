@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use melu::data::{Dataset, SynthOptions, World};
+use melu::data::{Cells, ColumnTable, Dataset, Feedback, OpenOptions, SynthOptions, World};
 use melu::eval::{EvalOptions, Given, Predictor, evaluate};
 use melu::model::config::{GradientSteps, Local};
 use melu::model::loss::Loss;
@@ -145,6 +145,64 @@ fn checkpoints_of_other_trainings_are_refused() {
     damaged.truncate(damaged.len() - 1);
     fs::write(&checkpoint, damaged).unwrap();
     refused(&dataset, &options, &checkpoint);
+}
+
+/// People who rate 20 items, of which the first two have these genres.
+fn world_with_genres(genres: [&str; 2], titles: [&str; 2]) -> Dataset {
+    let settings = r#"
+        name = "small"
+        [items]
+        file = "items"
+        id = "id"
+        title = "title"
+        fields = [{ name = "genres", kind = "multi" }]
+        [ratings]
+        file = "ratings"
+        user = "user"
+        item = "item"
+        value = "value"
+    "#;
+    let ids: Vec<i64> = (0..20).collect();
+    let others = (2..20).map(|place| if place % 2 == 0 { "War" } else { "Action" });
+    let all_genres: Vec<&str> = genres.into_iter().chain(others).collect();
+    let all_titles: Vec<&str> = titles.into_iter().chain([""; 18]).collect();
+    let pairs = || (0..40_i64).flat_map(|user| (0..20_i64).map(move |item| (user, item)));
+    let users: Vec<i64> = pairs().map(|(user, _)| user).collect();
+    let items: Vec<i64> = pairs().map(|(_, item)| item).collect();
+    let values: Vec<i64> = pairs().map(|(user, item)| 1 + (user * item) % 5).collect();
+    let columns: Vec<(&str, &dyn Cells)> =
+        vec![("id", &ids), ("genres", &all_genres), ("title", &all_titles)];
+    let of_items = ColumnTable { name: "items", columns };
+    let columns: Vec<(&str, &dyn Cells)> =
+        vec![("user", &users), ("item", &items), ("value", &values)];
+    let ratings = ColumnTable { name: "ratings", columns };
+    Dataset::from_columns(settings, &[of_items, ratings], &OpenOptions::default()).unwrap()
+}
+
+#[test]
+fn checkpoints_of_other_data_are_refused_whatever_differs() {
+    let options = small_options();
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint");
+    let (genres, titles) = (["Action|Drama", ""], ["One", "Two"]);
+    let dataset = || world_with_genres(genres, titles);
+    let trainer = |dataset: &Dataset| Trainer::new(dataset, &options, 1).unwrap();
+    trainer(&dataset()).save(&checkpoint).unwrap();
+    trainer(&dataset()).resume(&checkpoint).unwrap();
+    let (mut with_other_tasks, mut with_other_likes) = (dataset(), dataset());
+    with_other_tasks.rules.query -= 1;
+    with_other_likes.feedback = Feedback::Ratings { liked: 5.0 };
+    for (what, other) in [
+        // The same values one after another, and the same indices of values.
+        ("rows of a field", world_with_genres(["Action", "Drama"], titles)),
+        ("a value's name", world_with_genres(["Action|Crime", ""], titles)),
+        ("titles", world_with_genres(genres, ["On", "eTwo"])),
+        ("tasks", with_other_tasks),
+        ("likes", with_other_likes),
+    ] {
+        let error = trainer(&other).resume(&checkpoint).expect_err(what);
+        assert!(error.to_string().contains("other data"), "{what}: {error}");
+    }
 }
 
 /// Errors on new users after adapting and before, beside item mean + user bias.

@@ -17,9 +17,9 @@ use super::options::TrainOptions;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
 use super::validation::{Errors, Judged, Judgement, RatingMethod, predict_all};
-use crate::data::Dataset;
+use crate::data::{Dataset, Feedback, Rating, TableField, TaskRules};
 use crate::model::config::Local;
-use crate::model::file::Contents;
+use crate::model::file::{Contents, Hash};
 use crate::model::loss::Loss;
 use crate::model::medians::Medians;
 use crate::{Catalog, Error, Model, Result};
@@ -338,35 +338,35 @@ fn fingerprint(
     options: &TrainOptions,
     started_from: Option<&Ancestor>,
 ) -> String {
-    // FNV-1a, 64 bits: not a defence, only a guard against mistakes.
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let mut eat = |bytes: &[u8]| {
-        for &byte in bytes {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
+    let mut hash = Hash::new();
     for table in [&dataset.users, &dataset.items] {
-        eat(table.ids().bytes());
-        for field in table.fields() {
-            eat(field.name.as_bytes());
-            match &field.column {
-                crate::model::schema::Column::Values { values, .. } => {
-                    eat(bytemuck::cast_slice(values))
-                }
-                crate::model::schema::Column::Numbers(numbers) => {
-                    eat(bytemuck::cast_slice(numbers))
-                }
+        hash.strings(table.ids());
+        if let Some(titles) = hash.optional(&table.titles()) {
+            hash.strings(titles);
+        }
+        hash.number(table.fields().len());
+        for TableField { name, kind, column, vocabulary } in table.fields() {
+            hash.bytes(name.as_bytes());
+            hash.bytes(kind.name().as_bytes());
+            hash.column(column);
+            if let Some(vocabulary) = hash.optional(vocabulary) {
+                hash.strings(vocabulary.names());
             }
         }
     }
-    for rating in &dataset.ratings {
-        eat(&rating.user.to_le_bytes());
-        eat(&rating.item.to_le_bytes());
-        eat(&rating.value.to_le_bytes());
+    hash.number(dataset.ratings.len());
+    for &Rating { user, item, value } in &dataset.ratings {
+        hash.list(&[user, item, value.to_bits()]);
     }
     for rows in [&dataset.new_users, &dataset.new_items] {
-        rows.iter().for_each(|&is_new| eat(&[is_new.into()]));
+        let rows: Vec<u8> = rows.iter().map(|&is_new| is_new.into()).collect();
+        hash.bytes(&rows);
     }
-    let data = format!("{hash:016x}");
+    if let Feedback::Ratings { liked } = dataset.feedback {
+        hash.list(&[liked]);
+    }
+    let TaskRules { min_ratings, max_ratings, query } = dataset.rules;
+    hash.list(&[min_ratings, max_ratings, query].map(|count| count as u64));
+    let data = format!("{:016x}", hash.finish());
     json!({ "data": data, "options": options, "started_from": started_from }).to_string()
 }

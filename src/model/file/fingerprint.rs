@@ -13,7 +13,7 @@ use crate::model::{ChoiceHead, Curve};
 /// evidence, titles, or the record of the training. The layout and spelling of the file do
 /// not matter. The catalogue is taken to be in f32: see [`fingerprint_in`].
 pub fn fingerprint(contents: &Contents) -> u64 {
-    let mut hash = Hash(Xxh64::new(0));
+    let mut hash = Hash::new();
     let Contents {
         config, body, head, head_scale, item_prior, user_prior, choice, catalog, ..
     } = contents;
@@ -50,7 +50,7 @@ pub fn fingerprint(contents: &Contents) -> u64 {
             [raters, neighbours].into_iter().for_each(|numbers| hash.list(numbers));
         }
     }
-    hash.0.digest()
+    hash.finish()
 }
 
 /// The fingerprint of the same model with its catalogue in a data type.
@@ -62,28 +62,36 @@ pub fn fingerprint_in(single: u64, data_type: DataType) -> u64 {
 }
 
 /// Each part follows its length or kind, so that different models give different bytes.
-struct Hash(Xxh64);
+pub struct Hash(Xxh64);
 
 impl Hash {
-    fn number(&mut self, number: usize) {
+    pub fn new() -> Self {
+        Self(Xxh64::new(0))
+    }
+
+    pub fn finish(self) -> u64 {
+        self.0.digest()
+    }
+
+    pub fn number(&mut self, number: usize) {
         self.0.update(&(number as u64).to_le_bytes());
     }
 
-    fn list<T: bytemuck::Pod>(&mut self, numbers: &[T]) {
+    pub fn list<T: bytemuck::Pod>(&mut self, numbers: &[T]) {
         self.bytes(bytemuck::cast_slice(numbers));
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len());
         self.0.update(bytes);
     }
 
-    fn optional<'a, T>(&mut self, part: &'a Option<T>) -> Option<&'a T> {
+    pub fn optional<'a, T>(&mut self, part: &'a Option<T>) -> Option<&'a T> {
         self.number(usize::from(part.is_some()));
         part.as_ref()
     }
 
-    fn strings(&mut self, strings: &Strings) {
+    pub fn strings(&mut self, strings: &Strings) {
         self.list(strings.offsets());
         self.list(strings.bytes());
     }
@@ -162,7 +170,7 @@ impl Hash {
         self.number(usize::from(*embedded));
     }
 
-    fn column(&mut self, column: &Column) {
+    pub fn column(&mut self, column: &Column) {
         match column {
             Column::Numbers(numbers) => self.list(numbers),
             Column::Values { offsets, values } => {

@@ -21,6 +21,8 @@ pub use checksum::{is_whole, verify};
 pub use contents::{
     CatalogTable, ChoiceItems, ChoicePriors, Contents, EvidenceTable, ItemPrior, ItemVectors,
 };
+#[cfg(feature = "train")]
+pub(crate) use fingerprint::Hash;
 pub(crate) use fingerprint::{fingerprint, fingerprint_in};
 pub use mapping::{map, open_regular, read_into_memory};
 pub use prepared::{ItemRows, Prepared};
