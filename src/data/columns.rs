@@ -146,6 +146,8 @@ fn error(table: &str, place: Option<Place>, column: Option<String>, problem: Str
 struct ColumnRows<'a> {
     table: &'a ColumnTable<'a>,
     format: Format,
+    /// The columns in the order of their names: there may be as many fields.
+    by_name: Vec<usize>,
     len: usize,
     /// The row after the current one.
     next: usize,
@@ -159,24 +161,24 @@ impl<'a> ColumnRows<'a> {
     fn new(table: &'a ColumnTable<'a>, format: Format) -> Result<Self> {
         let (first, len) =
             table.columns.first().map_or(("", 0), |(name, cells)| (name, cells.len()));
-        for (place, (name, cells)) in table.columns.iter().enumerate() {
-            let column = Some(shown(name.as_bytes()));
-            if cells.len() != len {
-                let problem = format!(
-                    "has {} rows; {len} are expected, as in column \"{}\"",
-                    cells.len(),
-                    shown(first.as_bytes())
-                );
-                return Err(error(table.name, None, column, problem));
-            }
-            if table.columns[..place].iter().any(|(other, _)| other == name) {
-                let problem = "the table has this column twice; once is expected".into();
-                return Err(error(table.name, None, column, problem));
-            }
+        let refuse = |name: &str, problem: String| {
+            Err(error(table.name, None, Some(shown(name.as_bytes())), problem))
+        };
+        if let Some((name, cells)) = table.columns.iter().find(|(_, cells)| cells.len() != len) {
+            let (rows, first) = (cells.len(), shown(first.as_bytes()));
+            let problem = format!("has {rows} rows; {len} are expected, as in column \"{first}\"");
+            return refuse(name, problem);
+        }
+        let name = |place: usize| table.columns[place].0;
+        let mut by_name: Vec<usize> = (0..table.columns.len()).collect();
+        by_name.sort_unstable_by_key(|&place| name(place));
+        if let Some(pair) = by_name.windows(2).find(|pair| name(pair[0]) == name(pair[1])) {
+            let problem = "the table has this column twice; once is expected";
+            return refuse(name(pair[0]), problem.into());
         }
         let columns = table.columns.len();
         let (as_text, texts) = (vec![false; columns], vec![String::new(); columns]);
-        Ok(Self { table, format, len, next: 0, as_text, texts })
+        Ok(Self { table, format, by_name, len, next: 0, as_text, texts })
     }
 
     fn at(&self, column: usize) -> Cell<'a> {
@@ -208,7 +210,10 @@ impl Rows for ColumnRows<'_> {
     fn column(&self, name: &ColumnName) -> Result<usize> {
         let columns = &self.table.columns;
         let place = match name {
-            ColumnName::Name(name) => columns.iter().position(|(other, _)| other == name),
+            ColumnName::Name(name) => {
+                let found = self.by_name.binary_search_by_key(&&**name, |&place| columns[place].0);
+                found.ok().map(|found| self.by_name[found])
+            }
             ColumnName::Number(number) => {
                 Some(number.get() as usize - 1).filter(|place| *place < columns.len())
             }

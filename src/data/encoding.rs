@@ -84,8 +84,12 @@ impl Table {
         vocabularies: &[Option<Vocabulary>],
     ) -> Result<Encoded> {
         let mut encoded = Encoded { columns: Vec::new(), unknown_values: Vec::new() };
+        let mut by_name: Vec<&TableField> = self.fields().iter().collect();
+        by_name.sort_unstable_by_key(|field| &field.name);
         for (index, field) in fields.iter().enumerate() {
-            let table_field = self.field_like(entity, field)?;
+            let found = by_name.binary_search_by_key(&&field.name, |field| &field.name);
+            let found = found.ok().map(|place| by_name[place]);
+            let table_field = self.field_like(entity, field, found)?;
             let Some(all) = &table_field.vocabulary else {
                 encoded.columns.push(table_field.column.clone());
                 encoded.unknown_values.push(0);
@@ -121,14 +125,17 @@ impl Table {
         Ok(encoded)
     }
 
-    /// The table's field of the same name, if it is of the same kind.
-    fn field_like(&self, entity: Entity, field: &Field) -> Result<&TableField> {
-        let fields = self.fields();
-        let found = fields.iter().find(|other| other.name == field.name);
+    /// The table's field of the same name, if it was found and is of the same kind.
+    fn field_like<'a>(
+        &self,
+        entity: Entity,
+        field: &Field,
+        found: Option<&'a TableField>,
+    ) -> Result<&'a TableField> {
         let found = found.ok_or_else(|| Error::UnknownField {
             entity: entity.name(),
             name: field.name.clone(),
-            known: fields.iter().map(|field| &*field.name).collect::<Vec<_>>().join(", "),
+            known: self.fields().iter().map(|field| &*field.name).collect::<Vec<_>>().join(", "),
         })?;
         let expected = match field.kind {
             FieldKind::One => TableKind::One,

@@ -191,6 +191,8 @@ pub(super) struct CsvRows<'a> {
     reader: Reader<Box<dyn Read>>,
     /// The columns' names; their numbers without a header.
     header: Vec<String>,
+    /// The columns in the order of their names: there may be as many fields.
+    by_name: Vec<usize>,
     record: ByteRecord,
     /// Whether the record is a row that was read to count its cells.
     ahead: bool,
@@ -209,8 +211,9 @@ impl<'a> CsvRows<'a> {
             .quoting(format.quotes)
             .buffer_capacity(1 << 16)
             .from_reader(undelimited(open(&path)?, &format));
-        let (header, record, ahead) = (Vec::new(), ByteRecord::new(), !format.header);
-        let mut rows = Self { open, path, format, reader, header, record, ahead };
+        let (header, by_name, record) = (Vec::new(), Vec::new(), ByteRecord::new());
+        let ahead = !format.header;
+        let mut rows = Self { open, path, format, reader, header, by_name, record, ahead };
         if !rows.read()? {
             return Err(rows.whole(match rows.format.header {
                 true => "is empty; a header row is expected",
@@ -222,6 +225,8 @@ impl<'a> CsvRows<'a> {
             true => rows.record.iter().map(text).collect(),
             false => (1..=rows.record.len()).map(|number| number.to_string()).collect(),
         };
+        rows.by_name = (0..rows.header.len()).collect();
+        rows.by_name.sort_unstable_by_key(|&place| &rows.header[place]);
         Ok(rows)
     }
 
@@ -317,9 +322,11 @@ impl Rows for CsvRows<'_> {
             }
             ColumnName::Name(name) => name,
         };
-        let mut places = (0..self.header.len()).filter(|&place| self.header[place] == *name);
+        let before = self.by_name.partition_point(|&place| self.header[place] < *name);
+        let places = self.by_name.iter().skip(before);
+        let mut places = places.take_while(|&&place| self.header[place] == *name);
         match (places.next(), places.next()) {
-            (Some(place), None) => Ok(place),
+            (Some(place), None) => Ok(*place),
             (Some(_), Some(_)) => {
                 error("the header has this column twice; once is expected".into())
             }

@@ -285,16 +285,16 @@ impl TryFrom<Vec<FieldSettings>> for FieldList {
     type Error = String;
 
     fn try_from(fields: Vec<FieldSettings>) -> Result<Self, String> {
-        for (index, field) in fields.iter().enumerate() {
-            if field.name.is_empty() {
-                return Err("a field's name is empty; a column's name is expected".into());
-            }
-            if fields.iter().take(index).any(|other| other.name == field.name) {
-                return Err(format!(
-                    "field \"{}\" is listed twice; once is expected",
-                    field.name.escape_debug()
-                ));
-            }
+        let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        names.sort_unstable();
+        if names.first() == Some(&"") {
+            return Err("a field's name is empty; a column's name is expected".into());
+        }
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!(
+                "field \"{}\" is listed twice; once is expected",
+                pair[0].escape_debug()
+            ));
         }
         Ok(Self(fields))
     }
