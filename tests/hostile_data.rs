@@ -58,3 +58,31 @@ fn many_fields() {
     let error = open_columns(&text, vec![("id", &id)]).unwrap_err().to_string();
     assert!(error.contains("\"7\" is listed twice"), "{error}");
 }
+
+#[test]
+fn many_values_in_a_cell() {
+    let values: Vec<String> = (0..1_000_000).map(|value| format!("{value:07}")).collect();
+    // In falling order, and each once more.
+    let falling: Vec<&str> = values.iter().rev().map(String::as_str).collect();
+    let cell = [falling.join("|"), values.join("|")].join("|");
+    let text = settings("{name = \"tags\", kind = \"multi\"}", "");
+    let items = format!("id,tags\n6,{0}|{0}\n7,{cell}\n", values[3]);
+    let dataset = open_folder(&text, &items);
+    let column = &dataset.items.fields()[0].column;
+    assert_eq!(column.row(0), [3]);
+    assert!(column.row(1).iter().copied().eq((0..1_000_000).rev()));
+}
+
+#[test]
+fn many_words_for_a_missing_value() {
+    let words: Vec<String> = (0..300_000).map(|word| format!("\"{word:06}\"")).collect();
+    let text = settings(
+        "{name = \"tags\", kind = \"multi\"}",
+        &format!("format = {{ missing = [{}] }}", words.join(",")),
+    );
+    let rows: Vec<String> = (0..300_000).map(|row| format!("{row},{row:06}|x{row:05}")).collect();
+    let dataset = open_folder(&text, &format!("id,tags\n{}\n", rows.join("\n")));
+    let field = &dataset.items.fields()[0];
+    assert_eq!(field.vocabulary.as_ref().unwrap().len(), rows.len());
+    assert!((0..rows.len()).all(|row| field.column.row(row).len() == 1));
+}

@@ -72,7 +72,7 @@ pub(super) struct Format {
     pub quotes: bool,
     /// Whether a comma, not a point, stands before a number's fraction.
     pub decimal_comma: bool,
-    /// The words for a missing value; the empty cell always is one.
+    /// The words for a missing value, sorted; the empty cell always is one.
     pub missing: Vec<String>,
 }
 
@@ -84,6 +84,7 @@ impl FormatSettings {
         }
         let delimiter = first(&of_file.delimiter, &self.delimiter);
         let delimiter = delimiter.map_or_else(|| usual_delimiter(file).into(), |text| text.0);
+        let missing = first(&of_file.missing, &self.missing);
         Format {
             separator: first(&of_file.separator, &self.separator)
                 .map_or_else(|| "|".into(), |separator| separator.0),
@@ -91,10 +92,15 @@ impl FormatSettings {
             // MovieLens' files have quotes in titles that mean nothing.
             quotes: first(&of_file.quotes, &self.quotes).unwrap_or(delimiter.len() == 1),
             decimal_comma: first(&of_file.decimal, &self.decimal) == Some(Decimal::Comma),
-            missing: first(&of_file.missing, &self.missing).unwrap_or_else(Format::usual_missing),
+            missing: missing.map_or_else(Format::usual_missing, sorted),
             delimiter,
         }
     }
+}
+
+fn sorted(mut words: Vec<String>) -> Vec<String> {
+    words.sort_unstable();
+    words
 }
 
 /// The delimiter that a file's name speaks for.
@@ -123,12 +129,13 @@ impl Format {
 
     /// The words for a missing value of a folder that does not name them.
     pub fn usual_missing() -> Vec<String> {
-        MISSING.map(String::from).to_vec()
+        sorted(MISSING.map(String::from).to_vec())
     }
 
     /// Whether a cell, or one of the values in it, is missing.
     pub fn is_missing(&self, value: &[u8]) -> bool {
-        value.is_empty() || self.missing.iter().any(|word| word.as_bytes() == value)
+        let find = || self.missing.binary_search_by(|word| word.as_bytes().cmp(value));
+        value.is_empty() || find().is_ok()
     }
 }
 

@@ -217,8 +217,10 @@ struct FieldReader<'a> {
     column: ColumnBuilder,
     /// Values in the order of their occurrence, and the number of each.
     seen: HashMap<Box<str>, u32>,
-    /// The row's values so far, so that a repeated one counts once.
-    row: Vec<u32>,
+    /// How many rows there are so far.
+    rows: usize,
+    /// The last row with each value, from 1, so that one that a row repeats counts once.
+    last_row: Vec<usize>,
 }
 
 impl<'a> FieldReader<'a> {
@@ -232,7 +234,8 @@ impl<'a> FieldReader<'a> {
             },
             column: ColumnBuilder::new(settings.kind == TableKind::Numeric),
             seen: HashMap::new(),
-            row: Vec::new(),
+            rows: 0,
+            last_row: Vec::new(),
         })
     }
 
@@ -247,6 +250,7 @@ impl<'a> FieldReader<'a> {
     /// Takes the row's cell, which is as [`FieldReader::check_cell`] expects.
     fn read_cell(&mut self, rows: &impl Rows) {
         let mut number = None;
+        self.rows += 1;
         let format = rows.format();
         match self.settings.kind {
             TableKind::Numeric => number = rows.number(self.place).unwrap_or_default(),
@@ -256,14 +260,11 @@ impl<'a> FieldReader<'a> {
                     self.push(text);
                 }
             }
-            TableKind::Multi => {
-                self.row.clear();
-                rows.each_value(self.place, |value| {
-                    if !format.is_missing(value.as_bytes()) {
-                        self.push(value);
-                    }
-                });
-            }
+            TableKind::Multi => rows.each_value(self.place, |value| {
+                if !format.is_missing(value.as_bytes()) {
+                    self.push(value);
+                }
+            }),
         }
         self.column.end_row(number);
     }
@@ -274,16 +275,15 @@ impl<'a> FieldReader<'a> {
             None => {
                 let number = self.seen.len() as u32;
                 self.seen.insert(value.into(), number);
+                self.last_row.push(0);
                 number
             }
         };
-        if self.settings.kind == TableKind::Multi {
-            if self.row.contains(&number) {
-                return;
-            }
-            self.row.push(number);
+        let last_row = &mut self.last_row[number as usize];
+        if *last_row < self.rows {
+            *last_row = self.rows;
+            self.column.push_value(number);
         }
-        self.column.push_value(number);
     }
 
     fn finish(self) -> TableField {
