@@ -1,4 +1,4 @@
-//! Reads a weight file, and checks all of it once.
+//! Reads a weight file, and checks it once: all of it but the tables of a prepared catalogue.
 
 use super::{
     CatalogTable, ChoiceItems, Contents, EvidenceTable, ItemRows, ItemVectors, Prepared, RawFile,
