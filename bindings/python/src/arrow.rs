@@ -138,7 +138,11 @@ fn categories(values: &DataType, chunks: &[ArrayRef], missing: Vec<bool>) -> Opt
     for chunk in chunks {
         let dictionary = chunk.as_any_dictionary();
         let names = column(values, std::slice::from_ref(dictionary.values()))?;
-        let keys = dictionary.normalized_keys();
+        // Where there are no categories, all cells are missing, and `normalized_keys` panics.
+        let keys = match names.len() {
+            0 => vec![0; chunk.len()],
+            _ => dictionary.normalized_keys(),
+        };
         for (row, key) in keys.into_iter().enumerate() {
             let is_there = chunk.is_valid(row) && key < names.len();
             match if is_there { names.cell(key) } else { Cell::Missing } {
