@@ -36,7 +36,7 @@ fn array<'py>(
 
 /// Items' indices.
 pub fn items(argument: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<u32>> {
-    if let Ok(array) = object.cast::<PyArray1<u32>>() {
+    if let Some(array) = aligned::<u32>(object) {
         return copied(array);
     }
     let array = array(argument, object, "iu", "integers, items' indices,")?;
@@ -54,7 +54,7 @@ pub fn items(argument: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<u32>> {
 
 /// Numbers in single precision.
 pub fn numbers(argument: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
-    if let Ok(array) = object.cast::<PyArray1<f32>>() {
+    if let Some(array) = aligned::<f32>(object) {
         return copied(array);
     }
     let array = array(argument, object, "iufb", "numbers")?;
@@ -89,7 +89,17 @@ pub fn flags(argument: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<bool>> {
     copied(array.cast::<PyArray1<bool>>()?)
 }
 
-/// The elements of an array of any strides.
+/// The object if it is an array of this type whose elements lie where the type's can: a column of
+/// an array of packed records need not.
+fn aligned<'a, 'py, T: numpy::Element>(
+    object: &'a Bound<'py, PyAny>,
+) -> Option<&'a Bound<'py, PyArray1<T>>> {
+    let array = object.cast::<PyArray1<T>>().ok()?;
+    let whole = |stride: &isize| stride.unsigned_abs().is_multiple_of(size_of::<T>());
+    (array.data().is_aligned() && array.strides().iter().all(whole)).then_some(array)
+}
+
+/// The elements of an array of any strides that are multiples of an element's size.
 fn copied<T: numpy::Element + Copy>(array: &Bound<'_, PyArray1<T>>) -> PyResult<Vec<T>> {
     let view = array.try_readonly().map_err(PyErr::from)?;
     Ok(view.as_array().to_vec())

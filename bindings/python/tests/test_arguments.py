@@ -22,6 +22,9 @@ def variants() -> list[tuple[Any, Any]]:
     wide = np.zeros((4, 3), dtype=np.int64)
     wide[:, 1] = ITEMS
     backwards = np.array(RATINGS[::-1], dtype=np.float64)
+    # Elements that are 9 bytes apart, which is no multiple of their size.
+    packed = np.zeros(4, dtype=[("day", "u1"), ("item", "<u4"), ("rating", "<f4")])
+    packed["item"], packed["rating"] = ITEMS, RATINGS
     return [
         (np.array(ITEMS, dtype=np.uint32), np.array(RATINGS, dtype=np.float32)),
         (np.array(ITEMS, dtype=np.int8), np.array(RATINGS, dtype=np.float16)),
@@ -30,6 +33,8 @@ def variants() -> list[tuple[Any, Any]]:
         (np.repeat(np.array(ITEMS, dtype=np.uint32), 2)[::2], np.repeat(np.float32(RATINGS), 3)[::3]),
         (tuple(ITEMS), tuple(RATINGS)),
         (memoryview(np.array(ITEMS)), RATINGS),
+        (packed["item"], packed["rating"]),
+        (packed["item"][::-1][::-1], np.frombuffer(b"-" + packed["rating"].tobytes(), "<f4", offset=1)),
     ]
 
 
