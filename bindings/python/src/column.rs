@@ -102,7 +102,8 @@ impl Column {
 
     /// The cells of a sequence.
     fn of_objects(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let mut cells = Vec::with_capacity(object.len().unwrap_or(0));
+        // What a sequence says of its length may be anything.
+        let mut cells = Vec::new();
         for cell in object.try_iter()? {
             let cell = cell?;
             let read = OwnedCell::read(&cell)?.ok_or_else(|| {

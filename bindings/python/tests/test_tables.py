@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import melu
+from melu._melu import Table
 
 LOG: dict[str, Any] = {"user": ["a", "b"], "item": ["x", "y"], "rating": [3.0, 4.0]}
 
@@ -45,3 +48,22 @@ def test_data_frames_have_categories_without_any() -> None:
     nobody = polars.DataFrame({"id": []}, {"id": polars.Categorical})
     with pytest.raises(melu.Error):
         melu.dataset(LOG, nobody)
+
+
+class Sequence:
+    """What says a length and gives cells, and perhaps does something else first."""
+
+    def __init__(self, length: int, before: Callable[[], object] = lambda: None) -> None:
+        self.length, self.before = length, before
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[str]:
+        self.before()
+        return iter(["a", "b"])
+
+
+@pytest.mark.parametrize("length", [0, sys.maxsize, 1 << 44])
+def test_the_length_of_a_sequence_need_not_be_true(length: int) -> None:
+    assert len(Table("t", {"user": Sequence(length)})) == 2
