@@ -106,7 +106,7 @@ impl Column {
         let mut cells = Vec::new();
         for cell in object.try_iter()? {
             let cell = cell?;
-            let read = OwnedCell::read(&cell)?.ok_or_else(|| {
+            let read = OwnedCell::read(&cell, true)?.ok_or_else(|| {
                 let kind = cell.get_type().name().map(|kind| kind.to_string());
                 let problem = format!(
                     "row {} has a {}; a text, a number, a time, a list of them, or None is expected",
@@ -208,8 +208,9 @@ impl OwnedCell {
         }
     }
 
-    /// A cell of one of Python's objects; `None` if it cannot be one.
-    fn read(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+    /// A cell of one of Python's objects; `None` if it cannot be one. A list in a list is not looked
+    /// into: it may be the list itself.
+    fn read(object: &Bound<'_, PyAny>, may_be_list: bool) -> PyResult<Option<Self>> {
         if object.is_none() {
             return Ok(Some(Self::Missing));
         }
@@ -238,7 +239,7 @@ impl OwnedCell {
             let item = object.call_method0("item")?;
             return match item.is_instance(&numpy.getattr("generic")?)? {
                 true => Ok(None),
-                false => Self::read(&item),
+                false => Self::read(&item, may_be_list),
             };
         }
         let is_list = object.is_instance_of::<PyList>()
@@ -251,10 +252,13 @@ impl OwnedCell {
             let is_missing = object.get_type().name()? == "NAType";
             return Ok(is_missing.then_some(Self::Missing));
         }
+        if !may_be_list {
+            return Ok(None);
+        }
         let mut values = Vec::new();
         for value in object.try_iter()? {
-            match Self::read(&value?)? {
-                None | Some(Self::List(_)) => return Ok(None),
+            match Self::read(&value?, false)? {
+                None => return Ok(None),
                 Some(value) => values.push(value),
             }
         }

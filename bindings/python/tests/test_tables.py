@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -67,3 +68,25 @@ class Sequence:
 @pytest.mark.parametrize("length", [0, sys.maxsize, 1 << 44])
 def test_the_length_of_a_sequence_need_not_be_true(length: int) -> None:
     assert len(Table("t", {"user": Sequence(length)})) == 2
+
+
+def test_a_list_may_hold_itself() -> None:
+    # Where it ends the process, it must not end the tests.
+    program = """
+from melu._melu import Table
+
+endless = []
+endless.append(endless)
+deep = []
+for depth in range(100_000):
+    deep = [deep]
+for cells in (endless, [endless], deep):
+    try:
+        Table("t", {"genres": cells})
+    except ValueError as error:
+        print(error)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    said = ended.stdout.splitlines()
+    assert (ended.returncode, len(said)) == (0, 3), ended.stderr
+    assert all(line.startswith('column "genres": row 0 has a list; a text') for line in said), said
