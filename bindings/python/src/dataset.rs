@@ -23,7 +23,9 @@ impl Table {
     #[new]
     fn new(name: String, source: &Bound<'_, PyAny>) -> PyResult<Self> {
         let columns = match source.cast::<PyDict>() {
+            // A copy: what a column does to be read may change the dictionary, as other threads may.
             Ok(columns) => columns
+                .copy()?
                 .iter()
                 .map(|(name, column)| {
                     let name: String = name

@@ -26,7 +26,8 @@ impl Values {
         values: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
         let mut read = Vec::new();
-        for (name, value) in values {
+        // A copy: what a value does to be read may change the dictionary, as other threads may.
+        for (name, value) in values.copy()? {
             let name: String = name.extract()?;
             let place = fields.iter().position(|field| field.name == name);
             let kind = FieldKind {

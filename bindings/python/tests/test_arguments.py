@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,22 @@ def test_profiles(catalog: melu.Catalog, model: melu.Model) -> None:
         catalog.extend([{"id": "x", "year": "long ago"}])
     with pytest.raises(melu.ArgumentError, match='no "id"'):
         catalog.extend([{"title": "x"}])
+
+
+def test_a_profile_may_change_while_it_is_read(catalog: melu.Catalog) -> None:
+    class Changing:
+        def __init__(self, profile: dict[str, Any]) -> None:
+            self.profile = profile
+
+        def __iter__(self) -> Iterator[str]:
+            self.profile["shoe"] = "42"
+            return iter(["25-34"])
+
+    profile: dict[str, Any] = {"region": None}
+    profile["age"] = Changing(profile)
+    expected = melu.User(catalog, {"age": "25-34"})
+    assert melu.User(catalog, profile).score().tobytes() == expected.score().tobytes()
+    assert "shoe" in profile
 
 
 def test_lists_and_filters(catalog: melu.Catalog) -> None:

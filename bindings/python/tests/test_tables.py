@@ -70,6 +70,13 @@ def test_the_length_of_a_sequence_need_not_be_true(length: int) -> None:
     assert len(Table("t", {"user": Sequence(length)})) == 2
 
 
+def test_a_dictionary_may_change_while_it_is_read() -> None:
+    table: dict[str, Any] = {"item": ["x", "y"]}
+    table["user"] = Sequence(2, lambda: table.update(more=[1, 2]))
+    assert Table("t", table).kinds == {"item": "text", "user": "text"}
+    assert "more" in table
+
+
 def test_a_list_may_hold_itself() -> None:
     # Where it ends the process, it must not end the tests.
     program = """
