@@ -63,10 +63,10 @@ pub fn recommend_batch<'py>(
         threads => threads,
     };
     let k = k.min(len);
-    let shape = (users, k);
-    let mut found = Array2::from_elem(shape, -1_i64);
-    let [mut scores, mut predicted, mut deviations] =
-        [(); 3].map(|()| Array2::from_elem(shape, f32::NAN));
+    let mut found = table(users, k, -1_i64)?;
+    let mut scores = table(users, k, f32::NAN)?;
+    let mut predicted = table(users, k, f32::NAN)?;
+    let mut deviations = table(users, k, f32::NAN)?;
     let mut counts = vec![0_u32; users];
     let mut batch = Batch::new(&shared.catalog, threads).map_err(raise)?;
     let mut lists = Vec::new();
@@ -122,6 +122,19 @@ pub fn recommend_batch<'py>(
         deviations.into_pyarray(py),
         PyArray1::from_vec(py, counts),
     ))
+}
+
+/// A row of `k` cells for each user, which together may be more than there is memory for.
+fn table<T: Copy>(users: usize, k: usize, cell: T) -> PyResult<Array2<T>> {
+    let refused = || {
+        let message = format!("lists of {k} items for {users} users exceed the memory");
+        raised("OutOfMemoryError", &message)
+    };
+    let len = users.checked_mul(k).ok_or_else(refused)?;
+    let mut cells = Vec::new();
+    cells.try_reserve_exact(len).map_err(|_| refused())?;
+    cells.resize(len, cell);
+    Array2::from_shape_vec((users, k), cells).map_err(|_| refused())
 }
 
 /// Offsets that rise from 0 to the number of items.

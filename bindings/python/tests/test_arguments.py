@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -216,6 +218,44 @@ def test_a_limit_of_memory(model: melu.Model, tmp_path: pathlib.Path) -> None:
     path.unlink()
     with pytest.raises(melu.FileError):
         melu.open(path, copy=True)
+
+
+def test_counts_may_be_more_than_there_can_be(catalog: melu.Catalog) -> None:
+    user = melu.User(catalog)
+    most = 2**64 - 1
+    everything = user.recommend(most, new_items=most, threads=most)
+    assert sorted(everything.items.tolist()) == list(range(len(catalog)))
+    lists = melu.recommend_batch(catalog, [0, 0], [], [], most, new_items=most, threads=most)
+    assert lists.items.shape == (1, len(catalog))
+    assert user.recommend(3, min_raters=2**32 - 1).items.size == 0
+    assert len(catalog.first_questions(most)) <= len(catalog)
+    for count in (-1, 2**64):
+        with pytest.raises(OverflowError):
+            user.recommend(count)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_lists_that_exceed_the_memory_are_refused(model: melu.Model, tmp_path: pathlib.Path) -> None:
+    model.save(tmp_path / "model.melu")
+    program = """
+import resource, sys
+import numpy as np
+import melu
+
+catalog = melu.open(sys.argv[1]).catalog()
+offsets = np.zeros(1_000_001, dtype=np.int64)
+with open("/proc/self/statm") as file:
+    now = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + 500_000_000, -1))
+try:
+    melu.recommend_batch(catalog, offsets, [], [], 10_000)
+except melu.OutOfMemoryError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "model.melu")]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    expected = "lists of 120 items for 1000000 users exceed the memory\n"
+    assert (ended.returncode, ended.stdout) == (0, expected), ended.stderr
 
 
 def test_reprs_help(model: melu.Model, catalog: melu.Catalog, world: melu.Dataset) -> None:
