@@ -4,6 +4,7 @@ package melu
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -101,13 +102,14 @@ func check(status C.melu_status, native *C.melu_error) error {
 	if status == C.MELU_STATUS_OK {
 		return nil
 	}
-	length := min(int(native.length), len(native.message)-1)
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&native.message)), length)
+	// A long message is cut between characters, up to three bytes before the end, with a NUL there.
+	message := unsafe.Slice((*byte)(unsafe.Pointer(&native.message)), len(native.message))
+	message, _, _ = bytes.Cut(message, []byte{0})
 	user := -1
 	if native.user != C.MELU_NO_USER {
 		user = int(native.user)
 	}
-	return &Error{Status: Status(status), Message: string(bytes), User: user}
+	return &Error{Status: Status(status), Message: string(message), User: user}
 }
 
 func goString(text C.melu_str) string {

@@ -8,9 +8,11 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/melu-rs/melu/bindings/go"
 )
@@ -102,6 +104,24 @@ func TestUnknownValuesAreListed(t *testing.T) {
 	}
 	if text := melu.Index("age", 1).Text() + melu.Number("year", 1999.5).Text(); text != "11999.5" {
 		t.Errorf("text %q", text)
+	}
+}
+
+func TestLongMessagesAreCutBetweenCharacters(t *testing.T) {
+	catalog := catalog(t)
+	for _, character := range []string{"x", "ä", "€", "🎬"} {
+		for shift := range 4 {
+			field := strings.Repeat("x", shift) + strings.Repeat(character, 500)
+			var failure *melu.Error
+			if err := second(catalog.NewUser(melu.Name(field, "red"))); !errors.As(err, &failure) {
+				t.Fatal(err)
+			}
+			message := failure.Message
+			if failure.Status != melu.ErrUnknownField || !utf8.ValidString(message) ||
+				len(message) < 492 || !strings.HasSuffix(message, character) {
+				t.Errorf("%s, %d: %q", character, shift, message)
+			}
+		}
 	}
 }
 
