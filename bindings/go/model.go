@@ -211,14 +211,19 @@ func (m *Model) AppendEvidence(dst []Evidence, n int) ([]Evidence, error) {
 		return dst, err
 	}
 	defer m.shared.done()
-	n = max(0, n)
-	grown := slices.Grow(dst, n)
-	best := (*C.melu_evidence)(unsafe.Pointer(unsafe.SliceData(grown[len(dst):])))
-	var length C.size_t
-	var native C.melu_error
-	status := C.melu_model_evidence(pointer, best, C.size_t(n), &length, &native)
-	if err := check(status, &native); err != nil {
-		return dst, err
+	// n may be more than memory holds, and [Model.Details], which know better, read the whole
+	// file: room is doubled while there may be more.
+	for room := min(max(0, n), 256); ; room = min(n, 2*room) {
+		grown := slices.Grow(dst, room)
+		best := (*C.melu_evidence)(unsafe.Pointer(unsafe.SliceData(grown[len(dst):])))
+		var length C.size_t
+		var native C.melu_error
+		status := C.melu_model_evidence(pointer, best, C.size_t(room), &length, &native)
+		if err := check(status, &native); err != nil {
+			return dst, err
+		}
+		if int(length) < room || room >= n {
+			return grown[:len(dst)+int(length)], nil
+		}
 	}
-	return grown[:len(dst)+int(length)], nil
 }

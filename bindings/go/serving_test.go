@@ -125,6 +125,38 @@ func TestLongMessagesAreCutBetweenCharacters(t *testing.T) {
 	}
 }
 
+func TestCountsMayBeMoreThanThereCanBe(t *testing.T) {
+	for _, n := range []int{3, 100, 1 << 40, math.MaxInt} {
+		evidence := must[[]melu.Evidence](t)(open(t).AppendEvidence(make([]melu.Evidence, 1), n))
+		if !slices.Equal(evidence, []melu.Evidence{{}, {2, 1, 1, 1}, {0, 0.5, 0.625, 0.75}}) {
+			t.Errorf("%d: evidence %v", n, evidence)
+		}
+	}
+	for _, n := range []int{-1, 0, 1} {
+		evidence := must[[]melu.Evidence](t)(open(t).AppendEvidence(nil, n))
+		if !slices.Equal(evidence, []melu.Evidence{{2, 1, 1, 1}}[:max(0, n)]) {
+			t.Errorf("%d: evidence %v", n, evidence)
+		}
+	}
+	catalog := catalog(t)
+	user := newUser(t, catalog)
+	most := melu.RecommendOptions{NewItems: math.MaxInt, Threads: math.MaxInt}
+	best := must[[]melu.Recommendation](t)(user.AppendBest(nil, math.MaxInt, most))
+	filtered := most
+	filtered.Filter = func(uint32) bool { return true }
+	same := must[[]melu.Recommendation](t)(user.AppendBest(nil, math.MaxInt, filtered))
+	var batch melu.Batch
+	if err := batch.Add(user, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := batch.Recommend(context.Background(), math.MaxInt, most); err != nil {
+		t.Fatal(err)
+	}
+	if len(best) != catalog.Len() || !slices.Equal(best, same) || !slices.Equal(best, batch.Best(0)) {
+		t.Errorf("best %v, %v and %v", best, same, batch.Best(0))
+	}
+}
+
 func TestItemsHaveTitlesAndGo(t *testing.T) {
 	own := catalog(t)
 	more := must[*melu.Catalog](t)(own.Extend([]melu.Item{
