@@ -1247,6 +1247,7 @@ inline expected<void> recommend_batch(span<melu_user* const> users, const Answer
                                       span<Recommendation> best, span<std::size_t> counts,
                                       const RecommendOptions& options,
                                       FilterCall& filter) noexcept {
+  for (std::size_t& count : counts) count = 0;
   if (counts.size() != users.size()) {
     return wrong_length("counts", counts.size(), users.size());
   }
@@ -1288,7 +1289,7 @@ inline span<melu_user* const> handles(span<User> users) noexcept {
 // `best` is divided equally between them: that of user `u` begins at `u` times
 // best.size() / users.size(). `counts[u]` is how many were written for user `u`; it is 0
 // from the first user on with whom something is wrong, whom Error::user() tells, and for all
-// users if the filter threw.
+// users if lists do not fit one another or the filter threw.
 [[nodiscard]] inline expected<void> try_recommend_batch(
     span<melu_user* const> users, const Answers& answers, span<Recommendation> best,
     span<std::size_t> counts, const RecommendOptions& options = {}) noexcept {

@@ -302,11 +302,15 @@ TEST_F(Throwing, batches_are_as_one_by_one) {
   melu::recommend_batch(melu::span<melu::User>(), {}, {}, {});
   auto fails = [&](melu::Answers answers, melu::span<melu::Recommendation> out,
                    melu::span<std::size_t> lengths) {
-    return std::string(
+    for (std::size_t& length : lengths) length = 7;
+    std::string message(
         thrown([&] { melu::recommend_batch(users, answers, out, lengths); }).message());
+    for (std::size_t length : lengths) EXPECT_EQ(length, 0u) << message;
+    return message;
   };
   EXPECT_EQ(fails({}, best, two), "counts has 2 elements; 3 are expected");
-  EXPECT_EQ(fails({two, rated, said}, best, counts), "offsets has 2 elements; 4 are expected");
+  std::vector<std::size_t> few = {0, 1};
+  EXPECT_EQ(fails({few, rated, said}, best, counts), "offsets has 2 elements; 4 are expected");
   EXPECT_EQ(fails({offsets, rated, {}}, best, counts), "ratings has 0 elements; 3 are expected");
   EXPECT_EQ(fails({}, again, counts), "best has 4 elements; 3 are expected");
   said[2] = std::numeric_limits<float>::quiet_NaN();
