@@ -3,6 +3,7 @@
 #include "melu_jni.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct melu_jni_classes melu_jni_classes;
 
@@ -14,14 +15,8 @@ void melu_jni_throw_java(JNIEnv *env, const char *class_name, const char *messag
 }
 
 void melu_jni_throw(JNIEnv *env, const melu_error *error) {
-  size_t length = error->length;
-  if (length >= sizeof error->message) {
-    /* The message is cut: not in the middle of a character. */
-    length = sizeof error->message - 1;
-    while (length > 0 && ((unsigned char)error->message[length - 1] & 0xC0) == 0x80) length--;
-    if (length > 0 && (unsigned char)error->message[length - 1] >= 0x80) length--;
-  }
-  jbyteArray message = melu_jni_new_bytes(env, error->message, length);
+  /* The length is that of the whole message, which may be cut. */
+  jbyteArray message = melu_jni_new_bytes(env, error->message, strlen(error->message));
   if (message == NULL) return;
   jobject failure = (*env)->CallStaticObjectMethod(
       env, melu_jni_classes.native, melu_jni_classes.failure, (jint)error->status, message);

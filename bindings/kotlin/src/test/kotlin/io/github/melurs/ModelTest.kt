@@ -111,6 +111,18 @@ class ModelTest {
         for (shift in 0..3) {
             val cut = assertThrows<MeluException> { Model.open("/" + "x".repeat(shift) + long) }
             assertTrue('\uFFFD' !in cut.message!!, cut.message)
+            // Nor is anything there behind it.
+            assertTrue(cut.message!!.endsWith("\uD83C\uDFAC"), cut.message)
+        }
+        Model.open(Samples.ratings).use { it.catalog() }.use { catalog ->
+            for (shift in 0..1) {
+                val field = "x".repeat(shift) + "\u00E4".repeat(500)
+                val cut = assertThrows<MeluException> { catalog.user(Value.name(field, "red")) }
+                assertEquals(Status.UNKNOWN_FIELD, cut.status)
+                assertTrue(cut.message!!.endsWith("\u00E4\u00E4"), cut.message)
+                // No more is cut than has to be.
+                assertTrue(cut.message!!.toByteArray().size >= 494, cut.message)
+            }
         }
         assertStatus(Status.INVALID_UTF8) { Model.open("half \uD83C of a pair") }
         assertStatus(Status.WEIGHT_FILE) { Model.open(ByteArray(0)) }
