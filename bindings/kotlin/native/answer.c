@@ -283,6 +283,9 @@ static jintArray recommend_batch(JNIEnv *env, jclass class, jlongArray users, ji
       for (size_t i = 0; i < len; i++) {
         jint found = (jint)batch.lens[i];
         (*env)->SetIntArrayRegion(env, counts, (jsize)i, 1, &found);
+        /* A user of a smaller catalogue has places to which nothing was written. */
+        memset(batch.best + i * width + batch.lens[i], 0,
+               (width - batch.lens[i]) * sizeof *batch.best);
       }
       array = melu_jni_new_ints(env, batch.best, len * width * NUMBERS);
     }

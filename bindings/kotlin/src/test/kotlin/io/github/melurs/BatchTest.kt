@@ -120,6 +120,31 @@ class BatchTest {
         }
     }
 
+    /** Beyond the end of a user's list, nothing is copied out of C's memory. */
+    @Test
+    fun listsOfSmallCataloguesEndWithZeros() {
+        val model = Native.modelOpen(utf8(Samples.choosing.path), 0, false)
+        val catalog = Native.modelCatalog(model)
+        val small = Native.catalogRemove(catalog, IntArray(30) { it + 5 })
+        val users = longArrayOf(catalog, small, catalog).map { Native.userNew(it, null, null, LongArray(1)) }
+        fun recommend(users: List<Long>, counts: IntArray): IntArray = Native.userRecommendBatch(
+            users.toLongArray(), null, IntArray(0), FloatArray(0), 20, counts, null, null, 0, 0, 0, 0, 0f, 1, null,
+        )
+        // The memory of one call is that of the next, which writes less.
+        val many = recommend(listOf(users[0], users[2], users[0]), IntArray(3))
+        val counts = IntArray(3)
+        val numbers = recommend(users, counts)
+        assertEquals(listOf(20, 10, 20), counts.toList())
+        assertEquals(List(4 * 10) { 0 }, numbers.copyOfRange(4 * (20 + 10), 4 * (20 + 20)).toList())
+        for (user in listOf(0, 2)) {
+            val list = 4 * 20 * user until 4 * 20 * (user + 1)
+            assertEquals(many.sliceArray(list).toList(), numbers.sliceArray(list).toList())
+        }
+        users.forEach(Native::userFree)
+        listOf(small, catalog).forEach(Native::catalogFree)
+        Native.modelFree(model)
+    }
+
     /** Batches that have the same users in other orders, and calls for one of them in between. */
     @Test
     fun batchesOfTheSameUsersDoNotBlockEachOther(): Unit = Samples.catalog(Samples.choosing).use { catalog ->
