@@ -69,8 +69,10 @@ export class Library {
   /** Throws the error of the last call. */
   fail(status) {
     const { memory } = this;
-    const length = Math.min(memory.u32(this.#error + 8), MESSAGE_SIZE - 1);
-    throw new MeluError(statusName(status), memory.decode(this.#error + MESSAGE, length));
+    const begin = this.#error + MESSAGE;
+    // The length is that of the whole message, which may be cut.
+    const length = memory.bytes.indexOf(0, begin) - begin;
+    throw new MeluError(statusName(status), memory.decode(begin, length));
   }
 
   /** Calls a function that writes a handle, number or place; what it wrote. */

@@ -249,6 +249,20 @@ test("questions follow the answers", () => {
   assert.throws(() => questions.next({}), TypeError);
 });
 
+test("long messages are cut between characters", () => {
+  const { catalog } = opened(sample());
+  for (const character of ["x", "ä", "€", "🎬"]) {
+    for (const shift of [0, 1, 2, 3]) {
+      const field = "x".repeat(shift) + character.repeat(500);
+      assert.throws(() => catalog.user({ [field]: "red" }), ({ status, message }) => {
+        assert.equal(status, "UNKNOWN_FIELD");
+        assert.match(message, new RegExp(`^[^"]+"x{${shift}}(${character}){100,}$`, "u"));
+        return true;
+      });
+    }
+  }
+});
+
 test("users are saved and loaded", () => {
   const { model, catalog } = opened(sample());
   const user = catalog.user({ region: ["n"], age: 1 });
