@@ -989,7 +989,8 @@ class Catalog : public detail::Handle<melu_catalog, melu_catalog_free> {
 
 // How a model is opened. melu_open_options says more.
 struct OpenOptions {
-  // The most bytes that a catalogue of the model computes; 0 stands for 1 GiB.
+  // The most bytes that a catalogue of the model computes, and the most of what a call computes
+  // in; 0 stands for 1 GiB.
   std::size_t max_memory = 0;
   // Reads a file into memory instead of mapping it.
   bool copy = false;
@@ -998,7 +999,8 @@ struct OpenOptions {
 // A meta-trained model: an opened weight file.
 class Model : public detail::Handle<melu_model, melu_model_free> {
  public:
-  // Opens a weight file by its path, which is UTF-8, and checks all of it.
+  // Opens a weight file by its path, which is UTF-8, and checks it, but for the large tables of
+  // its items, which calls check where they use them.
   [[nodiscard]] static expected<Model> try_open(std::string_view path,
                                                 OpenOptions options = {}) noexcept {
     melu_open_options given = to_c(options);

@@ -48,7 +48,8 @@ func newCatalog(pointer *C.melu_catalog, unknown C.size_t) *Catalog {
 	return catalog
 }
 
-// Catalog makes a catalogue of the weight file's own items, embedding every one.
+// Catalog makes a catalogue of the weight file's own items. It shares the tables of a file that
+// melu wrote, at no cost; for another file it embeds every item.
 //
 // Errors: [ErrNotAvailable] if the file has no items, [ErrOutOfMemory].
 func (m *Model) Catalog() (*Catalog, error) {

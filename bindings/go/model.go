@@ -48,7 +48,10 @@ func (o OpenOptions) native() C.melu_open_options {
 	return options
 }
 
-// Open opens a weight file, and checks all of it.
+// Open opens a weight file, and checks it.
+//
+// Calls check the large tables of its items where they use them: a damaged one gives
+// [ErrDiverged] or wrong scores, and no harm. `melu verify` reads all of a file.
 //
 // The file is mapped: the weights take no memory of their own, and several processes
 // share them. It may be deleted, or replaced by renaming another over it, but must not be
@@ -82,7 +85,7 @@ func (o OpenOptions) Open(path string) (*Model, error) {
 }
 
 // OpenBytes opens a weight file that lies in memory, as one that was embedded or
-// downloaded, and checks all of it.
+// downloaded, and checks it as [Open] does.
 //
 // The bytes are copied out of Go's memory, and may be changed afterwards.
 //
@@ -103,8 +106,8 @@ func (o OpenOptions) OpenBytes(data []byte) (*Model, error) {
 }
 
 // OpenFS opens a weight file of a file system, such as an [embed.FS] or a zip archive,
-// and checks all of it. It reads the file and copies it, as [OpenBytes] does; for a file
-// on disk, [Open] needs no memory.
+// and checks it as [Open] does. It reads the file and copies it, as [OpenBytes] does; for a
+// file on disk, [Open] needs no memory.
 //
 // Errors: what the file system returns, and those of [OpenBytes].
 func OpenFS(fsys fs.FS, name string) (*Model, error) { return OpenOptions{}.OpenFS(fsys, name) }

@@ -26,8 +26,8 @@ export class Melu {
   readonly memory: number;
   /**
    * Opens the bytes of a weight file, and checks them. They are copied.
-   * `maxMemory` is the most bytes that a catalogue of the model computes; 0 stands for 1 GiB.
-   * What would take more is refused with `MEMORY_LIMIT`.
+   * `maxMemory` is the most bytes that a catalogue of the model computes, and the most of what a
+   * call computes in; 0 stands for 1 GiB. What would take more is refused with `MEMORY_LIMIT`.
    * @throws {MeluError} `WEIGHT_FILE`, `OUT_OF_MEMORY`
    */
   open(bytes: ArrayBuffer | ArrayBufferView, options?: { maxMemory?: number }): Model;
