@@ -260,10 +260,14 @@ fn wrong_single_ratings_are_refused() {
         fails(InvalidArgument, "ratings is NULL", |e| {
             melu_user_ratings(user, i, null_mut(), 2, &mut needed, e)
         });
+        fails(InvalidArgument, "ratings is at an address", |e| {
+            melu_user_ratings(user, i, r.byte_add(1), 2, &mut needed, e)
+        });
         fails(InvalidArgument, "needed is NULL", |e| {
             melu_user_ratings(user, i, r, 2, null_mut(), e)
         });
         fails(InvalidArgument, "user", |e| melu_user_ratings(null(), i, r, 2, &mut needed, e));
+        assert_eq!((items, ratings), ([9; 2], [9.0; 2]), "nothing is written");
 
         fails(Diverged, "not finite", |e| melu_user_rate(user, 2, 3e38, e));
         assert_eq!(rated(user), (vec![], vec![]), "the user is reset");

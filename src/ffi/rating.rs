@@ -1,6 +1,8 @@
 //! The ratings of one user, one by one.
 
-use super::arguments::{optional_output, output, slice_mut};
+use std::mem::MaybeUninit;
+
+use super::arguments::{optional_output, output, slice, slice_mut};
 use super::call::call;
 use super::error::Failure;
 use super::handle::Handle;
@@ -92,6 +94,10 @@ pub unsafe extern "C" fn melu_user_ratings(
             let count = user.rated().len();
             *needed = count;
             check_capacity("ratings", capacity, count)?;
+            // `slice_mut` writes zeros, so the second list is checked before the first is taken.
+            // SAFETY: the header asks for memory of `capacity` elements at `ratings`, or NULL;
+            // `count` is no more, and a `MaybeUninit` need not be initialised.
+            unsafe { slice(ratings.cast::<MaybeUninit<f32>>(), count, "ratings") }?;
             // SAFETY: the header asks for `capacity` elements to write at `items`, or NULL;
             // `count` is no more.
             unsafe { slice_mut(items, count, "items") }?.copy_from_slice(user.rated());
