@@ -99,7 +99,7 @@ def test_offsets_must_rise_to_the_end(catalog: melu.Catalog) -> None:
     for offsets in ([], [0], [0, 3], [1, 2], [0, 2, 1, 2], [-1, 2], [0.0, 2.0]):
         with pytest.raises(melu.ArgumentError, match="offsets"):
             melu.recommend_batch(catalog, offsets, [1, 2], [3.0, 4.0])
-    with pytest.raises(melu.ItemIndexError, match=r"users\[1\]: item index 999"):
+    with pytest.raises(melu.ItemIndexError, match=r"users\[1\]: items: item index 999"):
         melu.recommend_batch(catalog, [0, 1, 2], [1, 999], [3.0, 4.0])
     with pytest.raises(melu.ArgumentError, match="profiles: there are 1 for 2 users"):
         melu.recommend_batch(catalog, [0, 1, 2], [1, 2], [3.0, 4.0], profiles=[None])
