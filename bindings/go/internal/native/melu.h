@@ -14,14 +14,14 @@
  *     melu_recommendation best[10];
  *     size_t count;
  *
- *     melu_model_open(melu_str_of("movies.melu"), &model, NULL);
+ *     melu_model_open(melu_str_of("movies.melu"), NULL, &model, NULL);
  *     melu_model_catalog(model, &catalog, NULL);
  *     melu_user_new(catalog, NULL, 0, &user, NULL, NULL);
  *
  *     melu_questions_new(catalog, &questions, NULL);
  *     for (int asked = 0; asked < 3; asked++) {
  *       melu_user_next_question(user, questions, NULL, &question, NULL);
- *       melu_user_rate(user, question.item, 4.5f, NULL);         the answer
+ *       melu_user_rate(user, question.item, 4.5f, NULL); // the answer
  *     }
  *     melu_user_recommend(user, NULL, best, 10, &count, NULL);
  *
@@ -144,7 +144,7 @@ typedef enum {
   MELU_STATUS_INVALID_UTF8 = 2,
   // The capacity of an output is too small; the required length was written.
   MELU_STATUS_CAPACITY = 3,
-  // The operating system refused to open or read a file.
+  // The operating system refused to open or read a file, or it is not a regular file.
   MELU_STATUS_IO = 4,
   // The weight file breaks the format.
   MELU_STATUS_WEIGHT_FILE = 5,
@@ -154,7 +154,8 @@ typedef enum {
   MELU_STATUS_FIELD_VALUE = 7,
   // An item's index is beyond the end of the catalogue.
   MELU_STATUS_ITEM_INDEX = 8,
-  // A rating is invalid: it is not finite, or for a model of clicks neither 0 nor 1.
+  // A rating is invalid: it is not finite; more than a tenth of the scale's width beyond
+  // the scale of the training data; or for a model of clicks neither 0 nor 1.
   MELU_STATUS_RATING = 9,
   // A result is not a finite number: ratings are too large to adapt to, and the user is
   // reset; or a score is not, as with a damaged weight file.
@@ -171,7 +172,8 @@ typedef enum {
   // further use with this status, and can only be freed. Please report it.
   MELU_STATUS_PANIC = 15,
   // It would take more memory than `max_memory` of `melu_open_options` allows; nothing
-  // was changed.
+  // was changed. Functions that make catalogues, adapt, score, recommend or ask return it
+  // as they return `OUT_OF_MEMORY`.
   MELU_STATUS_MEMORY_LIMIT = 16,
 } melu_status;
 
@@ -335,7 +337,8 @@ typedef struct {
 
 // One value of one field of a user or an item.
 //
-// A field with several values is given once for each. An unknown field is left out.
+// A field with several values is given once for each. Leave out fields whose value is
+// not known: a field that the model lacks is an error, `UNKNOWN_FIELD`.
 // Owner: the caller; it is read during the call.
 typedef struct {
   // The field's name.
@@ -382,8 +385,8 @@ typedef struct {
 typedef struct {
   // `sizeof(melu_load_report)`, set by the caller.
   size_t struct_size;
-  // Not 0: the user was saved by another model, or in a catalogue of another
-  // data type, and was adapted anew.
+  // Not 0: the user was saved by another model, in a catalogue of another data type,
+  // or adapted in one that lacked items of theirs, and was adapted anew.
   uint32_t adapted_anew;
   // The number of the user's ratings of items that the catalogue lacks. They are kept,
   // and saved again, until the user is adapted or reset.
@@ -421,12 +424,13 @@ typedef struct {
   uint32_t keep_rated;
   // `MELU_ORDER_SCORE`, which is 0, or `MELU_ORDER_RATING`.
   uint32_t order;
-  // Leaves out items with fewer raters in training; none, if the model does not know
-  // its items' raters.
+  // Leaves out items with fewer raters in training. It has no effect if the model does
+  // not know its items' raters.
   uint32_t min_raters;
   // How much less an item's popularity counts than in training: 0, as trained; 1, not
   // at all; below 0, more. It changes scores, and has no effect in the order of
-  // predicted ratings or without a head for choosing.
+  // predicted ratings or without a head for choosing. At most some million, positive or
+  // negative.
   float popularity_discount;
   // The number of threads, with the calling one; 0 means 1, and no call has more than
   // 256, nor more than one for each 96 items of each user's catalogue or of `among`.
@@ -708,8 +712,7 @@ melu_status melu_catalog_id(const melu_catalog *catalog,
                             melu_str *id,
                             melu_error *error);
 
-// The title of the item at an index; empty if it has none, like items that were given by
-// their field values.
+// The title of the item at an index; empty if it has none.
 //
 // `*title` is written; it lives as long as the catalogue's handle.
 //
@@ -749,11 +752,12 @@ melu_status melu_catalog_item_vectors(const melu_catalog *catalog,
                                       melu_vectors *vectors,
                                       melu_error *error);
 
-// Makes a user with a profile: values by field, in any order; unknown fields are left
-// out.
+// Makes a user with a profile: values by field, in any order. Leave out fields whose
+// value is not known.
 //
 // `*user` is written, NULL after a failure. `*unknown_values` is written unless it is
-// NULL: the number of names that the model's vocabularies lack; they are left out.
+// NULL: the number of names that the model's vocabularies lack, which are left out, and
+// of numbers far beyond the training data's, which count as the nearest one there.
 //
 // Statuses: `INVALID_ARGUMENT`, `INVALID_UTF8`, `UNKNOWN_FIELD`, `FIELD_VALUE`,
 // `OUT_OF_MEMORY`. Threads: any. Cost: allocates the user's memory for up to 64 ratings.
@@ -868,8 +872,10 @@ melu_status melu_user_save(const melu_user *user,
 
 // Loads a user into a catalogue of the model that saved them, or of another.
 //
-// With the same model and data type, the user's scores are the same bits as before.
-// Otherwise the user is adapted anew from the ratings. `*user` is written, NULL after a
+// With the same model and data type, and all rated items in the catalogue, the user's
+// scores are the same bits as before. Otherwise the user is adapted anew from the
+// ratings. Ratings of missing items still count in predicted ratings of the same model
+// until another rating changes, but not in scores. `*user` is written, NULL after a
 // failure. `report` may be NULL; otherwise its `struct_size` is set by the caller, and
 // the other members are written.
 //
@@ -938,8 +944,8 @@ melu_status melu_user_unknown_profile(const melu_user *user,
 // written: the number of elements written to `best`, less than its capacity only if
 // there are no more items; 0 after a failure.
 //
-// Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount that is not
-// finite, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
+// Statuses: `INVALID_ARGUMENT`, also for an unknown order and a discount beyond its
+// range, `ITEM_INDEX`, `NOT_AVAILABLE` for an order by ratings with a model that
 // predicts none, `DIVERGED` for a score that is not finite, as with a damaged weight
 // file, `OUT_OF_MEMORY`. Threads: any number at once, while nobody changes the user.
 // With `options->threads` above 1, others work beside the calling one, and end with the
