@@ -12,9 +12,9 @@ use crate::terminal::{self, print, print_json};
 
 /// Check that a weight file is sound.
 ///
-/// This checks every name, type, shape, offset, index and number, scores the catalogue, and
-/// compares all of the file with the checksum in it, so that a single flipped bit is found. A
-/// file of another writer may have no checksum.
+/// This checks what opening a file checks, scores the catalogue, and compares all of the file
+/// with the checksum in it, so that a single flipped bit is found, also in the catalogue's
+/// tables, which opening does not read. A file of another writer may have no checksum.
 ///
 /// With --json, the keys are `sound`, `items`, the number of items that can be scored, and
 /// `checksum`, whether there is one; a file that is not sound is a failure, and a message on
@@ -30,7 +30,6 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    // Opening checks everything that can be checked without computing.
     let model = terminal::model(&arguments.model)?;
     let origin = arguments.model.display();
     let checksum = file::verify(file::map(&arguments.model)?, &origin.to_string())?;
