@@ -168,7 +168,7 @@ proptest! {
 #[test]
 fn where_nobody_chose_anything_all_vectors_are_0() {
     let settings = FactorSettings { width: 1, absence: 0.01, penalty: 0.003, sweeps: 0, seed: 7 };
-    check_factors(&[UserRatings { user: 0, ratings: Vec::new() }], 1, settings).unwrap();
+    check_factors(&[UserRatings { user: 0, ratings: [].into() }], 1, settings).unwrap();
 }
 
 #[test]

@@ -76,7 +76,7 @@ proptest! {
             for scenario in scenarios {
                 for group in dataset.scenario(*scenario) {
                     let user = dataset.users.ids().get(group.user as usize).unwrap().to_owned();
-                    for rated in group.ratings {
+                    for rated in &*group.ratings {
                         let item = dataset.items.ids().get(rated.item as usize).unwrap().to_owned();
                         all.push((user.clone(), item, rated.value.to_bits()));
                     }

@@ -267,7 +267,7 @@ fn a_list_has_something_to_find() {
     let items = dataset.items.len();
     let mut together = vec![vec![0.0f64; items]; items];
     for user in dataset.scenario(Scenario::ExistingUsersExistingItems) {
-        for a in &user.ratings {
+        for a in &*user.ratings {
             user.ratings.iter().for_each(|b| together[a.item as usize][b.item as usize] += 1.0);
         }
     }
@@ -369,7 +369,7 @@ fn answers_tell_more_than_profiles() {
     // Without answers: the item's mean, and how each group of people differs from
     // it by genre; all from other people.
     let mut item_means = vec![(0.0, 0.0); 300];
-    for rated in known.iter().flat_map(|user| &user.ratings) {
+    for rated in known.iter().flat_map(|user| &*user.ratings) {
         let (sum, count) = &mut item_means[rated.item as usize];
         *sum += f64::from(rated.value);
         *count += 1.0;
@@ -384,7 +384,7 @@ fn answers_tell_more_than_profiles() {
     };
     let mut by_group = vec![(0.0, 0.0); 60 * 12];
     for user in known {
-        for rated in &user.ratings {
+        for rated in &*user.ratings {
             let residual = f64::from(rated.value) - item_mean(rated.item);
             for group in groups_of(user.user) {
                 for genre in genres.row(rated.item as usize) {

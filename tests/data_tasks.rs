@@ -63,7 +63,7 @@ proptest! {
         for (task, user) in drawn.iter().zip(admitted) {
             prop_assert_eq!(task.user, user.user);
             prop_assert_eq!(task.query.len(), user.ratings.len() / 5);
-            prop_assert_eq!(&union(task), &user.ratings);
+            prop_assert_eq!(&*union(task), &*user.ratings);
             // Alone, a user gets the same task.
             prop_assert_eq!(&ranking_tasks(slice::from_ref(user), seed, draw)[0], task);
         }
@@ -75,7 +75,7 @@ proptest! {
         let user = user(3, count);
         let task = user.draw(query, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed));
         prop_assert_eq!(task.query.len(), query.min(count));
-        prop_assert_eq!(union(&task), user.ratings);
+        prop_assert_eq!(&*union(&task), &*user.ratings);
     }
 }
 

@@ -354,7 +354,7 @@ fn the_median_is_the_constant_with_the_least_absolute_error() {
     let baselines = Baselines::new(&dataset);
     let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
     let ratings: Vec<f32> =
-        groups.iter().flat_map(|group| &group.ratings).map(|rated| rated.value).collect();
+        groups.iter().flat_map(|group| &*group.ratings).map(|rated| rated.value).collect();
     let error = |constant: f32| mean_absolute_error(&vec![constant; ratings.len()], &ratings);
     let least = error(baselines.global_median());
     for half_stars in 1..=10 {

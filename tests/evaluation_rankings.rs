@@ -53,7 +53,7 @@ fn table(evaluation: &RankingEvaluation, scenario: Scenario, among: Among) -> &R
 fn counts(dataset: &Dataset) -> (Vec<usize>, usize) {
     let training = dataset.scenario(Scenario::ExistingUsersExistingItems);
     let mut counts = vec![0; dataset.items.len()];
-    training.iter().flat_map(|user| &user.ratings).for_each(|r| counts[r.item as usize] += 1);
+    training.iter().flat_map(|user| &*user.ratings).for_each(|r| counts[r.item as usize] += 1);
     (counts, training.len())
 }
 
@@ -191,7 +191,7 @@ fn existing_users_are_asked_about_new_items_alone() {
     let known = dataset.scenario(Scenario::ExistingUsersExistingItems);
     let asked = known.iter().filter(|user| {
         let of_user = new.iter().filter(|group| group.user == user.user);
-        let mut liked = of_user.flat_map(|group| &group.ratings).map(|rated| rated.value);
+        let mut liked = of_user.flat_map(|group| &*group.ratings).map(|rated| rated.value);
         user.ratings.len() >= 20 && liked.any(|value| dataset.feedback.is_liked(value))
     });
     let asked = asked.count();

@@ -104,11 +104,11 @@ fn figures_agree_with_a_plain_simulation() {
     let found = measure(&model, &dataset, draws, 0);
     let catalog = model.catalog().unwrap().unwrap();
     let training = dataset.scenario(Scenario::ExistingUsersExistingItems);
-    let values = || training.iter().flat_map(|user| &user.ratings).map(|rated| rated.value);
+    let values = || training.iter().flat_map(|user| &*user.ratings).map(|rated| rated.value);
     let range = (values().fold(9.0, f32::min), values().fold(0.0, f32::max));
     let mut popular: Vec<(usize, u32)> = (0..dataset.items.len() as u32)
         .map(|item| {
-            let rated = training.iter().flat_map(|user| &user.ratings);
+            let rated = training.iter().flat_map(|user| &*user.ratings);
             (rated.filter(|rated| rated.item == item).count(), item)
         })
         .filter(|(raters, _)| *raters > 0)

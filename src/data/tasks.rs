@@ -1,5 +1,7 @@
 //! The split of ratings by scenario, and of users' ratings into support and query sets.
 
+use std::sync::Arc;
+
 use rand::Rng;
 use rand::seq::SliceRandom;
 
@@ -86,8 +88,8 @@ pub(crate) fn items_and_ratings(rated: &[Rated]) -> (Vec<u32>, Vec<f32>) {
 pub struct UserRatings {
     /// The user's row.
     pub user: u32,
-    /// The ratings, by item in ascending order; each item occurs once.
-    pub ratings: Vec<Rated>,
+    /// The ratings, by item in ascending order; each item occurs once. Clones share them.
+    pub ratings: Arc<[Rated]>,
 }
 
 /// One user's ratings, split into known ones and ones to predict.
@@ -117,9 +119,8 @@ impl Dataset {
             let within = ratings.iter().filter(|rating| {
                 Scenario::of(new_user, is_new(&self.new_items, rating.item)) == scenario
             });
-            // As much memory as they need: there may be millions of users.
-            let mut ratings = Vec::with_capacity(within.clone().count());
-            ratings.extend(within.map(|rating| Rated { item: rating.item, value: rating.value }));
+            let ratings = within.map(|rating| Rated { item: rating.item, value: rating.value });
+            let ratings: Arc<[Rated]> = ratings.collect();
             if !ratings.is_empty() {
                 groups.push(UserRatings { user, ratings });
             }
@@ -132,7 +133,7 @@ impl UserRatings {
     /// Draws `query` ratings to predict, all if there are fewer; the rest is the
     /// support set.
     pub fn draw(&self, query: usize, rng: &mut impl Rng) -> Task {
-        let mut query_set = self.ratings.clone();
+        let mut query_set = self.ratings.to_vec();
         query_set.shuffle(rng);
         let support = query_set.split_off(query.min(query_set.len()));
         Task { user: self.user, support, query: query_set }

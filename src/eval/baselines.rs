@@ -25,7 +25,7 @@ impl Baselines {
         let mut sums = vec![(0.0, 0.0); dataset.items.len()];
         let mut range = (f32::INFINITY, f32::NEG_INFINITY);
         let mut values = Vec::new();
-        for rated in groups.iter().flat_map(|group| &group.ratings) {
+        for rated in groups.iter().flat_map(|group| &*group.ratings) {
             let (sum, count) = &mut sums[rated.item as usize];
             *sum += f64::from(rated.value);
             *count += 1.0;

@@ -380,7 +380,7 @@ impl Interviews {
 fn most_popular(dataset: &Dataset) -> Vec<u32> {
     let mut raters = vec![0u32; dataset.items.len()];
     let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
-    for rated in groups.iter().flat_map(|group| &group.ratings) {
+    for rated in groups.iter().flat_map(|group| &*group.ratings) {
         raters[rated.item as usize] += 1;
     }
     let rated = |item: &u32| raters[*item as usize] > 0;

@@ -15,14 +15,14 @@ impl ByItem {
     pub fn new<'a>(groups: impl Iterator<Item = &'a UserRatings> + Clone, items: usize) -> Self {
         let mut starts = vec![0; items + 1];
         let each = |rated: &Rated| rated.item as usize;
-        groups.clone().flat_map(|g| &g.ratings).for_each(|rated| starts[each(rated) + 1] += 1);
+        groups.clone().flat_map(|g| &*g.ratings).for_each(|rated| starts[each(rated) + 1] += 1);
         for item in 0..items {
             starts[item + 1] += starts[item];
         }
         let mut next = starts.clone();
         let mut users = vec![0; starts[items]];
         for (user, group) in (0..).zip(groups) {
-            for rated in &group.ratings {
+            for rated in &*group.ratings {
                 let place = &mut next[each(rated)];
                 users[*place] = user;
                 *place += 1;

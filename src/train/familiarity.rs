@@ -42,7 +42,7 @@ pub fn fit_familiarity(
     }
     let kinds = (users.len() / USERS_OF_A_KIND).clamp(1, MAX_KINDS);
     let mut popularity = vec![0.0; items];
-    for rated in users.iter().flat_map(|user| &user.ratings) {
+    for rated in users.iter().flat_map(|user| &*user.ratings) {
         popularity[rated.item as usize] += 1.0 / users.len() as f64;
     }
     let mut rng = generator(seed, Purpose::Familiarity, 0, 0);

@@ -17,7 +17,7 @@ use super::options::TrainOptions;
 use super::trainer::{Outcome, Progress};
 use super::training_set::TrainingSet;
 use super::validation::{Errors, Judged, Judgement, RatingMethod, predict_all};
-use crate::data::{Dataset, Feedback, Rating, TableField, TaskRules};
+use crate::data::{Dataset, Feedback, Rating, TableField, TaskRules, UserRatings};
 use crate::model::config::Local;
 use crate::model::file::{Contents, Hash};
 use crate::model::loss::Loss;
@@ -52,6 +52,7 @@ impl RatingTrainer {
     /// does not fit; [`Error::Rating`] for ratings that the loss cannot take.
     pub fn new(
         dataset: &Dataset,
+        groups: Vec<UserRatings>,
         options: &TrainOptions,
         threads: usize,
         earlier: Option<&Earlier>,
@@ -59,7 +60,7 @@ impl RatingTrainer {
     ) -> Result<Self> {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::argument("threads", error.to_string()))?;
-        let set = pool.install(|| TrainingSet::new(dataset, options, earlier))?;
+        let set = pool.install(|| TrainingSet::new(dataset, groups, options, earlier))?;
         let state = State::new(&set, options.seed, earlier)?;
         let fingerprint = fingerprint(dataset, options, record.started_from.as_ref());
         Ok(Self {

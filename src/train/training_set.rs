@@ -13,7 +13,7 @@ use super::options::{Solver, TaskSource, TrainOptions};
 use super::parameters::Parameters;
 use super::validation::RatingMethod;
 use super::vectors::{Embedded, TrainingVectors};
-use crate::data::{Dataset, Rated, Scenario, Task, TaskRules, UserRatings, tasks};
+use crate::data::{Dataset, Rated, Task, TaskRules, UserRatings, tasks};
 use crate::memory::or_end;
 use crate::model::Problem;
 use crate::model::config::{Config, GradientSteps, Local, Ridge, VECTOR_NUMBERS};
@@ -76,12 +76,12 @@ impl TrainingSet {
     /// the coordinates of the earlier model's, if there is one.
     pub fn new(
         dataset: &Dataset,
+        groups: Vec<UserRatings>,
         options: &TrainOptions,
         earlier: Option<&Earlier>,
     ) -> Result<Self> {
         options.check()?;
-        let groups = dataset.scenario(Scenario::ExistingUsersExistingItems);
-        let ratings = || groups.iter().flat_map(|group| &group.ratings);
+        let ratings = || groups.iter().flat_map(|group| &*group.ratings);
         let raters = raters(&groups, dataset.items.len());
         let output = output(options, ratings().map(|rated| rated.value))?;
         let output = Output { range: range(dataset, output.loss), ..output };
@@ -434,7 +434,7 @@ impl TrainingSet {
 /// How many of these users rated each of so many items.
 pub fn raters(groups: &[UserRatings], items: usize) -> Vec<u32> {
     let mut raters = vec![0; items];
-    for rated in groups.iter().flat_map(|group| &group.ratings) {
+    for rated in groups.iter().flat_map(|group| &*group.ratings) {
         raters[rated.item as usize] += 1;
     }
     raters

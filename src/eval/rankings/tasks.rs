@@ -108,5 +108,5 @@ impl Plan {
 }
 
 fn by_user(groups: Vec<UserRatings>) -> HashMap<u32, Vec<Rated>> {
-    groups.into_iter().map(|group| (group.user, group.ratings)).collect()
+    groups.into_iter().map(|group| (group.user, group.ratings.to_vec())).collect()
 }

@@ -19,7 +19,7 @@ impl<'a> Interactions<'a> {
         items: usize,
     ) -> Self {
         let groups = groups.into_iter();
-        let rated = groups.clone().map(|group| group.ratings.as_slice()).collect();
+        let rated = groups.clone().map(|group| &*group.ratings).collect();
         Self { rated, by_item: ByItem::new(groups, items) }
     }
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::earlier::EarlierChoice;
 use super::fit::{ChoiceData, ChoiceOptions, Fit, Stage};
 use super::lists::Case;
-use crate::data::{Dataset, Feedback, Scenario, TaskRules, UserRatings, items_and_ratings};
+use crate::data::{Dataset, Feedback, TaskRules, UserRatings, items_and_ratings};
 use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors, Contents};
 use crate::model::schema::{Column, Entity, Field, Vocabulary};
 use crate::model::write_new_row;
@@ -44,6 +44,7 @@ impl ChoiceSet {
     /// counted, or the earlier model has other fields.
     pub fn new(
         dataset: &Dataset,
+        groups: Vec<UserRatings>,
         options: &TrainOptions,
         unseen: Vec<u32>,
         earlier: Option<&Earlier>,
@@ -72,7 +73,7 @@ impl ChoiceSet {
             None => None,
         };
         Ok(Self {
-            groups: dataset.scenario(Scenario::ExistingUsersExistingItems),
+            groups,
             feedback: dataset.feedback,
             item_fields,
             user_fields,
@@ -212,7 +213,7 @@ impl ChoiceSet {
     /// The least and the greatest rating.
     fn range(&self) -> [f32; 2] {
         let values =
-            || self.groups.iter().flat_map(|group| &group.ratings).map(|rated| rated.value);
+            || self.groups.iter().flat_map(|group| &*group.ratings).map(|rated| rated.value);
         [values().fold(f32::INFINITY, f32::min), values().fold(f32::NEG_INFINITY, f32::max)]
     }
 }

@@ -110,7 +110,7 @@ pub struct StandardRatings {
 impl StandardRatings {
     /// Of users with at least one rating each, of items below `items`.
     pub fn new(groups: &[UserRatings], items: usize) -> Result<Self> {
-        let values = groups.iter().flat_map(|group| &group.ratings).map(|rated| rated.value);
+        let values = groups.iter().flat_map(|group| &*group.ratings).map(|rated| rated.value);
         let count = values.clone().count() as f64;
         if count == 0.0 {
             let problem = "there is none of an existing item by an existing user";
@@ -133,7 +133,7 @@ impl StandardRatings {
         let scale = if is_scale { deviation } else { 1.0 };
 
         let mut rated = vec![false; items];
-        groups.iter().flat_map(|group| &group.ratings).for_each(|r| rated[r.item as usize] = true);
+        groups.iter().flat_map(|group| &*group.ratings).for_each(|r| rated[r.item as usize] = true);
         let items: Vec<usize> = (0..items).filter(|&item| rated[item]).collect();
         let mut place = vec![0; rated.len()];
         items.iter().enumerate().for_each(|(index, &item)| place[item] = index as u32);

@@ -127,7 +127,7 @@ impl Factors {
         options.check()?;
         items.check()?;
         users.check()?;
-        for rated in groups.iter().flat_map(|group| &group.ratings).enumerate() {
+        for rated in groups.iter().flat_map(|group| &*group.ratings).enumerate() {
             let (position, index) = (rated.0, rated.1.item);
             if index as usize >= items.rows {
                 return Err(Error::ItemIndex { list: "items", position, index, len: items.rows });
