@@ -5,6 +5,7 @@ use crate::Model;
 use crate::memory;
 use crate::model::buffer::Buffer;
 use crate::model::file::{CatalogTable, ChoiceItems, ChoicePriors};
+use crate::model::schema::Strings;
 use crate::model::write_new_row;
 
 /// Rows and neighbours of a table's items: from the weight file for its own items, and
@@ -19,8 +20,7 @@ pub fn items(model: &Model, table: &CatalogTable) -> memory::Result<Option<Choic
         return Ok(None);
     };
     let (fields, width, count) = (&model.config().item_fields, head.row_width(), table.ids.len());
-    let own = model.contents().catalog.as_ref();
-    let own = own.and_then(|own| Some((own.choice.as_ref()?, &own.ids)));
+    let own = own_items(model);
     let known: Vec<Option<usize>> = match own {
         Some((_, ids)) => memory::collected(table.ids.iter().map(places(ids)?))?,
         None => memory::zeros(count)?,
@@ -46,6 +46,12 @@ pub fn items(model: &Model, table: &CatalogTable) -> memory::Result<Option<Choic
     Ok(Some(ChoiceItems { rows, raters, neighbours, weights }))
 }
 
+/// The weight file's own items for choosing, and their ids.
+fn own_items(model: &Model) -> Option<(&ChoiceItems, &Strings)> {
+    let own = model.contents().catalog.as_ref()?;
+    Some((own.choice.as_ref()?, &own.ids))
+}
+
 /// Finds the neighbours of a joined table's items anew if one from `first` on is the weight
 /// file's: it may be a neighbour of items before it, and they of it.
 ///
@@ -56,9 +62,7 @@ pub fn join_neighbours(
     table: &mut CatalogTable,
     first: usize,
 ) -> memory::Result<()> {
-    let own = model.contents().catalog.as_ref();
-    let own = own.and_then(|own| Some((own.choice.as_ref()?, &own.ids)));
-    if let (Some(choice), Some((own, ids))) = (&mut table.choice, own) {
+    if let (Some(choice), Some((own, ids))) = (&mut table.choice, own_items(model)) {
         let place = places(ids)?;
         if table.ids.iter().skip(first).any(|id| place(id).is_some()) {
             let known: Vec<Option<usize>> = memory::collected(table.ids.iter().map(place))?;
